@@ -1,0 +1,1 @@
+"""StyleCrypt: the SDK."""
