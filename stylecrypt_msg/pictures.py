@@ -1,0 +1,342 @@
+"""Picture files: bytes to plain sRGB pixels, and back to bytes that carry nothing else.
+
+A photo file holds more than its pixels: EXIF with a thumbnail of the original and the place, XMP, comments,
+an alpha channel over pixels that were meant to be hidden. :func:`read_picture` keeps the pixels alone and
+says what it dropped; :func:`encode_picture` starts from pixels, so that there is nothing to remove.
+
+Read: PNG, JPEG (with MPO, the two-picture JPEG of phones), WebP, GIF and BMP. Not TIFF, HEIC, AVIF or the
+other formats that Pillow knows: each decoder is one more way in for hostile bytes. Of an animation the
+first frame is read. Written: PNG, JPEG and WebP.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageCms, JpegImagePlugin, PngImagePlugin
+
+from stylecrypt_msg.errors import PictureError
+
+__all__ = [
+    "AI_MADE",
+    "MAX_FILE_BYTES",
+    "MAX_PIXELS",
+    "Format",
+    "Picture",
+    "encode_picture",
+    "format_of",
+    "read_picture",
+    "same_file",
+    "write_atomically",
+]
+
+Format: TypeAlias = Literal["PNG", "JPEG", "WEBP"]
+
+MAX_FILE_BYTES = 64 * 2**20
+"""A 108 MP JPEG straight from a phone has 20 to 40 MB; what is larger is no photo for a chat."""
+
+MAX_PIXELS = 120_000_000
+"""Holds the 108 MP of today's phones. Decoded it is 360 MB, of which a few copies are in use at a time."""
+
+_READ_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP")
+_SUFFIXES: dict[str, Format] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+
+# EXIF orientation, 2 to 8, to what makes the picture upright (EXIF 2.32, tag 0x0112).
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+AI_MADE = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
+    b" Iptc4xmpExt:DigitalSourceType="
+    b'"http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"/>'
+    b"</rdf:RDF></x:xmpmeta>"
+)
+"""The XMP packet that marks a picture as made in part by a model (IPTC Digital Source Type)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What was read from a picture file.
+
+    ``pixels`` is (H, W, 3) uint8, sRGB, upright and read-only. ``format`` is that of the file ("PNG",
+    "JPEG", "WEBP", "GIF", "BMP"). ``dropped`` names what the file held besides, in the order in which a
+    person would want to know.
+    """
+
+    pixels: NDArray[np.uint8]
+    format: str
+    dropped: tuple[str, ...]
+
+
+def read_picture(source: bytes | str | os.PathLike[str]) -> Picture:
+    """The picture in a file, or in the bytes of one.
+
+    EXIF orientation is applied, embedded colour profiles are converted to sRGB, transparency is laid over
+    white, 16 bits become 8.
+
+    Raises:
+        PictureError: there is no such file, or it is not a picture, damaged, too large or of a format not
+        read.
+    """
+    data = source if isinstance(source, bytes) else _read_file(Path(source))
+    _check_bytes(data)
+    # Pillow warns about sizes (we have a limit of our own) and about damaged metadata (we drop it).
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            image = Image.open(io.BytesIO(data), formats=_READ_FORMATS)
+        except Image.DecompressionBombError:
+            raise _too_many_pixels() from None
+        except Exception:  # of many types, on hostile bytes: none of them is a bug of the caller's
+            raise _unreadable(data) from None
+        with image:
+            if image.width * image.height > MAX_PIXELS:
+                raise _too_many_pixels(image.size)
+            try:
+                image.load()
+                dropped = _dropped(image)
+                pixels = np.array(_upright(_srgb(image), image))
+            except MemoryError:
+                raise _too_many_pixels(image.size) from None
+            except Exception:
+                raise PictureError(
+                    "The picture is damaged or cut off: its pixels cannot be read to the end.",
+                    hint="Open it in a viewer and save it again, or fetch it anew from where it came.",
+                ) from None
+    pixels.setflags(write=False)
+    return Picture(pixels, "JPEG" if image.format == "MPO" else str(image.format), dropped)
+
+
+def encode_picture(
+    pixels: NDArray[np.uint8],
+    format: Format,
+    *,
+    quality: int = 95,
+    lossless: bool = False,
+    ai_made: bool = False,
+) -> bytes:
+    """A picture file of ``pixels``, (H, W, 3) uint8 sRGB, and of nothing else.
+
+    ``quality``, 1 to 100, is for JPEG (with colours at full resolution, 4:4:4) and WebP. ``lossless`` makes
+    WebP exact; PNG always is. ``ai_made`` adds the XMP packet :data:`AI_MADE`.
+
+    Raises:
+        PictureError: the format cannot hold a picture of this size, or the quality is out of range.
+    """
+    if not 1 <= quality <= 100:
+        raise PictureError(
+            f"The quality {quality} is not between 1 and 100.", hint="Use 95, or leave it away."
+        )
+    xmp = AI_MADE if ai_made else b""
+    image = Image.fromarray(pixels)
+    file = io.BytesIO()
+    try:
+        if format == "PNG":
+            info = PngImagePlugin.PngInfo()
+            if ai_made:
+                info.add_itxt("XML:com.adobe.xmp", xmp.decode())
+            image.save(file, "PNG", pnginfo=info)
+        elif format == "JPEG":
+            image.save(file, "JPEG", quality=quality, subsampling="4:4:4", xmp=xmp)
+        else:
+            image.save(file, "WEBP", quality=quality, lossless=lossless, xmp=xmp)
+    except (OSError, ValueError) as error:
+        # WebP ends at 16,383 px a side, JPEG at 65,535.
+        raise PictureError(
+            f"A picture of {image.width} x {image.height} pixels cannot be written as {format}.",
+            hint="Write it as PNG, or make it smaller.",
+        ) from error
+    return file.getvalue()
+
+
+def format_of(path: str | os.PathLike[str]) -> Format:
+    """The format that the suffix of ``path`` names.
+
+    Raises:
+        PictureError: it is none of .png, .jpg, .jpeg, .webp.
+    """
+    suffix = Path(path).suffix
+    try:
+        return _SUFFIXES[suffix.lower()]
+    except KeyError:
+        named = f'ends in "{suffix}"' if suffix else "has no suffix"
+        raise PictureError(
+            f"Pictures are written as PNG, JPEG or WebP, and {Path(path).name} {named}.",
+            hint="Give the output a name that ends in .png, .jpg or .webp.",
+        ) from None
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write ``data`` to ``path`` whole or not at all: a file of that name appears, or is replaced, at once.
+
+    Raises:
+        PictureError: it cannot be written there; nothing is left behind.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise PictureError(f"{path} is not a file that can be written.", hint="Give the name of a file.")
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        # Not by tempfile: its files are readable by the owner alone, this one is as the umask says.
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(handle)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        reason = {
+            FileNotFoundError: "the folder does not exist",
+            NotADirectoryError: "the folder does not exist",
+            PermissionError: "the folder is read-only",
+        }.get(type(error), (error.strerror or "the system refused").lower())
+        raise PictureError(
+            f"{path} cannot be written: {reason}.", hint="Choose another place with -o."
+        ) from error
+
+
+def same_file(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> bool:
+    """Whether two paths lead to one file, by whatever names: links, ``..``, another letter case."""
+    try:
+        return Path(a).samefile(b)
+    except OSError:  # one of them does not exist (yet)
+        return Path(a).resolve() == Path(b).resolve()
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise PictureError(f"{path} is a folder, not a picture.", hint="Give the name of a picture file.")
+        with path.open("rb") as file:
+            return file.read(MAX_FILE_BYTES + 1)  # not by the file's size: a pipe or device has none
+    except FileNotFoundError:
+        raise PictureError(f"There is no file {path}.", hint="Check the name and the folder.") from None
+    except PermissionError:
+        raise PictureError(f"{path} may not be read by you.", hint="Check the file's permissions.") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise PictureError(f"{path} cannot be read: {reason}.") from error
+
+
+def _check_bytes(data: bytes) -> None:
+    if not data:
+        raise PictureError("The picture is empty: 0 bytes.", hint="Fetch it anew from where it came.")
+    if len(data) > MAX_FILE_BYTES:
+        raise PictureError(
+            f"The picture file is larger than {MAX_FILE_BYTES // 2**20} MB.",
+            hint="Save a smaller copy and use that.",
+        )
+
+
+def _too_many_pixels(size: tuple[int, int] | None = None) -> PictureError:
+    has = f"The picture has {size[0]} x {size[1]} pixels" if size else "The picture has too many pixels"
+    return PictureError(
+        f"{has}; up to {MAX_PIXELS // 1_000_000} million are read.", hint="Make a smaller copy and use that."
+    )
+
+
+def _unreadable(data: bytes) -> PictureError:
+    if data[4:8] == b"ftyp":  # the ISO container that HEIC and AVIF share with films
+        return PictureError(
+            "HEIC and AVIF pictures are not read.",
+            hint='Save it as JPEG first; iPhones do so with Camera > Formats > "Most Compatible".',
+        )
+    if data[:4] in (b"II*\0", b"MM\0*"):
+        return PictureError("TIFF and raw pictures are not read.", hint="Save it as PNG or JPEG first.")
+    return PictureError(
+        "This is not a picture, or its beginning is damaged.",
+        hint="PNG, JPEG, WebP, GIF and BMP files are read.",
+    )
+
+
+def _dropped(image: Image.Image) -> tuple[str, ...]:
+    """What a loaded ``image`` holds besides its pixels."""
+    info = dict(image.info)
+    exif = image.getexif()
+    text = dict(getattr(image, "text", {}))
+    xmp = "xmp" in info or text.pop("XML:com.adobe.xmp", None) is not None
+    found = {
+        "EXIF": bool(exif) or "exif" in info,
+        "EXIF thumbnail": bool(_ifd(exif, ExifTags.IFD.IFD1)),
+        "GPS position": bool(_ifd(exif, ExifTags.IFD.GPSInfo)),
+        "XMP": xmp,
+        "IPTC": "photoshop" in info,
+        "ICC profile": "icc_profile" in info,
+        "comment": "comment" in info,
+        "text": bool(text),
+        "application data": _foreign_segments(image),
+        "further frames": bool(getattr(image, "is_animated", False)),
+        "alpha channel": image.has_transparency_data,
+        "16-bit depth": image.mode.startswith("I"),
+    }
+    return tuple(name for name, is_there in found.items() if is_there)
+
+
+def _ifd(exif: Image.Exif, ifd: ExifTags.IFD) -> dict[int, object]:
+    try:
+        return dict(exif.get_ifd(ifd))
+    except Exception:  # damaged EXIF is dropped like the other
+        return {}
+
+
+def _foreign_segments(image: Image.Image) -> bool:
+    """JPEG application segments that none of the other names covers, such as content credentials."""
+    known = (b"JFIF", b"Exif", b"http://ns.adobe.com/", b"ICC_PROFILE", b"Photoshop", b"Adobe")
+    if not isinstance(image, JpegImagePlugin.JpegImageFile):
+        return False
+    return any(name != "COM" and not content.startswith(known) for name, content in image.applist)
+
+
+def _srgb(image: Image.Image) -> Image.Image:
+    """The loaded ``image`` in mode RGB, in sRGB, over white."""
+    profile = image.info.get("icc_profile")
+    if image.mode.startswith("I"):  # 16 bits of grey
+        image = Image.fromarray((np.asarray(image).clip(0, 65535) / 257 + 0.5).astype(np.uint8))
+    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    if image.mode not in ("RGB", "L", "CMYK"):
+        grey = image.mode in ("1", "LA", "La")
+        image = image.convert("L" if grey else "RGB")
+    image = (profile and _converted(image, profile)) or image.convert("RGB")
+    if alpha is None:
+        return image
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=alpha)
+    return white
+
+
+def _converted(image: Image.Image, profile: bytes) -> Image.Image | None:
+    """``image`` from the colours of ``profile`` to sRGB; None if it is sRGB, damaged, or does not fit."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if (source.profile.profile_description or "").startswith("sRGB") and image.mode == "RGB":
+            return None  # a conversion would only round
+        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return None
+
+
+def _upright(pixels: Image.Image, image: Image.Image) -> Image.Image:
+    """``pixels`` turned as the EXIF orientation of ``image`` says."""
+    method = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return pixels if method is None else pixels.transpose(method)
