@@ -7,13 +7,15 @@ faces are made. ``paste`` is the way back.
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["Quad", "crop", "face_quad", "inverted", "quad_matrix", "square", "transform", "warp"]
+
+Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 Quad: TypeAlias = NDArray[np.float64]
 """Corners of a turned square, (4, 2): top left, top right, bottom right, bottom left *of the face*.
@@ -95,14 +97,15 @@ def crop(pixels: NDArray[np.uint8], quad: Quad, size: int) -> NDArray[np.uint8]:
 
 
 def warp(
-    pixels: NDArray[np.uint8],
+    pixels: NDArray[Pixel],
     matrix: NDArray[np.float64],
     size: tuple[int, int],
     interpolation: int = cv2.INTER_LANCZOS4,
-) -> NDArray[np.uint8]:
+    border: int = cv2.BORDER_REFLECT,
+) -> NDArray[Pixel]:
     """``pixels`` through the 2x3 ``matrix`` into a picture of ``size`` (width, height)."""
     # OpenCV counts from the centre of the first pixel, we from its corner.
     centred = matrix.copy()
     centred[:, 2] += matrix[:, :2].sum(1) / 2 - 0.5
-    warped = cv2.warpAffine(pixels, centred, size, flags=interpolation, borderMode=cv2.BORDER_REFLECT)
-    return np.asarray(warped, np.uint8)
+    warped = cv2.warpAffine(pixels, centred, size, flags=interpolation, borderMode=border)
+    return np.asarray(warped, pixels.dtype)
