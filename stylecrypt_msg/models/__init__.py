@@ -1,0 +1,114 @@
+"""Face models: the embedded one, those that users imported, and checkpoints as they are.
+
+``load_model`` is where to start; what it returns is described at ``FaceModel``.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+import re
+from pathlib import Path
+
+from stylecrypt_msg.errors import ModelError
+from stylecrypt_msg.models import checkpoints, store
+from stylecrypt_msg.models.face_model import FaceModel
+from stylecrypt_msg.models.store import ModelInfo
+
+__all__ = ["FaceModel", "ModelInfo", "import_model", "list_models", "load_model", "models_folder"]
+
+DEFAULT = "default"
+SUFFIX = ".safetensors"
+
+
+def load_model(path_or_name: str | os.PathLike[str] = DEFAULT, device: str = "cpu") -> FaceModel:
+    """Loads a model: "default" (the embedded one), the name of an imported model, or a file.
+
+    Files may be StyleGAN2 checkpoints in rosinality's form, pSp and e4e checkpoints, and our own safetensors.
+    Text is a file if it has a separator or a suffix, or names an existing file; otherwise a name. No file
+    runs code.
+
+    Raises ModelError, in one sentence, if there is no such model or it cannot be used.
+    """
+    path, name = _locate(path_or_name)
+    return _load(path, name).to(device)
+
+
+def import_model(path: str | os.PathLike[str], name: str | None = None) -> ModelInfo:
+    """Converts a file into the models folder, where ``load_model(name)`` finds it; the file's own name by
+    default.
+
+    Raises ModelError if the file is no model, or the name is taken or not plain.
+    """
+    source = Path(path)
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", source.stem).strip("-") if name is None else name
+    target = _imported(name)
+    if target.exists():
+        raise ModelError(
+            f"there is a model {name!r} already", hint=f"choose another name, or remove {target}"
+        )
+    model = _load(source, name)
+    store.save(model, target)
+    return store.info(target)
+
+
+def list_models() -> list[ModelInfo]:
+    """The embedded model, then the imported ones by name. Files in the folder that are no models are left
+    out."""
+    found = []
+    for path in [_embedded(), *sorted(models_folder().glob("*" + SUFFIX))]:
+        try:
+            found.append(store.info(path))
+        except (ModelError, OSError):
+            continue
+    return found
+
+
+def models_folder() -> Path:
+    """Imported models: ``$XDG_DATA_HOME/stylecrypt/models``, by default under ``~/.local/share``."""
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "stylecrypt" / "models"
+
+
+def _locate(path_or_name: str | os.PathLike[str]) -> tuple[Path, str]:
+    text = os.fspath(path_or_name)
+    path = Path(text)
+    if text == DEFAULT:
+        return _embedded(), DEFAULT
+    if not isinstance(path_or_name, str) or path.name != text or path.suffix or path.is_file():
+        return path, path.stem
+    target = _imported(text)
+    if not target.exists():
+        raise ModelError(
+            f"there is no model {text!r}",
+            hint="`stylecrypt model list` shows those there are; a file needs its suffix",
+        )
+    return target, text
+
+
+def _imported(name: str) -> Path:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or name == DEFAULT:
+        raise ModelError(
+            f"{name!r} cannot be the name of a model", hint="use letters, digits, - and _, and not 'default'"
+        )
+    return models_folder() / (name + SUFFIX)
+
+
+def _embedded() -> Path:
+    # Model files are read by seeking, and packages are installed unzipped: the resource is a file.
+    return Path(str(importlib.resources.files(__name__) / "data" / (DEFAULT + SUFFIX)))
+
+
+def _load(path: Path, name: str) -> FaceModel:
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+        if store.is_ours(head):
+            return store.load(path, name)
+        return store.assemble(checkpoints.read(path), family="stylegan2", name=name)
+    except IsADirectoryError as error:
+        raise ModelError(f"{path} is a folder, not a model file") from error
+    except FileNotFoundError as error:
+        raise ModelError(f"there is no file {path}") from error
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from error

@@ -1,0 +1,280 @@
+"""One face model, whatever its family: pictures to latent codes and back.
+
+What the families give is in the two protocols below; what everything above the models uses is ``FaceModel``.
+Reading and writing files is left to ``store`` and ``checkpoints``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any, Protocol, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stylecrypt_msg.errors import ModelError
+
+__all__ = ["EncoderModule", "FaceModel", "GeneratorModule", "average_latent"]
+
+# Pictures go through the networks in steps of this many pixels (one at 256 px and more). Bigger steps are no
+# faster per picture on a CPU (measured: 0.54 s at 256 px, batches of 1, 2 and 4) and cost 130 MB more for
+# each.
+STEP_PIXELS = 256 * 256
+
+AVERAGE_OF = 4096  # samples behind a computed latent average: its error is 1/64 of the spread of w
+
+
+class NetworkModule(Protocol):
+    """What is asked of both networks; a ``torch.nn.Module`` has it."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+    def to(self, device: torch.device, /) -> Any: ...
+    def eval(self) -> Any: ...
+    def requires_grad_(self, requires_grad: bool = ..., /) -> Any: ...
+
+
+class GeneratorModule(NetworkModule, Protocol):
+    """A generator: codes (B, n_styles, style_dim) to RGB pictures (B, 3, image_size, image_size) about [-1,
+    1]."""
+
+    n_styles: int
+    style_dim: int
+    image_size: int
+
+    def mapping(self, z: Tensor, /) -> Tensor:
+        """z (B, style_dim), standard normal -> w (B, style_dim)."""
+        ...
+
+    def __call__(self, codes: Tensor, /) -> Any: ...
+
+
+class EncoderModule(NetworkModule, Protocol):
+    """An encoder: RGB pictures (B, 3, input_size, input_size) in [-1, 1] to *absolute* codes, ready for the
+    generator, (B, n_styles, style_dim). An average that it adds to its predictions belongs to its own
+    buffers."""
+
+    n_styles: int
+    input_size: int
+
+    def __call__(self, images: Tensor, /) -> Any: ...
+
+
+class FaceModel:
+    """A generator of faces with (perhaps) an encoder, for inference.
+
+    Images are (B, 3, H, W) float32, RGB in [-1, 1]; codes, the style vectors of W+, are
+    (B, n_styles, style_dim) float32. The same input gives the same output on one machine; noise maps are
+    fixed. Several threads may use one model at the same time; ``to`` must not run meanwhile.
+
+    Attributes:
+        generator, encoder: the networks, for training and refinement: gradients flow through both. Their own
+            parameters have ``requires_grad`` off until switched on.
+        latent_avg: average style of the generator, (n_styles, style_dim): the centre of truncation.
+        family, name: which kind of network, and what the user calls this one.
+        device: where the networks are, and where outputs are.
+    """
+
+    def __init__(
+        self,
+        generator: GeneratorModule,
+        encoder: EncoderModule | None = None,
+        latent_avg: Tensor | None = None,
+        *,
+        family: str,
+        name: str,
+        synthesis: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        """Takes the networks as they are (on the CPU).
+
+        ``latent_avg`` is computed from fixed samples when absent (``average_latent``). ``synthesis`` is a
+        faster runtime of the same function as ``generator``, codes on the CPU to images on the CPU; it must
+        be safe to call from several threads, and is not used on other devices.
+
+        Raises ModelError if encoder, generator and latent average do not belong together.
+        """
+        if encoder is not None and encoder.n_styles != generator.n_styles:
+            raise ModelError(
+                f"the encoder makes {encoder.n_styles} styles, but the generator takes {generator.n_styles}",
+                hint="use an encoder that was trained with this generator",
+            )
+        for network in (generator, encoder):
+            if network is not None:
+                network.eval()
+                network.requires_grad_(False)
+        if latent_avg is None:
+            latent_avg = average_latent(generator)
+        if latent_avg.shape != (generator.n_styles, generator.style_dim):
+            raise ModelError(
+                f"the average latent has shape {tuple(latent_avg.shape)}, "
+                f"but the generator takes {(generator.n_styles, generator.style_dim)}"
+            )
+        self.generator = generator
+        self.encoder = encoder
+        self.latent_avg = latent_avg
+        self.family = family
+        self.name = name
+        self.device = torch.device("cpu")
+        self._synthesis = synthesis
+
+    @property
+    def n_styles(self) -> int:
+        return self.generator.n_styles
+
+    @property
+    def style_dim(self) -> int:
+        return self.generator.style_dim
+
+    @property
+    def image_size(self) -> int:
+        """Pixels a side of the pictures that ``synthesize`` makes."""
+        return self.generator.image_size
+
+    @property
+    def has_encoder(self) -> bool:
+        return self.encoder is not None
+
+    @cached_property
+    def digest(self) -> str:
+        """The model hash: hex SHA-256 over all that ``encode``, ``synthesize`` and the mapping depend on.
+
+        Hashed are the family's name and a newline, then for every tensor of the two networks in the order of
+        its name ("encoder.*" before "generator.*"): name, space, comma-separated shape, newline, values as
+        little-endian float32 in row-major order. Integer counters of batch norm are left out. So is the
+        centre of truncation, ``latent_avg``: it moves where samples are drawn, not what a code or a picture
+        becomes (an average that the *encoder* adds is one of its buffers, and counts). The same weights
+        therefore give the same hash from any kind of file; float16 files count as the float32 values they
+        decode to. Computed once, on first use.
+        """
+        sha = hashlib.sha256(f"{self.family}\n".encode())
+        for name, tensor in sorted(self.state()):
+            if tensor.is_floating_point() and name != "latent_avg":
+                sha.update(f"{name} {','.join(map(str, tensor.shape))}\n".encode())
+                values = tensor.to("cpu", torch.float32).contiguous().numpy()
+                sha.update(values.astype("<f4", copy=False).data)
+        return sha.hexdigest()
+
+    def state(self) -> Iterator[tuple[str, Tensor]]:
+        """All tensors by name: ``generator.*``, ``encoder.*``, ``latent_avg``; what ``store.save`` writes."""
+        for prefix, network in (("generator", self.generator), ("encoder", self.encoder)):
+            if network is not None:
+                for name, tensor in network.state_dict().items():
+                    yield f"{prefix}.{name}", tensor
+        yield "latent_avg", self.latent_avg
+
+    def to(self, device: str | torch.device) -> Self:
+        """Moves the networks, in place. Raises ModelError if there is no such device."""
+        try:
+            target = torch.device(device)
+            self.latent_avg = self.latent_avg.to(target)
+            self.generator.to(target)
+            if self.encoder is not None:
+                self.encoder.to(target)
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            raise ModelError(
+                f"the model cannot run on the device {str(device)!r} here", hint='use "cpu"'
+            ) from error
+        self.device = target
+        return self
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Inverts faces: images (B, 3, H, W), any square size, aligned as in FFHQ -> codes (B, n_styles,
+        style_dim).
+
+        Resized as the encoder needs: by area from larger, bilinearly from smaller ones.
+
+        Raises ModelError if the model has no encoder, ValueError if the images are not as described.
+        """
+        if self.encoder is None:
+            raise ModelError(
+                f"the model {self.name!r} has no encoder, so it cannot read faces from pictures",
+                hint="use a pSp or e4e file, which holds both encoder and generator",
+            )
+        _check("images", images, "(B, 3, H, W)", ndim=4)
+        if images.shape[1] != 3 or images.shape[2] != images.shape[3]:
+            raise ValueError(
+                f"images must be RGB and square, (B, 3, H, H), but have shape {tuple(images.shape)}"
+            )
+        encoder, size = self.encoder, self.encoder.input_size
+
+        def resize_and_encode(part: Tensor) -> Tensor:
+            if part.shape[2] > size:
+                part = F.interpolate(part, (size, size), mode="area")
+            elif part.shape[2] < size:
+                part = F.interpolate(part, (size, size), mode="bilinear", align_corners=False)
+            codes: Tensor = encoder(part)
+            return codes
+
+        return self._in_steps(resize_and_encode, images, (self.n_styles, self.style_dim), size)
+
+    def synthesize(self, codes: Tensor) -> Tensor:
+        """Codes (B, n_styles, style_dim) -> images (B, 3, image_size, image_size), not clamped to [-1, 1].
+
+        Raises ModelError if the codes are those of another model, ValueError if they are no codes.
+        """
+        _check("codes", codes, "(B, n_styles, style_dim)", ndim=3)
+        if codes.shape[1] != self.n_styles:
+            raise ModelError(f"these codes have {codes.shape[1]} styles, this model has {self.n_styles}")
+        if codes.shape[2] != self.style_dim:
+            raise ModelError(
+                f"these codes have {codes.shape[2]} dimensions a style, this model has {self.style_dim}"
+            )
+        on_cpu = self.device.type == "cpu"
+        synthesis = self._synthesis if self._synthesis is not None and on_cpu else self.generator
+        return self._in_steps(synthesis, codes, (3, self.image_size, self.image_size), self.image_size)
+
+    def map(self, z: Tensor, truncation: float = 1.0) -> Tensor:
+        """z (B, style_dim), standard normal -> codes (B, n_styles, style_dim) of people who do not exist.
+
+        ``truncation`` in [0, 1] pulls them towards the average: 1 leaves them, 0 gives the average
+        (StyleGAN, Karras et al. 2019, arXiv 1812.04948, appendix B). Raises ValueError on other input.
+        """
+        _check("z", z, "(B, style_dim)", ndim=2)
+        if z.shape[1] != self.style_dim:
+            raise ValueError(f"z has {z.shape[1]} dimensions, this model takes {self.style_dim}")
+        if not 0 <= truncation <= 1:
+            raise ValueError(f"truncation must be between 0 and 1, not {truncation}")
+
+        def mapping(part: Tensor) -> Tensor:
+            w = self.generator.mapping(part)[:, None].expand(-1, self.n_styles, -1)
+            return w if truncation == 1 else self.latent_avg.lerp(w, truncation)
+
+        return self._in_steps(mapping, z, (self.n_styles, self.style_dim), pixels=1)
+
+    def _in_steps(
+        self, function: Callable[[Tensor], Tensor], batch: Tensor, shape: tuple[int, ...], pixels: int
+    ) -> Tensor:
+        """Runs ``function`` over the batch, a bounded number of pictures of ``pixels`` a side at a time."""
+        # Made outside inference mode: an ordinary tensor, which the caller may use where gradients are
+        # wanted.
+        out = torch.empty((len(batch), *shape), device=self.device)
+        step = max(1, STEP_PIXELS // pixels**2)
+        with torch.inference_mode():
+            for start in range(0, len(batch), step):
+                part = batch[start : start + step].to(self.device)
+                out[start : start + step] = function(part)
+        return out
+
+
+@torch.inference_mode()
+def average_latent(generator: GeneratorModule) -> Tensor:
+    """The average of w over fixed samples of z, once for every style: (n_styles, style_dim).
+
+    For files that hold none. Seeded, so that the same weights give the same average.
+    """
+    z = torch.randn(AVERAGE_OF, generator.style_dim, generator=torch.Generator().manual_seed(0))
+    average = generator.mapping(z).mean(dim=0)
+    return average.repeat(generator.n_styles, 1)
+
+
+def _check(what: str, value: Tensor, shape: str, *, ndim: int) -> None:
+    if not isinstance(value, Tensor):
+        raise ValueError(f"{what} must be a torch tensor, not {type(value).__name__}")
+    if value.ndim != ndim or 0 in value.shape:
+        raise ValueError(f"{what} must have shape {shape}, not {tuple(value.shape)}")
+    if value.dtype != torch.float32:
+        raise ValueError(f"{what} must be float32, not {str(value.dtype).removeprefix('torch.')}")
+    if not torch.isfinite(value).all():
+        raise ValueError(f"{what} hold values that are not finite numbers")
