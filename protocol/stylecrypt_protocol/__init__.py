@@ -1,1 +1,122 @@
-"""The wire format of StyleCrypt."""
+"""The wire format of StyleCrypt: bytes in, frozen values or bytes out. No network, no files, no clock, no
+torch.
+
+Choose by what you are building:
+
+* a chat application or a bot that sends and opens messages: ``PublicPart.describe`` and ``seal_message`` make
+  an ``Envelope``; ``Envelope.pack`` and ``put`` (or ``to_event``) carry it. Backwards: ``take`` or
+  ``from_event``, ``Envelope.unpack``, ``open_message``. Decoding pictures, asking the clock, and storing are
+  yours.
+* something that manages people: ``Identity`` (one's own keys), ``Card`` (theirs), ``compare_cards``,
+  ``pair_words``, ``Revocation``.
+* something that keeps keys and files: ``lock``, ``unlock``, ``StorageKey``.
+* key faces: ``KeyFace`` and ``pick_key_face``.
+* another implementation: protocol/SPEC.md and protocol/vectors/.
+
+What you did wrong raises ``LocalProtocolError``; what came from outside and cannot be used raises a
+``RemoteProtocolError``, whose text is meant for the user. Nothing else is raised for any received bytes.
+"""
+
+from __future__ import annotations
+
+from .at_rest import Cost, StorageKey, Unlocked, lock, unlock
+from .card import Card, CardChange, Revocation, RevocationReason, compare_cards
+from .carriers import put, remove, take
+from .carriers.event import EVENT_KEY, fits_event, from_event, to_event
+from .commitment import KeyFace, Opening, pick_key_face
+from .cover import CoverVerdict, Pixels, Quad, pixel_digest
+from .envelope import Envelope, Level, PublicPart
+from .errors import (
+    BadSignatureError,
+    CoverMismatchError,
+    ForgedError,
+    ForwardedError,
+    FromFutureError,
+    LocalProtocolError,
+    MalformedError,
+    MovedError,
+    NotForMeError,
+    ProtocolError,
+    RemoteProtocolError,
+    ReplayedError,
+    RevokedKeyError,
+    StrangerError,
+    TooLargeError,
+    TooOldError,
+    UnsealedError,
+    UnsupportedError,
+    WrongPassphraseError,
+)
+from .identity import Identity
+from .messages import OpenedMessage, open_message, seal_message
+from .replay import MAX_AGE, MAX_CLOCK_SKEW, MemorySeenStore, Seen, SeenStore
+from .sealed import Residual, ResidualKind, SealedPart
+from .secret import Secret
+from .wire import CardId, MessageId
+from .words import card_words, pair_words
+
+__all__ = [
+    "EVENT_KEY",
+    "MAX_AGE",
+    "MAX_CLOCK_SKEW",
+    "BadSignatureError",
+    "Card",
+    "CardChange",
+    "CardId",
+    "Cost",
+    "CoverMismatchError",
+    "CoverVerdict",
+    "Envelope",
+    "ForgedError",
+    "ForwardedError",
+    "FromFutureError",
+    "Identity",
+    "KeyFace",
+    "Level",
+    "LocalProtocolError",
+    "MalformedError",
+    "MemorySeenStore",
+    "MessageId",
+    "MovedError",
+    "NotForMeError",
+    "OpenedMessage",
+    "Opening",
+    "Pixels",
+    "ProtocolError",
+    "PublicPart",
+    "Quad",
+    "RemoteProtocolError",
+    "ReplayedError",
+    "Residual",
+    "ResidualKind",
+    "Revocation",
+    "RevocationReason",
+    "RevokedKeyError",
+    "SealedPart",
+    "Secret",
+    "Seen",
+    "SeenStore",
+    "StorageKey",
+    "StrangerError",
+    "TooLargeError",
+    "TooOldError",
+    "Unlocked",
+    "UnsealedError",
+    "UnsupportedError",
+    "WrongPassphraseError",
+    "card_words",
+    "compare_cards",
+    "fits_event",
+    "from_event",
+    "lock",
+    "open_message",
+    "pair_words",
+    "pick_key_face",
+    "pixel_digest",
+    "put",
+    "remove",
+    "seal_message",
+    "take",
+    "to_event",
+    "unlock",
+]

@@ -1,0 +1,281 @@
+"""Contact cards: who somebody is and which keys are theirs. SPEC.md section 6."""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum
+from typing import Final, Self
+
+import segno
+from pydantic import model_validator
+
+from . import bech32, primitives
+from .age import age_recipient
+from .errors import RemoteProtocolError, TooLargeError, UnsupportedError
+from .identity import Identity, card_id
+from .limits import MAX_CARD_BYTES
+from .text import DisplayName, UserId
+from .wire import VERSION, Bytes32, Bytes64, CardId, Reader, Time, WireModel, opaque, received
+
+__all__ = ["Card", "CardChange", "Revocation", "RevocationReason", "Rotation", "compare_cards"]
+
+CARD_MAGIC: Final = b"SCC"
+REVOCATION_MAGIC: Final = b"SCR"
+CARD_PREFIX: Final = "stylecard"
+REVOCATION_PREFIX: Final = "stylerevoke"
+
+
+class Rotation(WireModel):
+    """The previous signing key's word that the keys of this card replace it."""
+
+    previous: Bytes32
+    signature: Bytes64
+
+
+class _CardFields(WireModel):
+    """A card before it is signed."""
+
+    signing_key: Bytes32
+    """Ed25519."""
+    sealing_key: Bytes32
+    """X25519."""
+    created: Time
+    """Seconds since 1970, UTC. The newest card of the same keys counts."""
+    user_id: UserId
+    display_name: DisplayName
+    rotation: Rotation | None = None
+
+    def _owner(self) -> bytes:
+        return (
+            CARD_MAGIC
+            + bytes([VERSION])
+            + self.signing_key
+            + self.sealing_key
+            + self.created.to_bytes(8, "big")
+            + opaque(self.user_id.encode(), 1)
+            + opaque(self.display_name.encode(), 1)
+        )
+
+    def _fields(self) -> bytes:
+        rotation = self.rotation
+        return self._owner() + (b"\1" + rotation.previous + rotation.signature if rotation else b"\0")
+
+
+class Card(_CardFields):
+    """A contact card. One that exists has valid signatures; that its keys are really its owner's is for
+    people to compare (words.py)."""
+
+    signature: Bytes64
+
+    @model_validator(mode="after")
+    def _check_signatures(self) -> Self:
+        if not primitives.x25519_is_usable(self.sealing_key):
+            raise ValueError("the sealing key is a point of small order")
+        try:
+            if self.rotation:
+                primitives.ed25519_verify(
+                    self.rotation.previous, primitives.ROTATION, self._owner(), self.rotation.signature
+                )
+            primitives.ed25519_verify(self.signing_key, primitives.CARD, self._fields(), self.signature)
+        except RemoteProtocolError:
+            raise ValueError("its signature is wrong") from None
+        return self
+
+    @classmethod
+    def create(
+        cls,
+        identity: Identity,
+        *,
+        user_id: str,
+        display_name: str,
+        created: int,
+        previous: Identity | None = None,
+    ) -> Self:
+        """One's own card; with ``previous``, the identity that it replaces, contacts can see that it is
+        from the same person. Raises LocalProtocolError."""
+        fields = _CardFields(
+            signing_key=identity.signing_key,
+            sealing_key=identity.sealing_key,
+            created=created,
+            user_id=user_id,
+            display_name=display_name,
+        )
+        if previous:
+            signature = previous.sign(primitives.ROTATION, fields._owner())
+            rotation = Rotation(previous=previous.signing_key, signature=signature)
+            fields = fields.model_copy(update={"rotation": rotation})
+        return cls(**dict(fields), signature=identity.sign(primitives.CARD, fields._fields()))
+
+    @property
+    def id(self) -> CardId:
+        """Names this pair of keys: 16 bytes. A new name keeps it, new keys change it."""
+        return card_id(self.signing_key, self.sealing_key)
+
+    @property
+    def age_recipient(self) -> str:
+        """The sealing key as the stock ``age`` program takes it: ``age1...``."""
+        return age_recipient(self.sealing_key)
+
+    def to_bytes(self) -> bytes:
+        """The canonical bytes, which are the card as a file: 143 and the names, 96 more with a rotation."""
+        return self._fields() + self.signature
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Parses a card and verifies its own signatures. Raises MalformedError, TooLargeError or
+        UnsupportedError."""
+        if len(data) > MAX_CARD_BYTES:
+            raise TooLargeError(f"card: {len(data)} bytes")
+        reader = Reader(data, "card")
+        reader.magic(CARD_MAGIC)
+        with received("card"):
+            return cls(
+                signing_key=reader.take(32),
+                sealing_key=reader.take(32),
+                created=reader.uint(8),
+                user_id=reader.text(1),
+                display_name=reader.text(1),
+                rotation=Rotation(previous=reader.take(32), signature=reader.take(64))
+                if reader.flag()
+                else None,
+                signature=_last(reader),
+            )
+
+    def to_text(self) -> str:
+        """The card as one line, ``stylecard1...``, about 300 characters, in which typing errors are
+        noticed."""
+        return bech32.encode(CARD_PREFIX, self.to_bytes())
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Parses that line; white space around it does not matter. Raises MalformedError or
+        UnsupportedError."""
+        return cls.from_bytes(bech32.decode(CARD_PREFIX, text.strip()))
+
+    def to_qr(self) -> segno.QRCode:
+        """The line as a QR code (upper case, so that it is smaller). ``.save(...)`` and ``.svg_inline()``
+        are segno's."""
+        return segno.make_qr(self.to_text().upper(), error="l")
+
+
+class RevocationReason(IntEnum):
+    """Why keys are not to be used any more."""
+
+    UNSPECIFIED = 0
+    COMPROMISED = 1
+    """Somebody else may have them."""
+    REPLACED = 2
+    """There is a new card."""
+
+
+class _RevocationFields(WireModel):
+    """A revocation before it is signed."""
+
+    signing_key: Bytes32
+    sealing_key: Bytes32
+    created: Time
+    reason: RevocationReason
+
+    def _fields(self) -> bytes:
+        return (
+            REVOCATION_MAGIC
+            + bytes([VERSION])
+            + self.signing_key
+            + self.sealing_key
+            + self.created.to_bytes(8, "big")
+            + bytes([self.reason])
+        )
+
+
+class Revocation(_RevocationFields):
+    """A key's own statement that it is not to be trusted any more; final. One that exists has a valid
+    signature."""
+
+    signature: Bytes64
+
+    @model_validator(mode="after")
+    def _check_signature(self) -> Self:
+        try:
+            primitives.ed25519_verify(self.signing_key, primitives.REVOCATION, self._fields(), self.signature)
+        except RemoteProtocolError:
+            raise ValueError("its signature is wrong") from None
+        return self
+
+    @classmethod
+    def create(cls, identity: Identity, *, created: int, reason: RevocationReason) -> Self:
+        """Withdraws one's own keys. Make it while one still has them, and keep it elsewhere."""
+        fields = _RevocationFields(
+            signing_key=identity.signing_key, sealing_key=identity.sealing_key, created=created, reason=reason
+        )
+        return cls(**dict(fields), signature=identity.sign(primitives.REVOCATION, fields._fields()))
+
+    @property
+    def id(self) -> CardId:
+        """The id of the cards that this withdraws."""
+        return card_id(self.signing_key, self.sealing_key)
+
+    def to_bytes(self) -> bytes:
+        """The canonical bytes: 141."""
+        return self._fields() + self.signature
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Parses and verifies. Raises MalformedError or UnsupportedError."""
+        reader = Reader(data, "revocation")
+        reader.magic(REVOCATION_MAGIC)
+        with received("revocation"):
+            return cls(
+                signing_key=reader.take(32),
+                sealing_key=reader.take(32),
+                created=reader.uint(8),
+                reason=_reason(reader),
+                signature=_last(reader),
+            )
+
+    def to_text(self) -> str:
+        """One line, ``stylerevoke1...``."""
+        return bech32.encode(REVOCATION_PREFIX, self.to_bytes())
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Parses that line. Raises MalformedError or UnsupportedError."""
+        return cls.from_bytes(bech32.decode(REVOCATION_PREFIX, text.strip()))
+
+
+def _last(reader: Reader) -> bytes:
+    signature = reader.take(64)
+    reader.done()
+    return signature
+
+
+def _reason(reader: Reader) -> RevocationReason:
+    reason = reader.uint(1)
+    if reason not in tuple(RevocationReason):
+        raise UnsupportedError(f"revocation: reason {reason}")
+    return RevocationReason(reason)
+
+
+class CardChange(Enum):
+    """How a card that is offered differs from the one that was accepted before for the same person."""
+
+    SAME = "same"
+    """The same keys, and nothing newer: keep the accepted one."""
+    RENAMED = "renamed"
+    """The same keys, newer details: may be taken over without asking."""
+    ROTATED = "rotated"
+    """New keys, and the accepted key vouches for them: take over, but the comparison of words is to be
+    repeated."""
+    CHANGED = "changed"
+    """New keys, and nobody vouches for them: stop until the user has verified them."""
+
+
+def compare_cards(accepted: Card, offered: Card) -> CardChange:
+    """Compares a card with the accepted one of the same user id. An older card never replaces a newer one
+    of the same keys. A revoked key cannot vouch: look for its revocation before trusting ROTATED."""
+    if offered.id == accepted.id:
+        if offered.user_id != accepted.user_id:
+            return CardChange.CHANGED
+        return CardChange.RENAMED if offered.created > accepted.created else CardChange.SAME
+    vouched = offered.rotation is not None and offered.rotation.previous == accepted.signing_key
+    if vouched and offered.user_id == accepted.user_id and offered.created > accepted.created:
+        return CardChange.ROTATED
+    return CardChange.CHANGED

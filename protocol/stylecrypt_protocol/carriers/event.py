@@ -1,0 +1,83 @@
+"""JSON: the envelope in the content of a chat event, under one key. SPEC.md section 3.5.
+
+Bytes are in base64 (RFC 4648, section 4) without padding, as in Matrix. No floats, so that Matrix servers
+accept it; no order of keys matters, since what is signed are the bytes inside.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Final
+
+from ..envelope import Envelope, PublicPart
+from ..errors import LocalProtocolError, MalformedError, TooLargeError, UnsupportedError
+from ..limits import MAX_EVENT_BYTES
+from ..wire import VERSION
+
+EVENT_KEY: Final = "org.stylecrypt.envelope"
+_FRAME: Final = len('{"org.stylecrypt.envelope":{"public":"","sealed":"","v":1}}')
+
+__all__ = ["EVENT_KEY", "fits_event", "from_event", "to_event"]
+
+
+def fits_event(envelope: Envelope) -> bool:
+    """Whether the envelope can go into an event: its canonical JSON has at most 40 KB, so the sealed part
+    29.9 KB."""
+    return _size(_encode(envelope.public.to_bytes()), _encode(envelope.sealed or b"")) <= MAX_EVENT_BYTES
+
+
+def to_event(envelope: Envelope) -> dict[str, object]:
+    """What to merge into the content of an event. Raises LocalProtocolError if it is over MAX_EVENT_BYTES."""
+    if not fits_event(envelope):
+        raise LocalProtocolError(
+            f"over {MAX_EVENT_BYTES} bytes of JSON: carry the envelope inside the picture"
+        )
+    inner: dict[str, object] = {"v": VERSION, "public": _encode(envelope.public.to_bytes())}
+    if envelope.sealed is not None:
+        inner["sealed"] = _encode(envelope.sealed)
+    return {EVENT_KEY: inner}
+
+
+def from_event(content: Mapping[str, object]) -> Envelope | None:
+    """The envelope in the content of an event, as parsed from JSON; None if there is none.
+
+    Raises MalformedError, TooLargeError or UnsupportedError.
+    """
+    inner = content.get(EVENT_KEY)
+    if inner is None:
+        return None
+    if not isinstance(inner, Mapping):
+        raise MalformedError("event: the envelope is not an object")
+    version = inner.get("v")
+    if type(version) is not int:
+        raise MalformedError("event: v is not an integer")
+    if version != VERSION:
+        raise UnsupportedError(f"event: version {version}")
+    if set(inner) - {"v", "public", "sealed"}:
+        raise UnsupportedError("event: an unknown key")
+    public, sealed = inner.get("public"), inner.get("sealed", "")
+    if not isinstance(public, str) or not isinstance(sealed, str) or (not sealed and "sealed" in inner):
+        raise MalformedError("event: public or sealed is not text")
+    if _size(public, sealed) > MAX_EVENT_BYTES:
+        raise TooLargeError(f"event: {_size(public, sealed)} bytes of JSON")
+    return Envelope.received(PublicPart.from_bytes(_decode(public)), _decode(sealed))
+
+
+def _size(public: str, sealed: str) -> int:
+    return _FRAME + len(public) + len(sealed)
+
+
+def _encode(data: bytes) -> str:
+    return base64.b64encode(data).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise MalformedError("event: not base64") from None
+    if _encode(data) != text:
+        raise MalformedError("event: base64 that is not canonical")
+    return data

@@ -1,0 +1,171 @@
+"""Binding a message to its picture: a digest of the exact pixels, and a sketch that survives re-encoding.
+
+SPEC.md section 5. The digest says "the very pixels"; the sketch tells a re-encoded or resized copy from
+another picture. The picture is decoded by the caller: 8-bit RGB, as stored (no EXIF rotation, no colour
+management).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from typing import Annotated, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from . import primitives
+from .errors import LocalProtocolError
+from .limits import MAX_COORDINATE, MAX_PIXELS, MAX_SIDE
+from .wire import WireModel
+
+__all__ = ["CoverVerdict", "Pixels", "Quad", "pixel_digest"]
+
+UNIT: Final = 64
+"""Coordinates on the wire are integers in 1/64 px: finer than any resampling shows, and no floats."""
+
+GRID: Final = 8
+"""A sketch grid has 8 x 8 cells."""
+
+GRID_BYTES: Final = GRID * GRID // 2
+
+LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
+"""Luminance of R, G, B as JPEG computes it (ITU-R BT.601)."""
+
+Coordinate = Annotated[int, Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE)]
+Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
+
+
+class CoverVerdict(Enum):
+    """What can be said about the picture that came with a message."""
+
+    EXACT = "exact"
+    """Every pixel is the one that the sender sent."""
+    CHANGED = "changed"
+    """A copy of what the sender sent, changed on the way (re-encoded, resized): details may differ."""
+    SWAPPED = "swapped"
+    """Another picture: never to be attributed to the sender."""
+
+
+class Pixels(WireModel):
+    """A decoded picture: ``width * height * 3`` bytes, rows from the top, R, G, B."""
+
+    width: Side
+    height: Side
+    rgb: bytes = Field(repr=False)
+
+    @model_validator(mode="after")
+    def _check_size(self) -> Self:
+        if self.width * self.height > MAX_PIXELS:
+            raise ValueError(f"{self.width} x {self.height} is over {MAX_PIXELS} pixels")
+        if len(self.rgb) != self.width * self.height * 3:
+            raise ValueError(
+                f"{self.width} x {self.height} pixels need {self.width * self.height * 3} bytes of RGB"
+            )
+        return self
+
+
+class Quad(WireModel):
+    """Where an aligned face sits in the cover: its corners top left, bottom left, bottom right, top right,
+    as the face sees them upright; each (x, y) in 1/64 px from the outer corner of the top left pixel of
+    the cover."""
+
+    corners: tuple[
+        tuple[Coordinate, Coordinate],
+        tuple[Coordinate, Coordinate],
+        tuple[Coordinate, Coordinate],
+        tuple[Coordinate, Coordinate],
+    ]
+
+    @classmethod
+    def from_pixels(cls, corners: Iterable[Sequence[float]]) -> Self:
+        """From four (x, y) in pixels, rounded to 1/64 px. Use ``pixels()`` of the result from there on: it
+        is what the receiver sees."""
+        return cls(corners=tuple((round(x * UNIT), round(y * UNIT)) for x, y in corners))  # type: ignore[arg-type]
+
+    def pixels(self) -> tuple[tuple[float, float], ...]:
+        """The corners in pixels; exact, since 1/64 is a power of two."""
+        return tuple((x / UNIT, y / UNIT) for x, y in self.corners)
+
+    def box(self) -> tuple[float, float, float, float]:
+        """The upright rectangle around the corners in pixels: left, top, right, bottom."""
+        xs, ys = zip(*self.pixels(), strict=True)
+        return min(xs), min(ys), max(xs), max(ys)
+
+
+def pixel_digest(pixels: Pixels) -> bytes:
+    """SHA-256 of domain, width and height (uint32 each) and the RGB bytes: 32 bytes. SPEC.md section 5.1."""
+    size = pixels.width.to_bytes(4, "big") + pixels.height.to_bytes(4, "big")
+    return primitives.sha256(primitives.PIXELS, size, pixels.rgb)
+
+
+def make_sketch(pixels: Pixels, faces: Sequence[Quad]) -> bytes:
+    """The sketch of a cover: 32 bytes for the whole picture and 32 for each face. SPEC.md section 5.2.
+
+    Each byte holds two cells, the left one in the high bits; a cell is its mean luminance (0 to 255) in
+    steps of 17.
+    """
+    steps = np.rint(_grids(pixels, faces, 1.0, 1.0) / 17).astype(np.uint8).reshape(-1, 2)
+    return (steps[:, 0] << 4 | steps[:, 1]).tobytes()
+
+
+def judge_cover(
+    pixels: Pixels, *, digest: bytes, sketch: bytes, faces: Sequence[Quad], width: int, height: int
+) -> CoverVerdict:
+    """Compares a picture with what the sender signed: digest, sketch, faces and size of the cover. SPEC.md
+    section 5.3."""
+    if len(sketch) != GRID_BYTES * (1 + len(faces)):
+        raise LocalProtocolError("the sketch does not fit the number of faces")
+    if pixel_digest(pixels) == digest:
+        return CoverVerdict.EXACT
+    scale_x, scale_y = pixels.width / width, pixels.height / height
+    # The same shape: each side may be rounded by one pixel when a picture is resized.
+    if (
+        abs(pixels.width - width * scale_y) > 1 + scale_y
+        and abs(pixels.height - height * scale_x) > 1 + scale_x
+    ):
+        return CoverVerdict.SWAPPED
+    packed = np.frombuffer(sketch, np.uint8)
+    steps = np.stack([packed >> 4, packed & 15], axis=1).reshape(-1, GRID * GRID)
+    off = np.abs(_grids(pixels, faces, scale_x, scale_y) - steps * 17.0)
+    return CoverVerdict.CHANGED if bool((off <= 12).all()) else CoverVerdict.SWAPPED
+
+
+def _grids(pixels: Pixels, faces: Sequence[Quad], scale_x: float, scale_y: float) -> NDArray[np.float32]:
+    """Mean luminances in 0..255 of the whole picture's cells, then of each face's box: (1 + faces, 64)."""
+    rgb = np.frombuffer(pixels.rgb, np.uint8).reshape(pixels.height, pixels.width, 3)
+    boxes = [(0.0, 0.0, float(pixels.width), float(pixels.height))]
+    for face in faces:
+        left, top, right, bottom = face.box()
+        boxes.append((left * scale_x, top * scale_y, right * scale_x, bottom * scale_y))
+    return np.stack([_grid(rgb, box) for box in boxes])
+
+
+def _grid(rgb: NDArray[np.uint8], box: tuple[float, float, float, float]) -> NDArray[np.float32]:
+    """Mean luminance of 8 x 8 equal cells of a box, each pixel counted by the area of it that lies in the
+    cell."""
+    height, width, _ = rgb.shape
+    columns, x_weights = _cells(box[0], box[2], width)
+    rows, y_weights = _cells(box[1], box[3], height)
+    part = rgb[rows, columns]
+    cells = np.empty((GRID, GRID), np.float32)
+    for row, weights in enumerate(y_weights):
+        # One row of cells at a time: the whole of a large picture as float would take four times its memory.
+        used = np.flatnonzero(weights)
+        luminance = part[used[0] : used[-1] + 1] @ LUMA
+        cells[row] = weights[used[0] : used[-1] + 1] @ luminance @ x_weights.T
+    return cells.reshape(-1)
+
+
+def _cells(start: float, end: float, size: int) -> tuple[slice, NDArray[np.float32]]:
+    """Weights of the pixels of one axis in 8 equal cells of [start, end), cut to the picture: (pixels, (8,
+    pixels))."""
+    start = min(max(start, 0.0), size - 1.0)
+    end = min(max(end, start + 1.0), float(size))
+    edges = np.linspace(start, end, GRID + 1)
+    pixels = slice(int(start), int(np.ceil(end)))
+    lefts = np.arange(pixels.start, pixels.stop)
+    overlap = np.minimum(lefts + 1, edges[1:, None]) - np.maximum(lefts, edges[:-1, None])
+    weights = np.clip(overlap, 0, None)
+    return pixels, (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

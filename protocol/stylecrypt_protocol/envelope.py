@@ -1,0 +1,203 @@
+"""The public part of a message, and the envelope that holds it and the sealed part. SPEC.md sections 3 and
+4."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from typing import Annotated, Final, Self
+
+from pydantic import Field, model_validator
+
+from . import primitives
+from .commitment import KeyFace
+from .cover import Pixels, Quad, Side, pixel_digest
+from .errors import LocalProtocolError, TooLargeError, UnsupportedError
+from .limits import MAX_ENVELOPE_BYTES, MAX_FACES, MAX_PUBLIC_BYTES, MAX_STYLES
+from .wire import VERSION, Bytes32, MessageId, MessageIdField, Reader, WireModel, opaque, received
+
+__all__ = ["Envelope", "Level", "PublicPart"]
+
+MAGIC: Final = b"SCE"
+
+
+class Level(IntEnum):
+    """How much of the original the recipients get back."""
+
+    KEYFACE = 1
+    """An approximation, from the pixels of the cover and a key face of the sender."""
+    LATENT = 2
+    """The sender's own inversion, from the sealed style vectors."""
+    ORIGINAL = 3
+    """The photo as it was, from the sealed pixels or the sealed file."""
+
+
+class PublicPart(WireModel):
+    """What everybody may read. It names neither sender nor recipients, nor file, nor time."""
+
+    message_id: MessageIdField
+    level: Level
+    model_hash: Bytes32
+    """SHA-256 of the model's file."""
+    styles: Annotated[int, Field(ge=1, le=MAX_STYLES)]
+    """How many style vectors the model has."""
+    replaced: tuple[int, ...] = Field(min_length=1)
+    """The layers whose style vectors are replaced, ascending, the first layer being 0."""
+    faces: tuple[Quad, ...] = Field(min_length=1, max_length=MAX_FACES)
+    width: Side
+    height: Side
+    cover_digest: Bytes32
+    commitment: Bytes32 | None = None
+
+    @model_validator(mode="after")
+    def _check_mask(self) -> Self:
+        if list(self.replaced) != sorted({layer for layer in self.replaced if 0 <= layer < self.styles}):
+            raise ValueError("the layer mask is not ascending layers of the model")
+        return self
+
+    @classmethod
+    def describe(
+        cls,
+        cover: Pixels,
+        *,
+        level: Level,
+        model_hash: bytes,
+        styles: int,
+        replaced: Iterable[int],
+        faces: Sequence[Quad],
+        key_face: KeyFace | None = None,
+    ) -> Self:
+        """The public part of a new message: draws its id (``secrets``) and digests the cover."""
+        message_id = MessageId(secrets.token_bytes(16))
+        return cls(
+            message_id=message_id,
+            level=level,
+            model_hash=model_hash,
+            styles=styles,
+            replaced=tuple(sorted(set(replaced))),
+            faces=tuple(faces),
+            width=cover.width,
+            height=cover.height,
+            cover_digest=pixel_digest(cover),
+            commitment=key_face.commit(message_id) if key_face else None,
+        )
+
+    def to_bytes(self) -> bytes:
+        """The canonical bytes: 125 with one face, 32 more for each further face and for the commitment."""
+        return b"".join(
+            (
+                bytes([VERSION, self.level]),
+                self.message_id,
+                self.model_hash,
+                bytes([self.styles]),
+                sum(1 << layer for layer in self.replaced).to_bytes(4, "big"),
+                self.width.to_bytes(2, "big"),
+                self.height.to_bytes(2, "big"),
+                self.cover_digest,
+                bytes([len(self.faces)]),
+                *(
+                    value.to_bytes(4, "big", signed=True)
+                    for face in self.faces
+                    for xy in face.corners
+                    for value in xy
+                ),
+                b"\0" if self.commitment is None else b"\1" + self.commitment,
+            )
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Parses the canonical bytes. Raises MalformedError, TooLargeError or UnsupportedError."""
+        what = "public part"
+        if len(data) > MAX_PUBLIC_BYTES:
+            raise TooLargeError(f"{what}: {len(data)} bytes")
+        reader = Reader(data, what)
+        reader.version()
+        level = reader.uint(1)
+        if level not in tuple(Level):
+            raise UnsupportedError(f"{what}: level {level}")
+        with received(what):
+            return cls(
+                level=Level(level),
+                message_id=MessageId(reader.take(16)),
+                model_hash=reader.take(32),
+                styles=reader.uint(1),
+                replaced=_layers(reader.uint(4)),
+                width=reader.uint(2),
+                height=reader.uint(2),
+                cover_digest=reader.take(32),
+                faces=tuple(_quad(reader) for _ in range(_face_count(reader))),
+                commitment=_last(reader),
+            )
+
+    def digest(self) -> bytes:
+        """SHA-256 of domain and canonical bytes, which the sealed part repeats: 32 bytes."""
+        return primitives.sha256(primitives.PUBLIC_PART, self.to_bytes())
+
+
+def _layers(mask: int) -> tuple[int, ...]:
+    return tuple(layer for layer in range(32) if mask >> layer & 1)
+
+
+def _face_count(reader: Reader) -> int:
+    count = reader.uint(1)
+    if count > MAX_FACES:
+        raise TooLargeError(f"public part: {count} faces")
+    return count
+
+
+def _quad(reader: Reader) -> Quad:
+    values = [reader.int32() for _ in range(8)]
+    return Quad(corners=tuple(zip(values[::2], values[1::2], strict=True)))  # type: ignore[arg-type]
+
+
+def _last(reader: Reader) -> bytes | None:
+    commitment = reader.take(32) if reader.flag() else None
+    reader.done()
+    return commitment
+
+
+class Envelope(WireModel):
+    """A message as it travels: the public part, and the sealed part unless the level is ``keyface`` and
+    nobody is named."""
+
+    public: PublicPart
+    sealed: bytes | None = Field(default=None, repr=False)
+    """An age v1 file."""
+
+    @model_validator(mode="after")
+    def _check_seal(self) -> Self:
+        if self.sealed is None and self.public.level is not Level.KEYFACE:
+            raise ValueError(f"level {self.public.level.name.lower()} needs a sealed part")
+        if self.sealed == b"":
+            raise ValueError("the sealed part is empty")
+        return self
+
+    def pack(self) -> bytes:
+        """The canonical bytes, for a carrier or a file. Raises LocalProtocolError over MAX_ENVELOPE_BYTES."""
+        packed = MAGIC + bytes([VERSION]) + opaque(self.public.to_bytes(), 2) + opaque(self.sealed or b"", 4)
+        if len(packed) > MAX_ENVELOPE_BYTES:
+            raise LocalProtocolError(
+                f"{len(packed)} bytes are over {MAX_ENVELOPE_BYTES}: use level latent or a smaller photo"
+            )
+        return packed
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Self:
+        """Parses what ``pack`` made. Nothing is decrypted. Raises MalformedError, TooLargeError or
+        UnsupportedError."""
+        if len(data) > MAX_ENVELOPE_BYTES:
+            raise TooLargeError(f"envelope: {len(data)} bytes")
+        reader = Reader(data, "envelope")
+        reader.magic(MAGIC)
+        public = PublicPart.from_bytes(reader.opaque(2))
+        sealed = reader.opaque(4)
+        reader.done()
+        return cls.received(public, sealed)
+
+    @classmethod
+    def received(cls, public: PublicPart, sealed: bytes) -> Self:
+        """From parts that came from outside; an empty sealed part is none. Raises MalformedError."""
+        with received("envelope"):
+            return cls(public=public, sealed=sealed or None)

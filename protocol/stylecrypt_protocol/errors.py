@@ -1,0 +1,152 @@
+"""Errors of the protocol. The type says whose fault it is; the docstring is the text that a person reads.
+
+::
+
+    ProtocolError                   abstract: cannot be raised
+    ├── LocalProtocolError          this program called the protocol wrongly; nothing was sent
+    └── RemoteProtocolError         abstract: what came from outside cannot be used
+        ├── MalformedError          bytes that do not parse
+        │   └── TooLargeError       ... because they are over a limit of limits.py
+        ├── UnsupportedError        a later version, or a kind that this version does not know
+        ├── UnsealedError           no sealed part, so nobody is named as the sender
+        ├── NotForMeError           sealed to other people's keys
+        ├── StrangerError           signed by somebody who is not a contact
+        ├── RevokedKeyError         signed by a key that its owner withdrew
+        ├── ForgedError             abstract: somebody put this together to deceive
+        │   ├── BadSignatureError   the signature is not the named sender's
+        │   ├── ForwardedError      sealed again to somebody whom the sender did not address
+        │   └── MovedError          the sealed part belongs to another message
+        ├── CoverMismatchError      the picture is not the one that the sender sent
+        ├── FromFutureError         dated later than now
+        ├── TooOldError             dated before the time that the replay store remembers
+        ├── ReplayedError           opened before
+        └── WrongPassphraseError    wrong passphrase, or a damaged file: the two cannot be told apart
+
+Every function that reads bytes raises these and nothing else: any bytes either parse or raise
+RemoteProtocolError.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BadSignatureError",
+    "CoverMismatchError",
+    "ForgedError",
+    "ForwardedError",
+    "FromFutureError",
+    "LocalProtocolError",
+    "MalformedError",
+    "MovedError",
+    "NotForMeError",
+    "ProtocolError",
+    "RemoteProtocolError",
+    "ReplayedError",
+    "RevokedKeyError",
+    "StrangerError",
+    "TooLargeError",
+    "TooOldError",
+    "UnsealedError",
+    "UnsupportedError",
+    "WrongPassphraseError",
+]
+
+
+class ProtocolError(Exception):
+    """Something is wrong with a message."""
+
+    abstract = True
+
+    def __init_subclass__(cls, *, abstract: bool = False) -> None:
+        cls.abstract = abstract
+
+    def __init__(self, detail: str = "") -> None:
+        if self.abstract:
+            raise TypeError(f"{type(self).__name__} is abstract: raise one of its subclasses")
+        super().__init__(detail)
+        self.detail = detail
+
+    def __str__(self) -> str:
+        text = " ".join((type(self).__doc__ or type(self).__name__).split())
+        return f"{text} ({self.detail})" if self.detail else text
+
+
+class LocalProtocolError(ProtocolError):
+    """This cannot be put into a message."""
+
+
+class RemoteProtocolError(ProtocolError, abstract=True):
+    """What was received cannot be used."""
+
+
+class MalformedError(RemoteProtocolError):
+    """These bytes are damaged, or were never made by StyleCrypt."""
+
+
+class TooLargeError(MalformedError):
+    """This is larger than any honest message, so it was not read."""
+
+
+class UnsupportedError(RemoteProtocolError):
+    """This was made by a version of StyleCrypt that is newer than this one, or of a kind that it cannot
+    read. Update to read it."""
+
+
+class UnsealedError(RemoteProtocolError):
+    """This message has no sealed part: it does not say who sent it, and nobody signed it."""
+
+
+class NotForMeError(RemoteProtocolError):
+    """This message was sealed to somebody else. Only the people whom its sender chose can open it."""
+
+
+class StrangerError(RemoteProtocolError):
+    """This message is from somebody who is not among your contacts. Add their card, verify it with them,
+    then open the message again."""
+
+    def __init__(self, card_id: bytes) -> None:
+        super().__init__(f"card {card_id.hex()}")
+        self.card_id = card_id
+
+
+class RevokedKeyError(RemoteProtocolError):
+    """This message is signed by a key that its owner has withdrawn. Do not trust it; ask them for their
+    new card."""
+
+
+class ForgedError(RemoteProtocolError, abstract=True):
+    """This message was put together by somebody other than its sender."""
+
+
+class BadSignatureError(ForgedError):
+    """The signature is not by the person whom this names. Somebody made or changed it to deceive you."""
+
+
+class ForwardedError(ForgedError):
+    """The sender wrote this to other people, not to you: somebody sealed it again as if you had been
+    addressed."""
+
+
+class MovedError(ForgedError):
+    """The sealed part belongs to another message: somebody put it beside a picture that it was not made
+    for."""
+
+
+class CoverMismatchError(RemoteProtocolError):
+    """The picture is not the one that the sender sent. The message is the sender's, the picture beside it
+    is not."""
+
+
+class FromFutureError(RemoteProtocolError):
+    """This message is dated in the future. Either your clock is slow or the sender's is fast."""
+
+
+class TooOldError(RemoteProtocolError):
+    """This message is too old to tell whether it is being sent to you a second time."""
+
+
+class ReplayedError(RemoteProtocolError):
+    """You have received this message before: somebody sent it again."""
+
+
+class WrongPassphraseError(RemoteProtocolError):
+    """The passphrase is wrong, or the file is damaged."""

@@ -1,0 +1,86 @@
+"""Every limit of the wire format, with its reason. SPEC.md section 9 is this file as a table.
+
+A reader refuses what is over a limit before it allocates, decrypts or loops over it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+MAX_RECIPIENTS: Final = 128
+"""Recipients of one message. The age library reads a header in time quadratic in its stanzas: 128 take
+about 0.1 s."""
+
+MAX_AGE_HEADER_BYTES: Final = 16 * 1024
+"""Header of the sealed part: 128 stanzas of 98 bytes (12.5 KB), the MAC line, and one unknown ("grease")
+stanza."""
+
+MAX_AGE_STANZAS: Final = MAX_RECIPIENTS + 2
+"""Stanzas of that header: one for each recipient, and up to two that writers add so that unknown ones stay
+legal."""
+
+MAX_FACES: Final = 32
+"""Faces replaced in one photo. A group photo has fewer; each costs 32 bytes of public part and 32 of
+sealed part."""
+
+MAX_STYLES: Final = 32
+"""Style vectors of a model: 18 at 1024 px, 2 more for each doubling; 32 are the bits of the layer mask."""
+
+MAX_SIDE: Final = 16_384
+"""Width or height of a cover in pixels: what PNG, JPEG and WebP readers commonly accept (WebP stops at
+16,383)."""
+
+MAX_PIXELS: Final = 1 << 26
+"""Pixels of a cover: 67 megapixels, 200 MB as RGB. Larger ones are refused before they are decoded."""
+
+MAX_COORDINATE: Final = 1 << 22
+"""Corners of a face in 1/64 px: 65,536 px either way, four times the largest side, since a face may be cut
+off."""
+
+MAX_CAPTION_BYTES: Final = 4096
+"""Caption as UTF-8. Longer text belongs into a message of its own."""
+
+MAX_FILE_NAME_BYTES: Final = 255
+"""File name as UTF-8: the limit of ext4, APFS and NTFS."""
+
+MAX_USER_ID_BYTES: Final = 255
+"""User id as UTF-8: the limit that Matrix sets."""
+
+MAX_DISPLAY_NAME_BYTES: Final = 128
+"""Display name as UTF-8: it has to fit on one line, and a card into one QR code."""
+
+MAX_TIME: Final = 253_402_300_799
+"""Seconds since 1970: the end of the year 9999, the last that calendars of most languages can show."""
+
+MAX_ENVELOPE_BYTES: Final = 32 * 1024 * 1024
+"""A packed envelope, also as a file beside the picture. Opening holds about three copies in memory."""
+
+MAX_CARRIED_BYTES: Final = 4 * 1024 * 1024
+"""A packed envelope inside a picture: 2 MB of payload and its padding, with room. libpng readers drop
+chunks over 8 MB. What is larger travels as a file beside the picture, or at level ``latent`` (16 KB)."""
+
+MAX_PUBLIC_BYTES: Final = 2048
+"""The public part: 1,190 bytes with 32 faces."""
+
+MAX_PICTURE_BYTES: Final = 64 * 1024 * 1024
+"""A picture file whose carrier is read. Matrix servers commonly stop at 50 or 100 MB."""
+
+MAX_CHUNKS: Final = 65_536
+"""PNG chunks, JPEG segments or WebP chunks walked in one file: a 64 MB PNG of 1 KB chunks."""
+
+MAX_EVENT_BYTES: Final = 40 * 1024
+"""The JSON form, as canonical JSON. A Matrix event holds 64 KB, an encrypted one 48 KB, and the picture's
+keys as well."""
+
+MAX_CARD_BYTES: Final = 640
+"""A card: 622 bytes with the longest names and a rotation. Its text stays under the 1,023 symbols of the
+checksum's code."""
+
+MAX_ARGON2_MEMORY: Final = 1 << 30
+"""Memory in bytes that a file from disk may ask of Argon2id: 1 GiB, libsodium's "sensitive"."""
+
+MAX_ARGON2_OPERATIONS: Final = 16
+"""Passes that a file from disk may ask of Argon2id: about 15 s at 1 GiB."""
+
+MAX_AT_REST_BYTES: Final = 64 * 1024 * 1024
+"""A file encrypted at rest: the largest picture that is read."""

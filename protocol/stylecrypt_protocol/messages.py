@@ -1,0 +1,151 @@
+"""Making a message and opening one: the steps of SPEC.md sections 4.4 and 4.5 in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from . import age
+from .card import Card, Revocation
+from .commitment import KeyFace
+from .cover import CoverVerdict, Pixels, judge_cover, make_sketch, pixel_digest
+from .envelope import Envelope, Level, PublicPart
+from .errors import (
+    CoverMismatchError,
+    ForwardedError,
+    FromFutureError,
+    LocalProtocolError,
+    MalformedError,
+    MovedError,
+    ReplayedError,
+    RevokedKeyError,
+    StrangerError,
+    TooOldError,
+    UnsealedError,
+)
+from .identity import Identity
+from .replay import MAX_AGE, MAX_CLOCK_SKEW, Seen, SeenStore
+from .sealed import LEVELS, Residual, SealedPart, SignedPart
+from .wire import CardId, WireModel
+
+__all__ = ["OpenedMessage", "open_message", "seal_message"]
+
+
+class OpenedMessage(WireModel):
+    """A message of which everything was verified: ``sender`` is the card of the contact who signed it to
+    us."""
+
+    sender: Card
+    content: SealedPart
+    level: Level
+    cover: CoverVerdict
+    """EXACT or CHANGED; a swapped picture raises CoverMismatchError instead."""
+
+
+def seal_message(
+    sender: Identity,
+    recipients: Sequence[Card],
+    public: PublicPart,
+    cover: Pixels,
+    *,
+    sent_at: int,
+    residual: Residual,
+    key_face: KeyFace | None = None,
+    caption: str = "",
+    file_name: str = "",
+) -> Envelope:
+    """Signs, pads and seals to the cards' keys. Include one's own card to be able to open the message
+    oneself.
+
+    ``public`` is ``PublicPart.describe(cover, ...)``; ``key_face`` the one given there; ``sent_at`` Unix
+    seconds. Raises LocalProtocolError if the parts do not fit each other; nothing is sealed then.
+    """
+    if public.cover_digest != pixel_digest(cover):
+        raise LocalProtocolError("the public part describes another cover")
+    if LEVELS[residual.kind] is not public.level:
+        raise LocalProtocolError(
+            f"level {public.level.name.lower()} with a residual of kind {residual.kind.name.lower()}"
+        )
+    opening = key_face.open(public.message_id) if key_face else None
+    if (opening.commitment(public.message_id) if opening else None) != public.commitment:
+        raise LocalProtocolError("the public part is committed to another key face")
+    content = SealedPart(
+        sender=sender.id,
+        recipients=tuple(sorted({card.id for card in recipients})),
+        public_digest=public.digest(),
+        sent_at=sent_at,
+        sketch=make_sketch(cover, public.faces),
+        opening=opening,
+        caption=caption,
+        file_name=file_name,
+        residual=residual,
+    )
+    return Envelope(
+        public=public, sealed=age.encrypt(content.sign(sender), {card.sealing_key for card in recipients})
+    )
+
+
+def open_message(
+    envelope: Envelope,
+    identity: Identity,
+    contacts: Mapping[CardId, Card | Revocation],
+    cover: Pixels,
+    *,
+    now: int,
+    seen: SeenStore | None,
+) -> OpenedMessage:
+    """Opens and verifies a message that came with the picture ``cover``.
+
+    ``contacts`` maps card ids to the cards that the user accepted, or to their revocations. ``now`` is Unix
+    seconds. ``seen`` is None to read a message again from an archive: then its age and repetition are not
+    looked at.
+
+    Raises one of the errors below RemoteProtocolError; only StrangerError and CoverMismatchError leave
+    something to do for the user. No step uses a field before the signature over it was verified, except
+    the sender's id, to find the key.
+    """
+    if envelope.sealed is None:
+        raise UnsealedError
+    public = envelope.public
+    signed = SignedPart(age.decrypt(envelope.sealed, identity))
+    sender = contacts.get(signed.sender)
+    if sender is None:
+        raise StrangerError(signed.sender)
+    if isinstance(sender, Revocation):
+        raise RevokedKeyError
+    content = signed.verify(sender.signing_key)
+    if identity.id not in content.recipients:
+        raise ForwardedError
+    if content.public_digest != public.digest():
+        raise MovedError
+    _check_consistent(public, content)
+    verdict = judge_cover(
+        cover,
+        digest=public.cover_digest,
+        sketch=content.sketch,
+        faces=public.faces,
+        width=public.width,
+        height=public.height,
+    )
+    if verdict is CoverVerdict.SWAPPED:
+        raise CoverMismatchError
+    if content.sent_at > now + MAX_CLOCK_SKEW:
+        raise FromFutureError(f"{content.sent_at - now} seconds ahead")
+    if seen is not None:
+        if content.sent_at < now - MAX_AGE:
+            raise TooOldError(f"sent {(now - content.sent_at) // 86400} days ago")
+        if seen.check_and_remember(sender.id, public.message_id, content.sent_at) is Seen.BEFORE:
+            raise ReplayedError
+    return OpenedMessage(sender=sender, content=content, level=public.level, cover=verdict)
+
+
+def _check_consistent(public: PublicPart, content: SealedPart) -> None:
+    """What the sender signed has to make sense together; if not, the sender's program is broken."""
+    if LEVELS[content.residual.kind] is not public.level:
+        raise MalformedError("the residual is not what the level says")
+    if len(content.sketch) != 32 * (1 + len(public.faces)):
+        raise MalformedError("the sketch does not fit the number of faces")
+    opening = content.opening
+    if (opening is None) != (public.commitment is None):
+        raise MalformedError("a commitment without its opening, or an opening without a commitment")
+    if opening and public.commitment and not opening.opens(public.commitment, public.message_id):
+        raise MalformedError("the opening does not open the commitment")
