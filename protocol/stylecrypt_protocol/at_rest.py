@@ -46,7 +46,7 @@ class Unlocked(NamedTuple):
 
 
 def lock(secret: Secret, passphrase: str, cost: Cost = DEFAULT_COST) -> bytes:
-    """The secret under a passphrase: 64 bytes more. Salt and nonce are from ``secrets``. Raises
+    """The secret under a passphrase: 68 bytes more. Salt and nonce are from ``secrets``. Raises
     LocalProtocolError if the passphrase is empty."""
     header = (
         LOCKED_MAGIC

@@ -1,6 +1,6 @@
 """The 2,048 English words of BIP-39, in order: no two share their first four letters.
 
-Source: bip-0039/english.txt of https://github.com/bitcoin/bips, as published in the PyPI package mnemonic 0.21
+Source: bip-0039/english.txt of https://github.com/bitcoin/bips, as published in PyPI package mnemonic 0.21
 (SHA-256 of that file: 2f5eed53a4727b4bf8880d8f3f199efc90e58503646d9ff8eff3a2ed3b24dbda).
 Licence: MIT, Copyright (c) 2013-2016 Pavol Rusnak.
 """

@@ -1,0 +1,99 @@
+"""Exact, changed or swapped: what the sketch tolerates and what it does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import stylecrypt_protocol as sp
+from PIL import Image
+from protocol_helpers import COVER, COVER_IMAGE, FACE, decoded, encoded, painting, pixels
+from stylecrypt_protocol.cover import judge_cover, make_sketch
+
+
+def judge(original: Image.Image, received: Image.Image, face: sp.Quad = FACE) -> sp.CoverVerdict:
+    """The verdict about a received picture."""
+    return judge_cover(
+        pixels(received),
+        digest=sp.pixel_digest(pixels(original)),
+        sketch=make_sketch(pixels(original), [face]),
+        faces=[face],
+        width=original.width,
+        height=original.height,
+    )
+
+
+REENCODINGS = [("JPEG", 60, 1.0), ("JPEG", 75, 0.5), ("JPEG", 60, 0.5), ("WEBP", 60, 1.0), ("WEBP", 60, 0.5)]
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(("kind", "quality", "scale"), REENCODINGS)
+def test_a_changed_copy_is_recognised(seed: int, kind: str, quality: int, scale: float) -> None:
+    original = painting(seed)
+    size = (round(original.width * scale), round(original.height * scale))
+    copy = decoded(encoded(original.resize(size, Image.Resampling.LANCZOS), kind, quality=quality))
+    assert judge(original, copy) is sp.CoverVerdict.CHANGED
+
+
+def test_metadata_and_lossless_formats_do_not_matter() -> None:
+    for kind, options in (("PNG", {}), ("WEBP", {"lossless": True, "exact": True})):
+        assert judge(COVER_IMAGE, decoded(encoded(COVER_IMAGE, kind, **options))) is sp.CoverVerdict.EXACT
+
+
+def test_other_pictures_are_swapped() -> None:
+    for seed in range(2, 60):
+        assert judge(COVER_IMAGE, painting(seed)) is sp.CoverVerdict.SWAPPED
+
+
+def test_another_face_in_the_same_photo_is_swapped() -> None:
+    for seed in range(2, 60):
+        swapped = COVER_IMAGE.copy()
+        swapped.paste(painting(seed).crop((60, 40, 188, 168)), (60, 40))
+        assert judge(COVER_IMAGE, swapped) is sp.CoverVerdict.SWAPPED
+
+
+def test_turned_mirrored_cropped_and_stretched_are_swapped() -> None:
+    for changed in (
+        COVER_IMAGE.transpose(Image.Transpose.ROTATE_180),
+        COVER_IMAGE.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        COVER_IMAGE.transpose(Image.Transpose.ROTATE_90),
+        COVER_IMAGE.crop((40, 30, 320, 240)),
+        COVER_IMAGE.resize((320, 120)),
+        COVER_IMAGE.resize((1, 1)),
+    ):
+        assert judge(COVER_IMAGE, changed) is sp.CoverVerdict.SWAPPED
+
+
+def test_a_sketch_of_known_pixels() -> None:
+    left_black = np.zeros((16, 16, 3), np.uint8)
+    left_black[:, 8:] = 255
+    face = sp.Quad.from_pixels([(8, 0), (8, 8), (16, 8), (16, 0)])
+    sketch = make_sketch(pixels(Image.fromarray(left_black)), [face])
+    assert sketch == bytes.fromhex("0000ffff" * 8 + "ff" * 32)
+
+
+@pytest.mark.parametrize(
+    "corners",
+    [
+        [(-500, -500), (-500, -400), (-400, -400), (-400, -500)],
+        [(1000, 1000), (1000, 1400), (1400, 1400), (1400, 1000)],
+        [(5, 5), (5, 5), (5, 5), (5, 5)],
+        [(-100, -100), (-100, 900), (900, 900), (900, -100)],
+    ],
+)
+def test_faces_outside_the_picture_and_of_no_size(corners: list[tuple[float, float]]) -> None:
+    face = sp.Quad.from_pixels(corners)
+    copy = decoded(encoded(COVER_IMAGE, "JPEG", quality=90))
+    assert judge(COVER_IMAGE, copy, face) is sp.CoverVerdict.CHANGED
+    tiny = Image.new("RGB", (1, 3), "red")
+    assert judge(tiny, decoded(encoded(tiny, "PNG")), face) is sp.CoverVerdict.EXACT
+
+
+def test_the_sketch_has_to_fit_the_faces() -> None:
+    with pytest.raises(sp.LocalProtocolError, match="sketch"):
+        judge_cover(COVER, digest=bytes(32), sketch=bytes(32), faces=[FACE], width=320, height=240)
+
+
+def test_the_digest_depends_on_the_shape() -> None:
+    assert sp.pixel_digest(sp.Pixels(width=2, height=1, rgb=bytes(6))) != sp.pixel_digest(
+        sp.Pixels(width=1, height=2, rgb=bytes(6))
+    )
