@@ -21,7 +21,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, JpegImagePlugin, PngImagePlugin
+from PIL import ExifTags, Image, ImageCms, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from stylecrypt_msg.errors import PictureError
 
@@ -46,7 +46,7 @@ MAX_FILE_BYTES = 64 * 2**20
 MAX_PIXELS = 120_000_000
 """Holds the 108 MP of today's phones. Decoded it is 360 MB, of which a few copies are in use at a time."""
 
-_READ_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP")
+_READ_FORMATS = ("PNG", "JPEG", WebPImagePlugin.WebPImageFile.format, "GIF", "BMP")  # the JPEG plugin reads MPO
 _SUFFIXES: dict[str, Format] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 # EXIF orientation, 2 to 8, to what makes the picture upright (EXIF 2.32, tag 0x0112).
@@ -141,9 +141,7 @@ def encode_picture(
         PictureError: the format cannot hold a picture of this size, or the quality is out of range.
     """
     if not 1 <= quality <= 100:
-        raise PictureError(
-            f"The quality {quality} is not between 1 and 100.", hint="Use 95, or leave it away."
-        )
+        raise PictureError(f"The quality {quality} is not between 1 and 100.", hint="Use 95, or leave it away.")
     xmp = AI_MADE if ai_made else b""
     image = Image.fromarray(pixels)
     file = io.BytesIO()
@@ -211,9 +209,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
             NotADirectoryError: "the folder does not exist",
             PermissionError: "the folder is read-only",
         }.get(type(error), (error.strerror or "the system refused").lower())
-        raise PictureError(
-            f"{path} cannot be written: {reason}.", hint="Choose another place with -o."
-        ) from error
+        raise PictureError(f"{path} cannot be written: {reason}.", hint="Choose another place with -o.") from error
 
 
 def same_file(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> bool:
