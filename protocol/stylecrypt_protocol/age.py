@@ -3,6 +3,7 @@ section 4.3."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from typing import Final
 
@@ -36,12 +37,15 @@ def decrypt(sealed: bytes, identity: Identity) -> bytes:
     UnsupportedError."""
     check_header(sealed)
     key = pyrage.x25519.Identity.from_str(identity.age_identity().reveal().decode())
+    plaintext = io.BytesIO()
     try:
-        return bytes(pyrage.decrypt(sealed, [key]))
-    except pyrage.DecryptError as error:
+        # Not pyrage.decrypt, which reads the header again for every line of it: 65 ms for 100 recipients, not 6.
+        pyrage.decrypt_io(io.BytesIO(sealed), plaintext, [key])
+    except (pyrage.DecryptError, OSError) as error:  # OSError: a chunk of the payload does not authenticate
         if str(error) == "No matching keys found":
             raise NotForMeError from None
         raise MalformedError(f"sealed part: {error}") from None
+    return plaintext.getvalue()
 
 
 def check_header(sealed: bytes) -> None:
@@ -63,9 +67,7 @@ def check_header(sealed: bytes) -> None:
         if not arguments:
             raise MalformedError("sealed part: a stanza without a type")
         if arguments[0] != b"X25519" and not arguments[0].endswith(b"grease"):
-            raise UnsupportedError(
-                f"sealed part: a stanza of type {arguments[0][:20].decode('ascii', 'replace')}"
-            )
+            raise UnsupportedError(f"sealed part: a stanza of type {arguments[0][:20].decode('ascii', 'replace')}")
 
 
 def padme(length: int) -> int:

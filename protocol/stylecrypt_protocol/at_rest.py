@@ -124,11 +124,7 @@ class StorageKey(WireModel):
         header = FILE_MAGIC + bytes([VERSION])
         nonce = secrets.token_bytes(24)
         associated = primitives.FILE_AT_REST + header + name.encode()
-        return (
-            header
-            + nonce
-            + primitives.xchacha20poly1305_encrypt(self.secret.reveal(), nonce, plaintext, associated)
-        )
+        return header + nonce + primitives.xchacha20poly1305_encrypt(self.secret.reveal(), nonce, plaintext, associated)
 
     def decrypt(self, data: bytes, name: str) -> bytes:
         """The plaintext. Raises MalformedError if damaged, renamed, or of another key; TooLargeError;

@@ -134,9 +134,7 @@ class Card(_CardFields):
                 created=reader.uint(8),
                 user_id=reader.text(1),
                 display_name=reader.text(1),
-                rotation=Rotation(previous=reader.take(32), signature=reader.take(64))
-                if reader.flag()
-                else None,
+                rotation=Rotation(previous=reader.take(32), signature=reader.take(64)) if reader.flag() else None,
                 signature=_last(reader),
             )
 

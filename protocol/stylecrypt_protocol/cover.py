@@ -30,6 +30,12 @@ GRID: Final = 8
 
 GRID_BYTES: Final = GRID * GRID // 2
 
+STEP: Final = 17
+"""A cell's luminance, 0 to 255, is kept in steps of 17, which are 0 to 15."""
+
+TOLERANCE: Final = 12
+"""How far a cell may be off: 8.5 for the steps, 3.5 for what re-encoding does (SPEC.md section 5.3)."""
+
 LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 """Luminance of R, G, B as JPEG computes it (ITU-R BT.601)."""
 
@@ -60,9 +66,7 @@ class Pixels(WireModel):
         if self.width * self.height > MAX_PIXELS:
             raise ValueError(f"{self.width} x {self.height} is over {MAX_PIXELS} pixels")
         if len(self.rgb) != self.width * self.height * 3:
-            raise ValueError(
-                f"{self.width} x {self.height} pixels need {self.width * self.height * 3} bytes of RGB"
-            )
+            raise ValueError(f"{self.width} x {self.height} pixels need {self.width * self.height * 3} bytes of RGB")
         return self
 
 
@@ -106,7 +110,7 @@ def make_sketch(pixels: Pixels, faces: Sequence[Quad]) -> bytes:
     Each byte holds two cells, the left one in the high bits; a cell is its mean luminance (0 to 255) in
     steps of 17.
     """
-    steps = np.rint(_grids(pixels, faces, 1.0, 1.0) / 17).astype(np.uint8).reshape(-1, 2)
+    steps = np.rint(_grids(pixels, faces, 1.0, 1.0) / STEP).astype(np.uint8).reshape(-1, 2)
     return (steps[:, 0] << 4 | steps[:, 1]).tobytes()
 
 
@@ -119,17 +123,14 @@ def judge_cover(
         raise LocalProtocolError("the sketch does not fit the number of faces")
     if pixel_digest(pixels) == digest:
         return CoverVerdict.EXACT
-    scale_x, scale_y = pixels.width / width, pixels.height / height
-    # The same shape: each side may be rounded by one pixel when a picture is resized.
-    if (
-        abs(pixels.width - width * scale_y) > 1 + scale_y
-        and abs(pixels.height - height * scale_x) > 1 + scale_x
-    ):
+    # The same shape, but for two pixels of the shorter side: resizing rounds both.
+    if abs(pixels.width * height - width * pixels.height) > 2 * max(width, height):
         return CoverVerdict.SWAPPED
+    scale_x, scale_y = pixels.width / width, pixels.height / height
     packed = np.frombuffer(sketch, np.uint8)
     steps = np.stack([packed >> 4, packed & 15], axis=1).reshape(-1, GRID * GRID)
-    off = np.abs(_grids(pixels, faces, scale_x, scale_y) - steps * 17.0)
-    return CoverVerdict.CHANGED if bool((off <= 12).all()) else CoverVerdict.SWAPPED
+    off = np.abs(_grids(pixels, faces, scale_x, scale_y) - steps * float(STEP))
+    return CoverVerdict.CHANGED if bool((off <= TOLERANCE).all()) else CoverVerdict.SWAPPED
 
 
 def _grids(pixels: Pixels, faces: Sequence[Quad], scale_x: float, scale_y: float) -> NDArray[np.float32]:

@@ -96,12 +96,7 @@ class PublicPart(WireModel):
                 self.height.to_bytes(2, "big"),
                 self.cover_digest,
                 bytes([len(self.faces)]),
-                *(
-                    value.to_bytes(4, "big", signed=True)
-                    for face in self.faces
-                    for xy in face.corners
-                    for value in xy
-                ),
+                *(value.to_bytes(4, "big", signed=True) for face in self.faces for xy in face.corners for value in xy),
                 b"\0" if self.commitment is None else b"\1" + self.commitment,
             )
         )

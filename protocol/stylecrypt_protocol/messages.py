@@ -79,9 +79,7 @@ def seal_message(
         file_name=file_name,
         residual=residual,
     )
-    return Envelope(
-        public=public, sealed=age.encrypt(content.sign(sender), {card.sealing_key for card in recipients})
-    )
+    return Envelope(public=public, sealed=age.encrypt(content.sign(sender), {card.sealing_key for card in recipients}))
 
 
 def open_message(

@@ -11,9 +11,7 @@ from .limits import MAX_CAPTION_BYTES, MAX_DISPLAY_NAME_BYTES, MAX_FILE_NAME_BYT
 
 # Control characters (C0, DEL, C1), line and paragraph separators, and the marks that turn the direction of
 # writing, with which "photo<U+202E>gpj.exe" is shown as "photoexe.jpg".
-_UNSHOWABLE: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+_UNSHOWABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _NOT_IN_FILE_NAMES: Final = re.compile(r'[/\\:*?"<>|]')
 
 

@@ -21,9 +21,7 @@ OPERATIONS: Final = 2
 
 def card_words(card: Card) -> tuple[str, ...]:
     """Six words for the keys and user id of a card; about 0.1 s. A new display name keeps them."""
-    digest = primitives.sha256(
-        primitives.WORDS, card.signing_key, card.sealing_key, opaque(card.user_id.encode(), 1)
-    )
+    digest = primitives.sha256(primitives.WORDS, card.signing_key, card.sealing_key, opaque(card.user_id.encode(), 1))
     key = primitives.argon2id(digest, b"stylecrypt words", operations=OPERATIONS, memory=MEMORY)
     bits = int.from_bytes(key, "big")
     return tuple(WORDS[bits >> 256 - 11 * (i + 1) & 2047] for i in range(COUNT))

@@ -79,14 +79,10 @@ def message(
         "caption": "hello",
         "file_name": "holiday.jpg",
     }
-    return sp.seal_message(
-        sender, [CARDS[who] for who in to], public or describe(), COVER, **{**fields, **changes}
-    )
+    return sp.seal_message(sender, [CARDS[who] for who in to], public or describe(), COVER, **{**fields, **changes})
 
 
-def open_as(
-    identity: sp.Identity, envelope: sp.Envelope, cover: sp.Pixels = COVER, **changes: Any
-) -> sp.OpenedMessage:
+def open_as(identity: sp.Identity, envelope: sp.Envelope, cover: sp.Pixels = COVER, **changes: Any) -> sp.OpenedMessage:
     """Opens with all four people as contacts."""
     fields: dict[str, Any] = {"now": NOW, "seen": None, "contacts": CONTACTS, **changes}
     return sp.open_message(envelope, identity, cover=cover, **fields)

@@ -17,9 +17,7 @@ from stylecrypt_protocol import age, bech32
 from stylecrypt_protocol.sealed import SignedPart
 
 VECTORS = sorted((Path(__file__).parent / "vectors" / "age").iterdir())
-needs_age = pytest.mark.skipif(
-    not shutil.which("age"), reason="the age program is not installed (apt install age)"
-)
+needs_age = pytest.mark.skipif(not shutil.which("age"), reason="the age program is not installed (apt install age)")
 
 
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.name)
@@ -73,9 +71,7 @@ def test_we_open_what_the_age_program_seals() -> None:
 
 @needs_age
 def test_age_keygen_agrees_on_the_public_key() -> None:
-    keygen = subprocess.run(
-        ["age-keygen", "-y"], input=BOB.age_identity().reveal(), capture_output=True, check=True
-    )
+    keygen = subprocess.run(["age-keygen", "-y"], input=BOB.age_identity().reveal(), capture_output=True, check=True)
     assert keygen.stdout.decode().strip() == CARDS["bob"].age_recipient
 
 
@@ -104,9 +100,7 @@ def test_hostile_headers(sealed: bytes, error: type[sp.ProtocolError]) -> None:
 
 
 def test_header_of_the_most_recipients_is_accepted() -> None:
-    keys = [
-        sp.Identity(sp.Secret(bytes(32)), sp.Secret(secrets.token_bytes(32))).sealing_key for _ in range(127)
-    ]
+    keys = [sp.Identity(sp.Secret(bytes(32)), sp.Secret(secrets.token_bytes(32))).sealing_key for _ in range(127)]
     for _ in range(20):  # the unknown stanza that pyrage adds has a random length
         age.check_header(age.encrypt(b"x", [*keys, BOB.sealing_key]))
     assert age.decrypt(age.encrypt(b"x", [*keys, BOB.sealing_key]), BOB) == b"x"
@@ -124,7 +118,5 @@ def test_padme() -> None:
 
 
 def test_padding_hides_the_length() -> None:
-    lengths = {
-        len(age.decrypt(message(caption="x" * n, file_name="").sealed or b"", BOB)) for n in range(200)
-    }
+    lengths = {len(age.decrypt(message(caption="x" * n, file_name="").sealed or b"", BOB)) for n in range(200)}
     assert len(lengths) < 20

@@ -98,9 +98,7 @@ def test_cover() -> None:
     envelope, rgb = message(), bytearray(COVER.rgb)
     for at in range(0, len(rgb), 7919):
         rgb[at] ^= 1
-        verdict = open_as(
-            BOB, envelope, sp.Pixels(width=COVER.width, height=COVER.height, rgb=bytes(rgb))
-        ).cover
+        verdict = open_as(BOB, envelope, sp.Pixels(width=COVER.width, height=COVER.height, rgb=bytes(rgb))).cover
         assert verdict is sp.CoverVerdict.CHANGED
         rgb[at] ^= 1
 

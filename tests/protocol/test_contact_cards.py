@@ -28,9 +28,7 @@ def card(identity: sp.Identity = ALICE, name: str = "Alice", created: int = NOW,
 @settings(max_examples=50, deadline=None)
 @given(NAMES, NAMES, st.integers(0, NOW), st.booleans())
 def test_round_trips(user_id: str, name: str, created: int, rotated: bool) -> None:
-    one = sp.Card.create(
-        ALICE, user_id=user_id, display_name=name, created=created, previous=BOB if rotated else None
-    )
+    one = sp.Card.create(ALICE, user_id=user_id, display_name=name, created=created, previous=BOB if rotated else None)
     assert sp.Card.from_bytes(one.to_bytes()) == one
     assert sp.Card.from_text(one.to_text()) == one
     assert sp.Card.from_text(f"  {one.to_text().upper()}\n") == one
@@ -191,15 +189,11 @@ def test_rotation() -> None:
     assert change(old, card(BOB, created=NOW + 1, previous=MALLORY)) is sp.CardChange.CHANGED
     assert change(old, card(BOB, created=NOW, previous=ALICE)) is sp.CardChange.CHANGED, "not newer"
     assert change(old, card(name="Alicia", created=NOW + 1)) is sp.CardChange.RENAMED
-    assert change(old, card(name="Alicia", created=NOW - 1)) is sp.CardChange.SAME, (
-        "an old name does not come back"
-    )
+    assert change(old, card(name="Alicia", created=NOW - 1)) is sp.CardChange.SAME, "an old name does not come back"
     assert change(old, old) is sp.CardChange.SAME
     renamed = sp.Card.create(ALICE, user_id="@eve:example.org", display_name="Alice", created=NOW + 1)
     assert change(old, renamed) is sp.CardChange.CHANGED, "another user id"
-    taken_over = sp.Card.create(
-        BOB, user_id="@eve:example.org", display_name="Eve", created=NOW + 1, previous=ALICE
-    )
+    taken_over = sp.Card.create(BOB, user_id="@eve:example.org", display_name="Eve", created=NOW + 1, previous=ALICE)
     assert change(old, taken_over) is sp.CardChange.CHANGED
 
 

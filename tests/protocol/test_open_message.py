@@ -274,17 +274,14 @@ def test_only_the_sender_signs() -> None:
 
 def test_many_recipients_and_their_limit() -> None:
     cards = [
-        sp.Card.create(sp.Identity.generate(), user_id=f"@{n}:x", display_name=str(n), created=NOW)
-        for n in range(127)
+        sp.Card.create(sp.Identity.generate(), user_id=f"@{n}:x", display_name=str(n), created=NOW) for n in range(127)
     ]
     public = describe()
     residual = sp.Residual(kind=sp.ResidualKind.STYLES, data=b"x")
     envelope = sp.seal_message(ALICE, [*cards, CARDS["bob"]], public, COVER, sent_at=NOW, residual=residual)
     assert len(open_as(BOB, envelope).content.recipients) == 128
     with pytest.raises(sp.LocalProtocolError, match="recipients"):
-        sp.seal_message(
-            ALICE, [*cards, CARDS["bob"], CARDS["carol"]], public, COVER, sent_at=NOW, residual=residual
-        )
+        sp.seal_message(ALICE, [*cards, CARDS["bob"], CARDS["carol"]], public, COVER, sent_at=NOW, residual=residual)
 
 
 def test_commitments() -> None:

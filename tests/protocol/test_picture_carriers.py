@@ -27,9 +27,7 @@ def _png_text() -> PngInfo:
 
 
 SMALL = painting(5, 64, 48)
-TRANSPARENT = Image.fromarray(
-    np.dstack([np.asarray(SMALL), np.arange(64 * 48).reshape(48, 64) % 256]).astype("uint8")
-)
+TRANSPARENT = Image.fromarray(np.dstack([np.asarray(SMALL), np.arange(64 * 48).reshape(48, 64) % 256]).astype("uint8"))
 PICTURES: dict[str, bytes] = {
     "png": encoded(SMALL, "PNG"),
     "png-text": encoded(SMALL, "PNG", pnginfo=_png_text()),

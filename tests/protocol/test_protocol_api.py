@@ -35,9 +35,7 @@ def test_has_no_clock_and_opens_no_file() -> None:
     for source in package.rglob("*.py"):
         text = source.read_text()
         assert len(text.splitlines()) <= 600
-        used = re.search(
-            r"^\s*(import|from) (time|datetime|socket|pathlib|torch)\b|(?<![\w.])open\(", text, re.M
-        )
+        used = re.search(r"^\s*(import|from) (time|datetime|socket|pathlib|torch)\b|(?<![\w.])open\(", text, re.M)
         assert not used or "def open(" in text, source.name
 
 

@@ -21,9 +21,7 @@ def vectors(name: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
 def test_ed25519() -> None:
     count = 0
     for group, test in vectors("ed25519"):
-        key, message, signature = (
-            bytes.fromhex(x) for x in (group["publicKey"]["pk"], test["msg"], test["sig"])
-        )
+        key, message, signature = (bytes.fromhex(x) for x in (group["publicKey"]["pk"], test["msg"], test["sig"]))
         if test["result"] == "valid":
             primitives.ed25519_verify(key, b"", message, signature)
             primitives.ed25519_verify(key, message[:3], message[3:], signature)

@@ -31,9 +31,7 @@ def fits_event(envelope: Envelope) -> bool:
 def to_event(envelope: Envelope) -> dict[str, object]:
     """What to merge into the content of an event. Raises LocalProtocolError if it is over MAX_EVENT_BYTES."""
     if not fits_event(envelope):
-        raise LocalProtocolError(
-            f"over {MAX_EVENT_BYTES} bytes of JSON: carry the envelope inside the picture"
-        )
+        raise LocalProtocolError(f"over {MAX_EVENT_BYTES} bytes of JSON: carry the envelope inside the picture")
     inner: dict[str, object] = {"v": VERSION, "public": _encode(envelope.public.to_bytes())}
     if envelope.sealed is not None:
         inner["sealed"] = _encode(envelope.sealed)
