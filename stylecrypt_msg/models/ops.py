@@ -1,5 +1,8 @@
 """Operations that StyleGAN2 and the pSp encoder share, in plain PyTorch: nothing is compiled, any device.
 
+Weights are left uninitialised: they always come from a file. (Drawing random numbers for networks on the meta
+device would also import half of PyTorch's compiler: 75 MB and a second.)
+
 Notation: B pictures, C channels in, O channels out, T style dimensions. Sources: StyleGAN2 (Karras et al.
 2020, arXiv 1912.04958), section 2.2 and equations (1)-(3); equalised learning rate and pixel norm from
 Progressive GAN (Karras et al. 2018, arXiv 1710.10196), section 4.1-4.2.
@@ -21,6 +24,7 @@ __all__ = [
     "blur",
     "conv_layout",
     "leaky_relu",
+    "reusable",
     "upsample",
 ]
 
@@ -28,16 +32,21 @@ EPSILON = 1e-8  # of pixel norm and demodulation
 
 
 def conv_layout(weight: Tensor) -> Tensor:
-    """The same values, convolution weights laid out channels-last, everything else contiguous.
+    """A copy, float32, of which convolution weights are laid out channels-last and all others contiguous.
 
     Takes (O, C, k, k) and StyleGAN2's (1, O, C, k, k). On the CPU a convolution otherwise re-orders its
     weights on each call, which costs more than the arithmetic in the small layers.
     """
     if weight.ndim == 4:
-        return weight.contiguous(memory_format=torch.channels_last)
+        return weight.to(torch.float32, copy=True, memory_format=torch.channels_last)
     if weight.ndim == 5 and weight.shape[0] == 1:
-        return weight[0].contiguous(memory_format=torch.channels_last)[None]
-    return weight.contiguous()
+        return weight[0].to(torch.float32, copy=True, memory_format=torch.channels_last)[None]
+    return weight.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
+
+
+def reusable(x: Tensor) -> Tensor | None:
+    """Where to write what is computed from a temporary x: x itself, unless gradients may still need it."""
+    return None if torch.is_grad_enabled() else x
 
 
 def leaky_relu(x: Tensor) -> Tensor:
@@ -76,10 +85,10 @@ class EqualLinear(nn.Module):
     ``lr_mul`` scales weight and bias alike (the mapping network learns a hundred times slower: 0.01).
     """
 
-    def __init__(self, c_in: int, c_out: int, *, lr_mul: float = 1.0, bias: float = 0.0) -> None:
+    def __init__(self, c_in: int, c_out: int, *, lr_mul: float = 1.0) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(c_out, c_in) / lr_mul)
-        self.bias = nn.Parameter(torch.full((c_out,), bias))
+        self.weight = nn.Parameter(torch.empty(c_out, c_in))
+        self.bias = nn.Parameter(torch.empty(c_out))
         self.scale = lr_mul / math.sqrt(c_in)
         self.lr_mul = lr_mul
 
@@ -92,8 +101,8 @@ class _Modulated(nn.Module):
 
     def __init__(self, c_in: int, c_out: int, kernel: int, style_dim: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(conv_layout(torch.randn(1, c_out, c_in, kernel, kernel)))
-        self.modulation = EqualLinear(style_dim, c_in, bias=1.0)
+        self.weight = nn.Parameter(torch.empty(1, c_out, c_in, kernel, kernel))
+        self.modulation = EqualLinear(style_dim, c_in)
         self.scale = 1 / math.sqrt(c_in * kernel**2)
 
     def style(self, w: Tensor) -> Tensor:
@@ -108,7 +117,8 @@ class ModulatedConv(_Modulated):
     With s the style and W the weights, the paper scales W by s for every sample. The same function, but one
     dense convolution for the whole batch, scales the input by s and the output by the demodulation factor:
     y = conv(x * s, W) * d,   d_o = 1 / sqrt(sum_{c,k} (s_c W_ock)^2 + eps).
-    ``forward`` returns conv(x * s, W) and d apart, since the caller multiplies by d together with the rest.
+    ``forward`` returns conv(x * s, W) and d apart, since the caller multiplies by d together with the rest. It may
+    overwrite x (``reusable``).
     """
 
     def __init__(self, c_in: int, c_out: int, style_dim: int, *, up: bool = False) -> None:
@@ -121,12 +131,11 @@ class ModulatedConv(_Modulated):
         weight = self.weight[0]  # (O, C, 3, 3)
         energy = weight.square().sum(dim=(2, 3))  # (O, C)
         demodulation = torch.rsqrt(F.linear(style.square(), energy) + EPSILON)  # (B, O)
-        x = x * style[:, :, None, None]
-        if self.up:
-            x = blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
-        else:
-            x = F.conv2d(x, weight, padding=1)
-        return x, demodulation[:, :, None, None]
+        x = torch.mul(x, style[:, :, None, None], out=reusable(x))
+        if not self.up:
+            return F.conv2d(x, weight, padding=1), demodulation[:, :, None, None]
+        x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)  # (B, O, 2H+1, 2W+1)
+        return blur(x), demodulation[:, :, None, None]
 
 
 class ModulatedPixelwise(_Modulated):

@@ -75,11 +75,14 @@ def load(path: Path, name: str) -> FaceModel:
     with path.open("rb") as file:
         metadata, entries = _read_header(file, path)
         state: State = {}
+        # One buffer for all: freed one by one, blocks of this size would stay with the process.
+        largest = max((math.prod(shape) * dtype.itemsize for dtype, shape in entries.values()), default=0)
+        buffer = torch.empty(largest, dtype=torch.uint8)
         for tensor_name, (dtype, shape) in entries.items():
-            values = torch.empty(shape, dtype=dtype)
+            values = buffer[: math.prod(shape) * dtype.itemsize]
             if file.readinto(_bytes(values)) != values.nbytes:
                 raise ModelError(f"{path} is truncated", hint="copy or download it again")
-            state[tensor_name] = checked(tensor_name, values, path)
+            state[tensor_name] = checked(tensor_name, values.view(dtype).view(shape), path)
     return assemble(state, family=metadata["family"], name=name)
 
 
@@ -166,8 +169,7 @@ def part(state: Mapping[str, Tensor], prefix: str) -> State:
 
 
 def checked(name: str, tensor: Tensor, path: Path) -> Tensor:
-    """The tensor as the networks want it: float32 (counters stay integer), finite, laid out, owning its
-    memory.
+    """A copy of the tensor as the networks want it: float32 (counters stay integer), finite, laid out.
 
     Raises ModelError on values or sizes that no model has.
     """
@@ -176,13 +178,11 @@ def checked(name: str, tensor: Tensor, path: Path) -> Tensor:
     if tensor.ndim > MAX_DIMS or not 1 <= tensor.numel() <= MAX_TENSOR:
         raise ModelError(f"{path} holds a tensor of a shape that no face model has, {name!r}")
     if not tensor.is_floating_point():
-        return tensor.contiguous()
-    tensor = conv_layout(tensor.detach().float())
+        return tensor.clone(memory_format=torch.contiguous_format)
+    tensor = conv_layout(tensor.detach())
     # A sum is finite only if all values are; the slower test decides when the sum overflowed.
     if not torch.isfinite(tensor.sum()) and not torch.isfinite(tensor).all():
-        raise ModelError(
-            f"{path} holds weights that are not finite numbers", hint="use an earlier checkpoint"
-        )
+        raise ModelError(f"{path} holds weights that are not finite numbers", hint="use an earlier checkpoint")
     return tensor
 
 
@@ -200,8 +200,7 @@ def fill(network: nn.Module, state: State, what: str) -> None:
     surplus = [name for name in state if name not in wanted]
     if missing:
         raise ModelError(
-            f"{what} is incomplete: {len(missing)} of its {len(wanted)} tensors are missing, "
-            f"such as {missing[0]}",
+            f"{what} is incomplete: {len(missing)} of its {len(wanted)} tensors are missing, such as {missing[0]}",
             hint="the file was cut or converted wrongly, or belongs to another architecture",
         )
     if surplus:
@@ -218,9 +217,7 @@ def fill(network: nn.Module, state: State, what: str) -> None:
     network.load_state_dict(state, assign=True)
 
 
-def _read_header(
-    file: BinaryIO, path: Path
-) -> tuple[dict[str, str], dict[str, tuple[torch.dtype, list[int]]]]:
+def _read_header(file: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, tuple[torch.dtype, list[int]]]]:
     """Metadata, and type and shape of every tensor in the order of the file, which is left at the first
     value."""
     broken = ModelError(f"{path} is not a model file: its header is broken", hint="copy or download it again")

@@ -25,6 +25,7 @@ from stylecrypt_msg.models.ops import (
     ModulatedPixelwise,
     PixelNorm,
     leaky_relu,
+    reusable,
     upsample,
 )
 
@@ -40,8 +41,8 @@ class StyledConv(nn.Module):
     def __init__(self, c_in: int, c_out: int, style_dim: int, *, up: bool = False) -> None:
         super().__init__()
         self.conv = ModulatedConv(c_in, c_out, style_dim, up=up)
-        self.noise = nn.ParameterDict({"weight": nn.Parameter(torch.zeros(1))})
-        self.activate = nn.ParameterDict({"bias": nn.Parameter(torch.zeros(c_out))})
+        self.noise = nn.ParameterDict({"weight": nn.Parameter(torch.empty(1))})
+        self.activate = nn.ParameterDict({"bias": nn.Parameter(torch.empty(c_out))})
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor) -> Tensor:
         """x (B, C, R, R), w (B, T), noise (1, 1, R', R') -> (B, C', R', R')."""
@@ -49,7 +50,7 @@ class StyledConv(nn.Module):
         bias = self.activate["bias"][:, None, None]
         # sqrt 2 * leaky_relu(x * d + bias + noise), with the gain taken inside: three passes over memory, not
         # seven.
-        x = torch.addcmul(bias * SQRT2, x, demodulation * SQRT2)
+        x = torch.addcmul(bias * SQRT2, x, demodulation * SQRT2, out=reusable(x))
         x += noise * (self.noise["weight"] * SQRT2)
         return leaky_relu(x)
 
@@ -60,7 +61,7 @@ class ToRGB(nn.Module):
     def __init__(self, c_in: int, style_dim: int) -> None:
         super().__init__()
         self.conv = ModulatedPixelwise(c_in, 3, style_dim)
-        self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
+        self.bias = nn.Parameter(torch.empty(1, 3, 1, 1))
 
     def forward(self, x: Tensor, w: Tensor, picture: Tensor | None) -> Tensor:
         """x (B, C, R, R), w (B, T), picture (B, 3, R/2, R/2) or None -> (B, 3, R, R)."""
@@ -82,7 +83,7 @@ class Generator(nn.Module):
 
         layers = [EqualLinear(style_dim, style_dim, lr_mul=0.01) for _ in range(n_mlp)]
         self.style = nn.Sequential(PixelNorm(), *layers)
-        self.input = nn.ParameterDict({"input": nn.Parameter(torch.randn(1, channels[0], 4, 4))})
+        self.input = nn.ParameterDict({"input": nn.Parameter(torch.empty(1, channels[0], 4, 4))})
         self.conv1 = StyledConv(channels[0], channels[0], style_dim)
         self.to_rgb1 = ToRGB(channels[0], style_dim)
         self.convs = nn.ModuleList()
@@ -94,7 +95,7 @@ class Generator(nn.Module):
         self.noises = nn.Module()
         for i in range(self.n_styles - 1):
             side = 4 * 2 ** ((i + 1) // 2)
-            self.noises.register_buffer(f"noise_{i}", torch.randn(1, 1, side, side))
+            self.noises.register_buffer(f"noise_{i}", torch.empty(1, 1, side, side))
 
     def mapping(self, z: Tensor) -> Tensor:
         """z (B, T), standard normal -> w (B, T)."""
@@ -107,7 +108,7 @@ class Generator(nn.Module):
     def forward(self, codes: Tensor) -> Tensor:
         """Codes W+ (B, N, T) -> pictures (B, 3, size, size), RGB, about [-1, 1] and not clamped."""
         noise = [getattr(self.noises, f"noise_{i}") for i in range(self.n_styles - 1)]
-        x = self.input["input"].expand(codes.shape[0], -1, -1, -1)
+        x = self.input["input"].repeat(codes.shape[0], 1, 1, 1)
         x = x.contiguous(memory_format=torch.channels_last)  # (B, C, 4, 4)
         x = self.conv1(x, codes[:, 0], noise[0])
         picture: Tensor = self.to_rgb1(x, codes[:, 1], None)  # (B, 3, 4, 4)
@@ -125,9 +126,7 @@ def build(state: store.State) -> tuple[Generator, psp.Backbone | None]:
     Raises ModelError if the tensors are not those of a StyleGAN2 generator and one of pSp's encoders.
     """
     weights = store.part(state, "generator.")
-    last = max(
-        (int(match[1]) for name in weights if (match := re.match(r"convs\.(\d{1,3})\.", name))), default=-1
-    )
+    last = max((int(match[1]) for name in weights if (match := re.match(r"convs\.(\d{1,3})\.", name))), default=-1)
     depth = sum(bool(re.fullmatch(r"style\.\d+\.weight", name)) for name in weights)
     try:
         channels = [weights["conv1.conv.weight"].shape[1]]
