@@ -1,0 +1,138 @@
+"""The project's own vectors, read as another implementation would read them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stylecrypt_protocol as sp
+from protocol_helpers import CHEAP
+from stylecrypt_protocol import age
+from stylecrypt_protocol.cover import make_sketch
+from stylecrypt_protocol.sealed import SignedPart
+
+FOLDER = Path(__file__).parents[2] / "protocol" / "vectors"
+VALUES = json.loads((FOLDER / "values.json").read_text())
+MESSAGES = json.loads((FOLDER / "messages.json").read_text())
+CARRIERS = json.loads((FOLDER / "carriers.json").read_text())
+MALFORMED = json.loads((FOLDER / "malformed.json").read_text())
+NOW = 1_760_000_000
+PEOPLE = {
+    name: sp.Identity.from_secret(sp.Secret(bytes.fromhex(keys["ed25519_seed"] + keys["x25519_secret"])))
+    for name, keys in VALUES["identities"].items()
+}
+CARDS = [sp.Card.from_bytes(bytes.fromhex(card["bytes"])) for card in VALUES["cards"]]
+ALICE = CARDS[0]
+COVER = sp.Pixels(
+    width=VALUES["cover"]["width"], height=VALUES["cover"]["height"], rgb=bytes.fromhex(VALUES["cover"]["rgb"])
+)
+
+
+def test_the_files_are_up_to_date() -> None:
+    spec = importlib.util.spec_from_file_location("make_vectors", FOLDER / "make.py")
+    assert spec
+    assert spec.loader
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    for name, value in make.build(json.loads((FOLDER / "sealed.json").read_text())).items():
+        assert json.loads(json.dumps(value)) == json.loads((FOLDER / name).read_text()), f"run make.py: {name}"
+
+
+def test_identities() -> None:
+    for name, keys in VALUES["identities"].items():
+        who = PEOPLE[name]
+        assert who.signing_key.hex() == keys["ed25519_public"]
+        assert who.sealing_key.hex() == keys["x25519_public"]
+        assert who.age_identity().reveal().decode() == keys["age_identity"]
+        assert who.id.hex() == keys["card_id"]
+
+
+def test_cards() -> None:
+    for row, card in zip(VALUES["cards"], CARDS, strict=True):
+        made = sp.Card.create(
+            PEOPLE[row["signed_by"]],
+            user_id=row["user_id"],
+            display_name=row["display_name"],
+            created=row["created"],
+            previous=PEOPLE.get(row["replaces"]),
+        )
+        assert made == card
+        assert made.to_text() == row["text"]
+        assert sp.Card.from_text(row["text"]) == card
+        assert " ".join(sp.card_words(card)) == row["words"]
+    assert sp.compare_cards(CARDS[0], CARDS[3]) is sp.CardChange.ROTATED
+    assert " ".join(sp.pair_words(*CARDS[:2])) == VALUES["pair_words"]["words"]
+
+
+def test_cover_and_key_face() -> None:
+    faces = [sp.Quad(corners=tuple(tuple(corner) for corner in VALUES["cover"]["face_in_64th_px"]))]
+    assert sp.pixel_digest(COVER).hex() == VALUES["cover"]["digest"]
+    assert make_sketch(COVER, faces).hex() == VALUES["cover"]["sketch"]
+    given = VALUES["key_face"]
+    key_face = sp.KeyFace(digest=bytes.fromhex(given["digest"]), secret=sp.Secret(bytes.fromhex(given["secret"])))
+    message_id = sp.MessageId(bytes.fromhex(given["message_id"]))
+    assert key_face.open(message_id).key.hex() == given["commitment_key"]
+    assert key_face.commit(message_id).hex() == given["commitment"]
+    assert {n: age.padme(int(n)) for n in VALUES["padme"]} == VALUES["padme"]
+
+
+@pytest.mark.parametrize("row", MESSAGES, ids=lambda row: row["name"])
+def test_messages(row: dict[str, Any]) -> None:
+    envelope = sp.Envelope.unpack(bytes.fromhex(row["envelope"]))
+    assert envelope == sp.from_event(row["event"])
+    assert envelope.public == sp.PublicPart.from_bytes(bytes.fromhex(row["public"]))
+    assert envelope.public.digest().hex() == row["public_digest"]
+    assert age.decrypt(envelope.sealed or b"", PEOPLE[row["opened_by"]]).hex() == row["plaintext"]
+    opened = sp.open_message(
+        envelope, PEOPLE[row["opened_by"]], {ALICE.id: ALICE}, COVER, now=NOW, seen=sp.MemorySeenStore()
+    )
+    assert opened.cover is sp.CoverVerdict.EXACT
+    assert opened.level.name.lower() == row["level"]
+    assert opened.content.residual.data.hex() == row["residual"]
+    assert (opened.content.caption, opened.content.file_name) == (row["caption"], row["file_name"])
+    assert opened.content.sign(PEOPLE[row["sender"]]).hex() == row["plaintext"]
+
+
+@pytest.mark.parametrize("row", CARRIERS, ids=lambda row: f"{row['format']}-{len(row['payload'])}")
+def test_carriers(row: dict[str, str]) -> None:
+    picture, payload, carried = (bytes.fromhex(row[key]) for key in ("picture", "payload", "carried"))
+    assert sp.put(picture, payload) == carried
+    assert sp.take(carried) == payload
+
+
+def _open(data: bytes) -> object:
+    return sp.open_message(
+        sp.Envelope.unpack(data), PEOPLE["bob"], {ALICE.id: ALICE}, COVER, now=NOW, seen=sp.MemorySeenStore()
+    )
+
+
+READ: dict[str, Callable[[Any], object]] = {
+    "public": sp.PublicPart.from_bytes,
+    "envelope": sp.Envelope.unpack,
+    "plaintext": lambda data: SignedPart(data).verify(ALICE.signing_key),
+    "message": _open,
+    "card": sp.Card.from_bytes,
+    "card-text": sp.Card.from_text,
+    "revocation": sp.Revocation.from_bytes,
+    "picture": sp.take,
+    "event": sp.from_event,
+    "locked": lambda data: sp.unlock(data, "passphrase", CHEAP),
+}
+
+
+def test_there_are_enough_malformed_ones() -> None:
+    assert len(MALFORMED) >= 60
+    assert {row["read"] for row in MALFORMED} == set(READ)
+    assert len({row["name"] for row in MALFORMED}) == len(MALFORMED)
+
+
+@pytest.mark.parametrize("row", MALFORMED, ids=lambda row: row["name"])
+def test_malformed(row: dict[str, Any]) -> None:
+    text = row["read"] in ("card-text", "event")
+    with pytest.raises(sp.RemoteProtocolError) as raised:
+        READ[row["read"]](row["input"] if text else bytes.fromhex(row["input"]))
+    assert raised.type.__name__ == row["error"], raised.value.detail
