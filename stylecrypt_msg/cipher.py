@@ -1,0 +1,246 @@
+"""A photo to a fake photo, and back with a key face: the paper's method on whole photos.
+
+Sender: every face is found, aligned, inverted to latent codes; the styles of the layer mask are replaced by those of an
+encryption key face (equation 3); what the generator makes of the mix is pasted back. Receiver: the same steps on the
+picture that arrived, with the styles of a decryption key face, another photo of the sender. Nothing else travels.
+
+No files here: pixels in, pixels out. Nothing is returned unless every face that was to be replaced was replaced.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .errors import FaceError
+from .faces import Face, Quad, check_face, crop, detect_faces, face_mask, face_quad, matte, paste
+from .models import FaceModel
+from .refine import refine
+from .standins import stand_in
+from .stylemix import LayerMask, mix
+
+__all__ = ["CoveredPhoto", "Form", "KeyFace", "UncoveredPhoto", "cover", "invert", "to_pixels", "uncover"]
+
+Form: TypeAlias = Literal["photo", "portrait"]
+Pixels: TypeAlias = NDArray[np.uint8]
+Report: TypeAlias = Callable[[str, int, int], None]
+"""Hears what is being done, how much of it is done, and out of how much."""
+
+KeyFace: TypeAlias = int | str | Pixels
+"""An encryption key face: the seed of a person who does not exist, or a photo."""
+
+
+def _silent(what: str, done: int, total: int) -> None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class CoveredPhoto:
+    """A photo whose faces are those of people who do not exist.
+
+    Attributes:
+        pixels: (H, W, 3) uint8; as large as the photo, or as the model's pictures in the portrait form.
+        quads: where the fake faces sit in ``pixels``, left to right.
+        codes: the original faces' codes (len(quads), n_styles, style_dim). SECRET: they are the sender's face.
+        mask: the layers that were replaced.
+        found: how many faces the photo holds; more than ``len(quads)`` when the caller picked one.
+    """
+
+    pixels: Pixels
+    quads: tuple[Quad, ...]
+    codes: Tensor
+    mask: LayerMask
+    found: int
+
+
+@dataclass(frozen=True, eq=False)
+class UncoveredPhoto:
+    """What a key face made of a picture that arrived: ``pixels`` as large as the picture; ``form`` as recognised."""
+
+    pixels: Pixels
+    form: Form
+    mask: LayerMask
+    warnings: tuple[str, ...]
+
+
+def cover(
+    pixels: Pixels,
+    model: FaceModel,
+    *,
+    key_face: KeyFace,
+    form: Form = "photo",
+    mask: LayerMask | None = None,
+    face: int | None = None,
+    refine_steps: int = 0,
+    matting: bool = False,
+    report: Report = _silent,
+) -> CoveredPhoto:
+    """Replaces the faces of a photo, (H, W, 3) uint8 sRGB.
+
+    Args:
+        key_face: whose styles replace the sender's.
+        form: "photo" pastes back into the photo; "portrait" returns the aligned square alone, and needs one face.
+        mask: the layers replaced; by default `LayerMask.photo` or `LayerMask.paper`, as the form needs.
+        face: which one, counted from 1 at the left; by default all. The others then stay as they are.
+        refine_steps: steps of `refine.refine` on the sender's codes.
+        matting: keep the hair of the fake, and cut it out with an alpha matte (the paper's preprocessing, step iii).
+
+    Raises FaceError when there is no face, no such face, or one that cannot be replaced; LayerMaskError for a mask of
+    another model.
+    """
+    mask = mask or _default_mask(form, model)
+    report("finding faces", 0, 1)
+    found = detect_faces(pixels)
+    chosen = _chosen(found, face)
+    if form == "portrait" and len(chosen) > 1:
+        raise FaceError(
+            f"A portrait shows one face, but {len(chosen)} were found.",
+            hint="Pick one with --face N, from the left.",
+        )
+    for position, one in enumerate(chosen, 1):
+        refusal = check_face(one, pixels.shape[1], pixels.shape[0])
+        if refusal is not None:
+            name = "The face" if len(found) == 1 else f"Face {face or position} of {len(found)}, from the left,"
+            raise FaceError(
+                f"{name} cannot be replaced: {refusal}.",
+                hint="Nothing was written. Use another photo, or pick the faces to replace with --face N.",
+            )
+    quads = tuple(face_quad(one.landmarks) for one in chosen)
+    codes = _encode(model, pixels, quads, report)
+    if refine_steps:
+        squares = _images([crop(pixels, quad, model.image_size) for quad in quads])
+        codes = refine(model, squares, codes, refine_steps, lambda done, total: report("refining", done, total))
+    keys = _key_codes(key_face, model, len(quads))
+    fakes = _synthesise(model, mix(codes, keys, mask), report)
+    if form == "portrait":
+        return CoveredPhoto(fakes[0], (_whole(model.image_size),), codes, mask, len(found))
+    result = _paste_all(pixels, fakes, chosen, quads, matting)
+    return CoveredPhoto(result, quads, codes, mask, len(found))
+
+
+def uncover(
+    pixels: Pixels,
+    key_face: Pixels,
+    model: FaceModel,
+    *,
+    mask: LayerMask | None = None,
+    face: int | None = None,
+    report: Report = _silent,
+) -> UncoveredPhoto:
+    """Recovers an approximation of the sender's face from a picture that arrived, with another photo of the sender.
+
+    Both are (H, W, 3) uint8 sRGB. The form is recognised by how the face fills the picture, and decides the mask unless
+    one is given. With several faces in the picture, ``face`` says which, counted from 1 at the left; by default the
+    largest. A wrong key face gives another natural face, never the sender's (the paper, section III-A).
+
+    Raises FaceError when there is no face in either picture, LayerMaskError for a mask of another model.
+    """
+    report("finding faces", 0, 1)
+    found = detect_faces(pixels)
+    warnings: tuple[str, ...] = ()
+    if face is None and len(found) > 1:
+        face = 1 + max(range(len(found)), key=lambda i: found[i].eye_distance)
+        warnings = (f"{len(found)} faces were found; the largest, number {face} from the left, was recovered",)
+    one = _chosen(found, face)[0]
+    quad = face_quad(one.landmarks)
+    form: Form = "portrait" if _fills(quad, pixels) else "photo"
+    if form == "portrait":
+        quad = _whole(pixels.shape[0])
+    mask = mask or _default_mask(form, model)
+    received = _encode(model, pixels, (quad,), report)
+    mixed = mix(received, invert(key_face, model), mask)
+    recovered = _synthesise(model, mixed, report)
+    if form == "portrait":
+        result = recovered[0]
+        if result.shape != pixels.shape:
+            result = crop(result, _whole(result.shape[0]), pixels.shape[0])
+        return UncoveredPhoto(result, form, mask, warnings)
+    return UncoveredPhoto(_paste_all(pixels, recovered, [one], (quad,), False), form, mask, warnings)
+
+
+def invert(pixels: Pixels, model: FaceModel) -> Tensor:
+    """Codes (1, n_styles, style_dim) of the largest face in a photo. Raises FaceError when it shows none."""
+    found = detect_faces(pixels)
+    if not found:
+        raise FaceError(
+            "No face was found in the key face photo.", hint="Use a photo that shows the face from the front."
+        )
+    largest = max(found, key=lambda one: one.eye_distance)
+    return _encode(model, pixels, (face_quad(largest.landmarks),), _silent)
+
+
+def _default_mask(form: Form, model: FaceModel) -> LayerMask:
+    return LayerMask.paper(model.n_styles) if form == "portrait" else LayerMask.photo(model.n_styles)
+
+
+def _chosen(found: list[Face], face: int | None) -> list[Face]:
+    if not found:
+        raise FaceError(
+            "No face was found in the picture.",
+            hint="Nothing was written. Use a photo in which the face is at least 40 px wide and not covered.",
+        )
+    if face is None:
+        return found
+    if not 1 <= face <= len(found):
+        faces = "1 face was" if len(found) == 1 else f"{len(found)} faces were"
+        raise FaceError(f"There is no face {face}: {faces} found.", hint="Faces are counted from 1, left to right.")
+    return [found[face - 1]]
+
+
+def _key_codes(key_face: KeyFace, model: FaceModel, count: int) -> Tensor:
+    if isinstance(key_face, np.ndarray):
+        return invert(key_face, model)
+    return torch.cat([stand_in(model, key_face, person) for person in range(count)])
+
+
+def _images(squares: Sequence[Pixels]) -> Tensor:
+    return torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def to_pixels(images: Tensor) -> list[Pixels]:
+    """Images (B, 3, H, W) in [-1, 1] -> B times (H, W, 3) uint8."""
+    bytes_ = ((images.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    return list(bytes_)
+
+
+def _encode(model: FaceModel, pixels: Pixels, quads: Sequence[Quad], report: Report) -> Tensor:
+    codes = []
+    for i, quad in enumerate(quads):
+        report("reading faces", i, len(quads))
+        codes.append(model.encode(_images([crop(pixels, quad, 256)])))
+    report("reading faces", len(quads), len(quads))
+    return torch.cat(codes)
+
+
+def _synthesise(model: FaceModel, codes: Tensor, report: Report) -> list[Pixels]:
+    squares: list[Pixels] = []
+    for i in range(len(codes)):
+        report("making faces", i, len(codes))
+        squares += to_pixels(model.synthesize(codes[i : i + 1]))
+    report("making faces", len(codes), len(codes))
+    return squares
+
+
+def _paste_all(
+    pixels: Pixels, squares: Sequence[Pixels], faces: Sequence[Face], quads: Sequence[Quad], matting: bool
+) -> Pixels:
+    for square, one, quad in zip(squares, faces, quads, strict=True):
+        alpha = matte(square) if matting else None
+        pixels = paste(pixels, square, quad, face_mask(one.landmarks, quad, alpha))
+    return pixels
+
+
+def _whole(size: int) -> Quad:
+    return np.array([(0, 0), (size, 0), (size, size), (0, size)], np.float64)
+
+
+def _fills(quad: Quad, pixels: Pixels) -> bool:
+    """Whether a picture is an aligned square: its face's corners lie within an eighth of its side from its own."""
+    height, width = pixels.shape[:2]
+    return height == width and float(np.abs(quad - _whole(height)).max()) < height / 8 and not math.isnan(quad.sum())

@@ -1,0 +1,113 @@
+"""``demo``: everything once, on people who do not exist or on one's own photo, as a contact sheet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from ..cipher import Form, Pixels, Report, cover, to_pixels, uncover
+from ..errors import InputError
+from ..models import FaceModel, load_model
+from ..pictures import encode_picture, read_picture, write_atomically
+from ..standins import stand_in
+from . import console
+
+__all__ = ["run"]
+
+_COLUMNS = ("the photo", "what everybody sees", "with the sender's key face", "with a stranger's key face")
+_TILE = 360
+_QUALITY = 85  # of the JPEG that "travels"
+
+
+@dataclass(frozen=True)
+class _Person:
+    name: str
+    photo: Pixels
+    key_face: Pixels
+
+
+def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as_json: bool) -> None:
+    if key_face is not None and photo is None:
+        raise InputError("--key-face goes with --photo.", hint="Give both, or neither.")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The folder {output} cannot be made: {error.strerror}.", hint="Use -o FOLDER.") from error
+    with console.progress() as report:
+        report("loading the model", 0, 1)
+        model = load_model("default")
+        report("loading the model", 1, 1)
+        if photo is not None:
+            pixels = read_picture(photo).pixels
+            people = [_Person("you", pixels, read_picture(key_face).pixels if key_face else pixels)]
+        else:
+            people = [_made(model, name) for name in ("alice", "bob", "carol")]
+        stranger = _made(model, "mallory").photo
+        rows = [
+            (f"{person.name}, {form}", _row(model, person, form, stranger, refine, output, report))
+            for person in people
+            for form in (("photo",) if photo is None and person.name == "bob" else ("photo", "portrait"))
+        ]
+    sheet = output / "contact-sheet.jpg"
+    write_atomically(sheet, encode_picture(_sheet(rows), "JPEG", quality=90, ai_made=True))
+    if as_json:
+        console.print_json({"contact_sheet": str(sheet), "folder": str(output), "rows": [name for name, _ in rows]})
+    else:
+        console.say(f"contact sheet: {sheet}")
+
+
+def _made(model: FaceModel, name: str) -> _Person:
+    """Two photos of somebody who does not exist: another pose, another light, a slightly other expression."""
+    person, other = (stand_in(model, f"demo {which}") for which in (name, f"{name}, another day"))
+    drift = torch.zeros(model.n_styles, 1)
+    drift[0:3], drift[4:6], drift[8:] = 0.35, 0.1, 0.25
+    first, second = (to_pixels(model.synthesize(codes))[0] for codes in (person, person + drift * (other - person)))
+    # A photo is not square: the sides go, so that the demo's photos are none of the aligned squares.
+    side = model.image_size // 16
+    return _Person(name, first[:, side:-side], second)
+
+
+def _row(
+    model: FaceModel, person: _Person, form: Form, stranger: Pixels, refine: int, output: Path, report: Report
+) -> list[Pixels]:
+    """The photo, what travels as a JPEG file, and what two key faces make of that file."""
+    covered = cover(
+        person.photo,
+        model,
+        key_face=f"stand-in of {person.name}",
+        form=form,
+        refine_steps=refine,
+        report=report,
+    )
+    file = output / f"{person.name}-{form}.jpg"
+    write_atomically(file, encode_picture(covered.pixels, "JPEG", quality=_QUALITY, ai_made=True))
+    arrived = read_picture(file).pixels
+    row = [person.photo, arrived]
+    for name, key_face in (("recovered", person.key_face), ("wrong-key", stranger)):
+        recovered = uncover(arrived, key_face, model, face=None, report=report).pixels
+        write_atomically(output / f"{person.name}-{form}-{name}.jpg", encode_picture(recovered, "JPEG", ai_made=True))
+        row.append(recovered)
+    return row
+
+
+def _sheet(rows: list[tuple[str, list[Pixels]]]) -> Pixels:
+    gap, head = 8, 30
+    width = len(_COLUMNS) * (_TILE + gap) + gap
+    sheet = Image.new("RGB", (width, head + len(rows) * (_TILE + head + gap)), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=16)
+    for c, title in enumerate(_COLUMNS):
+        draw.text((gap + c * (_TILE + gap), 6), title, "black", font)
+    for r, (name, pictures) in enumerate(rows):
+        top = head + r * (_TILE + head + gap)
+        for c, pixels in enumerate(pictures):
+            tile = Image.fromarray(pixels)
+            tile.thumbnail((_TILE, _TILE), Image.Resampling.LANCZOS)
+            left = gap + c * (_TILE + gap) + (_TILE - tile.width) // 2
+            sheet.paste(tile, (left, top + (_TILE - tile.height) // 2))
+        draw.text((gap, top + _TILE + 4), name, "grey", font)
+    return np.asarray(sheet)

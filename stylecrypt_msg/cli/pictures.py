@@ -1,0 +1,163 @@
+"""``encrypt`` and ``decrypt``: files or pipes in, files or pipes out."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..cipher import KeyFace, cover, uncover
+from ..errors import InputError
+from ..models import FaceModel, load_model
+from ..pictures import (
+    MAX_FILE_BYTES,
+    Format,
+    Picture,
+    encode_picture,
+    format_of,
+    read_picture,
+    same_file,
+    write_atomically,
+)
+from ..stylemix import LayerMask
+from . import console
+
+__all__ = ["decrypt", "encrypt"]
+
+_PIPE = "-"
+
+
+def encrypt(
+    photo: str,
+    output: str,
+    *,
+    level: str,
+    mask: str | None,
+    stand_in: str | None,
+    face: int | None,
+    portrait: bool,
+    refine: int,
+    matting: bool,
+    covert: bool,
+    model_name: str,
+    as_json: bool,
+) -> None:
+    if level != "keyface":
+        raise InputError(
+            f"The level {level!r} is not available.",
+            hint="Use --level keyface: nothing but the picture travels.",
+        )
+    _check_output(photo, output, as_json)
+    picture = _read(photo)
+    wanted = _format(output, picture)
+    key_face = _key_face(stand_in)
+    with console.progress() as report:
+        report("loading the model", 0, 1)
+        model = load_model(model_name)
+        report("loading the model", 1, 1)
+        covered = cover(
+            picture.pixels, model, key_face=key_face, form="portrait" if portrait else "photo",
+            mask=_mask(mask, model), face=face, refine_steps=refine, matting=matting, report=report,
+        )  # fmt: skip
+    _write(output, encode_picture(covered.pixels, wanted, ai_made=not covert))
+    uncovered = covered.found - len(covered.quads)
+    result = {
+        "output": output, "level": "keyface", "form": "portrait" if portrait else "photo",
+        "mask": str(covered.mask), "stand_in": key_face if isinstance(key_face, str) else stand_in,
+        "faces_found": covered.found, "faces_replaced": len(covered.quads),
+        "metadata_dropped": list(picture.dropped), "model": model.name, "model_hash": model.digest,
+    }  # fmt: skip
+    lines = [
+        f"{_name(output)}: {len(covered.quads)} of {covered.found} faces replaced, layers {covered.mask}, "
+        f"stand-in {result['stand_in']}"
+    ]
+    if uncovered and not portrait:
+        lines.append(f"{uncovered} of the faces found are still to be seen, as --face asked.")
+    if picture.dropped:
+        lines.append(f"Left out of the file: {', '.join(picture.dropped)}.")
+    _tell(output, result, lines, as_json)
+
+
+def decrypt(
+    picture: str,
+    output: str,
+    *,
+    key_face: Path,
+    mask: str | None,
+    face: int | None,
+    model_name: str,
+    as_json: bool,
+) -> None:
+    _check_output(picture, output, as_json)
+    arrived, key = _read(picture), read_picture(key_face)
+    wanted = _format(output, arrived)
+    with console.progress() as report:
+        report("loading the model", 0, 1)
+        model = load_model(model_name)
+        report("loading the model", 1, 1)
+        recovered = uncover(arrived.pixels, key.pixels, model, mask=_mask(mask, model), face=face, report=report)
+    _write(output, encode_picture(recovered.pixels, wanted, ai_made=True))
+    # Whoever the sender is, nothing in the picture proves it: the key face alone decides whose face comes out.
+    result = {
+        "output": output, "level": "keyface", "form": recovered.form, "mask": str(recovered.mask),
+        "sender": None, "verified": False, "warnings": list(recovered.warnings),
+    }  # fmt: skip
+    lines = [f"{_name(output)}: recovered from the pixels alone ({recovered.form}, layers {recovered.mask})"]
+    _tell(output, result, lines + [f"warning: {text}" for text in recovered.warnings], as_json)
+
+
+def _check_output(source: str, output: str, as_json: bool) -> None:
+    """What can be known to fail before any work is done."""
+    if output == _PIPE:
+        if as_json:
+            raise InputError("The picture and the JSON cannot both go to standard output.", hint="Use -o FILE.")
+        return
+    format_of(output)
+    if source != _PIPE and same_file(source, output):
+        raise InputError(f"{output} is the picture itself, which would be lost.", hint="Choose another name with -o.")
+
+
+def _read(source: str) -> Picture:
+    return read_picture(sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if source == _PIPE else Path(source))
+
+
+def _format(output: str, picture: Picture) -> Format:
+    """The output's format by its name; through a pipe, that of the input where we write it."""
+    if output != _PIPE:
+        return format_of(output)
+    return "JPEG" if picture.format == "JPEG" else "WEBP" if picture.format == "WEBP" else "PNG"
+
+
+def _mask(text: str | None, model: FaceModel) -> LayerMask | None:
+    return None if text is None else LayerMask.parse(text, model.n_styles)
+
+
+def _key_face(stand_in: str | None) -> KeyFace:
+    """A photo where the text names a file or looks as if it did, else a seed."""
+    if stand_in is None:
+        return secrets.token_hex(4)
+    path = Path(stand_in)
+    if path.exists() or path.suffix or path.name != stand_in:
+        return read_picture(path).pixels
+    return stand_in
+
+
+def _write(output: str, data: bytes) -> None:
+    if output == _PIPE:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    else:
+        write_atomically(output, data)
+
+
+def _name(output: str) -> str:
+    return "standard output" if output == _PIPE else output
+
+
+def _tell(output: str, result: dict[str, Any], lines: list[str], as_json: bool) -> None:
+    if as_json:
+        console.print_json(result)
+        return
+    for line in lines:
+        (console.note if output == _PIPE else console.say)(line)

@@ -1,0 +1,62 @@
+"""Runs a network of ours through OpenVINO, several times faster than torch on a CPU. Optional: extra ``openvino``."""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["LazyNetwork", "available", "compile_network"]
+
+
+def available() -> bool:
+    """Whether OpenVINO is installed. Does not import it."""
+    return importlib.util.find_spec("openvino") is not None
+
+
+def compile_network(
+    network: Callable[[Tensor], Tensor], example: Tensor, *, half: bool = False
+) -> Callable[[Tensor], Tensor]:
+    """Compiles ``network``, which maps (B, ...) of ``example``'s shape to one tensor, for the CPU and any batch.
+
+    The result may be called from several threads. ``half`` allows bfloat16 where the processor has it: for training
+    data, where 2 % of error in a pixel does not matter, never for messages.
+    """
+    import openvino as ov
+
+    class Wrapped(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return network(x)
+
+    with torch.no_grad():
+        model = ov.convert_model(Wrapped(), example_input=example, input=[ov.PartialShape([-1, *example.shape[1:]])])
+    precision = "bf16" if half else "f32"
+    compiled = ov.Core().compile_model(
+        model, "CPU", {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+    )
+    lock = threading.Lock()
+
+    def run(x: Tensor) -> Tensor:
+        with lock:
+            return torch.from_numpy(compiled([x.detach().numpy()])[0].copy())
+
+    return run
+
+
+class LazyNetwork:
+    """`compile_network`, put off to the first call: compiling takes seconds that not every use of a model needs."""
+
+    def __init__(self, network: Callable[[Tensor], Tensor], example: Tensor) -> None:
+        self._network = network
+        self._example = example
+        self._compiled: Callable[[Tensor], Tensor] | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        with self._lock:
+            if self._compiled is None:
+                self._compiled = compile_network(self._network, self._example)
+        return self._compiled(x)

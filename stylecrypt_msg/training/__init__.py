@@ -1,0 +1,1 @@
+"""Training of the embedded model's encoder. Needs the extra ``train``."""
