@@ -7,9 +7,9 @@ background; a band along its outline is left unknown; PyMatting solves closed-fo
 
 from __future__ import annotations
 
-
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 __all__ = ["matte", "on_plain", "trimap"]
@@ -22,7 +22,8 @@ def matte(aligned: NDArray[np.uint8]) -> NDArray[np.float32]:
     """How much of each pixel is person: (S, S) float32, 0 background to 1, for an aligned (S, S, 3) uint8 square."""
     from pymatting import estimate_alpha_cf  # compiles with numba as it is imported, which takes seconds
 
-    small = _resized(aligned, _SIZE)
+    how = cv2.INTER_AREA if aligned.shape[0] > _SIZE else cv2.INTER_CUBIC
+    small = np.asarray(cv2.resize(aligned, (_SIZE, _SIZE), interpolation=how), np.uint8)
     alpha = estimate_alpha_cf(small / 255.0, trimap(small))
     full = cv2.resize(alpha, aligned.shape[:2][::-1], interpolation=cv2.INTER_CUBIC)
     return np.asarray(np.clip(full, 0, 1), np.float32)
@@ -39,7 +40,7 @@ def on_plain(
 
     person = estimate_foreground_ml(aligned / 255.0, alpha.astype(np.float64)) * 255
     blended = np.asarray(colour) + alpha[..., None] * (person - np.asarray(colour))
-    return np.clip(np.rint(blended), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(blended), 0, 255), np.uint8)
 
 
 def trimap(aligned: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -59,12 +60,13 @@ def trimap(aligned: NDArray[np.uint8]) -> NDArray[np.float64]:
     labels[(abs(x - 0.5) > 0.33) & (y < 0.06)] = cv2.GC_BGD
 
     cv2.setRNGSeed(0)  # GrabCut's clustering starts at random
+    models = np.zeros((1, 65)), np.zeros((1, 65))  # OpenCV's working space
     bgr = np.ascontiguousarray(aligned[..., ::-1])
-    cv2.grabCut(bgr, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_MASK)
-    person = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
-    # Specks and holes are mistakes; the person is one piece, the one with the face in it.
-    round_ = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
-    person = cv2.morphologyEx(cv2.morphologyEx(person, cv2.MORPH_OPEN, round_), cv2.MORPH_CLOSE, round_)
+    cv2.grabCut(bgr, labels, (0, 0, 0, 0), *models, 5, cv2.GC_INIT_WITH_MASK)
+    person: MatLike = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
+    # Specks and holes are mistakes, and the person is one piece: the one with the face in it.
+    speck = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
+    person = cv2.morphologyEx(cv2.morphologyEx(person, cv2.MORPH_OPEN, speck), cv2.MORPH_CLOSE, speck)
     _, pieces = cv2.connectedComponents(person)
     person = (pieces == pieces[round(0.57 * size), size // 2]).astype(np.uint8)
 
@@ -73,8 +75,3 @@ def trimap(aligned: NDArray[np.uint8]) -> NDArray[np.float64]:
     result[cv2.erode(person, band) == 1] = 1
     result[cv2.dilate(person, band) == 0] = 0
     return result
-
-
-def _resized(aligned: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    how = cv2.INTER_AREA if aligned.shape[0] > size else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(aligned, (size, size), interpolation=how), np.uint8)

@@ -20,7 +20,7 @@ __all__ = ["face_mask", "paste"]
 _MASK = 256  # px; the mask is smooth, finer would show nothing
 _FADE_FROM, _FADE_TO = 0.78, 1.18  # radii of the face's ellipse between which the mask goes from 1 to 0
 _HEAD = 1.45  # times the face's ellipse: head with hair, where a matte keeps the background out
-_RIM = 0.02  # of the square's side: what the mask keeps clear, for the square may end in hair or shoulders
+_RIM = 0.018  # of the square's side: what the mask keeps clear, for the square may end in hair or shoulders
 
 _FIT = 64  # px per side of the square: colours differ smoothly, so that the fit needs no more
 _FIT_REACH = 0.12  # of the side: what is further from a place of the rim does not decide its colour
@@ -49,7 +49,7 @@ def face_mask(
     if alpha is not None:
         radius /= _HEAD
     mask = _fall(radius, _FADE_FROM, _FADE_TO)
-    mask *= _fall(np.maximum(abs(x - 0.5), abs(y - 0.5)), 0.5 - 4 * _RIM, 0.5 - _RIM)
+    mask *= _fall(np.maximum(abs(x - 0.5), abs(y - 0.5)), 0.5 - 6 * _RIM, 0.5 - _RIM)
     if alpha is not None:
         mask *= cv2.resize(alpha, (_MASK, _MASK), interpolation=cv2.INTER_AREA)
     return mask.astype(np.float32)
@@ -128,9 +128,7 @@ def _fineness(picture: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
     return float((grey - once)[inside].std() / max((once - twice)[inside].std(), 1e-3))
 
 
-def _colour_drift(
-    difference: NDArray[np.float32], weight: NDArray[np.float32], side: float
-) -> NDArray[np.float32]:
+def _colour_drift(difference: NDArray[np.float32], weight: NDArray[np.float32], side: float) -> NDArray[np.float32]:
     """A smooth field of what ``difference`` (photo less fake) is along the rim of the mask, carried on
     inside.
 

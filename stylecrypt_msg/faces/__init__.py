@@ -1,0 +1,34 @@
+"""Faces in a photo: find them, cut them out as FFHQ aligns them, and put others in their place.
+
+::
+
+    for face in detect_faces(pixels):              # left to right
+        if refusal := check_face(face, width, height): ...  # say so, and do not send the photo
+        quad = face_quad(face.landmarks)
+        square = crop(pixels, quad, 1024)          # upright, for the model
+        ...
+        pixels = paste(pixels, fake, quad, face_mask(face.landmarks, quad))
+
+All pixels are uint8 sRGB; all coordinates are (x, y) in pixels of the photo, continuous, from its outer
+corner.
+"""
+
+from stylecrypt_msg.faces.align import Quad, crop, face_quad
+from stylecrypt_msg.faces.detect import LANDMARKS, Face, Refusal, check_face, detect_faces
+from stylecrypt_msg.faces.matte import matte, on_plain
+from stylecrypt_msg.faces.paste import face_mask, paste
+
+__all__ = [
+    "LANDMARKS",
+    "Face",
+    "Quad",
+    "Refusal",
+    "check_face",
+    "crop",
+    "detect_faces",
+    "face_mask",
+    "face_quad",
+    "matte",
+    "on_plain",
+    "paste",
+]
