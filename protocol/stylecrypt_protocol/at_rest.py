@@ -77,15 +77,18 @@ def unlock(locked: bytes, passphrase: str, cost: Cost = DEFAULT_COST) -> Unlocke
         stored = Cost(operations=reader.uint(4), memory=reader.uint(4) * 1024)
     salt = reader.take(16)
     nonce = reader.take(24)
-    key = _passphrase_key(passphrase, salt, stored)
+    try:
+        key = _passphrase_key(passphrase, salt, stored)
+    except MemoryError as error:
+        raise TooLargeError(f"locked secret: {error}") from None
     plaintext = primitives.xchacha20poly1305_decrypt(
         key, nonce, reader.take(reader.remaining()), primitives.PASSPHRASE + locked[:28]
     )
     if plaintext is None:
         raise WrongPassphraseError
     secret = Secret(plaintext)
-    weak = stored.operations < cost.operations or stored.memory < cost.memory
-    return Unlocked(secret, lock(secret, passphrase, cost) if weak else None)
+    better = Cost(operations=max(stored.operations, cost.operations), memory=max(stored.memory, cost.memory))
+    return Unlocked(secret, None if better == stored else lock(secret, passphrase, better))
 
 
 def _passphrase_key(passphrase: str, salt: bytes, cost: Cost) -> bytes:

@@ -1,5 +1,4 @@
-"""The public part of a message, and the envelope that holds it and the sealed part. SPEC.md sections 3 and
-4."""
+"""The public part of a message, and the envelope that holds it and the sealed part. SPEC.md section 3."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ MAX_CARRIED_BYTES: Final = 4 * 1024 * 1024
 chunks over 8 MB. What is larger travels as a file beside the picture, or at level ``latent`` (16 KB)."""
 
 MAX_PUBLIC_BYTES: Final = 2048
-"""The public part: 1,190 bytes with 32 faces."""
+"""The public part: 1,149 bytes with 32 faces."""
 
 MAX_PICTURE_BYTES: Final = 64 * 1024 * 1024
 """A picture file whose carrier is read. Matrix servers commonly stop at 50 or 100 MB."""

@@ -111,5 +111,13 @@ def xchacha20poly1305_decrypt(key: bytes, nonce: bytes, ciphertext: bytes, assoc
 
 
 def argon2id(passphrase: bytes, salt: bytes, *, operations: int, memory: int) -> bytes:
-    """Argon2id (RFC 9106), one lane: 32 bytes; salt 16 bytes, ``operations`` passes over ``memory`` bytes."""
-    return bindings.crypto_pwhash_alg(32, passphrase, salt, operations, memory, bindings.crypto_pwhash_ALG_ARGON2ID13)
+    """Argon2id (RFC 9106), one lane: 32 bytes; salt 16 bytes, ``operations`` passes over ``memory`` bytes.
+
+    Raises MemoryError if the machine has not that much.
+    """
+    try:
+        return bindings.crypto_pwhash_alg(
+            32, passphrase, salt, operations, memory, bindings.crypto_pwhash_ALG_ARGON2ID13
+        )
+    except CryptoError:
+        raise MemoryError(f"{memory} bytes for Argon2id") from None

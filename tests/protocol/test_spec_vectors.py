@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import stylecrypt_protocol as sp
 from protocol_helpers import CHEAP
-from stylecrypt_protocol import age
+from stylecrypt_protocol import age, errors
 from stylecrypt_protocol.cover import make_sketch
 from stylecrypt_protocol.sealed import SignedPart
 
@@ -40,6 +41,25 @@ def test_the_files_are_up_to_date() -> None:
     spec.loader.exec_module(make)
     for name, value in make.build(json.loads((FOLDER / "sealed.json").read_text())).items():
         assert json.loads(json.dumps(value)) == json.loads((FOLDER / name).read_text()), f"run make.py: {name}"
+
+
+def test_the_worked_example_of_the_spec() -> None:
+    spec = (FOLDER.parent / "SPEC.md").read_text()
+    blocks = re.findall(r"\n```\n([0-9a-f].*?)\n```\n", spec, re.DOTALL)
+    public, plaintext = (
+        "".join(re.match(r"(?:[0-9a-f]{2,} ?)+", line)[0].replace(" ", "") for line in block.splitlines())  # type: ignore[index]
+        for block in blocks
+    )
+    assert public == MESSAGES[0]["public"]
+    assert plaintext == MESSAGES[0]["plaintext"]
+    assert MESSAGES[0]["public_digest"] in spec
+
+
+def test_the_spec_names_every_error() -> None:
+    spec = (FOLDER.parent / "SPEC.md").read_text()
+    assert all(f"`{row['error']}`" in spec for row in MALFORMED)
+    concrete = [name for name in errors.__all__ if issubclass(getattr(errors, name), sp.RemoteProtocolError)]
+    assert all(f"`{name}`" in spec for name in concrete if not getattr(errors, name).abstract)
 
 
 def test_identities() -> None:
