@@ -18,8 +18,8 @@ from stylecrypt_msg.faces.align import Pixel, Quad, inverted, quad_matrix, trans
 __all__ = ["face_mask", "paste"]
 
 _MASK = 256  # px; the mask is smooth, finer would show nothing
-_FADE_FROM, _FADE_TO = 0.78, 1.18  # radii of the face's ellipse between which the mask goes from 1 to 0
-_HEAD = 1.45  # times the face's ellipse: head with hair, where a matte keeps the background out
+_FADE_FROM, _FADE_TO = 0.78, 1.18  # radii of the face's outline between which the mask goes from 1 to 0
+_HEAD = 1.45  # times the face's outline: head with hair, where a matte keeps the background out
 _RIM = 0.018  # of the square's side: what the mask keeps clear, for the square may end in hair or shoulders
 
 _FIT = 64  # px per side of the square: colours differ smoothly, so that the fit needs no more
@@ -45,7 +45,9 @@ def face_mask(
     middle = 1.5 * (eyes[0] + mouth[0]) / 2 - 0.5 * nose[0]
     across = (np.arange(_MASK) + 0.5) / _MASK
     y, x = np.meshgrid(across, across, indexing="ij")
-    radius = np.hypot((x - middle) / 0.31, (y - eyes[1] - 0.38 * length) / (1.45 * length))
+    # An egg: beside a narrow jaw an ellipse would show the square's background.
+    half_width = 0.31 - 0.06 * np.clip((y - eyes[1]) / (1.6 * length), 0, 1)
+    radius = np.hypot((x - middle) / half_width, (y - eyes[1] - 0.38 * length) / (1.45 * length))
     if alpha is not None:
         radius /= _HEAD
     mask = _fall(radius, _FADE_FROM, _FADE_TO)
