@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,9 @@ from . import primitives
 from .cover import Pixels, pixel_digest
 from .secret import Secret
 from .wire import Bytes32, MessageId, WireModel
+
+if TYPE_CHECKING:
+    from .envelope import PublicPart
 
 __all__ = ["KeyFace", "Opening", "pick_key_face"]
 
@@ -35,10 +38,6 @@ class KeyFace(WireModel):
         """A key face of one's own, with a new secret (``secrets``)."""
         return cls(digest=pixel_digest(picture), secret=Secret(secrets.token_bytes(32)))
 
-    def commit(self, message_id: MessageId) -> bytes:
-        """The commitment of one message to this key face: 32 bytes for the public part."""
-        return self.open(message_id).commitment(message_id)
-
     def open(self, message_id: MessageId) -> Opening:
         """What proves to the recipients of one message which key face its commitment means; tells nothing
         of others."""
@@ -52,19 +51,20 @@ class Opening(WireModel):
     key: Bytes32 = Field(repr=False)
     digest: Bytes32 = Field(repr=False)
 
-    def commitment(self, message_id: MessageId) -> bytes:
-        """The commitment that this opens: HMAC-SHA-256 under ``key``; 32 bytes."""
-        return primitives.hmac_sha256(self.key, primitives.COMMITMENT + message_id + self.digest)
+    def commitment(self, public: PublicPart) -> bytes:
+        """The commitment that this opens: HMAC-SHA-256 under ``key`` of all that the public part says before it, and of
+        the key face's digest; 32 bytes. Beside another cover it does not hold."""
+        return primitives.hmac_sha256(self.key, primitives.COMMITMENT + public.committed() + self.digest)
 
-    def opens(self, commitment: bytes, message_id: MessageId) -> bool:
-        """Whether it opens this commitment; in constant time."""
-        return hmac.compare_digest(self.commitment(message_id), commitment)
+    def opens(self, public: PublicPart) -> bool:
+        """Whether it opens the commitment of this public part; in constant time."""
+        return public.commitment is not None and hmac.compare_digest(self.commitment(public), public.commitment)
 
 
-def pick_key_face(commitment: bytes, message_id: MessageId, key_faces: Sequence[KeyFace]) -> KeyFace | None:
+def pick_key_face(public: PublicPart, key_faces: Sequence[KeyFace]) -> KeyFace | None:
     """The one of ``key_faces`` that a message is committed to, or None: then none of them recovers its face.
 
     Compares in constant time and looks at all of them, so that the time does not tell which one it was.
     """
-    matches = [face.open(message_id).opens(commitment, message_id) for face in key_faces]
+    matches = [face.open(public.message_id).opens(public) for face in key_faces]
     return next((face for face, match in zip(key_faces, matches, strict=True) if match), None)

@@ -68,9 +68,8 @@ class PublicPart(WireModel):
         key_face: KeyFace | None = None,
     ) -> Self:
         """The public part of a new message: draws its id (``secrets``) and digests the cover."""
-        message_id = MessageId(secrets.token_bytes(16))
-        return cls(
-            message_id=message_id,
+        public = cls(
+            message_id=MessageId(secrets.token_bytes(16)),
             level=level,
             model_hash=model_hash,
             styles=styles,
@@ -79,11 +78,15 @@ class PublicPart(WireModel):
             width=cover.width,
             height=cover.height,
             cover_digest=pixel_digest(cover),
-            commitment=key_face.commit(message_id) if key_face else None,
         )
+        return public.commit(key_face) if key_face else public
 
-    def to_bytes(self) -> bytes:
-        """The canonical bytes: 125 with one face, 32 more for each further face and for the commitment."""
+    def commit(self, key_face: KeyFace) -> Self:
+        """The same public part with a commitment to this key face."""
+        return self.model_copy(update={"commitment": key_face.open(self.message_id).commitment(self)})
+
+    def committed(self) -> bytes:
+        """The canonical bytes before the commitment, which it covers."""
         return b"".join(
             (
                 bytes([VERSION, self.level]),
@@ -96,9 +99,12 @@ class PublicPart(WireModel):
                 self.cover_digest,
                 bytes([len(self.faces)]),
                 *(value.to_bytes(4, "big", signed=True) for face in self.faces for xy in face.corners for value in xy),
-                b"\0" if self.commitment is None else b"\1" + self.commitment,
             )
         )
+
+    def to_bytes(self) -> bytes:
+        """The canonical bytes: 125 with one face, 32 more for each further face and for the commitment."""
+        return self.committed() + (b"\0" if self.commitment is None else b"\1" + self.commitment)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:

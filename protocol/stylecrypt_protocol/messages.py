@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from . import age
 from .card import Card, Revocation
 from .commitment import KeyFace
-from .cover import CoverVerdict, Pixels, judge_cover, make_sketch, pixel_digest
+from .cover import GRID_BYTES, CoverVerdict, Pixels, judge_cover, make_sketch, pixel_digest
 from .envelope import Envelope, Level, PublicPart
 from .errors import (
     CoverMismatchError,
@@ -66,7 +66,7 @@ def seal_message(
             f"level {public.level.name.lower()} with a residual of kind {residual.kind.name.lower()}"
         )
     opening = key_face.open(public.message_id) if key_face else None
-    if (opening.commitment(public.message_id) if opening else None) != public.commitment:
+    if (opening.commitment(public) if opening else None) != public.commitment:
         raise LocalProtocolError("the public part is committed to another key face")
     content = SealedPart(
         sender=sender.id,
@@ -91,7 +91,7 @@ def open_message(
     now: int,
     seen: SeenStore | None,
 ) -> OpenedMessage:
-    """Opens and verifies a message that came with the picture ``cover``.
+    """Opens and verifies a message that came with the picture ``cover``: the very pixels that will be shown.
 
     ``contacts`` maps card ids to the cards that the user accepted, or to their revocations. ``now`` is Unix
     seconds. ``seen`` is None to read a message again from an archive: then its age and repetition are not
@@ -140,10 +140,9 @@ def _check_consistent(public: PublicPart, content: SealedPart) -> None:
     """What the sender signed has to make sense together; if not, the sender's program is broken."""
     if LEVELS[content.residual.kind] is not public.level:
         raise MalformedError("the residual is not what the level says")
-    if len(content.sketch) != 32 * (1 + len(public.faces)):
+    if len(content.sketch) != GRID_BYTES * (1 + len(public.faces)):
         raise MalformedError("the sketch does not fit the number of faces")
-    opening = content.opening
-    if (opening is None) != (public.commitment is None):
-        raise MalformedError("a commitment without its opening, or an opening without a commitment")
-    if opening and public.commitment and not opening.opens(public.commitment, public.message_id):
+    if content.opening is None and public.commitment is not None:
+        raise MalformedError("a commitment without its opening")
+    if content.opening is not None and not content.opening.opens(public):
         raise MalformedError("the opening does not open the commitment")

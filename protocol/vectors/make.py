@@ -36,7 +36,7 @@ ID = sp.MessageId(bytes(range(16)))
 ARGON = sp.Cost(operations=1, memory=8192)
 
 
-def public_part(**changes: Any) -> sp.PublicPart:
+def public_part(committed: bool = True, **changes: Any) -> sp.PublicPart:
     """The public part that the messages here have."""
     fields: dict[str, Any] = {
         "message_id": ID,
@@ -48,9 +48,9 @@ def public_part(**changes: Any) -> sp.PublicPart:
         "width": WIDTH,
         "height": HEIGHT,
         "cover_digest": sp.pixel_digest(COVER),
-        "commitment": KEY_FACE.commit(ID),
     }
-    return sp.PublicPart(**{**fields, **changes})
+    public = sp.PublicPart(**{**fields, **changes})
+    return public.commit(KEY_FACE) if committed else public
 
 
 def content(public: sp.PublicPart, **changes: Any) -> SealedPart:
@@ -85,7 +85,7 @@ class Seals:
             fresh = True
         if fresh:
             sealed = age.encrypt(plaintext, [PEOPLE[to].sealing_key])
-        self.used[name] = sealed.hex()
+        self.used[name] = self.kept[name] = sealed.hex()
         return sealed
 
 
@@ -95,7 +95,6 @@ def values() -> dict[str, Any]:
         PEOPLE["carol"], user_id="@alice:example.org", display_name="Alice", created=NOW + 1, previous=PEOPLE["alice"]
     )
     revocation = sp.Revocation.create(PEOPLE["alice"], created=NOW, reason=sp.RevocationReason.COMPROMISED)
-    opening = KEY_FACE.open(ID)
     return {
         "identities": {
             name: {
@@ -144,9 +143,8 @@ def values() -> dict[str, Any]:
         "key_face": {
             "digest": KEY_FACE.digest.hex(),
             "secret": KEY_FACE.secret.reveal().hex(),
-            "message_id": ID.hex(),
-            "commitment_key": opening.key.hex(),
-            "commitment": opening.commitment(ID).hex(),
+            "public": public_part().to_bytes().hex(),
+            "commitment_key": KEY_FACE.open(ID).key.hex(),
         },
         "padme": {str(n): age.padme(n) for n in (1, 2, 8, 9, 100, 1000, 12_345, 100_000, 2_000_000)},
     }
@@ -158,11 +156,11 @@ def messages(seals: Seals) -> list[dict[str, Any]]:
     made = {
         "latent, with a commitment": (public_part(), {}),
         "original, faces, two faces": (
-            public_part(level=sp.Level.ORIGINAL, faces=(FACE, FACE), commitment=None),
+            public_part(level=sp.Level.ORIGINAL, faces=(FACE, FACE), committed=False),
             {"residual": sp.Residual(kind=sp.ResidualKind.FACES, data=b"pixels"), "caption": "", "file_name": ""},
         ),
         "original, the file": (
-            public_part(level=sp.Level.ORIGINAL, commitment=None),
+            public_part(level=sp.Level.ORIGINAL, committed=False),
             {"residual": sp.Residual(kind=sp.ResidualKind.FILE, data=b"file"), "caption": "two\nlines"},
         ),
         "key face, sealed, to two": (
@@ -488,6 +486,7 @@ def _events(add: Add, good: Any) -> None:
     bad, new = sp.MalformedError, sp.UnsupportedError
     for name, error, inner in (
         ("not an object", bad, "x"),
+        ("null", bad, None),
         ("no version", bad, {k: v for k, v in good.items() if k != "v"}),
         ("version as text", bad, {**good, "v": "1"}),
         ("version true", bad, {**good, "v": True}),

@@ -287,17 +287,20 @@ def test_many_recipients_and_their_limit() -> None:
 def test_commitments() -> None:
     mine, other = sp.KeyFace.new(COVER), sp.KeyFace.new(pixels(painting(3)))
     public = describe(key_face=mine)
-    assert public.commitment is not None
-    assert sp.pick_key_face(public.commitment, public.message_id, [other, mine, other]) == mine
-    assert sp.pick_key_face(public.commitment, public.message_id, [other]) is None
-    assert sp.pick_key_face(public.commitment, public.message_id, []) is None
-    assert mine.open(public.message_id).opens(public.commitment, public.message_id)
+    assert sp.pick_key_face(public, [other, mine, other]) == mine
+    assert sp.pick_key_face(public, [other]) is None
+    assert sp.pick_key_face(public, []) is None
+    assert sp.pick_key_face(describe(), [mine]) is None
+    assert mine.open(public.message_id).opens(public)
     elsewhere = describe(key_face=mine)
     assert public.commitment != elsewhere.commitment, "two messages are not linked"
-    assert not mine.open(public.message_id).opens(elsewhere.commitment or b"", elsewhere.message_id)
+    assert not mine.open(public.message_id).opens(elsewhere)
     # Without the secret, the right photo is nothing to test a guess on.
     guess = sp.KeyFace(digest=mine.digest, secret=sp.Secret(bytes(32)))
-    assert sp.pick_key_face(public.commitment, public.message_id, [guess]) is None
+    assert sp.pick_key_face(public, [guess]) is None
+    # Copied into a public part that describes somebody else's picture, it holds no more.
+    spliced = public.model_copy(update={"cover_digest": bytes(32)})
+    assert sp.pick_key_face(spliced, [mine]) is None
     with pytest.raises(sp.LocalProtocolError, match="32 bytes"):
         sp.KeyFace(digest=bytes(32), secret=sp.Secret(b"short"))
 

@@ -229,6 +229,7 @@ def _inner(**changes: Any) -> dict[str, object]:
     ("content", "error"),
     [
         ({sp.EVENT_KEY: []}, sp.MalformedError),
+        ({sp.EVENT_KEY: None}, sp.MalformedError),
         ({sp.EVENT_KEY: {}}, sp.MalformedError),
         (_inner(v=True), sp.MalformedError),
         (_inner(v=1.0), sp.MalformedError),

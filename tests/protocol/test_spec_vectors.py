@@ -94,9 +94,10 @@ def test_cover_and_key_face() -> None:
     assert make_sketch(COVER, faces).hex() == VALUES["cover"]["sketch"]
     given = VALUES["key_face"]
     key_face = sp.KeyFace(digest=bytes.fromhex(given["digest"]), secret=sp.Secret(bytes.fromhex(given["secret"])))
-    message_id = sp.MessageId(bytes.fromhex(given["message_id"]))
-    assert key_face.open(message_id).key.hex() == given["commitment_key"]
-    assert key_face.commit(message_id).hex() == given["commitment"]
+    public = sp.PublicPart.from_bytes(bytes.fromhex(given["public"]))
+    assert key_face.open(public.message_id).key.hex() == given["commitment_key"]
+    assert public.commit(key_face) == public
+    assert sp.pick_key_face(public, [key_face]) == key_face
     assert {n: age.padme(int(n)) for n in VALUES["padme"]} == VALUES["padme"]
 
 

@@ -43,9 +43,9 @@ def from_event(content: Mapping[str, object]) -> Envelope | None:
 
     Raises MalformedError, TooLargeError or UnsupportedError.
     """
-    inner = content.get(EVENT_KEY)
-    if inner is None:
+    if EVENT_KEY not in content:
         return None
+    inner = content[EVENT_KEY]
     if not isinstance(inner, Mapping):
         raise MalformedError("event: the envelope is not an object")
     version = inner.get("v")
