@@ -94,7 +94,7 @@ class LayerMask:
                 hint=f"Write 3, 3-7, 8-, all-but:3,6,7, paper, photo, or one of {', '.join(REGIONS)}.",
             )
         first = int(match[1])
-        last = first if match[2] is None else n_styles - 1 if match[3] is None else int(match[3])
+        last = first if match[2] is None else max(first, n_styles - 1) if match[3] is None else int(match[3])
         if last < first:
             raise LayerMaskError(f"The range {term} runs backwards.", hint=f"Write {last}-{first}.")
         return set(range(first, last + 1))

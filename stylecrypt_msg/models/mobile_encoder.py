@@ -27,7 +27,7 @@ _TRUNK = (
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pictures, in [0, 1]
 _TAPS = {6: 32, 13: 96, 17: 320}  # index in `features` -> channels; strides 8, 16, 32
 _WIDTH = 192
-_HEAD = 48
+_HEAD = 40
 _GRID = 4  # heads read a 4x4 map
 
 
@@ -89,9 +89,9 @@ class _Level(nn.Module):
 
     def __init__(self, count: int, halvings: int, style_dim: int) -> None:
         super().__init__()
-        steps: list[nn.Module] = [nn.Conv2d(_WIDTH, _WIDTH, 3, padding=1), nn.LeakyReLU(0.2, inplace=True)]
-        for _ in range(halvings):
-            steps += [nn.Conv2d(_WIDTH, _WIDTH, 3, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
+        steps: list[nn.Module] = []
+        for stride in [2] * halvings + [1]:
+            steps += [nn.Conv2d(_WIDTH, _WIDTH, 3, stride, 1), nn.LeakyReLU(0.2, inplace=True)]
         self.stack = nn.Sequential(*steps)
         self.reduce = nn.Conv2d(_WIDTH, count * _HEAD, 1)
         self.linear = nn.Parameter(torch.empty(count, _HEAD * _GRID * _GRID, style_dim))

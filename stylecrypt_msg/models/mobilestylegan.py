@@ -134,6 +134,9 @@ class MobileStyleGAN(nn.Module):
         # Statistics of W over 20,000 samples, per dimension: the encoder's codes are relative to them.
         self.register_buffer("w_mean", torch.empty(style_dim))
         self.register_buffer("w_std", torch.empty(style_dim))
+        # Who is no stand-in, as two linear scores of w: children, headgear (``scripts/fit_stand_ins.py``).
+        self.register_buffer("judge_weight", torch.empty(2, style_dim))
+        self.register_buffer("judge_bias", torch.empty(2))
         self.map = nn.ModuleList(nn.Linear(style_dim, style_dim) for _ in range(mapping_depth))
         self.input = nn.Parameter(torch.empty(1, channels[0], 4, 4))
         self.conv_in = _Conv(channels[0], channels[0], 4, style_dim, separable=False)
@@ -147,6 +150,8 @@ class MobileStyleGAN(nn.Module):
 
     w_mean: Tensor
     w_std: Tensor
+    judge_weight: Tensor
+    judge_bias: Tensor
 
     def mapping(self, z: Tensor) -> Tensor:
         """z (B, style_dim), normal -> w (B, style_dim)."""
@@ -154,6 +159,10 @@ class MobileStyleGAN(nn.Module):
         for layer in self.map:
             x = F.leaky_relu(layer(x), 0.2) * 2**0.5
         return x
+
+    def suits(self, w: Tensor) -> Tensor:
+        """Whether people, w (B, style_dim) from `mapping`, are stand-ins: adults, bare-headed. (B,) bool."""
+        return (w @ self.judge_weight.T + self.judge_bias < 0).all(1)
 
     def features(self, codes: Tensor, layers: int) -> Tensor:
         """Features after ``layers`` doublings. codes (B, n_styles, style_dim) -> (B, C, S, S), S = 4 * 2**layers."""

@@ -1,0 +1,108 @@
+"""Fits the judge that keeps children and headgear out of the stand-ins, from labels given by eye.
+
+    python scripts/fit_stand_ins.py GENERATOR.safetensors OUT.safetensors [--sheets FOLDER]
+
+480 people were rendered (seed and truncation below; --sheets writes the sheets again) and those who look like children or
+teenagers, and those with hats or sunglasses, were noted down. Both are nearly linear in W: a logistic regression on the 80
+strongest principal directions, thresholds where a share of all people is refused that leaves hardly any mistaken one.
+Prints what ten-fold cross-validation says of it. Writes the generator with the judge (``judge_weight``, ``judge_bias``).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageDraw
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from stylecrypt_msg.models.mobilestylegan import MobileStyleGAN, build
+from stylecrypt_msg.models.openvino_runtime import compile_network
+
+PEOPLE, SEED, TRUNCATION = 480, 77, 0.75
+DIRECTIONS, PENALTY = 80, 0.01
+CHILDREN = (
+    2, 5, 15, 31, 50, 60, 65, 67, 73, 74, 80, 82, 84, 100, 109, 112, 114, 119, 126, 135, 142, 143, 154, 155, 156, 159,
+    164, 168, 169, 173, 183, 185, 196, 215, 220, 228, 231, 240, 244, 248, 250, 252, 254, 257, 263, 272, 277, 289, 292,
+    300, 302, 321, 327, 329, 330, 332, 347, 353, 356, 357, 360, 384, 386, 389, 401, 407, 430, 438, 440, 444, 446, 454,
+    464, 470, 473,
+)  # fmt: skip
+HEADGEAR = (
+    3, 5, 22, 24, 33, 48, 64, 76, 79, 81, 104, 113, 138, 141, 144, 154, 166, 171, 184, 195, 196, 216, 218, 229, 235,
+    238, 242, 246, 254, 272, 274, 276, 281, 292, 295, 297, 308, 315, 322, 334, 339, 344, 369, 372, 383, 388, 392, 407,
+    415, 438, 467, 469,
+)  # fmt: skip
+REFUSED = {"children": (CHILDREN, 0.5), "headgear": (HEADGEAR, 0.6)}  # share of all people that is refused
+
+
+def regression(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    weight, bias = torch.zeros(features.shape[1], requires_grad=True), torch.zeros(1, requires_grad=True)
+    optimiser = torch.optim.LBFGS([weight, bias], max_iter=200)
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        loss = F.binary_cross_entropy_with_logits(features @ weight + bias, labels) + PENALTY * weight.square().sum()
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    return weight.detach(), bias.detach()
+
+
+def write_sheets(generator: MobileStyleGAN, w: Tensor, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    render = compile_network(generator.preview, torch.zeros(1, generator.n_styles, generator.style_dim))
+    for start in range(0, PEOPLE, 120):
+        sheet = Image.new("RGB", (12 * 112, 10 * 124), "white")
+        draw = ImageDraw.Draw(sheet)
+        for i in range(start, start + 120):
+            image = render(w[i : i + 1, None].expand(-1, generator.n_styles, -1).contiguous())[0]
+            pixels = ((image.clamp(-1, 1) + 1) * 127.5).byte().permute(1, 2, 0).numpy()
+            x, y = i % 12 * 112, (i - start) // 12 * 124
+            sheet.paste(Image.fromarray(pixels).resize((110, 110)), (x, y))
+            draw.text((x + 2, y + 111), str(i), fill="black")
+        sheet.save(folder / f"people-{start}.png")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("generator", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--sheets", type=Path)
+    arguments = parser.parse_args()
+    tensors = load_file(arguments.generator)
+    tensors |= {"generator.judge_weight": torch.zeros(2, 512), "generator.judge_bias": torch.zeros(2)}
+    generator = build(dict(tensors))[0].requires_grad_(False)
+    mean = generator.w_mean
+    w = generator.mapping(torch.randn(PEOPLE, 512, generator=torch.Generator().manual_seed(SEED)))
+    if arguments.sheets:
+        write_sheets(generator, mean.lerp(w, TRUNCATION), arguments.sheets)
+
+    samples = generator.mapping(torch.randn(20_000, 512, generator=torch.Generator().manual_seed(5))) - mean
+    _, spread, directions = torch.linalg.svd(samples, full_matrices=False)
+    whiten = directions[:DIRECTIONS].T / (spread[:DIRECTIONS] / len(samples) ** 0.5)
+    features, everybody = (w - mean) @ whiten, samples @ whiten
+    folds = torch.randperm(PEOPLE, generator=torch.Generator().manual_seed(1)) % 10
+    for row, (name, (indices, share)) in enumerate(REFUSED.items()):
+        labels = torch.zeros(PEOPLE)
+        labels[list(indices)] = 1
+        scores = torch.empty(PEOPLE)
+        for fold in range(10):
+            weight, bias = regression(features[folds != fold], labels[folds != fold])
+            scores[folds == fold] = features[folds == fold] @ weight + bias
+        threshold = scores.quantile(1 - share)
+        missed = int((scores[labels == 1] < threshold).sum())
+        print(f"{name}: {len(indices)} of {PEOPLE} people; refusing {share:.0%} of all misses {missed} of them")
+        weight, bias = regression(features, labels)
+        threshold = (everybody @ weight + bias).quantile(1 - share)
+        # score = (w - mean) @ whiten @ weight + bias - threshold, as one linear map of w
+        tensors["generator.judge_weight"][row] = whiten @ weight
+        tensors["generator.judge_bias"][row] = bias - threshold - mean @ (whiten @ weight)
+    save_file(tensors, arguments.out)
+
+
+if __name__ == "__main__":
+    main()
