@@ -1,0 +1,156 @@
+"""FaceModel: what it accepts, what it refuses and how; codes, digests, threads, gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from stylecrypt_msg.errors import ModelError
+from stylecrypt_msg.models import FaceModel, load_model
+from stylecrypt_msg.models.face_model import STEP_PIXELS
+
+from .conftest import DATA
+
+
+@pytest.fixture(scope="module")
+def psp() -> FaceModel:
+    return load_model(DATA / "psp_tiny.pt")
+
+
+@pytest.fixture(scope="module")
+def generator_only() -> FaceModel:
+    return load_model(DATA / "ros_tiny.pt")
+
+
+def images(side: int = 256, batch: int = 1) -> Tensor:
+    return torch.rand(batch, 3, side, side, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+
+def test_attributes(psp: FaceModel, generator_only: FaceModel) -> None:
+    assert (psp.n_styles, psp.style_dim, psp.image_size) == (10, 512, 64)
+    assert (psp.family, psp.name, psp.has_encoder) == ("stylegan2", "psp_tiny", True)
+    assert psp.latent_avg.shape == (10, 512)
+    assert not generator_only.has_encoder
+    assert psp.device == torch.device("cpu")
+
+
+@pytest.mark.parametrize(("given", "resize"), [(64, "bilinear"), (200, "bilinear"), (512, "area"), (301, "area")])
+def test_encode_resizes(psp: FaceModel, given: int, resize: str) -> None:
+    x = images(given)
+    at_256 = torch.nn.functional.interpolate(x, (256, 256), mode=resize)
+    assert torch.equal(psp.encode(x), psp.encode(at_256))
+
+
+def test_batches_equal_single_pictures(generator_only: FaceModel) -> None:
+    count = STEP_PIXELS // 32**2 + 3  # more than one step
+    codes = torch.randn(count, 8, 64, generator=torch.Generator().manual_seed(2))
+    together = generator_only.synthesize(codes)
+    for i in (0, 1, count - 4, count - 1):
+        alone = generator_only.synthesize(codes[i : i + 1])
+        torch.testing.assert_close(together[i : i + 1], alone, atol=1e-4, rtol=1e-4)
+
+
+def test_truncation(generator_only: FaceModel) -> None:
+    z = torch.randn(3, 64)
+    assert torch.equal(generator_only.map(z, truncation=0.0), generator_only.latent_avg.expand(3, -1, -1))
+    with pytest.raises(ValueError, match="truncation"):
+        generator_only.map(z, truncation=1.5)
+
+
+def test_average_without_one_in_the_file_is_that_of_the_mapping() -> None:
+    model, again = load_model(DATA / "ros_tiny_train.pt"), load_model(DATA / "ros_tiny_train.pt")
+    assert torch.equal(model.latent_avg, again.latent_avg)
+    mean = model.map(torch.randn(20_000, 64, generator=torch.Generator().manual_seed(9))).mean(0)
+    assert (mean - model.latent_avg).abs().max() < 0.1
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        torch.zeros(3, 64, 64),
+        torch.zeros(1, 1, 64, 64),
+        torch.zeros(1, 3, 64, 65),
+        torch.zeros(0, 3, 64, 64),
+        torch.zeros(1, 3, 64, 64, dtype=torch.uint8),
+        torch.full((1, 3, 64, 64), float("nan")),
+        [[0.0]],
+    ],
+)
+def test_bad_images(psp: FaceModel, bad: Any) -> None:
+    with pytest.raises(ValueError, match="images"):
+        psp.encode(bad)
+
+
+@pytest.mark.parametrize(
+    "bad", [torch.zeros(10, 512), torch.zeros(1, 10, 512).double(), torch.full((1, 10, 512), float("inf"))]
+)
+def test_bad_codes(psp: FaceModel, bad: Tensor) -> None:
+    with pytest.raises(ValueError, match="codes"):
+        psp.synthesize(bad)
+
+
+def test_codes_of_another_model(psp: FaceModel, generator_only: FaceModel) -> None:
+    with pytest.raises(ModelError, match="these codes have 14 styles, this model has 10"):
+        psp.synthesize(torch.zeros(1, 14, 512))
+    with pytest.raises(ModelError, match="64 dimensions"):
+        psp.synthesize(torch.zeros(1, 10, 64))
+    with pytest.raises(ModelError, match="no encoder"):
+        generator_only.encode(images())
+    with pytest.raises(ValueError, match="dimensions"):
+        generator_only.map(torch.zeros(1, 512))
+
+
+def test_unknown_device(generator_only: FaceModel) -> None:
+    with pytest.raises(ModelError, match="device"):
+        generator_only.to("abacus")
+
+
+def test_outputs_are_ordinary_tensors_and_gradients_flow(psp: FaceModel) -> None:
+    start = psp.encode(images())
+    target = psp.synthesize(start)
+    codes = (start + 0.1).requires_grad_()
+    loss = (psp.generator(codes) - target).square().mean()
+    loss.backward()
+    assert codes.grad is not None
+    assert (codes.grad.abs().sum(dim=2) > 0).all()
+    torch.testing.assert_close(psp.generator(start), target)
+
+
+def test_threads(generator_only: FaceModel) -> None:
+    codes = [torch.randn(1, 8, 64) for _ in range(8)]
+    want = [generator_only.synthesize(c) for c in codes]
+    with ThreadPoolExecutor(4) as pool:
+        got = list(pool.map(generator_only.synthesize, codes))
+    for a, b in zip(got, want, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_another_runtime_of_the_same_function(generator_only: FaceModel) -> None:
+    model = FaceModel(
+        generator_only.generator,
+        family="stylegan2",
+        name="x",
+        synthesis=lambda codes: torch.ones(len(codes), 3, 32, 32),
+    )
+    assert torch.equal(model.synthesize(torch.zeros(2, 8, 64)), torch.ones(2, 3, 32, 32))
+
+
+def test_digest_is_of_the_weights_not_of_the_file(
+    checkpoint: Callable[..., Path], small_generator: Callable[..., dict[str, Tensor]]
+) -> None:
+    digests = {load_model(DATA / f"{name}.pt").digest for name in ("ros_tiny", "ros_tiny_legacy", "ros_tiny_train")}
+    assert len(digests) == 1
+    assert len(digests.pop()) == 64
+    weights = small_generator()
+    digest = load_model(checkpoint({"g_ema": dict(weights)})).digest
+    kernelless = {name: value for name, value in weights.items() if not name.endswith("kernel")}
+    assert load_model(checkpoint({"g_ema": kernelless}, _use_new_zipfile_serialization=False)).digest == digest
+    for name in ("style.2.bias", "noises.noise_3", "to_rgbs.1.conv.weight"):
+        changed = {**weights, name: weights[name] * 1.001}
+        assert load_model(checkpoint({"g_ema": changed})).digest != digest
