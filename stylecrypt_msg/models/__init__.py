@@ -44,9 +44,7 @@ def import_model(path: str | os.PathLike[str], name: str | None = None) -> Model
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", source.stem).strip("-") if name is None else name
     target = _imported(name)
     if target.exists():
-        raise ModelError(
-            f"there is a model {name!r} already", hint=f"choose another name, or remove {target}"
-        )
+        raise ModelError(f"there is a model {name!r} already", hint=f"choose another name, or remove {target}")
     model = _load(source, name)
     store.save(model, target)
     return store.info(target)

@@ -45,9 +45,7 @@ def read(path: Path) -> store.State:
     if "g_ema" in content:
         return _read_rosinality(content, path)
     if "d" in content or "discriminator_state_dict" in content:
-        raise ModelError(
-            f"{path} holds a discriminator only", hint="use the file that holds the generator, 'g_ema'"
-        )
+        raise ModelError(f"{path} holds a discriminator only", hint="use the file that holds the generator, 'g_ema'")
     raise ModelError(
         f"{path} is a PyTorch file, but holds neither a StyleGAN2 generator nor a pSp or e4e model",
         hint="expected are files with 'g_ema' (StyleGAN2) or with 'state_dict' and 'opts' (pSp, e4e)",
@@ -113,15 +111,11 @@ def _read_psp(content: dict[Any, Any], path: Path) -> store.State:
     average = content.get("latent_avg")
     content.clear()
     if not isinstance(weights, dict) or not any(str(name).startswith("decoder.") for name in weights):
-        raise ModelError(
-            f"{path} holds no generator", hint="expected is a pSp or e4e file with 'decoder.' weights"
-        )
+        raise ModelError(f"{path} holds no generator", hint="expected is a pSp or e4e file with 'decoder.' weights")
     state = _tensors(_taken(weights, "decoder."), "generator.", path)
     state |= _tensors(_taken(weights, "encoder."), "encoder.", path)
     if not any(name.startswith("encoder.") for name in state):
-        raise ModelError(
-            f"{path} holds no encoder", hint="expected is a pSp or e4e file with 'encoder.' weights"
-        )
+        raise ModelError(f"{path} holds no encoder", hint="expected is a pSp or e4e file with 'encoder.' weights")
 
     if average is not None:
         state["latent_avg"] = _average(average, state, path)
@@ -130,9 +124,7 @@ def _read_psp(content: dict[Any, Any], path: Path) -> store.State:
         state["latent_avg"] = average_latent(generator)
     # Without the option, an average in the file means that codes start from it: it is only saved then.
     relative = opts.get("start_from_latent_avg", average is not None)
-    state["encoder.latent_avg"] = (
-        state["latent_avg"].clone() if relative else torch.zeros_like(state["latent_avg"])
-    )
+    state["encoder.latent_avg"] = state["latent_avg"].clone() if relative else torch.zeros_like(state["latent_avg"])
     if opts.get("encoder_type") == "Encoder4Editing":
         state["encoder.base_weight"] = torch.ones(())
     return state
@@ -177,7 +169,6 @@ def _average(average: object, state: store.State, path: Path) -> Tensor:
     average = store.checked("latent_avg", average, path)
     if average.ndim not in (1, 2) or (average.ndim == 2 and len(average) not in (1, 2 * blocks)):
         raise ModelError(
-            f"{path} has an average latent of shape {tuple(average.shape)}, "
-            f"but its generator takes {2 * blocks} styles"
+            f"{path} has an average latent of shape {tuple(average.shape)}, but its generator takes {2 * blocks} styles"
         )
     return average.expand(2 * blocks, -1).contiguous()

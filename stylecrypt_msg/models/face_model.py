@@ -173,9 +173,7 @@ class FaceModel:
             if self.encoder is not None:
                 self.encoder.to(target)
         except (RuntimeError, AssertionError, NotImplementedError) as error:
-            raise ModelError(
-                f"the model cannot run on the device {str(device)!r} here", hint='use "cpu"'
-            ) from error
+            raise ModelError(f"the model cannot run on the device {str(device)!r} here", hint='use "cpu"') from error
         self.device = target
         return self
 
@@ -194,9 +192,7 @@ class FaceModel:
             )
         _check("images", images, "(B, 3, H, W)", ndim=4)
         if images.shape[1] != 3 or images.shape[2] != images.shape[3]:
-            raise ValueError(
-                f"images must be RGB and square, (B, 3, H, H), but have shape {tuple(images.shape)}"
-            )
+            raise ValueError(f"images must be RGB and square, (B, 3, H, H), but have shape {tuple(images.shape)}")
         encoder, size = self.encoder, self.encoder.input_size
 
         def resize_and_encode(part: Tensor) -> Tensor:
@@ -218,9 +214,7 @@ class FaceModel:
         if codes.shape[1] != self.n_styles:
             raise ModelError(f"these codes have {codes.shape[1]} styles, this model has {self.n_styles}")
         if codes.shape[2] != self.style_dim:
-            raise ModelError(
-                f"these codes have {codes.shape[2]} dimensions a style, this model has {self.style_dim}"
-            )
+            raise ModelError(f"these codes have {codes.shape[2]} dimensions a style, this model has {self.style_dim}")
         on_cpu = self.device.type == "cpu"
         synthesis = self._synthesis if self._synthesis is not None and on_cpu else self.generator
         return self._in_steps(synthesis, codes, (3, self.image_size, self.image_size), self.image_size)

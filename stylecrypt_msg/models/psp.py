@@ -49,9 +49,7 @@ class Block(nn.Module):
         self.stride = stride
         self.shortcut_layer = None
         if c_in != c_out:
-            self.shortcut_layer = nn.Sequential(
-                nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out)
-            )
+            self.shortcut_layer = nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out))
         self.res_layer = nn.Sequential(
             nn.BatchNorm2d(c_in),
             nn.Conv2d(c_in, c_out, 3, 1, 1, bias=False),
@@ -78,9 +76,7 @@ class Backbone(nn.Module):
     def __init__(self, n_styles: int) -> None:
         super().__init__()
         self.n_styles = n_styles
-        self.input_layer = nn.Sequential(
-            nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.PReLU(64)
-        )
+        self.input_layer = nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.PReLU(64))
         blocks = []
         for c_in, c_out, count in STAGES:
             blocks.append(Block(c_in, c_out, stride=2))
