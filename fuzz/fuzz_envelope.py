@@ -1,8 +1,8 @@
 """Fuzzes everything behind the carriers: public part, seal, decrypted part, cards, texts, keys at rest.
 
-Run (not a dependency of the project): ``pip install atheris``, then ``python fuzz/fuzz_envelope.py
-[-max_total_time=1200] [corpus folder]``. Inputs that ever broke the invariant are in fuzz/found/ and are
-tests.
+Run (atheris is not a dependency of the project): ``pip install atheris``, ``python fuzz/seeds.py /tmp/seeds``, then
+``python fuzz/fuzz_envelope.py -max_total_time=1200 -max_len=4096 /tmp/seeds/envelope``. An input that breaks the invariant becomes
+a test in tests/protocol/.
 """
 
 # Invariant: any bytes either parse or raise RemoteProtocolError; what parses encodes to the very bytes it was
@@ -47,7 +47,7 @@ def public_part(data: bytes) -> None:
 def seal(data: bytes) -> None:
     """Any bytes as an age file beside a valid public part."""
     opened = sp.open_message(
-        sp.Envelope.received(PUBLIC, data), ME, {CARD.id: CARD}, COVER, now=0, seen=sp.MemorySeenStore()
+        sp.Envelope.from_parts(PUBLIC, data), ME, {CARD.id: CARD}, COVER, now=0, seen=sp.MemorySeenStore()
     )
     raise AssertionError(opened)
 

@@ -10,7 +10,7 @@ from typing import Final
 import pyrage
 
 from . import bech32
-from .errors import LocalProtocolError, MalformedError, NotForMeError, TooLargeError, UnsupportedError
+from .errors import MalformedError, NotForMeError, TooLargeError, UnsupportedError
 from .identity import Identity
 from .limits import MAX_AGE_HEADER_BYTES, MAX_AGE_STANZAS
 
@@ -25,11 +25,8 @@ def age_recipient(sealing_key: bytes) -> str:
 def encrypt(plaintext: bytes, sealing_keys: Iterable[bytes]) -> bytes:
     """An age file that each of these X25519 public keys opens. Random: file key, nonce and ephemeral keys
     are pyrage's."""
-    try:
-        recipients = [pyrage.x25519.Recipient.from_str(age_recipient(key)) for key in sealing_keys]
-        return bytes(pyrage.encrypt(plaintext, recipients))
-    except (pyrage.RecipientError, pyrage.EncryptError) as error:
-        raise LocalProtocolError(f"sealing: {error}") from None
+    recipients = [pyrage.x25519.Recipient.from_str(age_recipient(key)) for key in sealing_keys]
+    return bytes(pyrage.encrypt(plaintext, recipients))
 
 
 def decrypt(sealed: bytes, identity: Identity) -> bytes:

@@ -194,10 +194,10 @@ class Envelope(WireModel):
         public = PublicPart.from_bytes(reader.opaque(2))
         sealed = reader.opaque(4)
         reader.done()
-        return cls.received(public, sealed)
+        return cls.from_parts(public, sealed)
 
     @classmethod
-    def received(cls, public: PublicPart, sealed: bytes) -> Self:
+    def from_parts(cls, public: PublicPart, sealed: bytes) -> Self:
         """From parts that came from outside; an empty sealed part is none. Raises MalformedError."""
         with received("envelope"):
             return cls(public=public, sealed=sealed or None)

@@ -8,7 +8,7 @@ from . import age
 from .card import Card, Revocation
 from .commitment import KeyFace
 from .cover import GRID_BYTES, CoverVerdict, Pixels, judge_cover, make_sketch, pixel_digest
-from .envelope import Envelope, Level, PublicPart
+from .envelope import Envelope, PublicPart
 from .errors import (
     CoverMismatchError,
     ForwardedError,
@@ -35,8 +35,8 @@ class OpenedMessage(WireModel):
     us."""
 
     sender: Card
+    public: PublicPart
     content: SealedPart
-    level: Level
     cover: CoverVerdict
     """EXACT or CHANGED; a swapped picture raises CoverMismatchError instead."""
 
@@ -133,7 +133,7 @@ def open_message(
             raise TooOldError(f"sent {(now - content.sent_at) // 86400} days ago")
         if seen.check_and_remember(sender.id, public.message_id, content.sent_at) is Seen.BEFORE:
             raise ReplayedError
-    return OpenedMessage(sender=sender, content=content, level=public.level, cover=verdict)
+    return OpenedMessage(sender=sender, public=public, content=content, cover=verdict)
 
 
 def _check_consistent(public: PublicPart, content: SealedPart) -> None:

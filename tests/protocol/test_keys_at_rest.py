@@ -6,8 +6,9 @@ import pytest
 import stylecrypt_protocol as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nacl.exceptions import CryptoError
 from protocol_helpers import ALICE, CHEAP
-from stylecrypt_protocol import at_rest
+from stylecrypt_protocol import at_rest, primitives
 
 KEY = sp.StorageKey(secret=sp.Secret(b"k" * 32))
 
@@ -77,6 +78,17 @@ def test_hostile_files(at: int, value: bytes, error: type[sp.ProtocolError]) -> 
 def test_short_files(length: int) -> None:
     with pytest.raises(sp.RemoteProtocolError):
         sp.unlock(sp.lock(sp.Secret(b"secret"), "pass", CHEAP)[:length], "pass", CHEAP)
+
+
+def test_a_machine_with_less_memory_than_the_file_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    locked = sp.lock(sp.Secret(b"secret"), "pass", CHEAP)
+
+    def refuse(*_: object) -> bytes:
+        raise CryptoError
+
+    monkeypatch.setattr(primitives.bindings, "crypto_pwhash_alg", refuse)
+    with pytest.raises(sp.TooLargeError):
+        sp.unlock(locked, "pass", CHEAP)
 
 
 def test_misuse() -> None:

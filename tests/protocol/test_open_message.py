@@ -45,7 +45,7 @@ def test_round_trip() -> None:
     opened = open_as(BOB, sp.Envelope.unpack(message(to=("bob", "carol", "alice")).pack()))
     assert opened.sender == CARDS["alice"]
     assert opened.cover is sp.CoverVerdict.EXACT
-    assert opened.level is sp.Level.LATENT
+    assert opened.public.level is sp.Level.LATENT
     assert opened.content.residual.data == b"style vectors"
     assert (opened.content.caption, opened.content.file_name) == ("hello", "holiday.jpg")
     assert opened.content.sent_at == NOW

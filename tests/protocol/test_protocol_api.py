@@ -116,3 +116,16 @@ def test_identity() -> None:
     assert ALICE.age_identity().reveal().startswith(b"AGE-SECRET-KEY-1")
     with pytest.raises(sp.MalformedError):
         sp.Identity.from_secret(sp.Secret(b"short"))
+
+
+def test_sizes_over_the_limits() -> None:
+    large = sp.Envelope(public=describe(), sealed=bytes(32 * 1024 * 1024))
+    with pytest.raises(sp.LocalProtocolError, match="level latent"):
+        large.pack()
+    with pytest.raises(sp.TooLargeError):
+        sp.Envelope.unpack(bytes(32 * 1024 * 1024 + 1))
+    with pytest.raises(sp.LocalProtocolError, match="empty"):
+        sp.Envelope(public=describe(), sealed=b"")
+    most = describe(faces=[FACE] * 32, key_face=sp.KeyFace.new(COVER))
+    assert len(most.to_bytes()) == 1149
+    assert sp.PublicPart.from_bytes(most.to_bytes()) == most

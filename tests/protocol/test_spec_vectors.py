@@ -112,7 +112,7 @@ def test_messages(row: dict[str, Any]) -> None:
         envelope, PEOPLE[row["opened_by"]], {ALICE.id: ALICE}, COVER, now=NOW, seen=sp.MemorySeenStore()
     )
     assert opened.cover is sp.CoverVerdict.EXACT
-    assert opened.level.name.lower() == row["level"]
+    assert opened.public.level.name.lower() == row["level"]
     assert opened.content.residual.data.hex() == row["residual"]
     assert (opened.content.caption, opened.content.file_name) == (row["caption"], row["file_name"])
     assert opened.content.sign(PEOPLE[row["sender"]]).hex() == row["plaintext"]

@@ -60,7 +60,7 @@ def from_event(content: Mapping[str, object]) -> Envelope | None:
         raise MalformedError("event: public or sealed is not text")
     if _size(public, sealed) > MAX_EVENT_BYTES:
         raise TooLargeError(f"event: {_size(public, sealed)} bytes of JSON")
-    return Envelope.received(PublicPart.from_bytes(_decode(public)), _decode(sealed))
+    return Envelope.from_parts(PublicPart.from_bytes(_decode(public)), _decode(sealed))
 
 
 def _size(public: str, sealed: str) -> int:
