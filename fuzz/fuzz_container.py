@@ -1,8 +1,8 @@
 """Fuzzes the carriers: PNG, JPEG, WebP, the JSON form, and the envelope's own framing.
 
 Run (atheris is not a dependency of the project): ``pip install atheris``, ``python fuzz/seeds.py /tmp/seeds``, then
-``python fuzz/fuzz_container.py -max_total_time=1200 -max_len=4096 /tmp/seeds/container``. An input that breaks the invariant becomes
-a test in tests/protocol/.
+``python fuzz/fuzz_container.py -max_total_time=1200 -max_len=4096 /tmp/seeds/container``.
+An input that breaks the invariant becomes a test in tests/protocol/.
 """
 
 # Invariant: any bytes either give an envelope, give none, or raise RemoteProtocolError. A picture that can be

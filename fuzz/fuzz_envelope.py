@@ -1,8 +1,8 @@
 """Fuzzes everything behind the carriers: public part, seal, decrypted part, cards, texts, keys at rest.
 
 Run (atheris is not a dependency of the project): ``pip install atheris``, ``python fuzz/seeds.py /tmp/seeds``, then
-``python fuzz/fuzz_envelope.py -max_total_time=1200 -max_len=4096 /tmp/seeds/envelope``. An input that breaks the invariant becomes
-a test in tests/protocol/.
+``python fuzz/fuzz_envelope.py -max_total_time=1200 -max_len=4096 /tmp/seeds/envelope``.
+An input that breaks the invariant becomes a test in tests/protocol/.
 """
 
 # Invariant: any bytes either parse or raise RemoteProtocolError; what parses encodes to the very bytes it was

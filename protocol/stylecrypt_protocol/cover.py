@@ -85,8 +85,11 @@ class Quad(WireModel):
     @classmethod
     def from_pixels(cls, corners: Iterable[Sequence[float]]) -> Self:
         """From four (x, y) in pixels, rounded to 1/64 px. Use ``pixels()`` of the result from there on: it
-        is what the receiver sees."""
-        return cls(corners=tuple((round(x * UNIT), round(y * UNIT)) for x, y in corners))  # type: ignore[arg-type]
+        is what the receiver sees. Raises LocalProtocolError."""
+        try:
+            return cls(corners=tuple((round(x * UNIT), round(y * UNIT)) for x, y in corners))  # type: ignore[arg-type]
+        except (OverflowError, ValueError):  # infinite, or not a number, or not a pair
+            raise LocalProtocolError("a corner of a face is not a pair of finite numbers") from None
 
     def pixels(self) -> tuple[tuple[float, float], ...]:
         """The corners in pixels; exact, since 1/64 is a power of two."""

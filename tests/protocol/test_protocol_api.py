@@ -106,6 +106,9 @@ def test_models_are_frozen_and_checked() -> None:
         sp.Envelope(public=public)
     with pytest.raises(sp.LocalProtocolError):
         sp.Residual(kind=sp.ResidualKind.STYLES)
+    for bad in (float("nan"), float("inf")):
+        with pytest.raises(sp.LocalProtocolError, match="finite"):
+            sp.Quad.from_pixels([(0, 0), (0, 1), (1, 1), (bad, 0)])
     with pytest.raises(sp.LocalProtocolError, match="corners"):
         sp.Quad.from_pixels([(0, 0), (0, 1), (1, 1), (70_000, 0)])
 
