@@ -16,7 +16,7 @@ import atheris
 with atheris.instrument_imports(include=["stylecrypt_protocol"]):
     import stylecrypt_protocol as sp
     from stylecrypt_protocol import age, primitives
-    from stylecrypt_protocol.sealed import SignedPart
+    from stylecrypt_protocol.signed import SignedPart
 
 ME = sp.Identity.from_secret(sp.Secret(bytes(range(64))))
 CARD = sp.Card.create(ME, user_id="@me:example.org", display_name="Me", created=0)
@@ -56,8 +56,15 @@ def decrypted(data: bytes) -> None:
     """Any bytes as what comes out of the age file, their signature replaced by a good one."""
     part = SignedPart(data)
     part.signature = ME.sign(primitives.MESSAGE, part.fields)
-    content = part.verify(ME.signing_key)
-    same(content._fields(), part.fields)
+    content = part.verify(sp.SealedPart, ME.signing_key)
+    same(content.to_fields(), part.fields)
+
+
+def key_face(data: bytes) -> None:
+    """Any bytes as what comes out of the age file of a shared key face, their signature replaced by a good one."""
+    part = SignedPart(data)
+    part.signature = ME.sign(primitives.KEY_FACE, part.fields)
+    same(part.verify(sp.SharedKeyFace, ME.signing_key).to_fields(), part.fields)
 
 
 def header(data: bytes) -> None:
@@ -92,7 +99,7 @@ def at_rest(data: bytes) -> None:
     KEY.decrypt(data, "name")
 
 
-CHECKS = (public_part, seal, decrypted, header, card, revocation, text, locked, at_rest)
+CHECKS = (public_part, seal, decrypted, header, card, revocation, text, locked, at_rest, key_face)
 
 
 def test_one_input(data: bytes) -> None:

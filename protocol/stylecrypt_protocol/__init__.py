@@ -10,7 +10,7 @@ Choose by what you are building:
 * something that manages people: ``Identity`` (one's own keys), ``Card`` (theirs), ``compare_cards``,
   ``pair_words``, ``Revocation``.
 * something that keeps keys and files: ``lock``, ``unlock``, ``StorageKey``.
-* key faces: ``KeyFace`` and ``pick_key_face``.
+* key faces: ``KeyFace``, ``share_key_face``, ``open_key_face`` and ``pick_key_face``.
 * another implementation: protocol/SPEC.md and protocol/vectors/.
 
 What you did wrong raises ``LocalProtocolError``; what came from outside and cannot be used raises a
@@ -48,6 +48,7 @@ from .errors import (
     WrongPassphraseError,
 )
 from .identity import Identity
+from .key_face import SharedKeyFace, open_key_face, share_key_face
 from .messages import OpenedMessage, open_message, seal_message
 from .replay import MAX_AGE, MAX_CLOCK_SKEW, MemorySeenStore, Seen, SeenStore
 from .sealed import Residual, ResidualKind, SealedPart
@@ -96,6 +97,7 @@ __all__ = [
     "Secret",
     "Seen",
     "SeenStore",
+    "SharedKeyFace",
     "StorageKey",
     "StrangerError",
     "TooLargeError",
@@ -109,6 +111,7 @@ __all__ = [
     "fits_event",
     "from_event",
     "lock",
+    "open_key_face",
     "open_message",
     "pair_words",
     "pick_key_face",
@@ -116,6 +119,7 @@ __all__ = [
     "put",
     "remove",
     "seal_message",
+    "share_key_face",
     "take",
     "to_event",
     "unlock",

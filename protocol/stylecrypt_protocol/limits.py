@@ -59,6 +59,9 @@ MAX_CARRIED_BYTES: Final = 4 * 1024 * 1024
 """A packed envelope inside a picture: 2 MB of payload and its padding, with room. libpng readers drop
 chunks over 8 MB. What is larger travels as a file beside the picture, or at level ``latent`` (16 KB)."""
 
+MAX_KEY_FACE_BYTES: Final = 4 * 1024 * 1024
+"""The picture file of a key face that is shared. It is one face: 1024 x 1024 px as PNG have at most 3 MB."""
+
 MAX_PUBLIC_BYTES: Final = 2048
 """The public part: 1,149 bytes with 32 faces."""
 

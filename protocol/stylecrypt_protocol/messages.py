@@ -11,20 +11,18 @@ from .cover import GRID_BYTES, CoverVerdict, Pixels, judge_cover, make_sketch, p
 from .envelope import Envelope, PublicPart
 from .errors import (
     CoverMismatchError,
-    ForwardedError,
     FromFutureError,
     LocalProtocolError,
     MalformedError,
     MovedError,
     ReplayedError,
-    RevokedKeyError,
-    StrangerError,
     TooOldError,
     UnsealedError,
 )
 from .identity import Identity
 from .replay import MAX_AGE, MAX_CLOCK_SKEW, Seen, SeenStore
-from .sealed import LEVELS, Residual, SealedPart, SignedPart
+from .sealed import LEVELS, Residual, SealedPart
+from .signed import unseal
 from .wire import CardId, WireModel
 
 __all__ = ["OpenedMessage", "open_message", "seal_message"]
@@ -104,15 +102,7 @@ def open_message(
     if envelope.sealed is None:
         raise UnsealedError
     public = envelope.public
-    signed = SignedPart(age.decrypt(envelope.sealed, identity))
-    sender = contacts.get(signed.sender)
-    if sender is None:
-        raise StrangerError(signed.sender)
-    if isinstance(sender, Revocation):
-        raise RevokedKeyError
-    content = signed.verify(sender.signing_key)
-    if identity.id not in content.recipients:
-        raise ForwardedError
+    sender, content = unseal(SealedPart, envelope.sealed, identity, contacts)
     if content.public_digest != public.digest():
         raise MovedError
     _check_consistent(public, content)

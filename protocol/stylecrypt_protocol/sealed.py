@@ -1,26 +1,23 @@
-"""The sealed part before it is encrypted: its fields, its signature and its padding. SPEC.md section 4."""
+"""The sealed part of a message before it is encrypted. SPEC.md section 4.1."""
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
 from . import primitives
-from .age import padme
 from .commitment import Opening
 from .cover import GRID_BYTES
 from .envelope import Level
-from .errors import LocalProtocolError, MalformedError, TooLargeError, UnsupportedError
-from .identity import Identity
-from .limits import MAX_FACES, MAX_RECIPIENTS
+from .errors import TooLargeError, UnsupportedError
+from .limits import MAX_FACES
+from .signed import Signed
 from .text import Caption, FileName
-from .wire import VERSION, Bytes32, CardId, CardIdField, Reader, Time, WireModel, opaque, received
+from .wire import Bytes32, CardId, Reader, WireModel, opaque
 
 __all__ = ["Residual", "ResidualKind", "SealedPart"]
-
-_WHAT: Final = "sealed part"
 
 
 class ResidualKind(IntEnum):
@@ -58,15 +55,12 @@ class Residual(WireModel):
         return self
 
 
-class SealedPart(WireModel):
-    """What only the recipients read; all of it is signed."""
+class SealedPart(Signed):
+    """What only the recipients of a message read; all of it is signed."""
 
-    sender: CardIdField
-    recipients: tuple[CardIdField, ...] = Field(min_length=1, max_length=MAX_RECIPIENTS)
-    """In ascending order, each once."""
+    DOMAIN: ClassVar[bytes] = primitives.MESSAGE
+
     public_digest: Bytes32
-    sent_at: Time
-    """Seconds since 1970, UTC."""
     sketch: bytes = Field(min_length=2 * GRID_BYTES, max_length=(1 + MAX_FACES) * GRID_BYTES, repr=False)
     opening: Opening | None = None
     caption: Caption = Field(default="", repr=False)
@@ -74,31 +68,16 @@ class SealedPart(WireModel):
     residual: Residual = Residual()
 
     @model_validator(mode="after")
-    def _check(self) -> Self:
-        if list(self.recipients) != sorted(set(self.recipients)):
-            raise ValueError("the recipients are not in ascending order")
+    def _check_sketch(self) -> Self:
         if len(self.sketch) % GRID_BYTES:
             raise ValueError("the sketch is not whole grids")
         return self
 
-    def sign(self, identity: Identity) -> bytes:
-        """The bytes to encrypt: length, fields, signature, padding."""
-        if identity.id != self.sender:
-            raise LocalProtocolError("signed by another identity than the sender")
-        fields = self._fields()
-        body = opaque(fields + identity.sign(primitives.MESSAGE, fields), 4)
-        return body + bytes(padme(len(body)) - len(body))
-
-    def _fields(self) -> bytes:
+    def _rest(self) -> bytes:
         opening = self.opening
         return b"".join(
             (
-                bytes([VERSION]),
-                self.sender,
-                bytes([len(self.recipients)]),
-                *self.recipients,
                 self.public_digest,
-                self.sent_at.to_bytes(8, "big"),
                 bytes([len(self.sketch) // GRID_BYTES]),
                 self.sketch,
                 b"\0" if opening is None else b"\1" + opening.key + opening.digest,
@@ -109,57 +88,30 @@ class SealedPart(WireModel):
             )
         )
 
-
-class SignedPart:
-    """A decrypted sealed part of which only the length, the padding and the version have been looked at."""
-
-    __slots__ = ("fields", "sender", "signature")
-
-    def __init__(self, plaintext: bytes) -> None:
-        reader = Reader(plaintext, _WHAT)
-        body = reader.opaque(4)
-        padding = reader.take(reader.remaining())
-        if padding.strip(b"\0") or len(plaintext) != padme(4 + len(body)):
-            raise MalformedError(f"{_WHAT}: wrong padding")
-        split = len(body) - primitives.SIGNATURE_BYTES
-        if split < 0:
-            raise MalformedError(f"{_WHAT}: too short for a signature")
-        self.fields, self.signature = body[:split], body[split:]
-        reader = Reader(self.fields, _WHAT)
-        reader.version()
-        self.sender = CardId(reader.take(16))
-
-    def verify(self, signing_key: bytes) -> SealedPart:
-        """The fields, after their signature was found to be by this key.
-
-        Raises BadSignatureError, MalformedError, TooLargeError or UnsupportedError.
-        """
-        primitives.ed25519_verify(signing_key, primitives.MESSAGE, self.fields, self.signature)
-        reader = Reader(self.fields, _WHAT)
-        reader.version()
-        with received(_WHAT):
-            return SealedPart(
-                sender=CardId(reader.take(16)),
-                recipients=tuple(CardId(reader.take(16)) for _ in range(_count(reader, MAX_RECIPIENTS))),
-                public_digest=reader.take(32),
-                sent_at=reader.uint(8),
-                sketch=reader.take(GRID_BYTES * _count(reader, 1 + MAX_FACES)),
-                opening=Opening(key=reader.take(32), digest=reader.take(32)) if reader.flag() else None,
-                caption=reader.text(2),
-                file_name=reader.text(1),
-                residual=Residual(kind=_kind(reader), data=reader.take(reader.remaining())),
-            )
+    @classmethod
+    def _read(cls, reader: Reader, sender: CardId, recipients: tuple[CardId, ...], sent_at: int) -> Self:
+        return cls(
+            sender=sender,
+            recipients=recipients,
+            sent_at=sent_at,
+            public_digest=reader.take(32),
+            sketch=reader.take(GRID_BYTES * _grid_count(reader)),
+            opening=Opening(key=reader.take(32), digest=reader.take(32)) if reader.flag() else None,
+            caption=reader.text(2),
+            file_name=reader.text(1),
+            residual=Residual(kind=_kind(reader), data=reader.take(reader.remaining())),
+        )
 
 
-def _count(reader: Reader, limit: int) -> int:
+def _grid_count(reader: Reader) -> int:
     count = reader.uint(1)
-    if count > limit:
-        raise TooLargeError(f"{_WHAT}: a count is {count}")
+    if count > 1 + MAX_FACES:
+        raise TooLargeError(f"sealed part: {count} grids")
     return count
 
 
 def _kind(reader: Reader) -> ResidualKind:
     kind = reader.uint(1)
     if kind not in tuple(ResidualKind):
-        raise UnsupportedError(f"{_WHAT}: residual of kind {kind}")
+        raise UnsupportedError(f"sealed part: residual of kind {kind}")
     return ResidualKind(kind)

@@ -16,6 +16,7 @@ import stylecrypt_protocol as sp
 from stylecrypt_protocol import age, primitives
 from stylecrypt_protocol.cover import make_sketch
 from stylecrypt_protocol.sealed import SealedPart
+from stylecrypt_protocol.signed import SignedPart
 
 HERE = Path(__file__).parent
 NOW = 1_760_000_000
@@ -89,7 +90,7 @@ class Seals:
         return sealed
 
 
-def values() -> dict[str, Any]:
+def values(seals: Seals) -> dict[str, Any]:
     """Keys, cards, digests: inputs and the bytes that must come out."""
     rotated = sp.Card.create(
         PEOPLE["carol"], user_id="@alice:example.org", display_name="Alice", created=NOW + 1, previous=PEOPLE["alice"]
@@ -145,6 +146,9 @@ def values() -> dict[str, Any]:
             "secret": KEY_FACE.secret.reveal().hex(),
             "public": public_part().to_bytes().hex(),
             "commitment_key": KEY_FACE.open(ID).key.hex(),
+            "picture": pictures()["png"].hex(),
+            "plaintext": age.decrypt(key_face_file(seals)[4:], PEOPLE["bob"]).hex(),
+            "shared": key_face_file(seals).hex(),
         },
         "padme": {str(n): age.padme(n) for n in (1, 2, 8, 9, 100, 1000, 12_345, 100_000, 2_000_000)},
     }
@@ -216,6 +220,19 @@ def pictures() -> dict[str, bytes]:
     }
 
 
+def key_face_file(seals: Seals, name: str = "key face", **changes: Any) -> bytes:
+    """What Alice gives to Bob."""
+    fields: dict[str, Any] = {
+        "sender": PEOPLE["alice"].id,
+        "recipients": (PEOPLE["bob"].id,),
+        "sent_at": NOW,
+        "key_face": KEY_FACE,
+        "picture": pictures()["png"],
+    }
+    part = sp.SharedKeyFace(**{**fields, **changes})
+    return b"SCH\1" + seals.seal(name, part.sign(PEOPLE["alice"]))
+
+
 def carriers() -> list[dict[str, str]]:
     """Pictures before and after a payload is put in."""
     rows = []
@@ -247,6 +264,7 @@ def malformed(seals: Seals) -> list[dict[str, Any]]:
     _envelopes(add, packed, public)
     _plaintexts(add)
     _messages(add, seals, packed)
+    _key_faces(add, seals, packed)
     _cards(add)
     _carriers(add)
     _events(add, sp.to_event(sp.Envelope.unpack(packed))[sp.EVENT_KEY])
@@ -306,8 +324,8 @@ def _envelopes(add: Add, good: bytes, public: bytes) -> None:
         add("envelope", f"envelope: {name}", error, data)
 
 
-def _signed(fields: bytes) -> bytes:
-    body = fields + PEOPLE["alice"].sign(primitives.MESSAGE, fields)
+def _signed(fields: bytes, domain: bytes = primitives.MESSAGE) -> bytes:
+    body = fields + PEOPLE["alice"].sign(domain, fields)
     body = len(body).to_bytes(4, "big") + body
     return body + bytes(age.padme(len(body)) - len(body))
 
@@ -316,7 +334,7 @@ def _plaintexts(add: Add) -> None:
     """Plaintexts read with Alice's key: all but the first few are correctly signed."""
     bad, new, large = sp.MalformedError, sp.UnsupportedError, sp.TooLargeError
     part = content(public_part())
-    good, fields = part.sign(PEOPLE["alice"]), part._fields()
+    good, fields = part.sign(PEOPLE["alice"]), part.to_fields()
     names = len(fields) - len(b"style vectors") - 1 - len("\5a.jpg") - 2 - len("Grüße".encode())
     kind = len(fields) - len(b"style vectors") - 1
     twice = fields[:17] + b"\2" + fields[18:34] * 2 + fields[34:]
@@ -341,7 +359,7 @@ def _plaintexts(add: Add) -> None:
         ("no recipients", bad, _signed(fields[:17] + b"\0" + fields[34:])),
         ("129 recipients", large, _signed(patch(fields, 17, b"\x81"))),
         ("a recipient twice", bad, _signed(twice)),
-        ("the time after the year 9999", bad, _signed(patch(fields, 66, b"\0\0\0\x3a\xff\xf4\x41\x80"))),
+        ("the time after the year 9999", bad, _signed(patch(fields, 34, b"\0\0\0\x3a\xff\xf4\x41\x80"))),
         ("one grid in the sketch", bad, _signed(fields[:74] + b"\1" + fields[75:107] + fields[139:])),
         ("34 grids in the sketch", large, _signed(patch(fields, 74, b"\x22"))),
         ("opening flag 2", bad, _signed(patch(fields, 139, b"\2"))),
@@ -424,6 +442,32 @@ def _messages(add: Add, seals: Seals, good: bytes) -> None:
         ("a header without end", sp.TooLargeError, with_seal(age.INTRO + b"-> X25519 A\n" * 3)),
     ):
         add("message", f"message: {name}", error, data)
+
+
+def _key_faces(add: Add, seals: Seals, message: bytes) -> None:
+    """Shared key faces that Bob opens at NOW, knowing Alice."""
+    good = key_face_file(seals)
+    age_file = message[message.index(b"age-encryption") :]
+    part = SignedPart(age.decrypt(good[4:], PEOPLE["bob"]))
+    no_picture = _signed(part.fields[: 42 + 64], primitives.KEY_FACE)
+    for name, error, data in (
+        ("empty", sp.MalformedError, b""),
+        ("version 2", sp.UnsupportedError, patch(good, 3, b"\2")),
+        ("a bit of the payload", sp.MalformedError, good[:-1] + bytes([good[-1] ^ 1])),
+        ("the sealed part of a message", sp.BadSignatureError, b"SCH\1" + age_file),
+        ("no picture", sp.MalformedError, b"SCH\1" + seals.seal("key face without picture", no_picture)),
+        (
+            "addressed to Carol, sealed again to Bob",
+            sp.ForwardedError,
+            key_face_file(seals, "key face for carol", recipients=(PEOPLE["carol"].id,)),
+        ),
+        (
+            "601 seconds in the future",
+            sp.FromFutureError,
+            key_face_file(seals, "key face in the future", sent_at=NOW + 601),
+        ),
+    ):
+        add("key-face", f"key face: {name}", error, data)
 
 
 def _cards(add: Add) -> None:
@@ -523,7 +567,7 @@ def build(kept: dict[str, str]) -> dict[str, Any]:
     """The content of every file, by name; ``kept`` is sealed.json as it was."""
     seals = Seals(kept)
     files: dict[str, Any] = {
-        "values.json": values(),
+        "values.json": values(seals),
         "messages.json": messages(seals),
         "carriers.json": carriers(),
         "malformed.json": malformed(seals),

@@ -14,7 +14,7 @@ import pytest
 import stylecrypt_protocol as sp
 from protocol_helpers import ALICE, BOB, CARDS, message
 from stylecrypt_protocol import age, bech32
-from stylecrypt_protocol.sealed import SignedPart
+from stylecrypt_protocol.signed import SignedPart
 
 VECTORS = sorted((Path(__file__).parent / "vectors" / "age").iterdir())
 needs_age = pytest.mark.skipif(not shutil.which("age"), reason="the age program is not installed (apt install age)")
@@ -56,7 +56,7 @@ def test_the_age_program_opens_what_we_seal(tmp_path: Path) -> None:
     command = ["age", "--decrypt", "-i", tmp_path / "key.txt", tmp_path / "sealed.age"]
     plaintext = subprocess.run(command, capture_output=True, check=True).stdout
     assert plaintext == age.decrypt(envelope.sealed or b"", BOB)
-    assert SignedPart(plaintext).verify(ALICE.signing_key).caption == "hello"
+    assert SignedPart(plaintext).verify(sp.SealedPart, ALICE.signing_key).caption == "hello"
 
 
 @needs_age

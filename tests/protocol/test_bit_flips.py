@@ -9,9 +9,9 @@ import pytest
 import stylecrypt_protocol as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from protocol_helpers import ALICE, BOB, CARDS, COVER, COVER_IMAGE, describe, encoded, message, open_as
+from protocol_helpers import ALICE, BOB, CARDS, CONTACTS, COVER, COVER_IMAGE, NOW, describe, encoded, message, open_as
 from stylecrypt_protocol import age, primitives
-from stylecrypt_protocol.sealed import SignedPart
+from stylecrypt_protocol.signed import SignedPart
 
 
 def flips(data: bytes) -> Iterator[bytes]:
@@ -36,7 +36,7 @@ def test_decrypted_part() -> None:
     plaintext = age.decrypt(envelope.sealed or b"", BOB)
     for flipped in flips(plaintext):
         with pytest.raises(sp.RemoteProtocolError):
-            SignedPart(flipped).verify(ALICE.signing_key)
+            SignedPart(flipped).verify(sp.SealedPart, ALICE.signing_key)
 
 
 def test_decrypted_part_signed_again() -> None:
@@ -46,10 +46,17 @@ def test_decrypted_part_signed_again() -> None:
         signed = SignedPart.__new__(SignedPart)
         signed.fields, signed.signature = flipped, ALICE.sign(primitives.MESSAGE, flipped)
         try:
-            content = signed.verify(ALICE.signing_key)
+            content = signed.verify(sp.SealedPart, ALICE.signing_key)
         except sp.RemoteProtocolError:
             continue
-        assert content._fields() == flipped
+        assert content.to_fields() == flipped
+
+
+def test_shared_key_face() -> None:
+    shared = sp.share_key_face(ALICE, [CARDS["bob"]], sp.KeyFace.new(COVER), b"picture", sent_at=NOW)
+    for flipped in flips(shared):
+        with pytest.raises(sp.RemoteProtocolError):
+            sp.open_key_face(flipped, BOB, CONTACTS, now=NOW)
 
 
 def test_public_part_has_one_encoding() -> None:
@@ -110,7 +117,8 @@ PARSERS = {
     "card": sp.Card.from_bytes,
     "revocation": sp.Revocation.from_bytes,
     "picture": sp.take,
-    "decrypted": lambda data: SignedPart(data).verify(ALICE.signing_key),
+    "decrypted": lambda data: SignedPart(data).verify(sp.SealedPart, ALICE.signing_key),
+    "key face": lambda data: sp.open_key_face(b"SCH\1" + data, BOB, CONTACTS, now=NOW),
     "seal": lambda data: age.decrypt(data, BOB),
     "file": lambda data: sp.StorageKey(secret=sp.Secret(bytes(32))).decrypt(data, ""),
 }

@@ -26,14 +26,15 @@ from protocol_helpers import (
     pixels,
 )
 from stylecrypt_protocol import age
-from stylecrypt_protocol.sealed import SealedPart, SignedPart
+from stylecrypt_protocol.sealed import SealedPart
+from stylecrypt_protocol.signed import SignedPart
 
 CAPTIONS = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=300)
 
 
 def content_of(envelope: sp.Envelope, identity: sp.Identity = BOB) -> SealedPart:
     """The sealed part of a message from Alice."""
-    return SignedPart(age.decrypt(envelope.sealed or b"", identity)).verify(ALICE.signing_key)
+    return SignedPart(age.decrypt(envelope.sealed or b"", identity)).verify(sp.SealedPart, ALICE.signing_key)
 
 
 def sealed_again(envelope: sp.Envelope, plaintext: bytes, to: str = "bob") -> sp.Envelope:
@@ -303,6 +304,31 @@ def test_commitments() -> None:
     assert sp.pick_key_face(spliced, [mine]) is None
     with pytest.raises(sp.LocalProtocolError, match="32 bytes"):
         sp.KeyFace(digest=bytes(32), secret=sp.Secret(b"short"))
+
+
+def test_shared_key_face() -> None:
+    key_face, picture = sp.KeyFace.new(COVER), encoded(COVER_IMAGE, "PNG")
+    shared = sp.share_key_face(ALICE, [CARDS["bob"], CARDS["carol"]], key_face, picture, sent_at=NOW)
+    for who in (BOB, CAROL):
+        opened = sp.open_key_face(shared, who, CONTACTS, now=NOW)
+        assert opened.sender == ALICE.id
+        assert opened.key_face == key_face
+        assert opened.picture == picture
+        assert sp.pick_key_face(describe(key_face=key_face), [opened.key_face]) == key_face
+    with pytest.raises(sp.NotForMeError):
+        sp.open_key_face(shared, MALLORY, CONTACTS, now=NOW)
+    with pytest.raises(sp.StrangerError):
+        sp.open_key_face(shared, BOB, {}, now=NOW)
+    passed_on = b"SCH\1" + age.encrypt(age.decrypt(shared[4:], BOB), [MALLORY.sealing_key])
+    with pytest.raises(sp.ForwardedError):
+        sp.open_key_face(passed_on, MALLORY, CONTACTS, now=NOW)
+    with pytest.raises(sp.TooLargeError):
+        sp.open_key_face(bytes(8 * 1024 * 1024 + 1), BOB, CONTACTS, now=NOW)
+    with pytest.raises(sp.LocalProtocolError, match="picture"):
+        sp.share_key_face(ALICE, [CARDS["bob"]], key_face, bytes(4 * 1024 * 1024 + 1), sent_at=NOW)
+    # A message is no key face, although both are signed and sealed alike.
+    with pytest.raises(sp.BadSignatureError):
+        sp.open_key_face(b"SCH\1" + (message().sealed or b""), BOB, CONTACTS, now=NOW)
 
 
 def test_the_public_part_names_nobody() -> None:

@@ -14,7 +14,7 @@ import stylecrypt_protocol as sp
 from protocol_helpers import CHEAP
 from stylecrypt_protocol import age, errors
 from stylecrypt_protocol.cover import make_sketch
-from stylecrypt_protocol.sealed import SignedPart
+from stylecrypt_protocol.signed import SignedPart
 
 FOLDER = Path(__file__).parents[2] / "protocol" / "vectors"
 VALUES = json.loads((FOLDER / "values.json").read_text())
@@ -98,6 +98,11 @@ def test_cover_and_key_face() -> None:
     assert key_face.open(public.message_id).key.hex() == given["commitment_key"]
     assert public.commit(key_face) == public
     assert sp.pick_key_face(public, [key_face]) == key_face
+    shared = bytes.fromhex(given["shared"])
+    opened = sp.open_key_face(shared, PEOPLE["bob"], {ALICE.id: ALICE}, now=NOW)
+    assert opened.key_face == key_face
+    assert opened.picture.hex() == given["picture"]
+    assert opened.sign(PEOPLE["alice"]).hex() == given["plaintext"] == age.decrypt(shared[4:], PEOPLE["bob"]).hex()
     assert {n: age.padme(int(n)) for n in VALUES["padme"]} == VALUES["padme"]
 
 
@@ -134,8 +139,9 @@ def _open(data: bytes) -> object:
 READ: dict[str, Callable[[Any], object]] = {
     "public": sp.PublicPart.from_bytes,
     "envelope": sp.Envelope.unpack,
-    "plaintext": lambda data: SignedPart(data).verify(ALICE.signing_key),
+    "plaintext": lambda data: SignedPart(data).verify(sp.SealedPart, ALICE.signing_key),
     "message": _open,
+    "key-face": lambda data: sp.open_key_face(data, PEOPLE["bob"], {ALICE.id: ALICE}, now=NOW),
     "card": sp.Card.from_bytes,
     "card-text": sp.Card.from_text,
     "revocation": sp.Revocation.from_bytes,

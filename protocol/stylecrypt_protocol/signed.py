@@ -1,0 +1,126 @@
+"""What is signed to named recipients, padded and sealed: messages (sealed.py) and shared key faces (key_face.py).
+
+SPEC.md sections 4.2, 4.3 and 4.5, steps 3 to 8.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, Self, TypeVar
+
+from pydantic import Field, model_validator
+
+from . import age, primitives
+from .card import Card, Revocation
+from .errors import (
+    ForwardedError,
+    LocalProtocolError,
+    MalformedError,
+    RevokedKeyError,
+    StrangerError,
+    TooLargeError,
+)
+from .identity import Identity
+from .limits import MAX_RECIPIENTS
+from .wire import VERSION, CardId, CardIdField, Reader, Time, WireModel, opaque, received
+
+__all__ = ["Signed", "SignedPart", "unseal"]
+
+T = TypeVar("T", bound="Signed")
+
+
+class Signed(WireModel):
+    """Who writes to whom. The subclasses add what."""
+
+    DOMAIN: ClassVar[bytes]
+
+    sender: CardIdField
+    recipients: tuple[CardIdField, ...] = Field(min_length=1, max_length=MAX_RECIPIENTS)
+    """In ascending order, each once."""
+    sent_at: Time
+    """Seconds since 1970, UTC."""
+
+    @model_validator(mode="after")
+    def _check_recipients(self) -> Self:
+        if list(self.recipients) != sorted(set(self.recipients)):
+            raise ValueError("the recipients are not in ascending order")
+        return self
+
+    def sign(self, identity: Identity) -> bytes:
+        """The bytes to encrypt: length, fields, signature, padding."""
+        if identity.id != self.sender:
+            raise LocalProtocolError("signed by another identity than the sender")
+        fields = self.to_fields()
+        body = opaque(fields + identity.sign(self.DOMAIN, fields), 4)
+        return body + bytes(age.padme(len(body)) - len(body))
+
+    def to_fields(self) -> bytes:
+        """The canonical bytes that are signed."""
+        head = bytes([VERSION]) + self.sender + bytes([len(self.recipients)]) + b"".join(self.recipients)
+        return head + self.sent_at.to_bytes(8, "big") + self._rest()
+
+    @abstractmethod
+    def _rest(self) -> bytes:
+        """The fields that a subclass adds."""
+
+    @classmethod
+    @abstractmethod
+    def _read(cls, reader: Reader, sender: CardId, recipients: tuple[CardId, ...], sent_at: int) -> Self:
+        """Reads the fields that a subclass adds, to the end."""
+
+
+class SignedPart:
+    """A decrypted sealed part of which only the length, the padding and the version have been looked at."""
+
+    __slots__ = ("fields", "sender", "signature")
+
+    def __init__(self, plaintext: bytes) -> None:
+        reader = Reader(plaintext, "sealed part")
+        body = reader.opaque(4)
+        padding = reader.take(reader.remaining())
+        if padding.strip(b"\0") or len(plaintext) != age.padme(4 + len(body)):
+            raise MalformedError("sealed part: wrong padding")
+        split = len(body) - primitives.SIGNATURE_BYTES
+        if split < 0:
+            raise MalformedError("sealed part: too short for a signature")
+        self.fields, self.signature = body[:split], body[split:]
+        self.sender, _ = self._open()
+
+    def _open(self) -> tuple[CardId, Reader]:
+        reader = Reader(self.fields, "sealed part")
+        reader.version()
+        return CardId(reader.take(16)), reader
+
+    def verify(self, kind: type[T], signing_key: bytes) -> T:
+        """The fields, after their signature was found to be by this key.
+
+        Raises BadSignatureError, MalformedError, TooLargeError or UnsupportedError.
+        """
+        primitives.ed25519_verify(signing_key, kind.DOMAIN, self.fields, self.signature)
+        sender, reader = self._open()
+        count = reader.uint(1)
+        if count > MAX_RECIPIENTS:
+            raise TooLargeError(f"sealed part: {count} recipients")
+        recipients = tuple(CardId(reader.take(16)) for _ in range(count))
+        with received("sealed part"):
+            return kind._read(reader, sender, recipients, reader.uint(8))
+
+
+def unseal(
+    kind: type[T], sealed: bytes, identity: Identity, contacts: Mapping[CardId, Card | Revocation]
+) -> tuple[Card, T]:
+    """Decrypts, finds the sender among the contacts, verifies, and checks that it is addressed to ``identity``.
+
+    Raises NotForMeError, StrangerError, RevokedKeyError, BadSignatureError, ForwardedError, or what parsing raises.
+    """
+    part = SignedPart(age.decrypt(sealed, identity))
+    sender = contacts.get(part.sender)
+    if sender is None:
+        raise StrangerError(part.sender)
+    if isinstance(sender, Revocation):
+        raise RevokedKeyError
+    content = part.verify(kind, sender.signing_key)
+    if identity.id not in content.recipients:
+        raise ForwardedError
+    return sender, content
