@@ -73,7 +73,7 @@ def ed25519_sign(seed: bytes, domain: bytes, message: bytes) -> bytes:
 def ed25519_verify(public_key: bytes, domain: bytes, message: bytes, signature: bytes) -> None:
     """Raises BadSignatureError unless the signature over domain and message is by this key.
 
-    libsodium refuses keys and points of small order and values of S that are not reduced.
+    libsodium refuses keys of small order and values of S that are not reduced.
     """
     try:
         bindings.crypto_sign_open(signature + domain + message, public_key)

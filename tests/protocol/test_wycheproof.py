@@ -32,6 +32,16 @@ def test_ed25519() -> None:
     assert count > 140
 
 
+def test_ed25519_keys_of_small_order() -> None:
+    """Under them, one signature would be valid for any message."""
+    identity = b"\1" + bytes(31)
+    for key in (identity, bytes(32), bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")):
+        for r in (identity, key):
+            for message in (b"", b"a", b"b"):
+                with pytest.raises(sp.BadSignatureError):
+                    primitives.ed25519_verify(key, b"", message, r + bytes(32))
+
+
 def age_file(share: bytes, shared: bytes, recipient: bytes) -> bytes:
     """An age file with the plaintext "ok", written from a given ephemeral share and shared secret."""
     file_key, nonce = b"YELLOW SUBMARINE", bytes(16)
