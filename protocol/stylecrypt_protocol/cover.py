@@ -36,6 +36,10 @@ STEP: Final = 17
 TOLERANCE: Final = 12
 """How far a cell may be off: 8.5 for the steps, 3.5 for what re-encoding does (SPEC.md section 5.3)."""
 
+MIN_SPAN: Final = 3
+"""Steps between the darkest and the lightest cell of a cover, without which it is too even to tell copies of it from
+other even pictures. Photos of faces had 4 or more."""
+
 LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 """Luminance of R, G, B as JPEG computes it (ITU-R BT.601)."""
 
@@ -132,6 +136,8 @@ def judge_cover(
     scale_x, scale_y = pixels.width / width, pixels.height / height
     packed = np.frombuffer(sketch, np.uint8)
     steps = np.stack([packed >> 4, packed & 15], axis=1).reshape(-1, GRID * GRID)
+    if np.ptp(steps[0]) < MIN_SPAN:
+        return CoverVerdict.SWAPPED
     off = np.abs(_grids(pixels, faces, scale_x, scale_y) - steps * float(STEP))
     return CoverVerdict.CHANGED if bool((off <= TOLERANCE).all()) else CoverVerdict.SWAPPED
 

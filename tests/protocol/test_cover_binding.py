@@ -63,6 +63,12 @@ def test_turned_mirrored_cropped_and_stretched_are_swapped() -> None:
         assert judge(COVER_IMAGE, changed) is sp.CoverVerdict.SWAPPED
 
 
+def test_even_pictures_are_only_accepted_exactly() -> None:
+    grey, other = Image.new("RGB", (320, 240), (100, 100, 100)), Image.new("RGB", (320, 240), (104, 104, 104))
+    assert judge(grey, grey) is sp.CoverVerdict.EXACT
+    assert judge(grey, other) is sp.CoverVerdict.SWAPPED
+
+
 def test_a_sketch_of_known_pixels() -> None:
     left_black = np.zeros((16, 16, 3), np.uint8)
     left_black[:, 8:] = 255
