@@ -116,7 +116,7 @@ def cover(
     if refine_steps:
         squares = _images([crop(pixels, quad, model.image_size) for quad in quads])
         codes = refine(model, squares, codes, refine_steps, lambda done, total: report("refining", done, total))
-    keys = _key_codes(key_face, model, len(quads))
+    keys = _key_codes(key_face, model, codes)
     fakes = _synthesise(model, mix(codes, keys, mask), report)
     if form == "portrait":
         return CoveredPhoto(fakes[0], (_whole(model.image_size),), codes, mask, len(found))
@@ -193,10 +193,10 @@ def _chosen(found: list[Face], face: int | None) -> list[Face]:
     return [found[face - 1]]
 
 
-def _key_codes(key_face: KeyFace, model: FaceModel, count: int) -> Tensor:
+def _key_codes(key_face: KeyFace, model: FaceModel, codes: Tensor) -> Tensor:
     if isinstance(key_face, np.ndarray):
         return invert(key_face, model)
-    return torch.cat([stand_in(model, key_face, person) for person in range(count)])
+    return torch.cat([stand_in(model, key_face, one[None], person) for person, one in enumerate(codes)])
 
 
 def _images(squares: Sequence[Pixels]) -> Tensor:
@@ -219,10 +219,8 @@ def _encode(model: FaceModel, pixels: Pixels, quads: Sequence[Quad], report: Rep
 
 
 def _synthesise(model: FaceModel, codes: Tensor, report: Report) -> list[Pixels]:
-    squares: list[Pixels] = []
-    for i in range(len(codes)):
-        report("making faces", i, len(codes))
-        squares += to_pixels(model.synthesize(codes[i : i + 1]))
+    report("making faces", 0, len(codes))
+    squares = to_pixels(model.synthesize(codes))
     report("making faces", len(codes), len(codes))
     return squares
 

@@ -26,7 +26,7 @@ def refine(
     images: Tensor,
     codes: Tensor,
     steps: int,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    report: Callable[[int, int], None],
 ) -> Tensor:
     """Codes (B, n_styles, style_dim) that come closer to ``images`` (B, 3, H, W) than ``codes``, the encoder's, do.
 
@@ -50,7 +50,7 @@ def refine(
         ]).mean()  # fmt: skip
         loss = _PIXELS * F.l1_loss(made, wanted) + _FEATURES * distance + _START * offset.square().mean()
         optimiser.zero_grad()
-        (len(images) * loss).backward()
+        (len(images) * loss).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
         report(step + 1, steps)

@@ -1,7 +1,8 @@
 """Stand-ins: the people who do not exist and whose styles replace the sender's.
 
 A seed gives one person, the same one each time, so that a conversation can keep its stand-in and nobody's likeness is
-borrowed. People who look like children are passed over: see ``STAND_INS.md`` of the embedded model.
+borrowed. Of the embedded model's people, those who look like children or wear hats or sunglasses are passed over, and so
+are men for a woman and women for a man: a seed stands for one of each.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from .models import FaceModel
 
 __all__ = ["stand_in"]
 
-_TRUNCATION = 0.75  # closer to the average face than a free sample: fewer odd hats, natural skin
-_TRIES = 64
+_TRUNCATION = 0.75  # closer to the average face than a free sample: natural skin, no odd backgrounds
+_TRIES = 256  # a tenth of all people will do
 
 
-def stand_in(model: FaceModel, seed: int | str, person: int = 0) -> Tensor:
-    """Codes (1, n_styles, style_dim) of the person that ``seed`` stands for in ``model``.
+def stand_in(model: FaceModel, seed: int | str, codes: Tensor, person: int = 0) -> Tensor:
+    """Codes (1, n_styles, style_dim) of the person that ``seed`` stands for, for a face with ``codes``, of that shape.
 
     ``person`` counts the faces of one photo, so that each gets somebody else. Seeds are hashed: neighbouring ones are
     unrelated.
@@ -30,7 +31,7 @@ def stand_in(model: FaceModel, seed: int | str, person: int = 0) -> Tensor:
     rng = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big")))
     for _ in range(_TRIES):
         z = torch.from_numpy(rng.standard_normal((1, model.style_dim), np.float32))
-        codes = model.map(z, _TRUNCATION)
-        if model.is_adult(codes):
+        somebody = model.map(z)
+        if model.suits(somebody, codes):
             break
-    return codes
+    return model.latent_avg.lerp(somebody, _TRUNCATION)

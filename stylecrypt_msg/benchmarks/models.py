@@ -100,7 +100,7 @@ def _gflop(model: FaceModel, job: str, x: Tensor) -> float:
             model.encode(x)
         else:
             model.generator(x)
-    return counter.get_total_flops() / 1e9
+    return float(counter.get_total_flops()) / 1e9
 
 
 def _memory() -> float:

@@ -47,10 +47,10 @@ def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as
         else:
             people = [_made(model, name) for name in ("alice", "bob", "carol")]
         stranger = _made(model, "mallory").photo
+        jobs: list[tuple[_Person, Form]] = [(person, "photo") for person in people] + [(people[0], "portrait")]
         rows = [
             (f"{person.name}, {form}", _row(model, person, form, stranger, refine, output, report))
-            for person in people
-            for form in (("photo",) if photo is None and person.name == "bob" else ("photo", "portrait"))
+            for person, form in jobs
         ]
     sheet = output / "contact-sheet.jpg"
     write_atomically(sheet, encode_picture(_sheet(rows), "JPEG", quality=90, ai_made=True))
@@ -62,7 +62,8 @@ def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as
 
 def _made(model: FaceModel, name: str) -> _Person:
     """Two photos of somebody who does not exist: another pose, another light, a slightly other expression."""
-    person, other = (stand_in(model, f"demo {which}") for which in (name, f"{name}, another day"))
+    person = stand_in(model, f"demo {name}", model.latent_avg[None])
+    other = stand_in(model, f"demo {name}, another day", person)
     drift = torch.zeros(model.n_styles, 1)
     drift[0:3], drift[4:6], drift[8:] = 0.35, 0.1, 0.25
     first, second = (to_pixels(model.synthesize(codes))[0] for codes in (person, person + drift * (other - person)))

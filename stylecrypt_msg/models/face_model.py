@@ -48,6 +48,15 @@ class GeneratorModule(NetworkModule, Protocol):
         """z (B, style_dim), standard normal -> w (B, style_dim)."""
         ...
 
+    def preview(self, codes: Tensor, /) -> Tensor:
+        """What the generator makes of the codes, at 128 px or less: cheap enough for gradients."""
+        ...
+
+    def suits(self, w: Tensor, codes: Tensor, /) -> Tensor:
+        """Whether people that the mapping made, w (B, style_dim), can stand in for ``codes`` (n_styles,
+        style_dim): (B,) bool."""
+        ...
+
     def __call__(self, codes: Tensor, /) -> Any: ...
 
 
@@ -58,6 +67,10 @@ class EncoderModule(NetworkModule, Protocol):
 
     n_styles: int
     input_size: int
+
+    def features(self, images: Tensor, /) -> list[Tensor]:
+        """Feature maps (B, C, R, R) of the pictures: what they look like, in the encoder's eyes."""
+        ...
 
     def __call__(self, images: Tensor, /) -> Any: ...
 
@@ -133,6 +146,16 @@ class FaceModel:
         return self.generator.image_size
 
     @property
+    def runtime(self) -> str:
+        """What runs ``synthesize``: "torch", or "openvino" where it is installed and knows the model."""
+        return "torch" if self._synthesis is None or self.device.type != "cpu" else "openvino"
+
+    @cached_property
+    def latent_std(self) -> Tensor:
+        """Standard deviation of w per dimension, (style_dim,), over the samples of `average_latent`."""
+        return _samples(self.generator).std(dim=0)
+
+    @property
     def has_encoder(self) -> bool:
         return self.encoder is not None
 
@@ -196,11 +219,7 @@ class FaceModel:
         encoder, size = self.encoder, self.encoder.input_size
 
         def resize_and_encode(part: Tensor) -> Tensor:
-            if part.shape[2] > size:
-                part = F.interpolate(part, (size, size), mode="area")
-            elif part.shape[2] < size:
-                part = F.interpolate(part, (size, size), mode="bilinear", align_corners=False)
-            codes: Tensor = encoder(part)
+            codes: Tensor = encoder(_resized(part, size))
             return codes
 
         return self._in_steps(resize_and_encode, images, (self.n_styles, self.style_dim), size)
@@ -237,6 +256,27 @@ class FaceModel:
 
         return self._in_steps(mapping, z, (self.n_styles, self.style_dim), pixels=1)
 
+    def preview(self, codes: Tensor) -> Tensor:
+        """As `synthesize`, scaled down to at most 128 px, nearly, and with gradients: for `refine`."""
+        return self.generator.preview(codes)
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Maps (B, C, R, R) of what images (B, 3, H, H) look like to the encoder, with gradients.
+
+        Raises ModelError if the model has no encoder.
+        """
+        if self.encoder is None:
+            raise ModelError(f"the model {self.name!r} has no encoder, so it cannot compare pictures")
+        return self.encoder.features(_resized(images, self.encoder.input_size))
+
+    def suits(self, person: Tensor, codes: Tensor) -> bool:
+        """Whether ``person`` from `map` can stand in for ``codes``, both (1, n_styles, style_dim).
+
+        The embedded model passes over children, headgear and the other sex; models of others are taken as
+        they are.
+        """
+        return bool(self.generator.suits(person[:, 0], codes[0]).all())
+
     def _in_steps(
         self, function: Callable[[Tensor], Tensor], batch: Tensor, shape: tuple[int, ...], pixels: int
     ) -> Tensor:
@@ -252,15 +292,26 @@ class FaceModel:
         return out
 
 
-@torch.inference_mode()
 def average_latent(generator: GeneratorModule) -> Tensor:
     """The average of w over fixed samples of z, once for every style: (n_styles, style_dim).
 
     For files that hold none. Seeded, so that the same weights give the same average.
     """
+    return _samples(generator).mean(dim=0).repeat(generator.n_styles, 1)
+
+
+@torch.no_grad()
+def _samples(generator: GeneratorModule) -> Tensor:
     z = torch.randn(AVERAGE_OF, generator.style_dim, generator=torch.Generator().manual_seed(0))
-    average = generator.mapping(z).mean(dim=0)
-    return average.repeat(generator.n_styles, 1)
+    return generator.mapping(z)
+
+
+def _resized(images: Tensor, size: int) -> Tensor:
+    if images.shape[2] > size:
+        return F.interpolate(images, (size, size), mode="area")
+    if images.shape[2] < size:
+        return F.interpolate(images, (size, size), mode="bilinear", align_corners=False)
+    return images
 
 
 def _check(what: str, value: Tensor, shape: str, *, ndim: int) -> None:

@@ -128,8 +128,13 @@ class MobileEncoder(nn.Module):
     w_mean: Tensor
     w_std: Tensor
 
+    def features(self, images: Tensor) -> list[Tensor]:
+        """The trunk's maps: (B, 32, 16, 16), (B, 96, 8, 8), (B, 320, 4, 4)."""
+        return self.trunk(images)  # type: ignore[no-any-return]
+
     def normalised(self, images: Tensor) -> Tensor:
-        fine, middle, coarse = (lateral(m) for lateral, m in zip(self.lateral, self.trunk(images), strict=True))
+        """Codes (B, n_styles, style_dim) in units of W's deviation from its mean."""
+        fine, middle, coarse = (lateral(m) for lateral, m in zip(self.lateral, self.features(images), strict=True))
         middle = middle + F.interpolate(coarse, size=middle.shape[-2:], mode="bilinear", align_corners=False)
         fine = fine + F.interpolate(middle, size=fine.shape[-2:], mode="bilinear", align_corners=False)
         parts = [level(x) for level, x in zip(self.levels, (fine, middle, coarse), strict=True)]

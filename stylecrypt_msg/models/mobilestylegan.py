@@ -134,15 +134,14 @@ class MobileStyleGAN(nn.Module):
         # Statistics of W over 20,000 samples, per dimension: the encoder's codes are relative to them.
         self.register_buffer("w_mean", torch.empty(style_dim))
         self.register_buffer("w_std", torch.empty(style_dim))
-        # Who is no stand-in, as two linear scores of w: children, headgear (``scripts/fit_stand_ins.py``).
-        self.register_buffer("judge_weight", torch.empty(2, style_dim))
-        self.register_buffer("judge_bias", torch.empty(2))
+        # Three linear scores of w: a child, headgear, a man rather than a woman (``scripts/fit_stand_ins.py``).
+        self.register_buffer("judge_weight", torch.empty(3, style_dim))
+        self.register_buffer("judge_bias", torch.empty(3))
         self.map = nn.ModuleList(nn.Linear(style_dim, style_dim) for _ in range(mapping_depth))
         self.input = nn.Parameter(torch.empty(1, channels[0], 4, 4))
         self.conv_in = _Conv(channels[0], channels[0], 4, style_dim, separable=False)
         self.layers = nn.ModuleList(
-            _Layer(c_in, c_out, 8 * 2**i, style_dim)
-            for i, (c_in, c_out) in enumerate(pairwise(channels))
+            _Layer(c_in, c_out, 8 * 2**i, style_dim) for i, (c_in, c_out) in enumerate(pairwise(channels))
         )
         self.to_img_modulation = _Modulation(style_dim, channels[-1])
         self.to_img = nn.Conv2d(channels[-1], 12, 1)
@@ -160,14 +159,19 @@ class MobileStyleGAN(nn.Module):
             x = F.leaky_relu(layer(x), 0.2) * 2**0.5
         return x
 
-    def suits(self, w: Tensor) -> Tensor:
-        """Whether people, w (B, style_dim) from `mapping`, are stand-ins: adults, bare-headed. (B,) bool."""
-        return (w @ self.judge_weight.T + self.judge_bias < 0).all(1)
+    def suits(self, w: Tensor, codes: Tensor) -> Tensor:
+        """Whether people, w (B, style_dim) from `mapping`, are stand-ins for ``codes`` (n_styles, style_dim).
+
+        (B,) bool: bare-headed adults, men for a man and women for a woman, as the styles 3 to 7 have it that shape a face.
+        """
+        child, headgear, man = (w @ self.judge_weight.T + self.judge_bias).unbind(1)
+        original = codes[3:8].mean(0) @ self.judge_weight[2] + self.judge_bias[2]
+        return (child < 0) & (headgear < 0) & ((man > 0) == (original > 0))
 
     def features(self, codes: Tensor, layers: int) -> Tensor:
         """Features after ``layers`` doublings. codes (B, n_styles, style_dim) -> (B, C, S, S), S = 4 * 2**layers."""
         w = codes.unbind(1)
-        x = self.input.expand(codes.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        x: Tensor = self.input.expand(codes.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)
         x = self.conv_in(x, w[0])
         for i in range(layers):
             x = self.layers[i](x, w[2 * i + 1], w[2 * i + 2])

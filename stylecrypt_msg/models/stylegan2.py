@@ -33,6 +33,7 @@ __all__ = ["Generator", "build"]
 
 SQRT2 = math.sqrt(2)  # gain of every activation
 MAX_SIZE = 1024
+PREVIEW_BLOCKS = 5  # doublings from 4 px to 128 px
 
 
 class StyledConv(nn.Module):
@@ -105,14 +106,25 @@ class Generator(nn.Module):
             w = leaky_relu(layer(w)) * SQRT2
         return w
 
-    def forward(self, codes: Tensor) -> Tensor:
-        """Codes W+ (B, N, T) -> pictures (B, 3, size, size), RGB, about [-1, 1] and not clamped."""
+    def suits(self, w: Tensor, codes: Tensor) -> Tensor:  # noqa: ARG002 - the judge of another family looks at both
+        """Everybody will do as a stand-in: nobody has looked at the people of this model. (B, T) -> (B,)."""
+        return torch.ones(len(w), dtype=torch.bool, device=w.device)
+
+    def preview(self, codes: Tensor) -> Tensor:
+        """The picture at 128 px, or at full size where that is less: its skip connections hold every size."""
+        return self.forward(codes, blocks=min(PREVIEW_BLOCKS, len(self.to_rgbs)))
+
+    def forward(self, codes: Tensor, blocks: int | None = None) -> Tensor:
+        """Codes W+ (B, N, T) -> pictures (B, 3, size, size), RGB, about [-1, 1] and not clamped.
+
+        With ``blocks``, only so many doublings of the size from 4 px.
+        """
         noise = [getattr(self.noises, f"noise_{i}") for i in range(self.n_styles - 1)]
         x = self.input["input"].repeat(codes.shape[0], 1, 1, 1)
         x = x.contiguous(memory_format=torch.channels_last)  # (B, C, 4, 4)
         x = self.conv1(x, codes[:, 0], noise[0])
         picture: Tensor = self.to_rgb1(x, codes[:, 1], None)  # (B, 3, 4, 4)
-        for i, to_rgb in enumerate(self.to_rgbs):
+        for i, to_rgb in enumerate(self.to_rgbs[:blocks]):
             j = 2 * i + 1  # to_rgb shares its style with the next block's first convolution
             x = self.convs[j - 1](x, codes[:, j], noise[j])  # (B, C', 2R, 2R)
             x = self.convs[j](x, codes[:, j + 1], noise[j + 1])

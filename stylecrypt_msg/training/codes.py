@@ -22,7 +22,7 @@ def sample_codes(generator: MobileStyleGAN, count: int, rng: torch.Generator) ->
     w = generator.mapping(z)
     mean = generator.w_mean
     psi = 0.5 + 0.5 * torch.rand(2 * count, 1, generator=rng)
-    a, b = (mean + psi * (w - mean)).unflatten(0, (2, count)).unbind(0)
+    a, b = (mean + psi * (w - mean)).chunk(2)
 
     layers = torch.arange(n)
     kind = torch.randint(0, 6, (count, 1), generator=rng)

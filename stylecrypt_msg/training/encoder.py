@@ -15,7 +15,6 @@ from __future__ import annotations
 import copy
 import csv
 import math
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -91,7 +90,7 @@ class _State:
         }  # fmt: skip
         temporary = path.with_suffix(".tmp")
         torch.save(state, temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
 
     def load(self, path: Path) -> None:
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
@@ -150,12 +149,14 @@ def train_encoder(
     ``checkpoint.pt``, ``losses.csv`` and, where matplotlib is installed, ``losses.png``.
     """
     torch.manual_seed(plan.seed)
-    generator = generator.requires_grad_(False).eval().to(memory_format=torch.channels_last)
+    generator = generator.requires_grad_(False).eval()
     encoder = MobileEncoder(generator.n_styles, generator.style_dim)
     encoder.trunk.load_state_dict(trunk_weights, strict=False)
     encoder.w_mean.copy_(generator.w_mean)
     encoder.w_std.copy_(generator.w_std)
-    encoder.to(memory_format=torch.channels_last)
+    for parameter in encoder.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     feature_loss = _FeatureLoss(copy.deepcopy(encoder.trunk))
     state = _State(encoder, plan)
     folder.mkdir(parents=True, exist_ok=True)
@@ -193,7 +194,7 @@ def train_encoder(
         for group in state.optimiser.param_groups:
             group["lr"] = rate
         state.optimiser.zero_grad()
-        torch.stack([_WEIGHTS[name] * loss for name, loss in losses.items()]).sum().backward()
+        torch.stack([_WEIGHTS[name] * loss for name, loss in losses.items()]).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
         state.optimiser.step()
         state.blend()

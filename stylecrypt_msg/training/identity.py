@@ -77,7 +77,7 @@ class Recogniser(nn.Module):
         self.fc = nn.Parameter(torch.empty(256, 128))
         self.register_buffer("mean", torch.tensor([122.782, 117.001, 104.298])[:, None, None], persistent=False)
         self._read(folder)
-        self.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self.eval().requires_grad_(False)
 
     mean: Tensor
 
@@ -99,12 +99,12 @@ class Recogniser(nn.Module):
             values = np.frombuffer(data, dtype, count, offset).astype(np.float32).reshape(entry["shape"])
             offset += count * dtype.itemsize
             value = torch.from_numpy(values * quantised["scale"] + quantised["min"] if quantised else values)
-            if value.ndim == 4:
-                value = value.permute(3, 2, 0, 1)
+            if value.ndim == 4:  # stored as (height, width, in, out)
+                value = value.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
             name = entry["name"].replace("/", ".").replace("filters", "weight")
             name = name.replace("scale.weights", "scale").replace("scale.biases", "shift")
             state[name if name.startswith(("conv32_down.", "fc")) else f"blocks.{name}"] = value
-        self.load_state_dict(state)
+        self.load_state_dict(state, assign=True)
 
     def forward(self, images: Tensor) -> Tensor:
         size = images.shape[-1]

@@ -35,7 +35,7 @@ def load_faces(folder: Path, size: int) -> Tensor:
 def face_batches(faces: Tensor, batch: int, rng: torch.Generator) -> Iterator[Tensor]:
     """Endless batches (batch, 3, S, S) float32 in [-1, 1], each face once an epoch, mirrored half of the time."""
     while True:
-        for indices in torch.randperm(len(faces), generator=rng).split(batch):
+        for indices in torch.split(torch.randperm(len(faces), generator=rng), batch):
             images = faces[indices].float() / 127.5 - 1
             mirror = torch.rand(len(indices), 1, 1, 1, generator=rng) < 0.5
             yield torch.where(mirror, images.flip(3), images)

@@ -174,7 +174,7 @@ def test_the_safetensors_library_reads_ours_and_we_read_its(tmp_path: Path, smal
 
 def test_float16_counts_as_what_it_decodes_to(tmp_path: Path) -> None:
     model = load_model(DATA / "ros_tiny.pt")
-    store.save(model, tmp_path / "half.safetensors", half=True)
+    store.save(model, tmp_path / "half.safetensors", small=True)
     half = load_model(tmp_path / "half.safetensors")
     assert half.digest != model.digest
     store.save(half, tmp_path / "full.safetensors")
