@@ -1,6 +1,6 @@
-"""Packs the embedded model: stylecrypt_msg/models/data/default.safetensors.
+"""Packs the embedded model's two files in stylecrypt_msg/models/data.
 
-    python scripts/pack_default.py GENERATOR.safetensors [ENCODER_RUN_OR_MODEL]
+    python scripts/pack_default.py GENERATOR.safetensors ENCODER
 
 GENERATOR is what convert_mobilestylegan.py, fit_preview.py and fit_stand_ins.py made, one after the other. The encoder comes
 from a model file that `stylecrypt train encoder -o` wrote, or from the checkpoint of a run that still goes on.
@@ -16,26 +16,32 @@ from safetensors.torch import load_file
 
 from stylecrypt_msg.models import store
 
-OUT = Path(__file__).parents[1] / "stylecrypt_msg" / "models" / "data" / "default.safetensors"
+DATA = Path(__file__).parents[1] / "stylecrypt_msg" / "models" / "data"
+
+
+def encoder_tensors(path: Path) -> dict[str, torch.Tensor]:
+    if path.suffix == ".safetensors":
+        tensors = {k: v for k, v in load_file(path).items() if k.startswith("encoder.")}
+    else:
+        average = torch.load(path, weights_only=True, map_location="cpu")["average"]
+        tensors = {f"encoder.{k}": v for k, v in average.items()}
+    return {k: v for k, v in tensors.items() if not k.endswith("num_batches_tracked")}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("generator", type=Path)
-    parser.add_argument("encoder", type=Path, nargs="?")
+    parser.add_argument("encoder", type=Path)
+    parser.add_argument("--out", type=Path, default=DATA)
     arguments = parser.parse_args()
-    state = load_file(arguments.generator)
-    if arguments.encoder is not None:
-        if arguments.encoder.suffix == ".safetensors":
-            tensors = load_file(arguments.encoder)
-            encoder = {k: v for k, v in tensors.items() if k.startswith("encoder.")}
-        else:
-            average = torch.load(arguments.encoder, weights_only=True, map_location="cpu")["average"]
-            encoder = {f"encoder.{k}": v for k, v in average.items()}
-        state |= {k: v for k, v in encoder.items() if not k.endswith("num_batches_tracked")}
+    state = load_file(arguments.generator) | encoder_tensors(arguments.encoder)
     model = store.assemble(state, family="mobilestylegan", name="default")
-    store.save(model, OUT, small=True)
-    print(f"{OUT}: {OUT.stat().st_size / 1e6:.1f} MB, model hash {model.digest}")
+    files = [arguments.out / "default.safetensors", arguments.out / "default-encoder.safetensors"]
+    for file, part in zip(files, (("generator.", "latent_avg"), ("encoder.",)), strict=True):
+        store.save(model, file, part_of=part, small=True)
+        file.chmod(0o644)
+        print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+    print(f"model hash {store.load(files, 'default').digest}")
 
 
 if __name__ == "__main__":

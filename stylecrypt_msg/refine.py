@@ -26,7 +26,7 @@ def refine(
     images: Tensor,
     codes: Tensor,
     steps: int,
-    report: Callable[[int, int], None],
+    report: Callable[[int, int], None] | None = None,
 ) -> Tensor:
     """Codes (B, n_styles, style_dim) that come closer to ``images`` (B, 3, H, W) than ``codes``, the encoder's, do.
 
@@ -53,5 +53,6 @@ def refine(
         (len(images) * loss).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
-        report(step + 1, steps)
+        if report is not None:
+            report(step + 1, steps)
     return (codes + offset * scale).detach()

@@ -30,8 +30,8 @@ def load_model(path_or_name: str | os.PathLike[str] = DEFAULT, device: str = "cp
 
     Raises ModelError, in one sentence, if there is no such model or it cannot be used.
     """
-    path, name = _locate(path_or_name)
-    return _load(path, name).to(device)
+    paths, name = _locate(path_or_name)
+    return _load(paths, name).to(device)
 
 
 def import_model(path: str | os.PathLike[str], name: str | None = None) -> ModelInfo:
@@ -45,18 +45,18 @@ def import_model(path: str | os.PathLike[str], name: str | None = None) -> Model
     target = _imported(name)
     if target.exists():
         raise ModelError(f"there is a model {name!r} already", hint=f"choose another name, or remove {target}")
-    model = _load(source, name)
+    model = _load([source], name)
     store.save(model, target)
-    return store.info(target)
+    return store.info([target])
 
 
 def list_models() -> list[ModelInfo]:
     """The embedded model, then the imported ones by name. Files in the folder that are no models are left
     out."""
     found = []
-    for path in [_embedded(), *sorted(models_folder().glob("*" + SUFFIX))]:
+    for paths in [_embedded(), *([path] for path in sorted(models_folder().glob("*" + SUFFIX)))]:
         try:
-            found.append(store.info(path))
+            found.append(store.info(paths))
         except (ModelError, OSError):
             continue
     return found
@@ -68,20 +68,20 @@ def models_folder() -> Path:
     return (Path(base) if base else Path.home() / ".local" / "share") / "stylecrypt" / "models"
 
 
-def _locate(path_or_name: str | os.PathLike[str]) -> tuple[Path, str]:
+def _locate(path_or_name: str | os.PathLike[str]) -> tuple[list[Path], str]:
     text = os.fspath(path_or_name)
     path = Path(text)
     if text == DEFAULT:
         return _embedded(), DEFAULT
     if not isinstance(path_or_name, str) or path.name != text or path.suffix or path.is_file():
-        return path, path.stem
+        return [path], path.stem
     target = _imported(text)
     if not target.exists():
         raise ModelError(
             f"there is no model {text!r}",
             hint="`stylecrypt model list` shows those there are; a file needs its suffix",
         )
-    return target, text
+    return [target], text
 
 
 def _imported(name: str) -> Path:
@@ -92,17 +92,20 @@ def _imported(name: str) -> Path:
     return models_folder() / (name + SUFFIX)
 
 
-def _embedded() -> Path:
-    # Model files are read by seeking, and packages are installed unzipped: the resource is a file.
-    return Path(str(importlib.resources.files(__name__) / "data" / (DEFAULT + SUFFIX)))
+def _embedded() -> list[Path]:
+    # Two files, because the encoder changes each time it is trained further, and the generator does not. They
+    # are read by seeking, and packages are installed unzipped: the resources are files.
+    folder = Path(str(importlib.resources.files(__name__) / "data"))
+    return [folder / (DEFAULT + SUFFIX), folder / (DEFAULT + "-encoder" + SUFFIX)]
 
 
-def _load(path: Path, name: str) -> FaceModel:
+def _load(paths: list[Path], name: str) -> FaceModel:
+    path = paths[0]
     try:
         with path.open("rb") as file:
             head = file.read(16)
         if store.is_ours(head):
-            return store.load(path, name)
+            return store.load(paths, name)
         return store.assemble(checkpoints.read(path), family="stylegan2", name=name)
     except IsADirectoryError as error:
         raise ModelError(f"{path} is a folder, not a model file") from error

@@ -16,7 +16,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -71,8 +71,19 @@ def is_ours(head: bytes) -> bool:
     return head[8:9] == b"{"
 
 
-def load(path: Path, name: str) -> FaceModel:
-    """Reads a model file of the project's own format. Raises ModelError on anything else."""
+def load(paths: Sequence[Path], name: str) -> FaceModel:
+    """Reads a model from files of the project's own format, which hold its tensors between them.
+
+    Raises ModelError on anything else.
+    """
+    state: State = {}
+    for path in paths:
+        metadata, tensors = _read(path)
+        state |= tensors
+    return assemble(state, family=metadata["family"], name=name)
+
+
+def _read(path: Path) -> tuple[dict[str, str], State]:
     with path.open("rb") as file:
         metadata, entries = _read_header(file, path)
         state: State = {}
@@ -89,26 +100,29 @@ def load(path: Path, name: str) -> FaceModel:
         if coarse not in state or state[coarse].shape != state[fine].shape:
             raise ModelError(f"{path} is not a model file: {fine} refines nothing", hint="copy or download it again")
         state[coarse] = _join(state[coarse], state.pop(fine))
-    return assemble(state, family=metadata["family"], name=name)
+    return metadata, state
 
 
-def info(path: Path) -> ModelInfo:
-    """Reads what the file says about itself. Raises ModelError if it is not a model file of ours."""
-    with path.open("rb") as file:
-        metadata, entries = _read_header(file, path)
+def info(paths: Sequence[Path]) -> ModelInfo:
+    """Reads what a model's files say about themselves. Raises ModelError if they are no model files of ours."""
+    entries: set[str] = set()
+    for path in paths:
+        with path.open("rb") as file:
+            metadata, shapes = _read_header(file, path)
+        entries |= set(shapes)
     return ModelInfo(
-        name=path.stem,
-        path=path,
+        name=paths[0].stem,
+        path=paths[0],
         family=metadata["family"],
         image_size=_number(metadata.get("image_size")),
         n_styles=_number(metadata.get("n_styles")),
         has_encoder=any(name.startswith("encoder.") for name in entries),
-        size=path.stat().st_size,
+        size=sum(path.stat().st_size for path in paths),
     )
 
 
-def save(model: FaceModel, path: Path, *, small: bool = False) -> None:
-    """Writes a model, whole or not at all.
+def save(model: FaceModel, path: Path, *, part_of: Sequence[str] = ("",), small: bool = False) -> None:
+    """Writes a model, or the tensors of it whose names start as ``part_of`` says, whole or not at all.
 
     ``small`` keeps the encoder in float16 and the generator in three bytes a value (`_split`), which changes
     the digest: a generator in float16 alone moves some pixels by 1 %, one in three bytes by less than 0.1 %.
@@ -117,6 +131,8 @@ def save(model: FaceModel, path: Path, *, small: bool = False) -> None:
     """
     tensors: list[tuple[str, Tensor]] = []
     for name, tensor in model.state():
+        if not name.startswith(tuple(part_of)):
+            continue
         if not small or not tensor.is_floating_point():
             tensors.append((name, tensor))
         elif name.startswith("encoder."):

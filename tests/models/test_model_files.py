@@ -172,15 +172,28 @@ def test_the_safetensors_library_reads_ours_and_we_read_its(tmp_path: Path, smal
     assert load_model(path).digest == load_model("ros").digest
 
 
-def test_float16_counts_as_what_it_decodes_to(tmp_path: Path) -> None:
+def test_small_files_count_as_what_they_decode_to(tmp_path: Path) -> None:
     model = load_model(DATA / "ros_tiny.pt")
-    store.save(model, tmp_path / "half.safetensors", small=True)
-    half = load_model(tmp_path / "half.safetensors")
-    assert half.digest != model.digest
-    store.save(half, tmp_path / "full.safetensors")
-    assert load_model(tmp_path / "full.safetensors").digest == half.digest
-    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("half", "full")]
-    assert sizes[0] < 0.6 * sizes[1]
+    store.save(model, tmp_path / "small.safetensors", small=True)
+    small = load_model(tmp_path / "small.safetensors")
+    assert small.digest != model.digest
+    store.save(small, tmp_path / "full.safetensors")
+    assert load_model(tmp_path / "full.safetensors").digest == small.digest
+    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("small", "full")]
+    assert sizes[0] < 0.8 * sizes[1]
+
+
+@given(
+    st.lists(
+        st.floats(-60000, 60000, width=32) | st.floats(-1, 1, width=32) | st.floats(-(2**-14), 2**-14, width=32),
+        min_size=1,
+        max_size=50,
+    )
+)
+def test_three_bytes_keep_eighteen_bits(values: list[float]) -> None:
+    wanted = torch.tensor(values)
+    got = store._join(*store._split(wanted))
+    assert torch.all((got - wanted).abs() <= (wanted.abs() * 2**-18).clamp(min=2**-33))
 
 
 def test_failed_save_leaves_nothing(tmp_path: Path) -> None:
