@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
 
 from ..cipher import Form, Pixels, Report, cover, to_pixels, uncover
 from ..errors import InputError
@@ -45,8 +46,11 @@ def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as
             pixels = read_picture(photo).pixels
             people = [_Person("you", pixels, read_picture(key_face).pixels if key_face else pixels)]
         else:
-            people = [_made(model, name) for name in ("alice", "bob", "carol")]
-        stranger = _made(model, "mallory").photo
+            # A stand-in suits whom it stands in for: the average face is a woman's, its opposite across her a man's.
+            woman = model.latent_avg[None]
+            man = 2 * woman - stand_in(model, "demo alice", woman)
+            people = [_made(model, "alice", woman), _made(model, "bob", man), _made(model, "carol", woman)]
+        stranger = _made(model, "mallory", model.latent_avg[None]).photo
         jobs: list[tuple[_Person, Form]] = [(person, "photo") for person in people] + [(people[0], "portrait")]
         rows = [
             (f"{person.name}, {form}", _row(model, person, form, stranger, refine, output, report))
@@ -60,9 +64,9 @@ def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as
         console.say(f"contact sheet: {sheet}")
 
 
-def _made(model: FaceModel, name: str) -> _Person:
+def _made(model: FaceModel, name: str, like: Tensor) -> _Person:
     """Two photos of somebody who does not exist: another pose, another light, a slightly other expression."""
-    person = stand_in(model, f"demo {name}", model.latent_avg[None])
+    person = stand_in(model, f"demo {name}", like)
     other = stand_in(model, f"demo {name}, another day", person)
     drift = torch.zeros(model.n_styles, 1)
     drift[0:3], drift[4:6], drift[8:] = 0.35, 0.1, 0.25
