@@ -7,7 +7,7 @@ import sys
 import traceback
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -170,28 +170,39 @@ def doctor(json: Json = False) -> None:
     command.run(json)
 
 
+# The parser's error for wrong usage; typer has it from click, or in later versions from its own copy of click.
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+
 def main() -> None:
     """The entry point: runs a command, prints errors as they are for people, exits as documented."""
     try:
-        app(prog_name="stylecrypt")
-    except SystemExit as end:
-        # The parser ends wrong usage with 2, which is ours for a bug; wrong usage is the user's input.
-        sys.exit(InputError.exit_code if end.code == 2 else end.code)
+        code = app(prog_name="stylecrypt", standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(code)
     except StyleCryptError as error:
         console.fail(str(error), error.hint)
         sys.exit(error.exit_code)
+    except _UsageError as error:
+        _wrong_usage(error)
+        sys.exit(InputError.exit_code)
     except BrokenPipeError:
-        # The reader of our output went away, which is its right.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except KeyboardInterrupt:
-        console.fail("Stopped.", None)
+        console.drop_output()  # whoever read it went away
+        sys.exit(1)
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     except Exception as error:
         console.fail(f"This is a bug: {type(error).__name__} in {_place(error)}.", "Report it with what you ran.")
         if os.environ.get("STYLECRYPT_DEBUG"):
             traceback.print_exc()
         sys.exit(2)
+
+
+def _wrong_usage(error: Any) -> None:
+    """In our form; a command without arguments has printed its help, and has no message."""
+    if message := error.format_message():
+        command = error.ctx.command_path if error.ctx else "stylecrypt"
+        console.fail(message.rstrip(".") + ".", f"`{command} --help` shows how it is used.")
 
 
 def _place(error: Exception) -> str:

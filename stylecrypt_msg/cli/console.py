@@ -7,59 +7,72 @@ An error is one line, ``stylecrypt: what happened and why``, and where there is 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-__all__ = ["fail", "note", "print_json", "print_table", "progress", "say"]
+__all__ = ["drop_output", "fail", "note", "print_json", "print_table", "progress", "say"]
 
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
+_WIDEST = 1000  # columns of a table that goes to a file or a pipe, where nothing needs to be wrapped
 
 
 def say(text: str) -> None:
     """A line of result."""
-    _out.print(escape(text))
+    _out.print(_plain(text))
 
 
 def note(text: str) -> None:
     """A line about the work, not its result."""
-    _err.print(escape(text), style="dim")
+    _err.print(_plain(text), style="dim")
 
 
 def fail(message: str, hint: str | None) -> None:
     """The error line, and the hint line."""
-    _err.print(f"[bold red]stylecrypt:[/] {escape(message)}")
+    _err.print(f"[bold red]stylecrypt:[/] {_plain(message)}")
     if hint:
-        _err.print(f"hint: {escape(hint)}")
+        _err.print(f"hint: {_plain(hint)}")
 
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def drop_output() -> None:
+    """What standard output did not take must not fail once more as Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """A table; columns whose head starts with ``>`` align to the right."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
+        justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
+        table.add_column(column.removeprefix(">"), justify=justify, overflow="fold")
     for row in rows:
-        table.add_row(*map(escape, row))
-    _out.print(table)
+        table.add_row(*map(_plain, row))
+    (_out if _out.is_terminal else Console(width=_WIDEST, highlight=False)).print(table)
+
+
+def _plain(text: str) -> str:
+    """``text``, which may quote any file name, as one line that commands no terminal and prints in any locale."""
+    return escape("".join(c if c.isprintable() else "?" for c in text))
 
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
     """Yields ``report(what, done, total)``; a bar a kind of work."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=_err, transient=True) as bars:
+    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as bars:
         tasks: dict[str, Any] = {}
 
         def report(what: str, done: int, total: int) -> None:

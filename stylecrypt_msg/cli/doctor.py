@@ -96,10 +96,12 @@ def run(as_json: bool) -> None:
             report("looking", i, len(_CHECKS))
             try:
                 findings.append(check())
-            except StyleCryptError as error:
-                findings.append(_Finding(check.__name__.strip("_"), "broken", str(error), error.hint or ""))
-            except ImportError as error:
-                findings.append(_Finding(check.__name__.strip("_"), "broken", str(error), "Reinstall stylecrypt-msg."))
+            except Exception as error:  # whatever is broken here, the others are worth looking at
+                what = check.__name__.strip("_").replace("_", " ")
+                remedy = getattr(error, "hint", None) or "Reinstall stylecrypt-msg."
+                ours = isinstance(error, StyleCryptError)
+                detail = str(error) if ours else f"{type(error).__name__}: {error}"
+                findings.append(_Finding(what, "broken", detail, remedy))
     if as_json:
         console.print_json([asdict(finding) for finding in findings])
     else:
