@@ -188,10 +188,10 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         PictureError: it cannot be written there; nothing is left behind.
     """
     path = Path(path)
-    if path.exists() and not path.is_file():
-        raise PictureError(f"{path} is not a file that can be written.", hint="Give the name of a file.")
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
+        if path.exists() and not path.is_file():
+            raise PictureError(f"{path} is not a file that can be written.", hint="Give the name of a file.")
         # Not by tempfile: its files are readable by the owner alone, this one is as the umask says.
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         try:

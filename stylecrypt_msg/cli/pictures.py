@@ -48,10 +48,11 @@ def encrypt(
             f"The level {level!r} is not available.",
             hint="Use --level keyface: nothing but the picture travels.",
         )
-    _check_output(photo, output, as_json)
+    stand_in_photo = _file(stand_in)
+    _check_output(output, as_json, photo, stand_in_photo)
     picture = _read(photo)
     wanted = _format(output, picture)
-    key_face = _key_face(stand_in)
+    key_face: KeyFace = read_picture(stand_in_photo).pixels if stand_in_photo else stand_in or secrets.token_hex(4)
     with console.progress() as report:
         report("loading the model", 0, 1)
         model = load_model(model_name)
@@ -89,7 +90,7 @@ def decrypt(
     model_name: str,
     as_json: bool,
 ) -> None:
-    _check_output(picture, output, as_json)
+    _check_output(output, as_json, picture, key_face)
     arrived, key = _read(picture), read_picture(key_face)
     wanted = _format(output, arrived)
     with console.progress() as report:
@@ -107,19 +108,23 @@ def decrypt(
     _tell(output, result, lines + [f"warning: {text}" for text in recovered.warnings], as_json)
 
 
-def _check_output(source: str, output: str, as_json: bool) -> None:
+def _check_output(output: str, as_json: bool, *sources: str | Path | None) -> None:
     """What can be known to fail before any work is done."""
     if output == _PIPE:
         if as_json:
             raise InputError("The picture and the JSON cannot both go to standard output.", hint="Use -o FILE.")
         return
     format_of(output)
-    if source != _PIPE and same_file(source, output):
+    if any(same_file(source, output) for source in sources if source not in (None, _PIPE)):
         raise InputError(f"{output} is the picture itself, which would be lost.", hint="Choose another name with -o.")
+    if not Path(output).absolute().parent.is_dir():
+        raise InputError(f"{output} cannot be written: the folder does not exist.", hint="Make the folder first.")
 
 
 def _read(source: str) -> Picture:
-    return read_picture(sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if source == _PIPE else Path(source))
+    if source != _PIPE:
+        return read_picture(Path(source))
+    return read_picture(sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if sys.stdin else b"")
 
 
 def _format(output: str, picture: Picture) -> Format:
@@ -133,22 +138,31 @@ def _mask(text: str | None, model: FaceModel) -> LayerMask | None:
     return None if text is None else LayerMask.parse(text, model.n_styles)
 
 
-def _key_face(stand_in: str | None) -> KeyFace:
-    """A photo where the text names a file or looks as if it did, else a seed."""
+def _file(stand_in: str | None) -> Path | None:
+    """The photo that --stand-in names: what exists, or looks like a file's name; other text is a seed."""
     if stand_in is None:
-        return secrets.token_hex(4)
+        return None
     path = Path(stand_in)
-    if path.exists() or path.suffix or path.name != stand_in:
-        return read_picture(path).pixels
-    return stand_in
+    if path.suffix or path.name != stand_in:
+        return path
+    try:
+        return path if path.exists() else None
+    except OSError:  # longer than a name can be
+        return None
 
 
 def _write(output: str, data: bytes) -> None:
-    if output == _PIPE:
+    if output != _PIPE:
+        write_atomically(output, data)
+        return
+    try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-    else:
-        write_atomically(output, data)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        console.drop_output()
+        raise InputError(f"Standard output cannot be written: {(error.strerror or 'it failed').lower()}.") from error
 
 
 def _name(output: str) -> str:

@@ -73,7 +73,9 @@ def _locate(path_or_name: str | os.PathLike[str]) -> tuple[list[Path], str]:
     path = Path(text)
     if text == DEFAULT:
         return _embedded(), DEFAULT
-    if not isinstance(path_or_name, str) or path.name != text or path.suffix or path.is_file():
+    # Asking for a file whose name is too long fails.
+    a_file = path.name != text or path.suffix or (len(text) < 64 and path.is_file())
+    if not isinstance(path_or_name, str) or a_file:
         return [path], path.stem
     target = _imported(text)
     if not target.exists():
