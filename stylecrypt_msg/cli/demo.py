@@ -13,7 +13,7 @@ from torch import Tensor
 from ..cipher import Form, Pixels, Report, cover, to_pixels, uncover
 from ..errors import InputError
 from ..models import FaceModel, load_model
-from ..pictures import encode_picture, read_picture, write_atomically
+from ..pictures import encode_picture, read_picture, same_file, write_atomically
 from ..standins import stand_in
 from . import console
 
@@ -34,17 +34,21 @@ class _Person:
 def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as_json: bool) -> None:
     if key_face is not None and photo is None:
         raise InputError("--key-face goes with --photo.", hint="Give both, or neither.")
+    photos = [path for path in (photo, key_face) if path is not None]
+    if any(same_file(path.absolute().parent, output) for path in photos):
+        raise InputError(f"Pictures in {output} could be overwritten by those made.", hint="Use -o FOLDER.")
+    given = [read_picture(path).pixels for path in photos]
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"The folder {output} cannot be made: {error.strerror}.", hint="Use -o FOLDER.") from error
+    files: dict[str, bytes] = {}
     with console.progress() as report:
         report("loading the model", 0, 1)
         model = load_model("default")
         report("loading the model", 1, 1)
-        if photo is not None:
-            pixels = read_picture(photo).pixels
-            people = [_Person("you", pixels, read_picture(key_face).pixels if key_face else pixels)]
+        if given:
+            people = [_Person("you", given[0], given[-1])]
         else:
             # A stand-in suits whom it stands in for: the average face is a woman's, its opposite across her a man's.
             woman = model.latent_avg[None]
@@ -53,11 +57,15 @@ def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as
         stranger = _made(model, "mallory", model.latent_avg[None]).photo
         jobs: list[tuple[_Person, Form]] = [(person, "photo") for person in people] + [(people[0], "portrait")]
         rows = [
-            (f"{person.name}, {form}", _row(model, person, form, stranger, refine, output, report))
+            (f"{person.name}, {form}", _row(model, person, form, stranger, refine, files, report))
             for person, form in jobs
         ]
     sheet = output / "contact-sheet.jpg"
-    write_atomically(sheet, encode_picture(_sheet(rows), "JPEG", quality=90, ai_made=True))
+    files[sheet.name] = encode_picture(_sheet(rows), "JPEG", quality=90, ai_made=True)
+    for name, data in files.items():
+        write_atomically(output / name, data)
+    if len(given) == 1:
+        console.note("Without --key-face the photo itself was the key, which shows more than another photo would.")
     if as_json:
         console.print_json({"contact_sheet": str(sheet), "folder": str(output), "rows": [name for name, _ in rows]})
     else:
@@ -77,9 +85,15 @@ def _made(model: FaceModel, name: str, like: Tensor) -> _Person:
 
 
 def _row(
-    model: FaceModel, person: _Person, form: Form, stranger: Pixels, refine: int, output: Path, report: Report
+    model: FaceModel,
+    person: _Person,
+    form: Form,
+    stranger: Pixels,
+    refine: int,
+    files: dict[str, bytes],
+    report: Report,
 ) -> list[Pixels]:
-    """The photo, what travels as a JPEG file, and what two key faces make of that file."""
+    """The photo, what travels as a JPEG file, and what two key faces make of that file; adds to ``files``."""
     covered = cover(
         person.photo,
         model,
@@ -88,13 +102,13 @@ def _row(
         refine_steps=refine,
         report=report,
     )
-    file = output / f"{person.name}-{form}.jpg"
-    write_atomically(file, encode_picture(covered.pixels, "JPEG", quality=_QUALITY, ai_made=True))
-    arrived = read_picture(file).pixels
+    travels = encode_picture(covered.pixels, "JPEG", quality=_QUALITY, ai_made=True)
+    files[f"{person.name}-{form}.jpg"] = travels
+    arrived = read_picture(travels).pixels
     row = [person.photo, arrived]
     for name, key_face in (("recovered", person.key_face), ("wrong-key", stranger)):
         recovered = uncover(arrived, key_face, model, face=None, report=report).pixels
-        write_atomically(output / f"{person.name}-{form}-{name}.jpg", encode_picture(recovered, "JPEG", ai_made=True))
+        files[f"{person.name}-{form}-{name}.jpg"] = encode_picture(recovered, "JPEG", ai_made=True)
         row.append(recovered)
     return row
 
