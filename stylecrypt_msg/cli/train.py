@@ -30,7 +30,7 @@ def encoder(
     model = load_model("default")
     generator = model.generator
     assert isinstance(generator, MobileStyleGAN)  # noqa: S101 - what "default" is
-    weights = torch.load(trunk or _trunk(), weights_only=True, map_location="cpu")
+    weights = _weights(trunk or _trunk())
     plan = Plan(pairs=pairs, face_steps=face_steps if faces else 0, faces=faces)
     with console.progress() as bar:
 
@@ -44,6 +44,16 @@ def encoder(
     if output is not None:
         save(FaceModel(generator, trained, model.latent_avg, family=model.family, name=output.stem), output)
         console.say(f"model: {output}")
+
+
+def _weights(trunk: Path) -> dict[str, torch.Tensor]:
+    try:
+        weights: dict[str, torch.Tensor] = torch.load(trunk, weights_only=True, map_location="cpu")
+    except Exception as error:  # of many types, on files that are something else
+        raise InputError(
+            f"{trunk} cannot be read as weights of MobileNetV2.", hint="Give the .pth file that torchvision publishes."
+        ) from error
+    return weights
 
 
 def _trunk() -> Path:

@@ -159,6 +159,8 @@ def train_encoder(
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     feature_loss = _FeatureLoss(copy.deepcopy(encoder.trunk))
     state = _State(encoder, plan)
+    # Read now: what is wrong with them should not come out after the days that the first stage takes.
+    pictures = load_faces(plan.faces, MobileEncoder.input_size) if plan.faces else None
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
@@ -214,9 +216,9 @@ def train_encoder(
         state.pairs_steps += 1
         step("pairs", state.pairs_steps - 1, total, losses)
 
-    if plan.faces is not None:
+    if pictures is not None:
         faces_rng = torch.Generator().manual_seed(plan.seed + state.face_steps)  # the worker draws from the other
-        batches = face_batches(load_faces(plan.faces, MobileEncoder.input_size), plan.face_batch, faces_rng)
+        batches = face_batches(pictures, plan.face_batch, faces_rng)
         encoder.eval()  # freezes batch norm; there is no dropout
         while state.face_steps < plan.face_steps:
             faces = next(batches)
