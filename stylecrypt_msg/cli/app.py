@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -176,6 +177,9 @@ _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 def main() -> None:
     """The entry point: runs a command, prints errors as they are for people, exits as documented."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a file name that the locale cannot write fails no command
     try:
         code = app(prog_name="stylecrypt", standalone_mode=False)
         sys.stdout.flush()
