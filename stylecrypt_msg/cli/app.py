@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import traceback
+from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,6 +34,13 @@ Mask = Annotated[
     typer.Option(help="Layers to replace: 3-7, 0-2,8-, all-but:3,6,7, paper, photo, or regions such as eyes."),
 ]
 FaceNumber = Annotated[int | None, typer.Option("--face", min=1, help="Only this face, counted from the left.")]
+
+
+class Bench(StrEnum):
+    """What `bench` measures."""
+
+    MODEL = "model"
+    PROTOCOL = "protocol"
 
 
 def _version(show: bool) -> None:
@@ -156,11 +164,18 @@ def train_encoder(
 
 
 @app.command()
-def bench(model: Model = "default", json: Json = False) -> None:
-    """Speed and memory of a model on this machine."""
+def bench(
+    part: Annotated[Bench, typer.Argument(help="A model, or the protocol's messages.")] = Bench.MODEL,
+    model: Model = "default",
+    json: Json = False,
+) -> None:
+    """Speed and memory of a model, or cost of the protocol, on this machine."""
     from . import bench as command
 
-    command.run(model, json)
+    if part is Bench.PROTOCOL:
+        command.protocol(json)
+    else:
+        command.model(model, json)
 
 
 @app.command()

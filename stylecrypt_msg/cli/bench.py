@@ -1,18 +1,19 @@
-"""``bench``."""
+"""``bench``: what the functions of ``benchmarks`` return, as tables."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 
 from ..benchmarks.models import measure
+from ..benchmarks.protocol import bench_protocol
 from . import console
 
-__all__ = ["run"]
+__all__ = ["model", "protocol"]
 
 
-def run(model: str, as_json: bool) -> None:
+def model(name: str, as_json: bool) -> None:
     with console.progress() as report:
-        speed = measure(model, report)
+        speed = measure(name, report)
     if as_json:
         console.print_json(asdict(speed))
         return
@@ -27,3 +28,23 @@ def run(model: str, as_json: bool) -> None:
     console.say(
         f"memory: {speed.before:.0f} MB before, {speed.peak_memory:.0f} MB at most, of which weights {speed.weights:.0f} MB"
     )
+
+
+def protocol(as_json: bool) -> None:
+    with console.progress() as report:
+        report("measuring", 0, 1)
+        rows = bench_protocol()
+    if as_json:
+        console.print_json([asdict(row) for row in rows])
+        return
+    console.say("12 KB sealed, signed and packed, and opened and verified; medians")
+    console.print_table(
+        (">recipients", ">contacts known", ">seal", ">open", ">overhead", ">padding"),
+        [
+            (
+                str(row.recipients), str(row.contacts), f"{row.seal_ms:.2f} ms", f"{row.open_ms:.2f} ms",
+                f"{row.overhead_bytes:.0f} bytes", f"{row.padding_bytes} bytes",
+            )
+            for row in rows
+        ],
+    )  # fmt: skip

@@ -285,7 +285,8 @@ class FaceModel:
         # wanted.
         out = torch.empty((len(batch), *shape), device=self.device)
         step = max(1, STEP_PIXELS // pixels**2)
-        with torch.inference_mode():
+        # On a GPU, cuDNN would round the inputs of convolutions to 10 bits (TF32), which shows in the pictures.
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             for start in range(0, len(batch), step):
                 part = batch[start : start + step].to(self.device)
                 out[start : start + step] = function(part)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import threading
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -31,7 +32,9 @@ def compile_network(
         def forward(self, x: Tensor) -> Tensor:
             return network(x)
 
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        # OpenVINO traces with torch.jit, which torch calls deprecated: theirs to change.
+        warnings.simplefilter("ignore", DeprecationWarning)
         model = ov.convert_model(Wrapped(), example_input=example, input=[ov.PartialShape([-1, *example.shape[1:]])])
     precision = "bf16" if half else "f32"
     compiled = ov.Core().compile_model(
