@@ -188,7 +188,11 @@ class FaceModel:
         yield "latent_avg", self.latent_avg
 
     def to(self, device: str | torch.device) -> Self:
-        """Moves the networks, in place. Raises ModelError if there is no such device."""
+        """Moves the networks, in place. Raises ModelError if there is no such device.
+
+        Moving to a GPU switches TF32 off for the process: cuDNN would round the inputs of convolutions to 10
+        bits, which shows in the pictures.
+        """
         try:
             target = torch.device(device)
             self.latent_avg = self.latent_avg.to(target)
@@ -197,6 +201,8 @@ class FaceModel:
                 self.encoder.to(target)
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             raise ModelError(f"the model cannot run on the device {str(device)!r} here", hint='use "cpu"') from error
+        if target.type == "cuda":
+            torch.backends.cudnn.allow_tf32 = False
         self.device = target
         return self
 
@@ -285,8 +291,7 @@ class FaceModel:
         # wanted.
         out = torch.empty((len(batch), *shape), device=self.device)
         step = max(1, STEP_PIXELS // pixels**2)
-        # On a GPU, cuDNN would round the inputs of convolutions to 10 bits (TF32), which shows in the pictures.
-        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        with torch.inference_mode():
             for start in range(0, len(batch), step):
                 part = batch[start : start + step].to(self.device)
                 out[start : start + step] = function(part)
