@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum, IntEnum
 from typing import Final, Self
 
@@ -185,7 +186,7 @@ class _RevocationFields(WireModel):
 
 
 class Revocation(_RevocationFields):
-    """A key's own statement that it is not to be trusted any more; final. One that exists has a valid
+    """A signing key's own statement that it is not to be trusted any more; final. One that exists has a valid
     signature."""
 
     signature: Bytes64
@@ -208,8 +209,13 @@ class Revocation(_RevocationFields):
 
     @property
     def id(self) -> CardId:
-        """The id of the cards that this withdraws."""
+        """The id of the card that this was made for."""
         return card_id(self.signing_key, self.sealing_key)
+
+    def withdraws(self, card: Card) -> bool:
+        """Whether the card has the withdrawn signing key: beside any sealing key, since whoever stole the one can put
+        another beside it."""
+        return card.signing_key == self.signing_key
 
     def to_bytes(self) -> bytes:
         """The canonical bytes: 141."""
@@ -264,16 +270,22 @@ class CardChange(Enum):
     repeated."""
     CHANGED = "changed"
     """New keys, and nobody vouches for them: stop until the user has verified them."""
+    REVOKED = "revoked"
+    """Its signing key was withdrawn: refuse it."""
 
 
-def compare_cards(accepted: Card, offered: Card) -> CardChange:
+def compare_cards(accepted: Card, offered: Card, revocations: Iterable[Revocation] = ()) -> CardChange:
     """Compares a card with the accepted one of the same user id. An older card never replaces a newer one
-    of the same keys. A revoked key cannot vouch: look for its revocation before trusting ROTATED."""
+    of the same keys. ``revocations`` are all that one knows: what they withdraw is refused, and vouches for nothing."""
+    revoked = {revocation.signing_key for revocation in revocations}
+    if offered.signing_key in revoked:
+        return CardChange.REVOKED
     if offered.id == accepted.id:
         if offered.user_id != accepted.user_id:
             return CardChange.CHANGED
         return CardChange.RENAMED if offered.created > accepted.created else CardChange.SAME
-    vouched = offered.rotation is not None and offered.rotation.previous == accepted.signing_key
+    previous = offered.rotation and offered.rotation.previous
+    vouched = previous == accepted.signing_key and previous not in revoked
     if vouched and offered.user_id == accepted.user_id and offered.created > accepted.created:
         return CardChange.ROTATED
     return CardChange.CHANGED

@@ -11,7 +11,7 @@
         ├── UnsealedError           no sealed part, so nobody is named as the sender
         ├── NotForMeError           sealed to other people's keys
         ├── StrangerError           signed by somebody who is not a contact
-        ├── RevokedKeyError         signed by a key that its owner withdrew
+        ├── RevokedKeyError         names a key that its owner withdrew
         ├── ForgedError             abstract: somebody put this together to deceive
         │   ├── BadSignatureError   the signature is not the named sender's
         │   ├── ForwardedError      sealed again to somebody whom the sender did not address
@@ -109,7 +109,7 @@ class StrangerError(RemoteProtocolError):
 
 
 class RevokedKeyError(RemoteProtocolError):
-    """This message is signed by a key that its owner has withdrawn. Do not trust it; ask them for their
+    """This message names a key that its owner has withdrawn. Do not trust it; ask them for their
     new card."""
 
 

@@ -92,8 +92,8 @@ def open_message(
     """Opens and verifies a message that came with the picture ``cover``: the very pixels that will be shown.
 
     ``contacts`` maps card ids to the cards that the user accepted (one's own among them, to read what one
-    sent), or to their revocations. ``now`` is Unix seconds. ``seen`` is None to read a message again from an
-    archive: then its age and repetition are not looked at.
+    sent), or to the revocations that withdraw these cards. ``now`` is Unix seconds. ``seen`` is None to read a
+    message again from an archive: then its age and repetition are not looked at.
 
     Raises one of the errors below RemoteProtocolError; only StrangerError and CoverMismatchError leave
     something to do for the user. No step uses a field before the signature over it was verified, except

@@ -214,6 +214,23 @@ def test_revocation() -> None:
         sp.Card.from_text(one.to_text())
 
 
+def test_a_withdrawn_signing_key_does_not_come_back_beside_another_sealing_key() -> None:
+    revocation = sp.Revocation.create(ALICE, created=NOW, reason=sp.RevocationReason.COMPROMISED)
+    thief = sp.Identity(sp.Secret(ALICE.to_secret().reveal()[:32]), sp.Secret(bytes([9]) * 32))
+    stolen = card(thief, created=NOW + 1, previous=ALICE)
+    assert stolen.id != revocation.id
+    assert sp.compare_cards(card(), stolen) is sp.CardChange.ROTATED
+    assert sp.compare_cards(card(), stolen, [revocation]) is sp.CardChange.REVOKED
+    assert sp.compare_cards(card(), card(), [revocation]) is sp.CardChange.REVOKED
+    assert [revocation.withdraws(one) for one in (card(), stolen, card(BOB))] == [True, True, False]
+
+
+def test_a_withdrawn_key_vouches_for_nothing() -> None:
+    revocation = sp.Revocation.create(ALICE, created=NOW, reason=sp.RevocationReason.COMPROMISED)
+    new = card(BOB, created=NOW + 1, previous=ALICE)
+    assert sp.compare_cards(card(), new, [revocation]) is sp.CardChange.CHANGED
+
+
 def test_a_random_line_is_not_a_card() -> None:
     rng = random.Random(1)
     for _ in range(300):
