@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from .errors import MalformedError
+from .errors import MalformedError, TooLargeError
 
 ALPHABET: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 BECH32: Final = 1
@@ -32,7 +32,7 @@ def decode(prefix: str, text: str, constant: int = BECH32M) -> bytes:
     """The data; all upper case is read as well. Raises MalformedError for any typo, another prefix, or
     mixed case."""
     if len(text) > MAX_LENGTH:
-        raise MalformedError(f"text: {len(text)} characters are too many")
+        raise TooLargeError(f"text: {len(text)} characters")
     if text.isascii() and text.isupper():
         text = text.lower()
     if not text.startswith(prefix + "1"):

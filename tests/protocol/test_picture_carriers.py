@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import zlib
 from io import BytesIO
 from typing import Any
@@ -141,7 +142,7 @@ HOSTILE: dict[str, tuple[bytes, type[sp.ProtocolError]]] = {
     "png without end": (PNG + chunk(b"scRy", b"x"), sp.MalformedError),
     "png length over the end": (PNG + b"\xff\xff\xff\xffscRy" + END, sp.MalformedError),
     "png two envelopes": (PNG + chunk(b"scRy", b"x") * 2 + END, sp.MalformedError),
-    "png empty envelope": (PNG + chunk(b"scRy", b"") + END, sp.TooLargeError),
+    "png empty envelope": (PNG + chunk(b"scRy", b"") + END, sp.MalformedError),
     "png wrong crc": (PNG + chunk(b"scRy", b"x", 1) + END, sp.MalformedError),
     "png envelope too large": (PNG + chunk(b"scRy", bytes(MAX_CARRIED_BYTES + 1)) + END, sp.TooLargeError),
     "png too many chunks": (PNG + chunk(b"abCd", b"") * 65_536 + END, sp.TooLargeError),
@@ -150,7 +151,8 @@ HOSTILE: dict[str, tuple[bytes, type[sp.ProtocolError]]] = {
     "jpeg length 0": (b"\xff\xd8\xff\xe9\0\0\0\0\0\0", sp.MalformedError),
     "jpeg end before scan": (b"\xff\xd8\xff\xd9\0\0\0\0", sp.MalformedError),
     "jpeg segment over the end": (b"\xff\xd8\xff\xe9\xff\xff" + TAG, sp.MalformedError),
-    "jpeg only fill": (b"\xff\xd8" + b"\xff" * 70_000 + SCAN, sp.TooLargeError),
+    "jpeg only fill": (b"\xff\xd8" + b"\xff" * 70_000, sp.MalformedError),
+    "jpeg tag alone": (b"\xff\xd8" + segment(TAG) + SCAN, sp.MalformedError),
     "jpeg too many segments": (b"\xff\xd8" + segment(b"") * 65_536 + SCAN, sp.TooLargeError),
     "jpeg piece missing": (b"\xff\xd8" + segment(TAG + b"\1\2x") + SCAN, sp.MalformedError),
     "jpeg piece twice": (b"\xff\xd8" + segment(TAG + b"\1\2x") * 2 + SCAN, sp.MalformedError),
@@ -171,7 +173,7 @@ HOSTILE: dict[str, tuple[bytes, type[sp.ProtocolError]]] = {
     "webp size inside a chunk": (riff(X, size=10), sp.MalformedError),
     "webp no padding": (riff(b"SCRY\x01\0\0\0x"), sp.MalformedError),
     "webp two envelopes": (riff(X, X), sp.MalformedError),
-    "webp empty envelope": (riff(b"SCRY\0\0\0\0"), sp.TooLargeError),
+    "webp empty envelope": (riff(b"SCRY\0\0\0\0"), sp.MalformedError),
     "webp too many chunks": (riff(b"ABCD\0\0\0\0" * 65_537), sp.TooLargeError),
 }
 
@@ -187,6 +189,24 @@ def test_hostile(name: str) -> None:
 def test_a_huge_file_is_not_walked() -> None:
     with pytest.raises(sp.TooLargeError):
         sp.take(b"\xff\xd8\xff" + bytes(64 * 1024 * 1024))
+
+
+def test_fill_bytes_are_skipped_at_once() -> None:
+    fill = b"\xff" * 65_000 + b"\xff\xe1\0\2"
+    started = time.process_time()
+    assert sp.take(b"\xff\xd8" + fill * 1000 + SCAN) is None
+    assert time.process_time() - started < 1, "64 MB"
+
+
+@pytest.mark.parametrize(
+    "full",
+    [PNG + chunk(b"abCd", b"") * 65_535 + END, b"\xff\xd8" + segment(b"", 0xE1) * 65_535 + SCAN],
+    ids=["png", "jpeg"],
+)
+def test_what_is_put_in_comes_out(full: bytes) -> None:
+    assert sp.take(full) is None
+    with pytest.raises(sp.LocalProtocolError, match="too many"):
+        sp.put(full, b"x")
 
 
 def test_webp_of_an_unknown_kind() -> None:
@@ -240,6 +260,7 @@ def _inner(**changes: Any) -> dict[str, object]:
         (_inner(v=1.0), sp.MalformedError),
         (_inner(v="1"), sp.MalformedError),
         (_inner(v=2), sp.UnsupportedError),
+        (_inner(v=10**5000), sp.UnsupportedError),
         (_inner(more=1), sp.UnsupportedError),
         (_inner(public=...), sp.MalformedError),
         (_inner(public=1), sp.MalformedError),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Final
 
-from ..errors import LocalProtocolError, RemoteProtocolError, TooLargeError, UnsupportedError
+from ..errors import LocalProtocolError, MalformedError, RemoteProtocolError, TooLargeError, UnsupportedError
 from ..limits import MAX_CARRIED_BYTES, MAX_PICTURE_BYTES
 from . import jpeg, png, webp
 
@@ -23,7 +23,7 @@ def put(picture: bytes, payload: bytes) -> bytes:
     """The picture (PNG, JPEG or WebP file) with the payload inside, in place of an earlier one.
 
     Raises LocalProtocolError if it is no such picture, the payload is empty or over MAX_CARRIED_BYTES (4
-    MiB).
+    MiB), or the picture would be over a limit with it.
     """
     if not 0 < len(payload) <= MAX_CARRIED_BYTES:
         raise LocalProtocolError(
@@ -32,10 +32,9 @@ def put(picture: bytes, payload: bytes) -> bytes:
         )
     try:
         carried: bytes = _format(picture).put(picture, payload)
+        take(carried)  # still within the limits
     except RemoteProtocolError as error:
         raise LocalProtocolError(f"the picture cannot carry an envelope: {error.detail}") from None
-    if len(carried) > MAX_PICTURE_BYTES:
-        raise LocalProtocolError(f"the picture would have {len(carried)} bytes")
     return carried
 
 
@@ -43,6 +42,8 @@ def take(picture: bytes) -> bytes | None:
     """The payload, or None if the picture carries none. Raises MalformedError, TooLargeError or
     UnsupportedError."""
     payload: bytes | None = _format(picture).take(picture)
+    if payload == b"":
+        raise MalformedError("picture: an empty envelope")
     return payload
 
 

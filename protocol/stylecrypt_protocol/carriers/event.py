@@ -52,7 +52,7 @@ def from_event(content: Mapping[str, object]) -> Envelope | None:
     if type(version) is not int:
         raise MalformedError("event: v is not an integer")
     if version != VERSION:
-        raise UnsupportedError(f"event: version {version}")
+        raise UnsupportedError("event: another version")
     if set(inner) - {"v", "public", "sealed"}:
         raise UnsupportedError("event: an unknown key")
     public, sealed = inner.get("public"), inner.get("sealed", "")

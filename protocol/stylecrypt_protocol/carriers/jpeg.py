@@ -6,6 +6,7 @@ bytes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -18,6 +19,8 @@ SOS: Final = 0xDA
 EOI: Final = 0xD9
 TAG: Final = b"StyleCrypt\0"
 PIECE: Final = 65_533 - len(TAG) - 2
+_FILL: Final = re.compile(b"\xff*(?=\xff)")
+"""Fill bytes before a marker (B.1.1.2)."""
 
 
 class Segment(NamedTuple):
@@ -82,10 +85,8 @@ def segments(picture: bytes) -> Iterator[Segment]:
     at = len(SOI)
     for _ in range(MAX_CHUNKS):
         start = at
-        while picture[at : at + 2] == b"\xff\xff":  # fill bytes before a marker (B.1.1.2)
-            at += 1
-            if at - start > MAX_CHUNKS:
-                raise TooLargeError("JPEG: too many fill bytes")
+        if fill := _FILL.match(picture, at):
+            at = fill.end()
         if len(picture) - at < 4 or picture[at] != 0xFF:
             raise MalformedError("JPEG: no marker where one must be")
         marker = picture[at + 1]
@@ -102,9 +103,4 @@ def segments(picture: bytes) -> Iterator[Segment]:
 def _is_ours(picture: bytes, segment: Segment) -> bool:
     # Ours are written without fill bytes; with them, they are somebody else's.
     body = segment.start + 4
-    return (
-        segment.marker == APP9
-        and picture[segment.start + 1] == APP9
-        and picture.startswith(TAG, body)
-        and segment.end >= body + len(TAG) + 2
-    )
+    return segment.marker == picture[segment.start + 1] == APP9 and picture.startswith(TAG, body, segment.end)

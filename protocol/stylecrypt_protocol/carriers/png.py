@@ -45,7 +45,7 @@ def take(picture: bytes) -> bytes | None:
     if len(found) > 1:
         raise MalformedError("PNG: more than one envelope")
     _, start, end = found[0]
-    if not 12 < end - start <= 12 + MAX_CARRIED_BYTES:
+    if end - start > 12 + MAX_CARRIED_BYTES:
         raise TooLargeError(f"PNG: an envelope of {end - start - 12} bytes")
     if zlib.crc32(picture[start + 4 : end - 4]).to_bytes(4, "big") != picture[end - 4 : end]:
         raise MalformedError("PNG: wrong CRC of the envelope")

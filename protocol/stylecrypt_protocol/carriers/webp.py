@@ -49,7 +49,7 @@ def take(picture: bytes) -> bytes | None:
     if len(found) > 1:
         raise MalformedError("WebP: more than one envelope")
     start, end = found[0].start + 8, found[0].end
-    if not 0 < end - start <= MAX_CARRIED_BYTES:
+    if end - start > MAX_CARRIED_BYTES:
         raise TooLargeError(f"WebP: an envelope of {end - start} bytes")
     return picture[start:end]
 
