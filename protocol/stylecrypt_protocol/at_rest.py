@@ -96,11 +96,15 @@ def _passphrase_key(passphrase: str, salt: bytes, cost: Cost) -> bytes:
     not matter."""
     if not passphrase:
         raise LocalProtocolError("the passphrase is empty")
-    try:
-        typed = unicodedata.normalize("NFC", passphrase).encode()
-    except UnicodeEncodeError:
-        raise LocalProtocolError("the passphrase is not text") from None
+    typed = _utf8(unicodedata.normalize("NFC", passphrase), "passphrase")
     return primitives.argon2id(typed, salt, operations=cost.operations, memory=cost.memory)
+
+
+def _utf8(text: str, what: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise LocalProtocolError(f"the {what} is not text") from None
 
 
 class StorageKey(WireModel):
@@ -126,7 +130,7 @@ class StorageKey(WireModel):
             raise LocalProtocolError(f"{len(plaintext)} bytes are too many for one file")
         header = FILE_MAGIC + bytes([VERSION])
         nonce = secrets.token_bytes(24)
-        associated = primitives.FILE_AT_REST + header + name.encode()
+        associated = primitives.FILE_AT_REST + header + _utf8(name, "name")
         return header + nonce + primitives.xchacha20poly1305_encrypt(self.secret.reveal(), nonce, plaintext, associated)
 
     def decrypt(self, data: bytes, name: str) -> bytes:
@@ -141,7 +145,7 @@ class StorageKey(WireModel):
             self.secret.reveal(),
             nonce,
             reader.take(reader.remaining()),
-            primitives.FILE_AT_REST + data[:4] + name.encode(),
+            primitives.FILE_AT_REST + data[:4] + _utf8(name, "name"),
         )
         if plaintext is None:
             raise MalformedError("file at rest: damaged, renamed, or encrypted with another key")

@@ -13,7 +13,7 @@ from . import primitives
 from .commitment import KeyFace
 from .cover import Pixels, Quad, Side, pixel_digest
 from .errors import LocalProtocolError, TooLargeError, UnsupportedError
-from .limits import MAX_ENVELOPE_BYTES, MAX_FACES, MAX_PUBLIC_BYTES, MAX_STYLES
+from .limits import MAX_ENVELOPE_BYTES, MAX_FACES, MAX_PIXELS, MAX_PUBLIC_BYTES, MAX_STYLES
 from .wire import VERSION, Bytes32, MessageId, MessageIdField, Reader, WireModel, opaque, received
 
 __all__ = ["Envelope", "Level", "PublicPart"]
@@ -38,7 +38,7 @@ class PublicPart(WireModel):
     message_id: MessageIdField
     level: Level
     model_hash: Bytes32
-    """SHA-256 of the model's file."""
+    """Names the model, as the layer above computes it; opaque here."""
     styles: Annotated[int, Field(ge=1, le=MAX_STYLES)]
     """How many style vectors the model has."""
     replaced: tuple[int, ...] = Field(min_length=1)
@@ -48,6 +48,12 @@ class PublicPart(WireModel):
     height: Side
     cover_digest: Bytes32
     commitment: Bytes32 | None = None
+
+    @model_validator(mode="after")
+    def _check_size(self) -> Self:
+        if self.width * self.height > MAX_PIXELS:
+            raise ValueError(f"{self.width} x {self.height} is over {MAX_PIXELS} pixels")
+        return self
 
     @model_validator(mode="after")
     def _check_mask(self) -> Self:

@@ -53,7 +53,7 @@ MAX_TIME: Final = 253_402_300_799
 """Seconds since 1970: the end of the year 9999, the last that calendars of most languages can show."""
 
 MAX_ENVELOPE_BYTES: Final = 32 * 1024 * 1024
-"""A packed envelope, also as a file beside the picture. Opening holds about three copies in memory."""
+"""A packed envelope, also as a file beside the picture. Opening holds five more copies in memory, 160 MB."""
 
 MAX_CARRIED_BYTES: Final = 4 * 1024 * 1024
 """A packed envelope inside a picture: 2 MB of payload and its padding, with room. libpng readers drop

@@ -34,7 +34,9 @@ Time = Annotated[int, Field(ge=0, le=MAX_TIME)]
 class WireModel(BaseModel):
     """A frozen value that is valid if it exists. Making an invalid one raises LocalProtocolError."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, hide_input_in_errors=True
+    )
 
     def __init__(self, **data: Any) -> None:
         try:

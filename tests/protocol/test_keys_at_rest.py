@@ -99,6 +99,9 @@ def test_misuse() -> None:
         sp.Cost(operations=1, memory=8193)
     with pytest.raises(sp.LocalProtocolError):
         sp.StorageKey(secret=sp.Secret(b"short"))
+    for use in (sp.StorageKey.generate().encrypt, sp.StorageKey.generate().decrypt):
+        with pytest.raises(sp.LocalProtocolError, match="name"):
+            use(b"SCF\1" + bytes(40), "\udcff")
 
 
 @settings(max_examples=50, deadline=None)

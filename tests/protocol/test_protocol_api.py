@@ -84,6 +84,15 @@ def test_content_does_not_show() -> None:
     assert "original" not in repr(residual)
 
 
+def test_pydantic_does_not_show_what_it_refuses() -> None:
+    with pytest.raises(Exception, match="valid dictionary") as raised:
+        sp.SealedPart.model_validate(b"secret")
+    assert "secret" not in str(raised.value)
+    with pytest.raises(sp.LocalProtocolError) as refused:
+        sp.Residual(kind=sp.ResidualKind.NONE, data=b"secret")
+    assert "secret" not in str(refused.value.__context__), "what crash reporters print"
+
+
 def test_models_are_frozen_and_checked() -> None:
     public = describe()
     with pytest.raises(Exception, match="frozen"):
@@ -98,6 +107,8 @@ def test_models_are_frozen_and_checked() -> None:
         describe(faces=[])
     with pytest.raises(sp.LocalProtocolError, match="model_hash"):
         describe(model_hash=b"short")
+    with pytest.raises(sp.LocalProtocolError, match="over 67108864 pixels"):
+        sp.PublicPart(**{**dict(public), "width": 16_384, "height": 4097})
     with pytest.raises(sp.LocalProtocolError, match="need 12 bytes"):
         sp.Pixels(width=2, height=2, rgb=b"123")
     with pytest.raises(sp.LocalProtocolError, match="pixels"):
