@@ -77,13 +77,14 @@ def unlock(locked: bytes, passphrase: str, cost: Cost = DEFAULT_COST) -> Unlocke
         stored = Cost(operations=reader.uint(4), memory=reader.uint(4) * 1024)
     salt = reader.take(16)
     nonce = reader.take(24)
+    ciphertext = reader.take(reader.remaining())
+    if len(ciphertext) < primitives.TAG_BYTES:  # before the work
+        raise MalformedError("locked secret: ends too early")
     try:
         key = _passphrase_key(passphrase, salt, stored)
     except MemoryError as error:
         raise TooLargeError(f"locked secret: {error}") from None
-    plaintext = primitives.xchacha20poly1305_decrypt(
-        key, nonce, reader.take(reader.remaining()), primitives.PASSPHRASE + locked[:28]
-    )
+    plaintext = primitives.xchacha20poly1305_decrypt(key, nonce, ciphertext, primitives.PASSPHRASE + locked[:28])
     if plaintext is None:
         raise WrongPassphraseError
     secret = Secret(plaintext)

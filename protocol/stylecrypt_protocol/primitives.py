@@ -32,6 +32,7 @@ ROTATION: Final = _DOMAIN + b"rotation\0"
 WORDS: Final = _DOMAIN + b"words\0"
 
 SIGNATURE_BYTES: Final = bindings.crypto_sign_BYTES
+TAG_BYTES: Final = bindings.crypto_aead_xchacha20poly1305_ietf_ABYTES
 
 
 def sha256(domain: bytes, *parts: bytes) -> bytes:
@@ -103,7 +104,7 @@ def xchacha20poly1305_encrypt(key: bytes, nonce: bytes, plaintext: bytes, associ
 
 def xchacha20poly1305_decrypt(key: bytes, nonce: bytes, ciphertext: bytes, associated: bytes) -> bytes | None:
     """The plaintext, or None if key, nonce, associated data or ciphertext are not what was encrypted."""
-    if len(ciphertext) < bindings.crypto_aead_xchacha20poly1305_ietf_ABYTES:
+    if len(ciphertext) < TAG_BYTES:
         return None
     try:
         return bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(ciphertext, associated, nonce, key)

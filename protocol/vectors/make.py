@@ -7,11 +7,13 @@ sealed once is kept in sealed.json for as long as it opens to the same plaintext
 from __future__ import annotations
 
 import json
+import unicodedata
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import stylecrypt_protocol as sp
 from stylecrypt_protocol import age, primitives
 from stylecrypt_protocol.cover import make_sketch
@@ -35,6 +37,24 @@ FACE = sp.Quad.from_pixels([(4, 2), (4, 14.5), (16.25, 14.5), (16.25, 2)])
 KEY_FACE = sp.KeyFace(digest=sp.pixel_digest(COVER), secret=sp.Secret(b"\x5e" * 32))
 ID = sp.MessageId(bytes(range(16)))
 ARGON = sp.Cost(operations=1, memory=8192)
+STORAGE_KEY = bytes(range(32))
+TYPED = "Gru\N{COMBINING DIAERESIS}ße"  # a passphrase; NFC makes one character of u and the dots
+
+
+def locked_secret(passphrase: str) -> bytes:
+    """A secret under a passphrase: salt and nonce are fixed here and random in practice."""
+    header = b"SCK\1" + (1).to_bytes(4, "big") + (8).to_bytes(4, "big") + b"s" * 16
+    typed = unicodedata.normalize("NFC", passphrase).encode()
+    key = primitives.argon2id(typed, b"s" * 16, operations=1, memory=8192)
+    sealed = primitives.xchacha20poly1305_encrypt(key, b"n" * 24, b"secret", primitives.PASSPHRASE + header)
+    return header + b"n" * 24 + sealed
+
+
+def file_at_rest(name: str) -> bytes:
+    """A file under STORAGE_KEY; its nonce is fixed here and random in practice."""
+    associated = primitives.FILE_AT_REST + b"SCF\1" + name.encode()
+    sealed = primitives.xchacha20poly1305_encrypt(STORAGE_KEY, b"n" * 24, b"content", associated)
+    return b"SCF\1" + b"n" * 24 + sealed
 
 
 def public_part(committed: bool = True, **changes: Any) -> sp.PublicPart:
@@ -150,8 +170,38 @@ def values(seals: Seals) -> dict[str, Any]:
             "plaintext": age.decrypt(key_face_file(seals)[4:], PEOPLE["bob"]).hex(),
             "shared": key_face_file(seals).hex(),
         },
+        "received": received(),
+        "locked": {"passphrase": TYPED, "secret": b"secret".hex(), "bytes": locked_secret(TYPED).hex()},
+        "file_at_rest": {
+            "key": STORAGE_KEY.hex(),
+            "name": "größe.bin",
+            "content": b"content".hex(),
+            "bytes": file_at_rest("größe.bin").hex(),
+        },
         "padme": {str(n): age.padme(n) for n in (1, 2, 8, 9, 100, 1000, 12_345, 100_000, 2_000_000)},
     }
+
+
+def received() -> list[dict[str, Any]]:
+    """Pictures that come with a message about COVER, and what must be said of them."""
+    pixels = np.frombuffer(RGB, np.uint8).reshape(HEIGHT, WIDTH, 3)
+    made = {
+        "the same": (pixels, sp.CoverVerdict.EXACT),
+        "without the lowest bit": (pixels & 0xFE, sp.CoverVerdict.CHANGED),
+        "twice the size": (pixels.repeat(2, 0).repeat(2, 1), sp.CoverVerdict.CHANGED),
+        "turned": (pixels[::-1, ::-1], sp.CoverVerdict.SWAPPED),
+        "cut off by three rows": (pixels[:-3], sp.CoverVerdict.SWAPPED),
+    }
+    return [
+        {
+            "name": name,
+            "width": picture.shape[1],
+            "height": picture.shape[0],
+            "rgb": picture.tobytes().hex(),
+            "verdict": verdict.value,
+        }
+        for name, (picture, verdict) in made.items()
+    ]
 
 
 def messages(seals: Seals) -> list[dict[str, Any]]:
@@ -294,6 +344,7 @@ def _public(add: Add, good: bytes) -> None:
         ("a layer that the model does not have", bad, patch(good, 51, b"\0\4\0\0")),
         ("width 0", bad, patch(good, 55, b"\0\0")),
         ("height 16385", bad, patch(good, 57, b"\x40\1")),
+        ("16384 x 4097 pixels", bad, patch(good, 55, b"\x40\0\x10\1")),
         ("no face", bad, good[:91] + b"\0" + good[124:]),
         ("33 faces", large, patch(good, 91, b"\x21")),
         ("a face too few", bad, patch(good, 91, b"\2")),
@@ -366,6 +417,7 @@ def _plaintexts(add: Add) -> None:
         ("a caption that is not UTF-8", bad, _signed(patch(fields, names + 2, b"\xff"))),
         ("a caption with an escape character", bad, _signed(patch(fields, names + 2, b"\x1b"))),
         ("a caption longer than the rest", bad, _signed(patch(fields, names, b"\xff\xff"))),
+        ("a caption of 4097 bytes", bad, _signed(fields[:names] + b"\x10\1" + b"x" * 4097 + fields[names + 9 :])),
         ("a file name with a slash", bad, _signed(patch(fields, kind - 5, b"a/jpg"))),
         ("a file name that begins with a dot", bad, _signed(patch(fields, kind - 5, b".ajpg"))),
         ("residual of kind 4", new, _signed(patch(fields, kind, b"\4"))),
@@ -442,6 +494,8 @@ def _messages(add: Add, seals: Seals, good: bytes) -> None:
         ("a header without end", sp.TooLargeError, with_seal(age.INTRO + b"-> X25519 A\n" * 3)),
     ):
         add("message", f"message: {name}", error, data)
+    add("revoked", "message: by a key that was withdrawn", sp.RevokedKeyError, good)
+    add("again", "message: a second time", sp.ReplayedError, good)
 
 
 def _key_faces(add: Add, seals: Seals, message: bytes) -> None:
@@ -514,9 +568,11 @@ def _carriers(add: Add) -> None:
         ("GIF", new, b"GIF89a"),
         ("PNG without IEND", bad, png(ours)),
         ("PNG with two envelopes", bad, png(ours, ours, end)),
+        ("PNG, an empty envelope", bad, png((b"scRy", b""), end)),
         ("PNG with a wrong CRC", bad, png(ours, end)[:-13] + b"\0" + png(end)[8:]),
         ("JPEG, piece 2 missing", bad, jpeg(tag + b"\1\2x")),
         ("JPEG, pieces in the wrong order", bad, jpeg(tag + b"\2\2x", tag + b"\1\2x")),
+        ("JPEG, a tag alone", bad, jpeg(tag)),
         ("JPEG, an empty piece", bad, jpeg(tag + b"\1\1")),
         ("JPEG, a segment over the end", bad, b"\xff\xd8\xff\xe9\xff\xff" + tag),
         ("WebP with two envelopes", bad, webp(b"SCRY\1\0\0\0x\0" * 2)),
@@ -538,29 +594,35 @@ def _events(add: Add, good: Any) -> None:
         ("an unknown key", new, {**good, "x": 1}),
         ("base64 with padding", bad, {**good, "public": good["public"] + "="}),
         ("not base64", bad, {**good, "public": "***"}),
+        ("no public part", bad, {k: v for k, v in good.items() if k != "public"}),
         ("no sealed part", bad, {k: v for k, v in good.items() if k != "sealed"}),
+        ("an empty sealed part", bad, {**good, "sealed": ""}),
         ("over 40 KB", sp.TooLargeError, {**good, "sealed": "A" * 40_960}),
     ):
         add("event", f"event: {name}", error, {sp.EVENT_KEY: inner})
 
 
 def _at_rest(add: Add) -> None:
-    """Locked with the passphrase "passphrase": salt and nonce are fixed here and random in practice."""
-    header = b"SCK\1" + (1).to_bytes(4, "big") + (8).to_bytes(4, "big") + b"s" * 16
-    key = primitives.argon2id(b"passphrase", b"s" * 16, operations=1, memory=8192)
-    sealed = primitives.xchacha20poly1305_encrypt(key, b"n" * 24, b"secret", primitives.PASSPHRASE + header)
-    good = header + b"n" * 24 + sealed
-    if sp.unlock(good, "passphrase", ARGON).secret.reveal() != b"secret":
-        raise AssertionError("the vector does not open")
+    """Locked with the passphrase "passphrase", and a file as in values.json."""
+    good = locked_secret("passphrase")
     for name, error, data in (
         ("version 2", sp.UnsupportedError, patch(good, 3, b"\2")),
         ("no passes", sp.MalformedError, patch(good, 4, bytes(4))),
         ("4 TiB of memory", sp.MalformedError, patch(good, 8, b"\xff\xff\xff\xff")),
         ("cut off", sp.MalformedError, good[:51]),
+        ("less than a tag", sp.MalformedError, good[:67]),
         ("another salt", sp.WrongPassphraseError, patch(good, 12, b"S")),
         ("a bit of the tag", sp.WrongPassphraseError, good[:-1] + bytes([good[-1] ^ 1])),
     ):
         add("locked", f"locked secret: {name}", error, data)
+    good = file_at_rest("größe.bin")
+    for name, error, data in (
+        ("version 2", sp.UnsupportedError, patch(good, 3, b"\2")),
+        ("cut off", sp.MalformedError, good[:40]),
+        ("another name", sp.MalformedError, file_at_rest("grösse.bin")),
+        ("a bit of the tag", sp.MalformedError, good[:-1] + bytes([good[-1] ^ 1])),
+    ):
+        add("file", f"file at rest: {name}", error, data)
 
 
 def build(kept: dict[str, str]) -> dict[str, Any]:

@@ -76,8 +76,9 @@ def test_hostile_files(at: int, value: bytes, error: type[sp.ProtocolError]) -> 
 
 @pytest.mark.parametrize("length", range(74))
 def test_short_files(length: int) -> None:
-    with pytest.raises(sp.RemoteProtocolError):
+    with pytest.raises(sp.RemoteProtocolError) as raised:
         sp.unlock(sp.lock(sp.Secret(b"secret"), "pass", CHEAP)[:length], "pass", CHEAP)
+    assert raised.type is (sp.MalformedError if length < 68 else sp.WrongPassphraseError)
 
 
 def test_a_machine_with_less_memory_than_the_file_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -28,6 +30,8 @@ PEOPLE = {
 }
 CARDS = [sp.Card.from_bytes(bytes.fromhex(card["bytes"])) for card in VALUES["cards"]]
 ALICE = CARDS[0]
+REVOCATION = sp.Revocation.from_bytes(bytes.fromhex(VALUES["revocation"]["bytes"]))
+STORAGE_KEY = sp.StorageKey(secret=sp.Secret(bytes.fromhex(VALUES["file_at_rest"]["key"])))
 COVER = sp.Pixels(
     width=VALUES["cover"]["width"], height=VALUES["cover"]["height"], rgb=bytes.fromhex(VALUES["cover"]["rgb"])
 )
@@ -106,6 +110,22 @@ def test_cover_and_key_face() -> None:
     assert {n: age.padme(int(n)) for n in VALUES["padme"]} == VALUES["padme"]
 
 
+@pytest.mark.parametrize("row", VALUES["received"], ids=lambda row: row["name"])
+def test_received_pictures(row: dict[str, Any]) -> None:
+    picture = sp.Pixels(width=row["width"], height=row["height"], rgb=bytes.fromhex(row["rgb"]))
+    envelope = sp.Envelope.unpack(bytes.fromhex(MESSAGES[0]["envelope"]))
+    swapped = row["verdict"] == "swapped"
+    with pytest.raises(sp.CoverMismatchError) if swapped else nullcontext():
+        opened = sp.open_message(envelope, PEOPLE["bob"], {ALICE.id: ALICE}, picture, now=NOW, seen=None)
+        assert opened.cover.value == row["verdict"]
+
+
+def test_keys_and_files_at_rest() -> None:
+    locked, file = VALUES["locked"], VALUES["file_at_rest"]
+    assert sp.unlock(bytes.fromhex(locked["bytes"]), locked["passphrase"], CHEAP).secret.reveal() == b"secret"
+    assert STORAGE_KEY.decrypt(bytes.fromhex(file["bytes"]), file["name"]).hex() == file["content"]
+
+
 @pytest.mark.parametrize("row", MESSAGES, ids=lambda row: row["name"])
 def test_messages(row: dict[str, Any]) -> None:
     envelope = sp.Envelope.unpack(bytes.fromhex(row["envelope"]))
@@ -130,10 +150,14 @@ def test_carriers(row: dict[str, str]) -> None:
     assert sp.take(carried) == payload
 
 
-def _open(data: bytes) -> object:
-    return sp.open_message(
-        sp.Envelope.unpack(data), PEOPLE["bob"], {ALICE.id: ALICE}, COVER, now=NOW, seen=sp.MemorySeenStore()
-    )
+def _open(
+    data: bytes,
+    contacts: Mapping[sp.CardId, sp.Card | sp.Revocation] = MappingProxyType({ALICE.id: ALICE}),
+    times: int = 1,
+) -> None:
+    seen = sp.MemorySeenStore()
+    for _ in range(times):
+        sp.open_message(sp.Envelope.unpack(data), PEOPLE["bob"], contacts, COVER, now=NOW, seen=seen)
 
 
 READ: dict[str, Callable[[Any], object]] = {
@@ -141,6 +165,8 @@ READ: dict[str, Callable[[Any], object]] = {
     "envelope": sp.Envelope.unpack,
     "plaintext": lambda data: SignedPart(data).verify(sp.SealedPart, ALICE.signing_key),
     "message": _open,
+    "revoked": lambda data: _open(data, {REVOCATION.id: REVOCATION}),
+    "again": lambda data: _open(data, times=2),
     "key-face": lambda data: sp.open_key_face(data, PEOPLE["bob"], {ALICE.id: ALICE}, now=NOW),
     "card": sp.Card.from_bytes,
     "card-text": sp.Card.from_text,
@@ -148,6 +174,7 @@ READ: dict[str, Callable[[Any], object]] = {
     "picture": sp.take,
     "event": sp.from_event,
     "locked": lambda data: sp.unlock(data, "passphrase", CHEAP),
+    "file": lambda data: STORAGE_KEY.decrypt(data, VALUES["file_at_rest"]["name"]),
 }
 
 
