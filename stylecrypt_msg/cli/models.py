@@ -25,7 +25,9 @@ def list_all(as_json: bool) -> None:
 
 
 def show(name: str, as_json: bool) -> None:
-    model = load_model(name)
+    with console.progress() as report:
+        report("loading the model", 0, 1)
+        model = load_model(name)
     facts: dict[str, Any] = {
         "name": model.name,
         "family": model.family,
@@ -43,7 +45,9 @@ def show(name: str, as_json: bool) -> None:
 
 
 def import_file(file: Path, name: str | None, as_json: bool) -> None:
-    model = import_model(file, name)
+    with console.progress() as report:
+        report("reading and converting", 0, 1)
+        model = import_model(file, name)
     if as_json:
         console.print_json(_row(model))
         return
