@@ -38,7 +38,7 @@ __all__ = ["Plan", "Progress", "train_encoder"]
 COLUMNS = ("stage", "pairs", "seconds", "latent", "pixels", "features", "identity", "prior", "rate")
 
 
-_WEIGHTS = {"latent": 1.0, "pixels": 4.0, "features": 1.5, "identity": 2.0, "prior": 0.03}
+_WEIGHTS = {"latent": 0.5, "pixels": 10.0, "features": 1.0, "identity": 2.0, "prior": 0.01}
 
 
 @dataclass(frozen=True)
