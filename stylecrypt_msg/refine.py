@@ -7,6 +7,7 @@ keeps the codes where the generator is good and mixing works.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -39,14 +40,18 @@ def refine(
     wanted: Tensor | None = None
     offset = torch.zeros_like(codes, requires_grad=True)
     optimiser = torch.optim.Adam([offset], _RATE, betas=(0.9, 0.99))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps, pct_start=0.1)
+    # A tenth of the steps up, then down along a cosine.
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser,
+        lambda step: min(1.0, 10 * (step + 1) / steps) * (1 + math.cos(math.pi * step / steps)) / 2,
+    )
     for step in range(steps):
         made = model.preview(codes + offset * scale)
         if wanted is None:
             wanted = F.interpolate(images, made.shape[-2:], mode="area")
-            wanted_features = model.features(wanted)
+            wanted_features = _directions(model, wanted)
         distance = torch.stack([
-            (a - b).square().sum(1).mean() for a, b in zip(model.features(made), wanted_features, strict=True)
+            (a - b).square().sum(1).mean() for a, b in zip(_directions(model, made), wanted_features, strict=True)
         ]).mean()  # fmt: skip
         loss = _PIXELS * F.l1_loss(made, wanted) + _FEATURES * distance + _START * offset.square().mean()
         optimiser.zero_grad()
@@ -56,3 +61,8 @@ def refine(
         if report is not None:
             report(step + 1, steps)
     return (codes + offset * scale).detach()
+
+
+def _directions(model: FaceModel, images: Tensor) -> list[Tensor]:
+    """The model's features, each of length 1, as in training: how strong they are differs from model to model."""
+    return [F.normalize(features, dim=1) for features in model.features(images)]
