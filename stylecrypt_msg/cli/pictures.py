@@ -63,12 +63,14 @@ def encrypt(
         )  # fmt: skip
     _write(output, encode_picture(covered.pixels, wanted, ai_made=not covert))
     uncovered = covered.found - len(covered.quads)
-    result = {
+    result: dict[str, Any] = {
         "output": output, "level": "keyface", "form": "portrait" if portrait else "photo",
         "mask": str(covered.mask), "stand_in": key_face if isinstance(key_face, str) else stand_in,
         "faces_found": covered.found, "faces_replaced": len(covered.quads),
-        "metadata_dropped": list(picture.dropped), "model": model.name, "model_hash": model.digest,
+        "metadata_dropped": list(picture.dropped), "model": model.name,
     }  # fmt: skip
+    if as_json:
+        result["model_hash"] = model.digest  # which takes a while
     lines = [
         f"{_name(output)}: {len(covered.quads)} of {covered.found} faces replaced, layers {covered.mask}, "
         f"stand-in {result['stand_in']}"
