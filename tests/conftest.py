@@ -1,14 +1,27 @@
 """What all tests share."""
 
+from __future__ import annotations
+
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import hypothesis
+import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
+
+from stylecrypt_msg.cipher import to_pixels
+from stylecrypt_msg.models import FaceModel, load_model
+from stylecrypt_msg.standins import stand_in
 
 # Machines differ in speed: a test that is slow on one is not wrong.
 hypothesis.settings.register_profile("stylecrypt", deadline=None)
 hypothesis.settings.load_profile("stylecrypt")
+
+Pixels = NDArray[np.uint8]
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +31,54 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is not there; set STYLECRYPT_SHARED to a folder with its pictures and fixtures")
     return folder
+
+
+@pytest.fixture(scope="session")
+def default_model() -> FaceModel:
+    """The embedded model."""
+    return load_model()
+
+
+@dataclass(frozen=True, eq=False)
+class People:
+    """Pictures of people who do not exist, (H, W, 3) uint8, made by the embedded model's generator.
+
+    Attributes:
+        photo: Ann, 420 x 300 px, her head in the left half before a plain wall.
+        ann: the same woman on another day, an aligned square of 256 px: her key face.
+        bea: another woman, an aligned square of 256 px.
+        group: Ann, then Bea, 560 x 260 px.
+        cut: Ann, then what the right border leaves of Bea: half of her face.
+    """
+
+    photo: Pixels
+    ann: Pixels
+    bea: Pixels
+    group: Pixels
+    cut: Pixels
+
+
+@pytest.fixture(scope="session")
+def people(default_model: FaceModel) -> People:
+    somebody = default_model.latent_avg[None]
+    ann, bea, other = (stand_in(default_model, name, somebody) for name in ("ann", "bea", "another day"))
+    drift = torch.zeros(default_model.n_styles, 1)
+    drift[0:3], drift[8:] = 0.3, 0.2  # another pose, another light
+
+    def square(codes: torch.Tensor) -> Pixels:
+        pixels = to_pixels(default_model.synthesize(codes))[0]
+        return np.asarray(cv2.resize(pixels, (256, 256), interpolation=cv2.INTER_AREA), np.uint8)
+
+    first, another_day, second = square(ann), square(ann + drift * (other - ann)), square(bea)
+
+    def wall(height: int, width: int) -> Pixels:
+        grain = np.random.default_rng(0).integers(-4, 5, (height, width, 1))  # so that a lost pixel shows
+        return (np.array([90, 110, 130]) + grain).astype(np.uint8)
+
+    photo, group = wall(300, 420), wall(260, 560)
+    photo[20:276, 30:286] = first
+    group[2:258, 10:266], group[2:258, 290:546] = first, second
+    made = People(photo, another_day, second, group, group[:, :425].copy())
+    for pixels in vars(made).values():
+        pixels.setflags(write=False)
+    return made

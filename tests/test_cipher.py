@@ -1,0 +1,384 @@
+"""A photo to a fake photo and back, with the embedded model: what changes, what must not, and who comes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stylecrypt_msg.cipher import CoveredPhoto, Form, UncoveredPhoto, cover, invert, to_pixels, uncover
+from stylecrypt_msg.errors import FaceError, InputError, LayerMaskError
+from stylecrypt_msg.faces import Quad, crop, detect_faces, face_quad
+from stylecrypt_msg.models import FaceModel
+from stylecrypt_msg.pictures import Format, encode_picture, read_picture
+from stylecrypt_msg.refine import refine
+from stylecrypt_msg.standins import stand_in
+from stylecrypt_msg.stylemix import LayerMask, mix
+
+from .conftest import People, Pixels
+
+
+def within(quads: tuple[Quad, ...], pixels: Pixels) -> NDArray[np.bool_]:
+    """(H, W): which pixels lie in one of the quads, or on its edge."""
+    inside = np.zeros(pixels.shape[:2], np.uint8)
+    for quad in quads:
+        cv2.fillConvexPoly(inside, np.rint(quad).astype(np.int32), 1)
+    return cv2.dilate(inside, np.ones((5, 5))) > 0
+
+
+def centre(pixels: Pixels) -> tuple[slice, slice]:
+    """Where eyes, nose and mouth of the only face are."""
+    (face,) = detect_faces(pixels)
+    (left, top), (right, bottom) = face.landmarks.min(0).astype(int), face.landmarks.max(0).astype(int)
+    return slice(top, bottom), slice(left, right)
+
+
+def apart(a: Pixels, b: Pixels) -> float:
+    """Mean distance of two pictures, in levels of 255."""
+    return float(np.abs(a.astype(np.float32) - b).mean())
+
+
+def codes_apart(a: Tensor, b: Tensor) -> float:
+    return float((a - b).norm())
+
+
+@pytest.fixture(scope="module")
+def covered(default_model: FaceModel, people: People) -> CoveredPhoto:
+    return cover(people.photo, default_model, key_face="some stand-in")
+
+
+@pytest.fixture(scope="module")
+def portrait(default_model: FaceModel, people: People) -> CoveredPhoto:
+    return cover(people.photo, default_model, key_face="some stand-in", form="portrait")
+
+
+@pytest.fixture(scope="module")
+def uncovered(
+    default_model: FaceModel, people: People, covered: CoveredPhoto, portrait: CoveredPhoto
+) -> dict[Form, tuple[UncoveredPhoto, UncoveredPhoto]]:
+    """What the right key and a wrong one make of the pixels as they were sent."""
+    sent: dict[Form, CoveredPhoto] = {"photo": covered, "portrait": portrait}
+    return {
+        form: (uncover(one.pixels, people.ann, default_model), uncover(one.pixels, people.bea, default_model))
+        for form, one in sent.items()
+    }
+
+
+# ---- covering
+
+
+def test_photo_changes_the_face_and_nothing_else(covered: CoveredPhoto, people: People) -> None:
+    photo = people.photo
+    assert covered.pixels.shape == photo.shape
+    (face,) = detect_faces(photo)
+    np.testing.assert_allclose(covered.quads[0], face_quad(face.landmarks))
+    outside = ~within(covered.quads, photo)
+    assert outside.mean() > 0.2
+    np.testing.assert_array_equal(covered.pixels[outside], photo[outside])
+    assert apart(covered.pixels[centre(photo)], photo[centre(photo)]) > 8
+    assert covered.mask == LayerMask.photo(16)
+    assert covered.found == 1
+    # There is a face still, and it sits where the other was.
+    (fake,) = detect_faces(covered.pixels)
+    assert np.abs(fake.landmarks - face.landmarks).max() < face.eye_distance / 3
+
+
+def test_codes_are_those_of_the_original(covered: CoveredPhoto, default_model: FaceModel, people: People) -> None:
+    torch.testing.assert_close(covered.codes, invert(people.photo, default_model))
+
+
+def test_fake_has_the_styles_of_the_stand_in(portrait: CoveredPhoto, default_model: FaceModel, people: People) -> None:
+    codes = invert(people.photo, default_model)
+    other = stand_in(default_model, "some stand-in", codes)
+    mixed = mix(codes, other, LayerMask.paper(16))
+    assert torch.equal(mixed[:, [3, 6, 7]], codes[:, [3, 6, 7]])
+    # Synthesised by torch or by another runtime, from one call to the next: equal to rounding.
+    assert apart(portrait.pixels, to_pixels(default_model.synthesize(mixed))[0]) < 0.5
+    assert portrait.pixels.shape == (1024, 1024, 3)
+    assert portrait.mask == LayerMask.paper(16)
+    assert portrait.quads[0].tolist() == [[0, 0], [1024, 0], [1024, 1024], [0, 1024]]
+
+
+def test_a_seed_is_a_person(default_model: FaceModel, people: People, covered: CoveredPhoto) -> None:
+    here = centre(people.photo)
+    again = cover(people.photo, default_model, key_face="some stand-in")
+    assert apart(again.pixels[here], covered.pixels[here]) < 1  # the runtime may have changed in between
+    other = cover(people.photo, default_model, key_face="another stand-in")
+    assert apart(other.pixels[here], covered.pixels[here]) > 4
+
+
+def test_stand_ins(default_model: FaceModel) -> None:
+    model = default_model
+    somebody = model.latent_avg[None]
+    first = stand_in(model, 7, somebody)
+    assert torch.equal(stand_in(model, "7", somebody), first)
+    others = [stand_in(model, seed, somebody, person) for seed, person in ((8, 0), (7, 1), ("seven", 0))]
+    spread = float(model.latent_std.norm()) * 16**0.5
+    everyone = [first, *others]
+    for i, one in enumerate(everyone):
+        assert one.shape == (1, 16, 512)
+        assert codes_apart(one, somebody) > 0.2 * spread
+        assert all(codes_apart(one, other) > 0.3 * spread for other in everyone[:i])
+
+
+def test_stand_ins_suit_whom_they_stand_in_for(default_model: FaceModel) -> None:
+    woman = default_model.latent_avg[None]
+    across = 2 * woman - stand_in(default_model, "ann", woman)  # on the other side of the average
+    for seed in range(12):
+        one = stand_in(default_model, seed, woman)
+        # Half way back to before the truncation, so that the verdict is not a matter of rounding.
+        assert default_model.suits(woman + (one - woman) / 0.75, woman)
+        other = stand_in(default_model, seed, across)
+        assert default_model.suits(woman + (other - woman) / 0.75, across)
+
+
+def test_key_face_may_be_a_photo(default_model: FaceModel, people: People, covered: CoveredPhoto) -> None:
+    bea = cover(people.photo, default_model, key_face=people.bea)
+    here = centre(people.photo)
+    assert apart(bea.pixels[here], covered.pixels[here]) > 4
+    with pytest.raises(FaceError, match="key face"):
+        cover(people.photo, default_model, key_face=np.full((64, 64, 3), 128, np.uint8))
+
+
+def test_all_faces_are_replaced(default_model: FaceModel, people: People) -> None:
+    ann, bea = (face_quad(face.landmarks) for face in detect_faces(people.group))
+    both = cover(people.group, default_model, key_face="some stand-in")
+    assert (both.found, len(both.quads), both.codes.shape) == (2, 2, (2, 16, 512))
+    changed = (both.pixels != people.group).any(2)
+    for quad in (ann, bea):
+        assert changed[within((quad,), people.group)].mean() > 0.2
+    # Not twice the same person: each face has a stand-in of its own.
+    first, second = (crop(both.pixels, quad, 256) for quad in both.quads)
+    assert apart(first[90:200, 70:186], second[90:200, 70:186]) > 4
+
+    one = cover(people.group, default_model, key_face="some stand-in", face=2)
+    assert (one.found, len(one.quads), one.codes.shape) == (2, 1, (1, 16, 512))
+    np.testing.assert_allclose(one.quads[0], bea)
+    changed = (one.pixels != people.group).any(2)
+    assert not changed[~within((bea,), people.group)].any()
+    assert changed[within((bea,), people.group)].mean() > 0.2
+
+
+def test_what_is_refused(default_model: FaceModel, people: People) -> None:
+    def refused(pixels: Pixels, says: str, face: int | None = None, form: Form = "photo") -> None:
+        with pytest.raises(FaceError, match=says):
+            cover(pixels, default_model, key_face="some stand-in", face=face, form=form)
+
+    refused(people.group, "A portrait shows one face, but 2 were found", form="portrait")
+    refused(people.group, "no face 3: 2 faces were found", face=3)
+    refused(people.photo, "no face 2: 1 face was found", face=2)
+    refused(people.photo[:, 290:], "No face was found")
+    refused(people.cut, "Face 2 of 2, from the left, cannot be replaced: the face is cut by the border")
+    refused(people.cut, "Face 2 of 2", face=2)
+    assert cover(people.cut, default_model, key_face="some stand-in", face=1).found == 2
+    with pytest.raises(LayerMaskError):
+        cover(people.photo, default_model, key_face="some stand-in", mask=LayerMask.photo(14))
+
+
+def test_mask_decides_what_is_replaced(default_model: FaceModel, people: People, portrait: CoveredPhoto) -> None:
+    """Colours alone: the square keeps what the face looks like, and changes its light."""
+    colours = cover(
+        people.photo, default_model, key_face="some stand-in", form="portrait", mask=LayerMask.parse("8-", 16)
+    )
+    kept = to_pixels(default_model.synthesize(colours.codes))[0]
+    assert str(colours.mask) == "8-15"
+
+    def outlines(pixels: Pixels) -> NDArray[np.float32]:
+        grey = cv2.GaussianBlur(pixels.mean(2).astype(np.float32), (0, 0), 8)[::8, ::8]
+        return np.asarray(np.hypot(*np.gradient(grey)), np.float32)
+
+    def alike(a: Pixels, b: Pixels) -> float:
+        return float(np.corrcoef(outlines(a).ravel(), outlines(b).ravel())[0, 1])
+
+    assert alike(colours.pixels, kept) > alike(portrait.pixels, kept)
+    assert apart(colours.pixels, kept) > 4
+
+
+def test_refinement_comes_closer(default_model: FaceModel, people: People, covered: CoveredPhoto) -> None:
+    wanted = torch.from_numpy(crop(people.photo, covered.quads[0], 128)).permute(2, 0, 1)[None] / 127.5 - 1
+    heard: list[tuple[int, int]] = []
+    refined = refine(default_model, wanted, covered.codes, 8, lambda done, total: heard.append((done, total)))
+
+    def distance(codes: Tensor) -> float:
+        with torch.no_grad():
+            return float(F.l1_loss(default_model.preview(codes), wanted))
+
+    assert heard == [(step, 8) for step in range(1, 9)]
+    assert distance(refined) < 0.97 * distance(covered.codes)
+    assert not refined.requires_grad
+    with pytest.raises(ValueError, match="at least 1"):
+        refine(default_model, wanted, covered.codes, 0, lambda done, total: None)
+
+
+@pytest.mark.parametrize("steps", [1, 10])
+def test_any_number_of_steps(steps: int, default_model: FaceModel) -> None:
+    """The schedule of the learning rate has no gap, such as a division by zero at ten steps."""
+    codes = default_model.latent_avg[None]
+    refined = refine(default_model, torch.zeros(1, 3, 128, 128), codes, steps)
+    assert torch.isfinite(refined).all()
+    assert codes_apart(refined, codes) > 0
+
+
+def test_refinement_reaches_the_photo(default_model: FaceModel, people: People, covered: CoveredPhoto) -> None:
+    refined = cover(people.photo, default_model, key_face="some stand-in", refine_steps=2)
+    assert 0 < codes_apart(refined.codes, covered.codes) < 0.5 * float(covered.codes.norm())
+    assert not np.array_equal(refined.pixels, covered.pixels)
+    outside = ~within(covered.quads, people.photo)
+    np.testing.assert_array_equal(refined.pixels[outside], people.photo[outside])
+
+
+def test_matting_takes_the_hair_in(default_model: FaceModel, people: People, covered: CoveredPhoto) -> None:
+    matted = cover(people.photo, default_model, key_face="some stand-in", matting=True)
+    outside = ~within(covered.quads, people.photo)
+    np.testing.assert_array_equal(matted.pixels[outside], people.photo[outside])
+    with_hair, without = ((one.pixels != people.photo).any(2) for one in (matted, covered))
+    assert (with_hair & ~without).sum() > 0.1 * without.sum()
+
+
+# ---- and back
+
+
+def test_portrait_is_recovered_with_the_right_key_only(
+    default_model: FaceModel, portrait: CoveredPhoto, uncovered: dict[Form, tuple[UncoveredPhoto, UncoveredPhoto]]
+) -> None:
+    right, wrong = uncovered["portrait"]
+    assert right.form == wrong.form == "portrait"
+    assert right.pixels.shape == portrait.pixels.shape
+    sender = portrait.codes
+    distance = {
+        name: codes_apart(invert(pixels, default_model), sender)
+        for name, pixels in (("right", right.pixels), ("wrong", wrong.pixels), ("fake", portrait.pixels))
+    }
+    assert distance["right"] < 0.8 * min(distance["wrong"], distance["fake"])
+    here = centre(portrait.pixels)
+    assert apart(right.pixels[here], wrong.pixels[here]) > 8
+
+
+def test_photo_is_recovered_in_place(
+    people: People, covered: CoveredPhoto, uncovered: dict[Form, tuple[UncoveredPhoto, UncoveredPhoto]]
+) -> None:
+    right, wrong = uncovered["photo"]
+    assert right.form == wrong.form == "photo"
+    assert right.mask == covered.mask
+    assert right.warnings == ()
+    outside = ~within(covered.quads, people.photo)
+    here = centre(people.photo)
+    for one in (right, wrong):
+        # Landmarks of the fake differ a little from the original's, and the quad with them.
+        assert (one.pixels[outside] == people.photo[outside]).all(1).mean() > 0.97
+        assert apart(one.pixels[here], covered.pixels[here]) > 4
+        assert len(detect_faces(one.pixels)) == 1
+    assert apart(right.pixels[here], wrong.pixels[here]) > 4
+
+
+@pytest.mark.parametrize("format", get_args(Format))
+@pytest.mark.parametrize("form", get_args(Form))
+def test_recovery_survives_files(
+    format: Format,
+    form: Form,
+    default_model: FaceModel,
+    people: People,
+    covered: CoveredPhoto,
+    portrait: CoveredPhoto,
+    uncovered: dict[Form, tuple[UncoveredPhoto, UncoveredPhoto]],
+) -> None:
+    """What a file's compression does to the result is less than what another key does."""
+    sent = covered if form == "photo" else portrait
+    arrived = read_picture(encode_picture(sent.pixels, format, quality=85, ai_made=True)).pixels
+    recovered = uncover(arrived, people.ann, default_model)
+    assert recovered.form == form
+    here = centre(sent.pixels)
+    direct, wrong = (one.pixels[here] for one in uncovered[form])
+    assert apart(recovered.pixels[here], direct) < apart(wrong, direct)
+
+
+def test_portraits_of_any_size_are_recognised(default_model: FaceModel, people: People, portrait: CoveredPhoto) -> None:
+    small = np.asarray(cv2.resize(portrait.pixels, (300, 300), interpolation=cv2.INTER_AREA), np.uint8)
+    recovered = uncover(small, people.ann, default_model)
+    assert (recovered.form, recovered.pixels.shape) == ("portrait", (300, 300, 3))
+
+
+def test_portraits_are_told_from_square_photos(default_model: FaceModel, people: People) -> None:
+    for seed in range(4):
+        made = to_pixels(default_model.synthesize(stand_in(default_model, seed, default_model.latent_avg[None])))[0]
+        small = np.asarray(cv2.resize(made, (256, 256), interpolation=cv2.INTER_AREA), np.uint8)
+        assert uncover(small, people.ann, default_model).form == "portrait"
+    square = people.photo[:280, :280]  # nearly an aligned square, but the face is off its centre
+    assert uncover(square, people.ann, default_model).form == "photo"
+
+
+def test_the_largest_of_several_is_recovered_unless_one_is_picked(default_model: FaceModel, people: People) -> None:
+    larger = cv2.resize(people.group[:, 280:], None, fx=1.3, fy=1.3, interpolation=cv2.INTER_CUBIC)
+    picture = np.full((larger.shape[0], 280 + larger.shape[1], 3), 128, np.uint8)
+    picture[:260, :280], picture[:, 280:] = people.group[:, :280], larger
+    ann, bea = (face_quad(face.landmarks) for face in detect_faces(picture))
+    for face, quad, warns in ((None, bea, True), (2, bea, False), (1, ann, False)):
+        recovered = uncover(picture, people.ann, default_model, face=face)
+        changed = (recovered.pixels != picture).any(2)
+        assert changed.any()
+        assert not changed[~within((quad,), picture)].any()
+        assert bool(recovered.warnings) == warns
+
+
+def test_what_cannot_be_recovered(default_model: FaceModel, people: People) -> None:
+    nobody = np.full((100, 100, 3), 128, np.uint8)
+    with pytest.raises(FaceError, match="in the picture"):
+        uncover(nobody, people.ann, default_model)
+    with pytest.raises(FaceError, match="in the key face photo"):
+        uncover(people.photo, nobody, default_model)
+    with pytest.raises(FaceError, match="no face 2"):
+        uncover(people.photo, people.ann, default_model, face=2)
+    with pytest.raises(InputError):
+        uncover(people.photo, people.ann, default_model, mask=LayerMask.photo(18))
+
+
+# ---- photographs
+
+
+def test_astronaut(default_model: FaceModel) -> None:
+    """A photograph of a real person, with a helmet and a flag about her."""
+    pixels: Pixels = pytest.importorskip("skimage.data").astronaut()
+    fake = cover(pixels, default_model, key_face="some stand-in")
+    assert fake.found == len(fake.quads) == 1
+    outside = ~within(fake.quads, pixels)
+    np.testing.assert_array_equal(fake.pixels[outside], pixels[outside])
+    assert apart(fake.pixels[centre(pixels)], pixels[centre(pixels)]) > 8
+    assert len(detect_faces(fake.pixels)) == 1
+
+
+@pytest.mark.parametrize("name", ["female-12", "male-07", "male-32"])
+def test_photos_as_phones_take_them(name: str, shared: Path, default_model: FaceModel) -> None:
+    pixels = read_picture(shared / "faces" / "photos" / f"{name}.jpg").pixels
+    fake = cover(pixels, default_model, key_face="some stand-in")
+    outside = ~within(fake.quads, pixels)
+    np.testing.assert_array_equal(fake.pixels[outside], pixels[outside])
+    here = centre(pixels)
+    assert apart(fake.pixels[here], pixels[here]) > 8
+    back = uncover(fake.pixels, pixels, default_model)
+    assert back.form == "photo"
+    assert apart(back.pixels[here], fake.pixels[here]) > 4
+
+
+def test_another_photo_of_the_sender_is_the_key(shared: Path, default_model: FaceModel) -> None:
+    """Two photos of one person each, 4 people: whose key it is shows in what comes out, in most cases at least."""
+    names = ["001", "005", "009", "013"]
+    read = [
+        [read_picture(shared / "faces" / "pairs" / f"{name}-{look}.jpg").pixels for look in ("neutral", "smiling")]
+        for name in names
+    ]
+    closer = 0
+    for i, (photo, key) in enumerate(read):
+        sent = cover(photo, default_model, key_face="some stand-in", form="portrait")
+        right, wrong = (
+            codes_apart(invert(uncover(sent.pixels, one, default_model).pixels, default_model), sent.codes)
+            for one in (key, read[i - 1][1])
+        )
+        closer += right < wrong
+    assert closer >= 3
