@@ -136,10 +136,13 @@ def test_any_square_size_encodes(model: FaceModel, size: int) -> None:
 
 
 def test_the_encoder_inverts_what_the_generator_makes(model: FaceModel) -> None:
-    """Codes read from a picture lie in the direction of those put in, layer by layer, and not of somebody else's."""
+    """Codes read from a picture lie in the direction of those put in, layer by layer, and not of somebody else's.
+
+    Styles 0 to 2, which turn the head, say little of who it is: these people all look into the camera.
+    """
     people = torch.cat([stand_in(model, i, model.latent_avg[None]) for i in range(6)])
     read = model.encode(model.preview(people).clamp(-1, 1))
-    for layer in range(16):
+    for layer in range(3, 16):
         ours, theirs = (F.normalize(codes[:, layer] - codes[:, layer].mean(0), dim=1) for codes in (read, people))
         assert torch.equal((ours @ theirs.T).argmax(1), torch.arange(6)), layer
 
