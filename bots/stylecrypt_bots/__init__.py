@@ -1,1 +1,1 @@
-"""The Matrix bot of StyleCrypt."""
+"""The Matrix bot of StyleCrypt. Nothing is here yet but its name."""

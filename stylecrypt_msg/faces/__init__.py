@@ -15,7 +15,7 @@ corner.
 
 from stylecrypt_msg.faces.align import Quad, crop, face_quad
 from stylecrypt_msg.faces.detect import LANDMARKS, Face, Refusal, check_face, detect_faces
-from stylecrypt_msg.faces.matte import matte, on_plain
+from stylecrypt_msg.faces.matte import matte
 from stylecrypt_msg.faces.paste import face_mask, paste
 
 __all__ = [
@@ -29,6 +29,5 @@ __all__ = [
     "face_mask",
     "face_quad",
     "matte",
-    "on_plain",
     "paste",
 ]

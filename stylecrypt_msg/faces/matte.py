@@ -12,7 +12,7 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-__all__ = ["matte", "on_plain", "trimap"]
+__all__ = ["matte", "trimap"]
 
 _SIZE = 256  # px at which it is worked out: the paper's size; the solver's time grows with the area (2 s at 512)
 _BAND = 9  # px at that size by which the outline is opened to either side: about a curl of hair
@@ -27,20 +27,6 @@ def matte(aligned: NDArray[np.uint8]) -> NDArray[np.float32]:
     alpha = estimate_alpha_cf(small / 255.0, trimap(small))
     full = cv2.resize(alpha, aligned.shape[:2][::-1], interpolation=cv2.INTER_CUBIC)
     return np.asarray(np.clip(full, 0, 1), np.float32)
-
-
-def on_plain(
-    aligned: NDArray[np.uint8], alpha: NDArray[np.float32], colour: tuple[int, int, int] = (255, 255, 255)
-) -> NDArray[np.uint8]:
-    """The person of ``aligned`` before a plain background, (S, S, 3) uint8; ``alpha`` is its :func:`matte`.
-
-    The old background's colour is taken out of the hair (multi-level foreground estimation, Germer et al. 2020).
-    """
-    from pymatting import estimate_foreground_ml
-
-    person = estimate_foreground_ml(aligned / 255.0, alpha.astype(np.float64)) * 255
-    blended = np.asarray(colour) + alpha[..., None] * (person - np.asarray(colour))
-    return np.asarray(np.clip(np.rint(blended), 0, 255), np.uint8)
 
 
 def trimap(aligned: NDArray[np.uint8]) -> NDArray[np.float64]:

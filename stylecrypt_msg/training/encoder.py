@@ -2,8 +2,8 @@
 
 Stage 1, *pairs*: pictures of people who do not exist, rendered from codes that we know (``codes.sample_codes``),
 degraded as on their way through a messenger; loss: mean squared error of the codes in units of W's deviation.
-Stage 2, *faces*: half of each step stays stage 1, so that mixes stay invertible; the other half inverts faces of a
-folder and compares what the generator makes of the codes with the picture (pixels, MobileNetV2 features), with a prior
+Stage 2, *faces*: a part of each step stays stage 1, so that mixes stay invertible; the other part inverts faces of a
+folder and compares what the generator makes of the codes with the picture (pixels, features, who it is), with a prior
 that keeps codes where the generator is good. Batch norm is frozen from here on: its statistics are those of pairs.
 
 Everything is resumable: a checkpoint every few minutes, written atomically; a run killed at any moment goes on from
@@ -36,7 +36,6 @@ from .pictures import degrade, face_batches, load_faces
 __all__ = ["Plan", "Progress", "train_encoder"]
 
 COLUMNS = ("stage", "pairs", "seconds", "latent", "pixels", "features", "identity", "prior", "rate")
-
 
 _WEIGHTS = {"latent": 0.5, "pixels": 10.0, "features": 1.0, "identity": 2.0, "prior": 0.01}
 

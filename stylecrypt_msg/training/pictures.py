@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -82,7 +82,3 @@ def degrade(images: Tensor, rng: torch.Generator) -> Tensor:
     for i in compressed.nonzero().flatten().tolist():
         out[i] = _compress(out[i], int(qualities[i]))
     return torch.where(_some(n, 0.2, rng), images, out).clamp(-1, 1)
-
-
-Renderer = Callable[[Tensor], Tensor]
-"""codes (B, n_styles, style_dim) -> images (B, 3, 128, 128)."""

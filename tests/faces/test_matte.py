@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stylecrypt_msg.faces import crop, detect_faces, face_quad, matte, on_plain
+from stylecrypt_msg.faces import crop, detect_faces, face_quad, matte
 
 from .conftest import Read
 
@@ -42,14 +42,6 @@ def test_a_drawn_person_is_cut_out(size: int) -> None:
 def test_the_same_picture_gives_the_same_matte() -> None:
     picture, _ = drawn()
     assert np.array_equal(matte(picture), matte(picture))
-
-
-def test_on_plain_puts_the_person_before_the_colour() -> None:
-    picture, person = drawn()
-    result = on_plain(picture, person.astype(np.float32), (0, 255, 0))
-    assert result.dtype == np.uint8
-    assert np.all(result[~person] == (0, 255, 0))
-    assert np.abs(result[person].astype(int) - picture[person]).mean() < 3
 
 
 def test_real_faces_keep_face_and_lose_the_corners(shared_face: Read) -> None:
