@@ -20,12 +20,13 @@ from torch import Tensor
 
 from .errors import FaceError
 from .faces import Face, Quad, check_face, crop, detect_faces, face_mask, face_quad, matte, paste
+from .faces.align import quad_matrix, transform
 from .models import FaceModel
 from .refine import refine
 from .standins import stand_in
 from .stylemix import LayerMask, mix
 
-__all__ = ["CoveredPhoto", "Form", "KeyFace", "UncoveredPhoto", "cover", "invert", "to_pixels", "uncover"]
+__all__ = ["CoveredPhoto", "Form", "KeyFace", "Report", "UncoveredPhoto", "cover", "invert", "restore", "to_pixels", "uncover"]
 
 Form: TypeAlias = Literal["photo", "portrait"]
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -45,14 +46,18 @@ class CoveredPhoto:
 
     Attributes:
         pixels: (H, W, 3) uint8; as large as the photo, or as the model's pictures in the portrait form.
+        original: the photo where ``pixels`` is the fake: the photo itself, or its aligned square as large. SECRET.
         quads: where the fake faces sit in ``pixels``, left to right.
+        landmarks: (len(quads), 5, 2) float32, in ``pixels``; they decide how far a face shows.
         codes: the original faces' codes (len(quads), n_styles, style_dim). SECRET: they are the sender's face.
         mask: the layers that were replaced.
         found: how many faces the photo holds; more than ``len(quads)`` when the caller picked one.
     """
 
     pixels: Pixels
+    original: Pixels
     quads: tuple[Quad, ...]
+    landmarks: NDArray[np.float32]
     codes: Tensor
     mask: LayerMask
     found: int
@@ -117,10 +122,14 @@ def cover(
         codes = refine(model, squares, codes, refine_steps, lambda done, total: report("refining", done, total))
     keys = _key_codes(key_face, model, codes)
     fakes = _synthesise(model, mix(codes, keys, mask), report)
+    landmarks = np.stack([one.landmarks for one in chosen])
     if form == "portrait":
-        return CoveredPhoto(fakes[0], (_whole(model.image_size),), codes, mask, len(found))
-    result = _paste_all(pixels, fakes, chosen, quads, matting)
-    return CoveredPhoto(result, quads, codes, mask, len(found))
+        size = model.image_size
+        landmarks = transform(quad_matrix(quads[0], size), landmarks[0])[None].astype(np.float32)
+        original = crop(pixels, quads[0], size)
+        return CoveredPhoto(fakes[0], original, (_whole(size),), landmarks, codes, mask, len(found))
+    result = _paste_all(pixels, fakes, landmarks, quads, matting)
+    return CoveredPhoto(result, pixels, quads, landmarks, codes, mask, len(found))
 
 
 def uncover(
@@ -129,13 +138,14 @@ def uncover(
     model: FaceModel,
     *,
     mask: LayerMask | None = None,
+    form: Form | None = None,
     face: int | None = None,
     report: Report = _silent,
 ) -> UncoveredPhoto:
     """Recovers an approximation of the sender's face from a picture that arrived, with another photo of the sender.
 
-    Both are (H, W, 3) uint8 sRGB. The form is recognised by how the face fills the picture, and decides the mask unless
-    one is given. With several faces in the picture, ``face`` says which, counted from 1 at the left; by default the
+    Both are (H, W, 3) uint8 sRGB. The form, unless given, is recognised by how the face fills the picture; it decides the
+    mask, unless that is given. With several faces in the picture, ``face`` says which, counted from 1 at the left; by default the
     largest. A wrong key face gives another natural face, never the sender's (the paper, section III-A).
 
     Raises FaceError when there is no face in either picture, LayerMaskError for a mask of another model.
@@ -148,7 +158,7 @@ def uncover(
         warnings = (f"{len(found)} faces were found; the largest, number {face} from the left, was recovered",)
     one = _chosen(found, face)[0]
     quad = face_quad(one.landmarks)
-    form: Form = "portrait" if _fills(quad, pixels) else "photo"
+    form = form or ("portrait" if _fills(quad, pixels) else "photo")
     if form == "portrait":
         quad = _whole(pixels.shape[0])
     mask = mask or _default_mask(form, model)
@@ -160,7 +170,27 @@ def uncover(
         if result.shape != pixels.shape:
             result = crop(result, _whole(result.shape[0]), pixels.shape[0])
         return UncoveredPhoto(result, form, mask, warnings)
-    return UncoveredPhoto(_paste_all(pixels, recovered, [one], (quad,), False), form, mask, warnings)
+    return UncoveredPhoto(_paste_all(pixels, recovered, [one.landmarks], (quad,), False), form, mask, warnings)
+
+
+def restore(
+    pixels: Pixels,
+    codes: Tensor,
+    landmarks: NDArray[np.float32],
+    quads: Sequence[Quad],
+    model: FaceModel,
+    *,
+    report: Report = _silent,
+) -> Pixels:
+    """A cover, (H, W, 3) uint8, with the sender's own inversion in place of the fake faces.
+
+    ``codes``, ``landmarks`` and ``quads`` are those of the `CoveredPhoto`. Raises ModelError for codes of another model.
+    """
+    squares = _synthesise(model, codes, report)
+    size = pixels.shape[0]
+    if len(quads) == 1 and np.array_equal(quads[0], _whole(size)):
+        return squares[0] if squares[0].shape == pixels.shape else crop(squares[0], _whole(squares[0].shape[0]), size)
+    return _paste_all(pixels, squares, landmarks, quads, False)
 
 
 def invert(pixels: Pixels, model: FaceModel) -> Tensor:
@@ -225,11 +255,15 @@ def _synthesise(model: FaceModel, codes: Tensor, report: Report) -> list[Pixels]
 
 
 def _paste_all(
-    pixels: Pixels, squares: Sequence[Pixels], faces: Sequence[Face], quads: Sequence[Quad], matting: bool
+    pixels: Pixels,
+    squares: Sequence[Pixels],
+    landmarks: Sequence[NDArray[np.float32]] | NDArray[np.float32],
+    quads: Sequence[Quad],
+    matting: bool,
 ) -> Pixels:
-    for square, one, quad in zip(squares, faces, quads, strict=True):
+    for square, points, quad in zip(squares, landmarks, quads, strict=True):
         alpha = matte(square) if matting else None
-        pixels = paste(pixels, square, quad, face_mask(one.landmarks, quad, alpha))
+        pixels = paste(pixels, square, quad, face_mask(points, quad, alpha))
     return pixels
 
 

@@ -6,25 +6,41 @@
     ├── InputError             exit 1: what the caller gave cannot be used
     │   ├── PictureError       not a picture, truncated, too large, of a kind we cannot read
     │   ├── FaceError          no face, or a face that cannot be replaced
+    │   │   └── LikenessError  a fake that still looks like the sender
     │   ├── LayerMaskError     a mask that does not parse or does not fit the model
-    │   └── ModelError         a model that is missing, broken or of the wrong kind
+    │   ├── ModelError         a model that is missing, broken or of the wrong kind
+    │   ├── ProfileError       a profile that is missing, broken, or of a later version
+    │   ├── MessageError       a message that arrived is damaged, or of a later version
+    │   └── NoMessageError     a picture without a message, and nothing to recover its face with
     ├── NetworkError           exit 3: network or server
     └── NotAuthorisedError     exit 4: not authorised, untrusted, failed verification
+        └── RefusedError       a message that arrived must not be opened; .reason says why
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from stylecrypt_protocol import RemoteProtocolError
 
 __all__ = [
     "FaceError",
     "InputError",
     "LayerMaskError",
+    "LikenessError",
+    "MessageError",
     "ModelError",
     "NetworkError",
+    "NoMessageError",
     "NotAuthorisedError",
     "PictureError",
+    "ProfileError",
+    "RefusedError",
     "StyleCryptError",
+    "explaining",
 ]
 
 
@@ -58,12 +74,28 @@ class FaceError(InputError):
     """No face was found, or a face cannot be replaced."""
 
 
+class LikenessError(FaceError):
+    """A fake face still looks like the sender's."""
+
+
 class LayerMaskError(InputError, ValueError):
     """A layer mask does not parse, or names layers that the model does not have."""
 
 
 class ModelError(InputError):
     """A model is missing, broken, or of the wrong kind for what is asked of it."""
+
+
+class ProfileError(InputError):
+    """There is no profile, or it is damaged or of a later version."""
+
+
+class MessageError(InputError):
+    """A message that arrived is damaged, or was made by a later version."""
+
+
+class NoMessageError(InputError):
+    """A picture carries no message, and there is no key face to recover it with."""
 
 
 class NetworkError(StyleCryptError):
@@ -76,3 +108,26 @@ class NotAuthorisedError(StyleCryptError):
     """Not a recipient, not trusted, or a verification failed."""
 
     exit_code = 4
+
+
+class RefusedError(NotAuthorisedError):
+    """A message that arrived must not be opened. ``reason`` is the protocol's error, whose type says why."""
+
+    def __init__(self, message: str, reason: RemoteProtocolError, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+
+
+@contextmanager
+def explaining() -> Iterator[None]:
+    """Turns errors of the protocol about what was received into those of this tree, with their text."""
+    from stylecrypt_protocol import MalformedError, RemoteProtocolError, UnsupportedError  # takes a while to import
+
+    try:
+        yield
+    except RemoteProtocolError as error:
+        said, _, advice = " ".join((type(error).__doc__ or "").split()).partition(". ")
+        said = said.rstrip(".") + (f" ({error.detail})." if error.detail else ".")
+        if isinstance(error, MalformedError | UnsupportedError):
+            raise MessageError(said, hint=advice or "Ask the sender to send it again.") from error
+        raise RefusedError(said, error, hint=advice or None) from error

@@ -49,6 +49,7 @@ from .errors import (
 )
 from .identity import Identity
 from .key_face import SharedKeyFace, open_key_face, share_key_face
+from .limits import MAX_CARRIED_BYTES
 from .messages import OpenedMessage, open_message, seal_message
 from .replay import MAX_AGE, MAX_CLOCK_SKEW, MemorySeenStore, Seen, SeenStore
 from .sealed import Residual, ResidualKind, SealedPart
@@ -59,6 +60,7 @@ from .words import card_words, pair_words
 __all__ = [
     "EVENT_KEY",
     "MAX_AGE",
+    "MAX_CARRIED_BYTES",
     "MAX_CLOCK_SKEW",
     "BadSignatureError",
     "Card",
