@@ -44,7 +44,7 @@ def import_model(path: str | os.PathLike[str], name: str | None = None) -> Model
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", source.stem).strip("-") if name is None else name
     target = _imported(name)
     if target.exists():
-        raise ModelError(f"there is a model {name!r} already", hint=f"choose another name, or remove {target}")
+        raise ModelError(f"There is a model {name!r} already.", hint=f"Choose another name, or remove {target}.")
     model = _load([source], name)
     store.save(model, target)
     return store.info([target])
@@ -80,8 +80,8 @@ def _locate(path_or_name: str | os.PathLike[str]) -> tuple[list[Path], str]:
     target = _imported(text)
     if not target.exists():
         raise ModelError(
-            f"there is no model {text!r}",
-            hint="`stylecrypt model list` shows those there are; a file needs its suffix",
+            f"There is no model {text!r}.",
+            hint="`stylecrypt model list` shows those there are; a file needs its suffix.",
         )
     return [target], text
 
@@ -89,7 +89,7 @@ def _locate(path_or_name: str | os.PathLike[str]) -> tuple[list[Path], str]:
 def _imported(name: str) -> Path:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or name == DEFAULT:
         raise ModelError(
-            f"{name!r} cannot be the name of a model", hint="use letters, digits, - and _, and not 'default'"
+            f"{name!r} cannot be the name of a model.", hint="Use letters, digits, - and _, and not 'default'."
         )
     return models_folder() / (name + SUFFIX)
 
@@ -110,8 +110,8 @@ def _load(paths: list[Path], name: str) -> FaceModel:
             return store.load(paths, name)
         return store.assemble(checkpoints.read(path), family="stylegan2", name=name)
     except IsADirectoryError as error:
-        raise ModelError(f"{path} is a folder, not a model file") from error
+        raise ModelError(f"{path} is a folder, not a model file.") from error
     except FileNotFoundError as error:
-        raise ModelError(f"there is no file {path}") from error
+        raise ModelError(f"There is no file {path}.") from error
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
+        raise ModelError(f"{path} cannot be read: {error.strerror}.") from error

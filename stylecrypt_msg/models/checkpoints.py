@@ -45,10 +45,10 @@ def read(path: Path) -> store.State:
     if "g_ema" in content:
         return _read_rosinality(content, path)
     if "d" in content or "discriminator_state_dict" in content:
-        raise ModelError(f"{path} holds a discriminator only", hint="use the file that holds the generator, 'g_ema'")
+        raise ModelError(f"{path} holds a discriminator only.", hint="Use the file that holds the generator, 'g_ema'.")
     raise ModelError(
-        f"{path} is a PyTorch file, but holds neither a StyleGAN2 generator nor a pSp or e4e model",
-        hint="expected are files with 'g_ema' (StyleGAN2) or with 'state_dict' and 'opts' (pSp, e4e)",
+        f"{path} is a PyTorch file, but holds neither a StyleGAN2 generator nor a pSp or e4e model.",
+        hint="Expected are files with 'g_ema' (StyleGAN2) or with 'state_dict' and 'opts' (pSp, e4e).",
     )
 
 
@@ -56,23 +56,23 @@ def _unpickle(path: Path) -> dict[Any, Any]:
     """The checkpoint's dictionary. Weights only: a pickle that names anything but tensors, plain containers
     and ``argparse.Namespace`` (rosinality's training options) is refused before it can do anything."""
     if path.stat().st_size > MAX_FILE:
-        raise ModelError(f"{path} is larger than any face model ({MAX_FILE >> 30} GiB)")
+        raise ModelError(f"{path} is larger than any face model ({MAX_FILE >> 30} GiB).")
     with path.open("rb") as file:
         head = file.read(2**20)
     if not head:
-        raise ModelError(f"{path} is empty", hint="copy or download it again")
+        raise ModelError(f"{path} is empty.", hint="Copy or download it again.")
     if head.startswith(PICKLE) and any(name in head for name in NVIDIA):
         raise ModelError(
-            f"{path} is an NVIDIA pickle, which runs code when it is loaded, so it is not opened",
-            hint="convert it where you trust it, with convert_weight.py of rosinality/stylegan2-pytorch",
+            f"{path} is an NVIDIA pickle, which runs code when it is loaded, so it is not opened.",
+            hint="Convert it where you trust it, with convert_weight.py of rosinality/stylegan2-pytorch.",
         )
     if not head.startswith((ZIP, PICKLE)):
-        raise ModelError(f"{path} is not a model file", hint="expected is a .pt or .safetensors file")
+        raise ModelError(f"{path} is not a model file.", hint="Expected is a .pt or .safetensors file.")
     try:
         if head.startswith(ZIP):
             with zipfile.ZipFile(path) as archive:
                 if sum(entry.file_size for entry in archive.infolist()) > MAX_FILE:
-                    raise ModelError(f"{path} unpacks to more than any face model ({MAX_FILE >> 30} GiB)")
+                    raise ModelError(f"{path} unpacks to more than any face model ({MAX_FILE >> 30} GiB).")
         with _loading, torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about old containers, which are read nonetheless
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -81,14 +81,14 @@ def _unpickle(path: Path) -> dict[Any, Any]:
     except Exception as error:  # malformed files raise whatever the unpickler stumbles over
         if "Unsupported global" in str(error) or "Unsupported class" in str(error):
             raise ModelError(
-                f"{path} holds Python objects besides weights, which could run code, so it is not opened",
-                hint="save the state dict alone, as the published checkpoints do",
+                f"{path} holds Python objects besides weights, which could run code, so it is not opened.",
+                hint="Save the state dict alone, as the published checkpoints do.",
             ) from error
         raise ModelError(
-            f"{path} is truncated, or not a PyTorch checkpoint", hint="copy or download it again"
+            f"{path} is truncated, or not a PyTorch checkpoint.", hint="Copy or download it again."
         ) from error
     if not isinstance(content, dict):
-        raise ModelError(f"{path} is a PyTorch file, but holds no dictionary of weights")
+        raise ModelError(f"{path} is a PyTorch file, but holds no dictionary of weights.")
     return content
 
 
@@ -111,11 +111,11 @@ def _read_psp(content: dict[Any, Any], path: Path) -> store.State:
     average = content.get("latent_avg")
     content.clear()
     if not isinstance(weights, dict) or not any(str(name).startswith("decoder.") for name in weights):
-        raise ModelError(f"{path} holds no generator", hint="expected is a pSp or e4e file with 'decoder.' weights")
+        raise ModelError(f"{path} holds no generator.", hint="Expected is a pSp or e4e file with 'decoder.' weights.")
     state = _tensors(_taken(weights, "decoder."), "generator.", path)
     state |= _tensors(_taken(weights, "encoder."), "encoder.", path)
     if not any(name.startswith("encoder.") for name in state):
-        raise ModelError(f"{path} holds no encoder", hint="expected is a pSp or e4e file with 'encoder.' weights")
+        raise ModelError(f"{path} holds no encoder.", hint="Expected is a pSp or e4e file with 'encoder.' weights.")
 
     if average is not None:
         state["latent_avg"] = _average(average, state, path)
@@ -139,12 +139,12 @@ def _taken(weights: dict[Any, Any], prefix: str) -> dict[str, Any]:
 def _tensors(weights: object, prefix: str, path: Path) -> store.State:
     """Empties ``weights``: its tensors under our names; blur kernels and counters are no weights."""
     if not isinstance(weights, dict):
-        raise ModelError(f"{path} holds no dictionary of weights where one is expected")
+        raise ModelError(f"{path} holds no dictionary of weights where one is expected.")
     state: store.State = {}
     for name in list(weights):
         tensor = weights.pop(name)
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
-            raise ModelError(f"{path} holds other things than weights where weights are expected")
+            raise ModelError(f"{path} holds other things than weights where weights are expected.")
         if name.endswith("num_batches_tracked"):
             continue
         values = store.checked(name, tensor, path)
@@ -158,17 +158,17 @@ def _tensors(weights: object, prefix: str, path: Path) -> store.State:
 def _check_kernel(kernel: Tensor, path: Path) -> None:
     taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
     if kernel.shape != (4, 4) or not torch.allclose(kernel, torch.outer(taps, taps) / 16, atol=1e-5):
-        raise ModelError(f"{path} was trained with another blur filter than StyleGAN2's [1, 3, 3, 1]")
+        raise ModelError(f"{path} was trained with another blur filter than StyleGAN2's [1, 3, 3, 1].")
 
 
 def _average(average: object, state: store.State, path: Path) -> Tensor:
     """Shapes seen: (T,), (1, T), (n_styles, T) -> (n_styles, T), every row of its own."""
     blocks = sum(name.startswith("generator.to_rgb") and name.endswith(".conv.weight") for name in state)
     if not isinstance(average, Tensor):
-        raise ModelError(f"{path} holds an average latent that is no tensor")
+        raise ModelError(f"{path} holds an average latent that is no tensor.")
     average = store.checked("latent_avg", average, path)
     if average.ndim not in (1, 2) or (average.ndim == 2 and len(average) not in (1, 2 * blocks)):
         raise ModelError(
-            f"{path} has an average latent of shape {tuple(average.shape)}, but its generator takes {2 * blocks} styles"
+            f"{path} has an average latent of shape {tuple(average.shape)}, but its generator takes {2 * blocks} styles."
         )
     return average.expand(2 * blocks, -1).contiguous()

@@ -110,8 +110,8 @@ class FaceModel:
         """
         if encoder is not None and encoder.n_styles != generator.n_styles:
             raise ModelError(
-                f"the encoder makes {encoder.n_styles} styles, but the generator takes {generator.n_styles}",
-                hint="use an encoder that was trained with this generator",
+                f"The encoder makes {encoder.n_styles} styles, but the generator takes {generator.n_styles}.",
+                hint="Use an encoder that was trained with this generator.",
             )
         for network in (generator, encoder):
             if network is not None:
@@ -121,8 +121,8 @@ class FaceModel:
             latent_avg = average_latent(generator)
         if latent_avg.shape != (generator.n_styles, generator.style_dim):
             raise ModelError(
-                f"the average latent has shape {tuple(latent_avg.shape)}, "
-                f"but the generator takes {(generator.n_styles, generator.style_dim)}"
+                f"The average latent has shape {tuple(latent_avg.shape)}, "
+                f"but the generator takes {(generator.n_styles, generator.style_dim)}."
             )
         self.generator = generator
         self.encoder = encoder
@@ -200,7 +200,7 @@ class FaceModel:
             if self.encoder is not None:
                 self.encoder.to(target)
         except (RuntimeError, AssertionError, NotImplementedError) as error:
-            raise ModelError(f"the model cannot run on the device {str(device)!r} here", hint='use "cpu"') from error
+            raise ModelError(f"The model cannot run on the device {str(device)!r} here.", hint='Use "cpu".') from error
         if target.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False
         self.device = target
@@ -216,8 +216,8 @@ class FaceModel:
         """
         if self.encoder is None:
             raise ModelError(
-                f"the model {self.name!r} has no encoder, so it cannot read faces from pictures",
-                hint="use a pSp or e4e file, which holds both encoder and generator",
+                f"The model {self.name!r} has no encoder, so it cannot read faces from pictures.",
+                hint="Use a pSp or e4e file, which holds both encoder and generator.",
             )
         _check("images", images, "(B, 3, H, W)", ndim=4)
         if images.shape[1] != 3 or images.shape[2] != images.shape[3]:
@@ -237,9 +237,9 @@ class FaceModel:
         """
         _check("codes", codes, "(B, n_styles, style_dim)", ndim=3)
         if codes.shape[1] != self.n_styles:
-            raise ModelError(f"these codes have {codes.shape[1]} styles, this model has {self.n_styles}")
+            raise ModelError(f"These codes have {codes.shape[1]} styles, this model has {self.n_styles}.")
         if codes.shape[2] != self.style_dim:
-            raise ModelError(f"these codes have {codes.shape[2]} dimensions a style, this model has {self.style_dim}")
+            raise ModelError(f"These codes have {codes.shape[2]} dimensions a style, this model has {self.style_dim}.")
         on_cpu = self.device.type == "cpu"
         synthesis = self._synthesis if self._synthesis is not None and on_cpu else self.generator
         return self._in_steps(synthesis, codes, (3, self.image_size, self.image_size), self.image_size)
@@ -272,7 +272,7 @@ class FaceModel:
         Raises ModelError if the model has no encoder.
         """
         if self.encoder is None:
-            raise ModelError(f"the model {self.name!r} has no encoder, so it cannot compare pictures")
+            raise ModelError(f"The model {self.name!r} has no encoder, so it cannot compare pictures.")
         return self.encoder.features(_resized(images, self.encoder.input_size))
 
     def suits(self, person: Tensor, codes: Tensor) -> bool:

@@ -206,14 +206,14 @@ def build(state: store.State) -> tuple[MobileStyleGAN, MobileEncoder | None]:
         with torch.device("meta"):
             generator = MobileStyleGAN(channels, style_dim, depth)
     except (KeyError, IndexError) as error:
-        raise ModelError("the file holds no complete MobileStyleGAN", hint="copy or download it again") from error
-    store.fill(generator, weights, "the MobileStyleGAN")
+        raise ModelError("The file holds no complete MobileStyleGAN.", hint="Copy or download it again.") from error
+    store.fill(generator, weights, "The MobileStyleGAN")
     weights = store.part(state, "encoder.")
     if not weights:
         return generator, None
     with torch.device("meta"):
         encoder = MobileEncoder(generator.n_styles, style_dim)
-    store.fill(encoder, weights, "the encoder")
+    store.fill(encoder, weights, "The encoder")
     return generator, encoder
 
 

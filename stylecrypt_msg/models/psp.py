@@ -196,13 +196,13 @@ def build(state: store.State) -> Backbone | None:
         n_styles = len(state["latent_avg"])
     except (KeyError, IndexError, TypeError) as error:
         raise ModelError(
-            "the encoder is not one of pSp's or e4e's",
-            hint="only those on the IR-SE-50 backbone are supported",
+            "The encoder is not one of pSp's or e4e's.",
+            hint="Only those on the IR-SE-50 backbone are supported.",
         ) from error
     if n_inputs != 3:
         raise ModelError(
-            f"the encoder reads {n_inputs} channels instead of RGB",
-            hint="encoders of sketches, of segmentations and of ReStyle cannot invert photos by themselves",
+            f"The encoder reads {n_inputs} channels instead of RGB.",
+            hint="Encoders of sketches, of segmentations and of ReStyle cannot invert photos by themselves.",
         )
     kind: type[Backbone]
     heads = {int(match[1]) for name in state if (match := re.match(r"styles\.(\d{1,3})\.", name))}
@@ -210,12 +210,12 @@ def build(state: store.State) -> Backbone | None:
         kind = Encoder4Editing if "base_weight" in state else GradualStyleEncoder
         if len(heads) != n_styles:
             raise ModelError(
-                f"the encoder makes {len(heads)} styles, but the generator takes {n_styles}",
-                hint="use an encoder that was trained with this generator",
+                f"The encoder makes {len(heads)} styles, but the generator takes {n_styles}.",
+                hint="Use an encoder that was trained with this generator.",
             )
     else:
         kind = WPlusEncoder if any(name.startswith("output_layer_2.") for name in state) else WEncoder
     with torch.device("meta"):
         encoder = kind(n_styles)
-    store.fill(encoder, state, "the encoder")
+    store.fill(encoder, state, "The encoder")
     return encoder

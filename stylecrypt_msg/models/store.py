@@ -93,12 +93,12 @@ def _read(path: Path) -> tuple[dict[str, str], State]:
         for tensor_name, (dtype, shape) in entries.items():
             values = buffer[: math.prod(shape) * dtype.itemsize]
             if file.readinto(_bytes(values)) != values.nbytes:
-                raise ModelError(f"{path} is truncated", hint="copy or download it again")
+                raise ModelError(f"{path} is truncated.", hint="Copy or download it again.")
             state[tensor_name] = checked(tensor_name, values.view(dtype).view(shape), path)
     for fine in [tensor_name for tensor_name in state if tensor_name.endswith(FINE)]:
         coarse = fine.removesuffix(FINE)
         if coarse not in state or state[coarse].shape != state[fine].shape:
-            raise ModelError(f"{path} is not a model file: {fine} refines nothing", hint="copy or download it again")
+            raise ModelError(f"{path} is not a model file: {fine} refines nothing.", hint="Copy or download it again.")
         state[coarse] = _join(state[coarse], state.pop(fine))
     return metadata, state
 
@@ -181,7 +181,7 @@ def save(model: FaceModel, path: Path, *, part_of: Sequence[str] = ("",), small:
                     Path(file.name).unlink()
                 raise
     except OSError as error:
-        raise ModelError(f"the model cannot be written to {path}: {error.strerror}") from error
+        raise ModelError(f"The model cannot be written to {path}: {error.strerror}.") from error
 
 
 def assemble(state: State, *, family: str, name: str) -> FaceModel:
@@ -204,15 +204,15 @@ def checked(name: str, tensor: Tensor, path: Path) -> Tensor:
     Raises ModelError on values or sizes that no model has.
     """
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
-        raise ModelError(f"{path} holds a tensor of an unknown kind, {name!r}")
+        raise ModelError(f"{path} holds a tensor of an unknown kind, {name!r}.")
     if tensor.ndim > MAX_DIMS or not 1 <= tensor.numel() <= MAX_TENSOR:
-        raise ModelError(f"{path} holds a tensor of a shape that no face model has, {name!r}")
+        raise ModelError(f"{path} holds a tensor of a shape that no face model has, {name!r}.")
     if not tensor.is_floating_point():
         return tensor.clone(memory_format=torch.contiguous_format)
     tensor = conv_layout(tensor.detach())
     # A sum is finite only if all values are; the slower test decides when the sum overflowed.
     if not torch.isfinite(tensor.sum()) and not torch.isfinite(tensor).all():
-        raise ModelError(f"{path} holds weights that are not finite numbers", hint="use an earlier checkpoint")
+        raise ModelError(f"{path} holds weights that are not finite numbers.", hint="Use an earlier checkpoint.")
     return tensor
 
 
@@ -230,19 +230,19 @@ def fill(network: nn.Module, state: State, what: str) -> None:
     surplus = [name for name in state if name not in wanted]
     if missing:
         raise ModelError(
-            f"{what} is incomplete: {len(missing)} of its {len(wanted)} tensors are missing, such as {missing[0]}",
-            hint="the file was cut or converted wrongly, or belongs to another architecture",
+            f"{what} is incomplete: {len(missing)} of its {len(wanted)} tensors are missing, such as {missing[0]}.",
+            hint="The file was cut or converted wrongly, or belongs to another architecture.",
         )
     if surplus:
         raise ModelError(
-            f"{what} has {len(surplus)} tensors that do not belong to it, such as {surplus[0]}",
-            hint="the file belongs to another architecture",
+            f"{what} has {len(surplus)} tensors that do not belong to it, such as {surplus[0]}.",
+            hint="The file belongs to another architecture.",
         )
     for name, tensor in wanted.items():
         if state[name].shape != tensor.shape:
             raise ModelError(
                 f"{what} does not fit together: {name} has shape {tuple(state[name].shape)} "
-                f"where {tuple(tensor.shape)} is needed"
+                f"where {tuple(tensor.shape)} is needed."
             )
     network.load_state_dict(state, assign=True)
 
@@ -250,7 +250,7 @@ def fill(network: nn.Module, state: State, what: str) -> None:
 def _read_header(file: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, tuple[torch.dtype, list[int]]]]:
     """Metadata, and type and shape of every tensor in the order of the file, which is left at the first
     value."""
-    broken = ModelError(f"{path} is not a model file: its header is broken", hint="copy or download it again")
+    broken = ModelError(f"{path} is not a model file: its header is broken.", hint="Copy or download it again.")
     try:
         length = int.from_bytes(file.read(8), "little")
         if length > MAX_HEADER:
@@ -272,15 +272,15 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, 
             shapes[name] = dtype, shape
         if any(metadata.get(key) != value for key, value in FORMAT.items()):
             raise ModelError(
-                f"{path} is a safetensors file, but not one of this project's models",
-                hint="import the original .pt file instead",
+                f"{path} is a safetensors file, but not one of this project's models.",
+                hint="Import the original .pt file instead.",
             )
         if metadata.get("family") not in FAMILIES:
-            raise ModelError(f"{path} is a model of an unknown family", hint="a newer StyleCrypt may know it")
+            raise ModelError(f"{path} is a model of an unknown family.", hint="A newer StyleCrypt may know it.")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise broken from error
     if path.stat().st_size != 8 + length + end:
-        raise ModelError(f"{path} is truncated or has bytes appended", hint="copy or download it again")
+        raise ModelError(f"{path} is truncated or has bytes appended.", hint="Copy or download it again.")
     return metadata, shapes
 
 

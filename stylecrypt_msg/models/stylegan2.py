@@ -146,13 +146,13 @@ def build(state: store.State) -> tuple[Generator, psp.Backbone | None]:
         style_dim = weights["conv1.conv.modulation.weight"].shape[1]
     except (KeyError, IndexError) as error:
         raise ModelError(
-            "the file holds no complete StyleGAN2 generator", hint="it may be cut, or of another architecture"
+            "The file holds no complete StyleGAN2 generator.", hint="It may be cut, or of another architecture."
         ) from error
     size = 2 ** (len(channels) + 1)
     if size > MAX_SIZE:
-        raise ModelError(f"the generator makes pictures of {size} px, more than {MAX_SIZE} are not supported")
+        raise ModelError(f"The generator makes pictures of {size} px, more than {MAX_SIZE} are not supported.")
     with torch.device("meta"):
         generator = Generator(channels, style_dim, depth)
-    store.fill(generator, weights, f"the {size} px StyleGAN2 generator")
+    store.fill(generator, weights, f"The {size} px StyleGAN2 generator")
     encoder = psp.build(store.part(state, "encoder."))
     return generator, encoder

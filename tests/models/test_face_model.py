@@ -96,7 +96,7 @@ def test_bad_codes(psp: FaceModel, bad: Tensor) -> None:
 
 
 def test_codes_of_another_model(psp: FaceModel, generator_only: FaceModel) -> None:
-    with pytest.raises(ModelError, match="these codes have 14 styles, this model has 10"):
+    with pytest.raises(ModelError, match="These codes have 14 styles, this model has 10"):
         psp.synthesize(torch.zeros(1, 14, 512))
     with pytest.raises(ModelError, match="64 dimensions"):
         psp.synthesize(torch.zeros(1, 10, 64))

@@ -212,7 +212,7 @@ def test_names_that_are_refused(name: str) -> None:
 
 
 def test_names_and_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    refused("nobody", "there is no model 'nobody'")
+    refused("nobody", "There is no model 'nobody'")
     refused("nobody.pt", "there is no file")
     refused("./nobody", "there is no file")
     refused(tmp_path, "folder")
