@@ -7,12 +7,16 @@ says what it dropped; :func:`encode_picture` starts from pixels, so that there i
 Read: PNG, JPEG (with MPO, the two-picture JPEG of phones), WebP, GIF and BMP. Not TIFF, HEIC, AVIF or the
 other formats that Pillow knows: each decoder is one more way in for hostile bytes. Of an animation the
 first frame is read. Written: PNG, JPEG and WebP.
+
+A JPEG that is decoded and coded again with the tables of its file has nearly the same coefficients again: little is
+lost, and nothing grows. So :func:`read_picture` reports them, and :func:`encode_picture` takes them.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import secrets
 import warnings
 from dataclasses import dataclass
@@ -30,9 +34,13 @@ __all__ = [
     "MAX_FILE_BYTES",
     "MAX_PIXELS",
     "Format",
+    "JpegTables",
     "Picture",
+    "Subsampling",
     "encode_picture",
     "format_of",
+    "read_exactly",
+    "read_file",
     "read_picture",
     "same_file",
     "write_atomically",
@@ -40,13 +48,21 @@ __all__ = [
 
 Format: TypeAlias = Literal["PNG", "JPEG", "WEBP"]
 
+Subsampling: TypeAlias = Literal["4:4:4", "4:2:2", "4:2:0"]
+"""How many samples of colour a JPEG has: as many as of brightness, half of them across, or half of them both ways."""
+
 MAX_FILE_BYTES = 64 * 2**20
 """A 108 MP JPEG straight from a phone has 20 to 40 MB; what is larger is no photo for a chat."""
 
 MAX_PIXELS = 120_000_000
 """Holds the 108 MP of today's phones. Decoded it is 360 MB, of which a few copies are in use at a time."""
 
+_MAX_SCANS = 100
+"""A progressive JPEG has 10 scans or a few more. Each costs a walk over the whole picture, and can be 200 bytes: without a
+limit, a file of 1 MB would keep a processor busy for minutes."""
+
 _READ_FORMATS = ("PNG", "JPEG", WebPImagePlugin.WebPImageFile.format, "GIF", "BMP")  # the JPEG plugin reads MPO
+_SUBSAMPLINGS: dict[int, Subsampling] = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}  # Pillow's numbers for them
 _SUFFIXES: dict[str, Format] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 # EXIF orientation, 2 to 8, to what makes the picture upright (EXIF 2.32, tag 0x0112).
@@ -59,6 +75,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ACROSS_TO_DOWN = tuple(_UPRIGHT[orientation] for orientation in (5, 6, 7, 8))
 
 AI_MADE = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
@@ -71,18 +88,32 @@ AI_MADE = (
 """The XMP packet that marks a picture as made in part by a model (IPTC Digital Source Type)."""
 
 
+@dataclass(frozen=True)
+class JpegTables:
+    """What a JPEG file was quantised with.
+
+    ``quantisation`` holds one to three tables, for Y, Cb and Cr, of which the last stands for those that are missing;
+    each has 64 values, row by row (ITU-T T.81, B.2.4.1, without its zigzag).
+    """
+
+    quantisation: tuple[tuple[int, ...], ...]
+    subsampling: Subsampling
+
+
 @dataclass(frozen=True, eq=False)
 class Picture:
     """What was read from a picture file.
 
     ``pixels`` is (H, W, 3) uint8, sRGB, upright and read-only. ``format`` is that of the file ("PNG",
     "JPEG", "WEBP", "GIF", "BMP"). ``dropped`` names what the file held besides, in the order in which a
-    person would want to know.
+    person would want to know. ``jpeg`` is what a JPEG file was quantised with, turned as ``pixels`` are;
+    None where it cannot be written again (CMYK, 4:1:1), and for other formats.
     """
 
     pixels: NDArray[np.uint8]
     format: str
     dropped: tuple[str, ...]
+    jpeg: JpegTables | None = None
 
 
 def read_picture(source: bytes | str | os.PathLike[str]) -> Picture:
@@ -95,7 +126,7 @@ def read_picture(source: bytes | str | os.PathLike[str]) -> Picture:
         PictureError: there is no such file, or it is not a picture, damaged, too large or of a format not
         read.
     """
-    data = source if isinstance(source, bytes) else _read_file(Path(source))
+    data = source if isinstance(source, bytes) else read_file(source)
     _check_bytes(data)
     # Pillow warns about sizes (we have a limit of our own) and about damaged metadata (we drop it).
     with warnings.catch_warnings():
@@ -109,9 +140,10 @@ def read_picture(source: bytes | str | os.PathLike[str]) -> Picture:
         with image:
             if image.width * image.height > MAX_PIXELS:
                 raise _too_many_pixels(image.size)
+            _check_scans(data)
             try:
                 image.load()
-                dropped = _dropped(image)
+                dropped, jpeg = _dropped(image), _jpeg_tables(image)
                 pixels = np.array(_upright(_srgb(image), image))
             except MemoryError:
                 raise _too_many_pixels(image.size) from None
@@ -121,7 +153,26 @@ def read_picture(source: bytes | str | os.PathLike[str]) -> Picture:
                     hint="Open it in a viewer and save it again, or fetch it anew from where it came.",
                 ) from None
     pixels.setflags(write=False)
-    return Picture(pixels, "JPEG" if image.format == "MPO" else str(image.format), dropped)
+    return Picture(pixels, "JPEG" if image.format == "MPO" else str(image.format), dropped, jpeg)
+
+
+def read_exactly(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
+    """The pixels, (H, W, 3) uint8, of a JPEG or PNG file as they are coded: no orientation, profile or alpha applied.
+
+    Raises:
+        PictureError: it is not such a file, not of three 8-bit colours, damaged, or not of this size. The size is
+        looked at before anything is decoded.
+    """
+    _check_scans(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
+                if image.size == (width, height) and image.mode == "RGB":
+                    return np.array(image)
+        except Exception:  # as in read_picture
+            raise PictureError("The picture is damaged, or neither JPEG nor PNG.") from None
+    raise PictureError(f"The picture is not one of {width} x {height} pixels in colour.")
 
 
 def encode_picture(
@@ -129,13 +180,15 @@ def encode_picture(
     format: Format,
     *,
     quality: int = 95,
+    subsampling: Subsampling = "4:4:4",
+    tables: JpegTables | None = None,
     lossless: bool = False,
     ai_made: bool = False,
 ) -> bytes:
     """A picture file of ``pixels``, (H, W, 3) uint8 sRGB, and of nothing else.
 
-    ``quality``, 1 to 100, is for JPEG (with colours at full resolution, 4:4:4) and WebP. ``lossless`` makes
-    WebP exact; PNG always is. ``ai_made`` adds the XMP packet :data:`AI_MADE`.
+    ``quality``, 1 to 100, is for JPEG and WebP, ``subsampling`` for JPEG; ``tables``, if given, stand for both.
+    ``lossless`` makes WebP exact; PNG always is. ``ai_made`` adds the XMP packet :data:`AI_MADE`.
 
     Raises:
         PictureError: the format cannot hold a picture of this size, or the quality is out of range.
@@ -144,23 +197,32 @@ def encode_picture(
         raise PictureError(f"The quality {quality} is not between 1 and 100.", hint="Use 95, or leave it away.")
     xmp = AI_MADE if ai_made else b""
     image = Image.fromarray(pixels)
-    file = io.BytesIO()
     try:
         if format == "PNG":
             info = PngImagePlugin.PngInfo()
             if ai_made:
                 info.add_itxt("XML:com.adobe.xmp", xmp.decode())
-            image.save(file, "PNG", pnginfo=info)
-        elif format == "JPEG":
-            image.save(file, "JPEG", quality=quality, subsampling="4:4:4", xmp=xmp)
-        else:
-            image.save(file, "WEBP", quality=quality, lossless=lossless, xmp=xmp)
+            return _saved(image, "PNG", pnginfo=info)
+        if format == "WEBP":
+            return _saved(image, "WEBP", quality=quality, lossless=lossless, xmp=xmp)
+        options: dict[str, object] = {"quality": quality, "subsampling": subsampling, "xmp": xmp}
+        if tables is not None:  # a quality would scale them
+            options = {"qtables": tables.quantisation, "subsampling": tables.subsampling, "xmp": xmp}
+        try:
+            return _saved(image, "JPEG", progressive=True, optimize=True, **options)
+        except OSError:  # for these two Pillow guesses how large the file may get; noise gets larger
+            return _saved(image, "JPEG", **options)
     except (OSError, ValueError) as error:
         # WebP ends at 16,383 px a side, JPEG at 65,535.
         raise PictureError(
             f"A picture of {image.width} x {image.height} pixels cannot be written as {format}.",
             hint="Write it as PNG, or make it smaller.",
         ) from error
+
+
+def _saved(image: Image.Image, format: Format, **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format, **options)
     return file.getvalue()
 
 
@@ -220,7 +282,9 @@ def same_file(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> bool:
         return Path(a).resolve() == Path(b).resolve()
 
 
-def _read_file(path: Path) -> bytes:
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a file, of which no more than `MAX_FILE_BYTES` and one are read. Raises PictureError."""
+    path = Path(path)
     try:
         if path.is_dir():
             raise PictureError(f"{path} is a folder, not a picture.", hint="Give the name of a picture file.")
@@ -243,6 +307,21 @@ def _check_bytes(data: bytes) -> None:
             f"The picture file is larger than {MAX_FILE_BYTES // 2**20} MB.",
             hint="Save a smaller copy and use that.",
         )
+
+
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]", re.DOTALL)  # that a length follows, but for the end, FF D9
+
+
+def _check_scans(data: bytes) -> None:
+    """Refuses a JPEG file of more scans than a picture needs; other files pass."""
+    scans, at = 0, 2
+    while data.startswith(b"\xff\xd8") and (found := _MARKER.search(data, at)) and found[0] != b"\xff\xd9":
+        scans += found[0] == b"\xff\xda"
+        if scans > _MAX_SCANS:
+            raise PictureError(
+                f"The picture is in more than {_MAX_SCANS} scans.", hint="Open it in a viewer and save it again."
+            )
+        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
 
 
 def _too_many_pixels(size: tuple[int, int] | None = None) -> PictureError:
@@ -304,6 +383,24 @@ def _foreign_segments(image: Image.Image) -> bool:
     return any(name != "COM" and not content.startswith(known) for name, content in image.applist)
 
 
+def _jpeg_tables(image: Image.Image) -> JpegTables | None:
+    """What a loaded ``image`` was quantised with, turned as :func:`_upright` turns its pixels."""
+    if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.mode not in ("RGB", "L"):
+        return None
+    tables = [tuple(image.quantization.get(layer[3], ())) for layer in image.layer]
+    if not all(len(table) == 64 for table in tables):
+        return None  # one of them comes later in the file, which is rare, and Pillow does not keep it
+    # Grey has no colours to sample: as few as there can be.
+    subsampling = _SUBSAMPLINGS.get(JpegImagePlugin.get_sampling(image)) if image.mode == "RGB" else "4:2:0"
+    if _turn(image) in _ACROSS_TO_DOWN:
+        tables = [tuple(table[i % 8 * 8 + i // 8] for i in range(64)) for table in tables]
+        if subsampling == "4:2:2":
+            return None  # halved both before and after, but the other way
+    while len(tables) > 1 and tables[-1] == tables[-2]:
+        del tables[-1]
+    return subsampling and JpegTables(tuple(tables), subsampling)
+
+
 def _srgb(image: Image.Image) -> Image.Image:
     """The loaded ``image`` in mode RGB, in sRGB, over white."""
     profile = image.info.get("icc_profile")
@@ -334,5 +431,9 @@ def _converted(image: Image.Image, profile: bytes) -> Image.Image | None:
 
 def _upright(pixels: Image.Image, image: Image.Image) -> Image.Image:
     """``pixels`` turned as the EXIF orientation of ``image`` says."""
-    method = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    return pixels if method is None else pixels.transpose(method)
+    turn = _turn(image)
+    return pixels if turn is None else pixels.transpose(turn)
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    return _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))

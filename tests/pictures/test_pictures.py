@@ -24,8 +24,11 @@ from stylecrypt_msg.errors import PictureError
 from stylecrypt_msg.pictures import (
     AI_MADE,
     Format,
+    JpegTables,
+    Subsampling,
     encode_picture,
     format_of,
+    read_exactly,
     read_picture,
     same_file,
     write_atomically,
@@ -225,6 +228,61 @@ def png(*chunks: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + chunk(b"IEND", b"")
 
 
+# How a JPEG was quantised
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+def test_a_jpeg_written_with_its_own_tables_loses_nearly_nothing(subsampling: Subsampling) -> None:
+    file = saved(Image.fromarray(photo()), "JPEG", quality=85, subsampling=subsampling)
+    first = read_picture(file)
+    assert first.jpeg is not None
+    assert first.jpeg.subsampling == subsampling
+    assert len(first.jpeg.quantisation) == 2  # for brightness and for both colours
+    again = encode_picture(first.pixels, "JPEG", tables=first.jpeg)
+    second = read_picture(again)
+    assert second.jpeg == first.jpeg
+    assert psnr(second.pixels, first.pixels) > 50
+    assert psnr(first.pixels, photo()) < 45
+    assert len(again) < len(file)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_tables_are_turned_with_the_pixels(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    picture = read_picture(saved(Image.fromarray(photo()), "JPEG", quality=75, subsampling=2, exif=exif))
+    assert picture.jpeg is not None
+    assert psnr(read_picture(encode_picture(picture.pixels, "JPEG", tables=picture.jpeg)).pixels, picture.pixels) > 50
+
+
+def test_each_component_has_its_table() -> None:
+    tables = JpegTables(tuple((quantum,) * 64 for quantum in (2, 5, 9)), "4:4:4")
+    assert read_picture(encode_picture(photo(), "JPEG", tables=tables)).jpeg == tables
+    same = JpegTables(((3,) * 64,) * 3, "4:4:4")
+    assert read_picture(encode_picture(photo(), "JPEG", tables=same)).jpeg == JpegTables(((3,) * 64,), "4:4:4")
+
+
+def test_grey_jpeg_has_tables_too() -> None:
+    grey = read_picture(saved(Image.fromarray(photo()).convert("L"), "JPEG", quality=80))
+    assert grey.jpeg is not None
+    assert psnr(read_picture(encode_picture(grey.pixels, "JPEG", tables=grey.jpeg)).pixels, grey.pixels) > 50
+
+
+def test_what_cannot_be_written_again_has_no_tables() -> None:
+    image = Image.fromarray(scene())
+    for format in ("PNG", "WEBP", "GIF", "BMP"):
+        assert read_picture(saved(image, format)).jpeg is None
+    assert read_picture(saved(image.convert("CMYK"), "JPEG")).jpeg is None
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # would need colours halved from top to bottom
+    assert read_picture(saved(image, "JPEG", subsampling=1, exif=exif)).jpeg is None
+
+
+def photo() -> NDArray[np.uint8]:
+    pixels: NDArray[np.uint8] = pytest.importorskip("skimage.data").astronaut()[:256, 128:320]
+    return pixels
+
+
 # What is refused
 
 
@@ -335,6 +393,25 @@ def test_bombs_are_refused_without_the_memory_they_ask_for() -> None:
     assert int(run.stdout) < 32 * 1024  # KiB
 
 
+def scans(count: int, side: int = 64) -> bytes:
+    """A grey progressive JPEG of ``count`` scans, each of which says for all blocks at once that nothing changes."""
+    table = segment(0xC4, b"\x10\1" + bytes(15) + b"\xe0")  # one code: a run of 2^14 blocks and more
+    blocks = (side // 8) ** 2
+    scan = segment(0xDA, b"\1\1\0\1\1\0") + (b"\x7f\xff\0" * -(-blocks // 0x7FFF))
+    frame = segment(0xC2, struct.pack(">BHHB", 8, side, side, 1) + b"\1\x11\0")
+    return b"\xff\xd8" + segment(0xDB, bytes(1) + bytes([1] * 64)) + frame + table + scan * count + b"\xff\xd9"
+
+
+def test_a_jpeg_of_endless_scans_is_refused() -> None:
+    assert read_picture(scans(100)).pixels.shape == (64, 64, 3)
+    assert "scans" in refusal(scans(101))
+    assert "scans" in refusal(b"\xff\xd8" + segment(0xE1, b"\xff\xd9") + scans(101)[2:])  # no end in metadata
+    # Nor do scans in metadata, or behind the picture, count.
+    plain = saved(Image.fromarray(scene()), "JPEG")
+    noise = b"\xff\xda\0\2" * 200
+    assert psnr(read_picture(plain[:2] + segment(0xE9, noise) + plain[2:] + noise).pixels, scene()) > 30
+
+
 SAMPLES = [
     saved(Image.fromarray(scene(20, 20)), "PNG"),
     with_thumbnail(saved(Image.fromarray(scene(20, 20)), "JPEG")),
@@ -391,7 +468,7 @@ def parts_of(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 STRUCTURAL = {
     "PNG": {"IHDR", "IDAT", "IEND"},
-    "JPEG": {"E0", "DB", "C0", "C4"},  # JFIF, quantisation, frame, Huffman tables
+    "JPEG": {"E0", "DB", "C2", "C4"},  # JFIF, quantisation, progressive frame, Huffman tables
     "WEBP": {"VP8 ", "VP8L", "VP8X"},
 }
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -435,6 +512,42 @@ def test_jpeg_keeps_colours_at_full_resolution() -> None:
     stripes[:, 1::2, 2] = 255
     assert psnr(read_picture(encode_picture(stripes, "JPEG")).pixels, stripes) > 30
     assert len(encode_picture(scene(), "JPEG", quality=30)) < len(encode_picture(scene(), "JPEG"))
+
+
+def test_jpeg_of_noise_is_written_all_the_same() -> None:
+    """Progressive and optimised files are made in one buffer, which noise outgrows."""
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
+    assert psnr(read_picture(encode_picture(noise, "JPEG", quality=100)).pixels, noise) > 45
+
+
+def test_exact_reading() -> None:
+    pixels = scene()
+    assert np.array_equal(read_exactly(encode_picture(pixels, "PNG"), 64, 48), pixels)
+    assert psnr(read_exactly(encode_picture(pixels, "JPEG"), 64, 48), pixels) > 30
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 2
+    turned = saved(Image.fromarray(pixels), "PNG", exif=exif, icc_profile=linear_profile())
+    assert np.array_equal(read_exactly(turned, 64, 48), pixels)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        b"",
+        b"no picture",
+        encode_picture(scene(48, 65), "PNG"),
+        encode_picture(scene(), "PNG")[:-300],
+        encode_picture(scene(), "WEBP"),
+        saved(Image.fromarray(scene()), "GIF"),
+        saved(Image.fromarray(GREY), "PNG"),
+        saved(Image.fromarray(scene()).convert("CMYK"), "JPEG"),
+        scans(101),
+        *bombs().values(),
+    ],
+)
+def test_exact_reading_refuses_all_else(file: bytes) -> None:
+    with pytest.raises(PictureError):
+        read_exactly(file, 64, 48)
 
 
 def test_what_cannot_be_written_is_refused() -> None:
