@@ -1,6 +1,38 @@
-"""StyleCrypt: natural-looking fake faces in place of real ones, and back.
+"""StyleCrypt: natural-looking fake faces in place of real ones, and the real ones back for whom you trust.
 
-``models.load_model`` gives a model, ``pictures.read_picture`` pixels; ``cipher.cover`` replaces the faces in a photo and
-``cipher.uncover`` recovers one with another photo of the sender. Whoever wants the steps themselves finds them in
-``faces`` (find, align, paste back) and ``stylemix`` (layer masks and mixing).
+Choose by what you are building:
+
+* a program that sends and receives photos: ``StyleCrypt``, or ``AsyncStyleCrypt`` in an event loop. ``StyleCrypt.profile``
+  has cards, contacts and key faces; ``transports`` says how messages get from here to there.
+* a chat application or a bot with a life of its own: ``messenger.Messenger``, which does no I/O.
+* something with faces and no keys: ``cipher.cover`` and ``cipher.uncover``, ``models.load_model``, ``faces``, ``stylemix``.
+
+What goes wrong raises an error of ``errors``, whose text and hint are for the user.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .messenger import DecryptedPhoto, EncryptedPhoto, LeakReport, Level
+    from .sdk import AsyncStyleCrypt, Incoming, StyleCrypt
+
+__all__ = [
+    "AsyncStyleCrypt",
+    "DecryptedPhoto",
+    "EncryptedPhoto",
+    "Incoming",
+    "LeakReport",
+    "Level",
+    "StyleCrypt",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Not before they are asked for: they import torch, and `stylecrypt --help` does not.
+    if name in __all__:
+        from . import sdk
+
+        return getattr(sdk, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -145,8 +145,8 @@ def uncover(
     """Recovers an approximation of the sender's face from a picture that arrived, with another photo of the sender.
 
     Both are (H, W, 3) uint8 sRGB. The form, unless given, is recognised by how the face fills the picture; it decides the
-    mask, unless that is given. With several faces in the picture, ``face`` says which, counted from 1 at the left; by default the
-    largest. A wrong key face gives another natural face, never the sender's (the paper, section III-A).
+    mask, unless that is given. With several faces in the picture, ``face`` says which, counted from 1 at the left; by
+    default the largest. A wrong key face gives another natural face, never the sender's (the paper, section III-A).
 
     Raises FaceError when there is no face in either picture, LayerMaskError for a mask of another model.
     """

@@ -9,12 +9,15 @@ import traceback
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InputError, StyleCryptError
 from . import console
+
+if TYPE_CHECKING:
+    from .session import Session
 
 app = typer.Typer(
     help="Send a natural-looking fake face; contacts you authorised see the real photo.",
@@ -24,16 +27,26 @@ app = typer.Typer(
 )
 model_app = typer.Typer(help="Face models: the embedded one, and your own checkpoints.", no_args_is_help=True)
 train_app = typer.Typer(help="Train models.", no_args_is_help=True)
+key_app = typer.Typer(help="Your own keys.", no_args_is_help=True)
+card_app = typer.Typer(help="Your contact card: who you are and which keys are yours.", no_args_is_help=True)
+contact_app = typer.Typer(help="Whom you know, and who may see your photos.", no_args_is_help=True)
+key_face_app = typer.Typer(
+    help="Photos that undo fakes without a seal: yours, and your contacts'.", no_args_is_help=True
+)
 app.add_typer(model_app, name="model")
 app.add_typer(train_app, name="train")
+app.add_typer(key_app, name="key")
+app.add_typer(card_app, name="card")
+app.add_typer(contact_app, name="contact")
+app.add_typer(key_face_app, name="key-face")
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Model = Annotated[str, typer.Option("--model", "-m", help="A model's name or file; see `model list`.")]
-Mask = Annotated[
-    str | None,
-    typer.Option(help="Layers to replace: 3-7, 0-2,8-, all-but:3,6,7, paper, photo, or regions such as eyes."),
-]
-FaceNumber = Annotated[int | None, typer.Option("--face", min=1, help="Only this face, counted from the left.")]
+
+class Recovery(StrEnum):
+    """`Level` of the messenger, which is not imported for --help."""
+
+    KEYFACE = "keyface"
+    LATENT = "latent"
+    ORIGINAL = "original"
 
 
 class Bench(StrEnum):
@@ -41,6 +54,37 @@ class Bench(StrEnum):
 
     MODEL = "model"
     PROTOCOL = "protocol"
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Model = Annotated[str, typer.Option("--model", "-m", help="A model's name or file; see `model list`.")]
+Mask = Annotated[
+    str | None,
+    typer.Option(help="Layers to replace: 3-7, 0-2,8-, all-but:3,6,7, paper, photo, or regions such as eyes."),
+]
+To = Annotated[list[str], typer.Option("--to", help="A contact who may see the photo; again for each further one.")]
+StandIn = Annotated[
+    str | None,
+    typer.Option(help="Whose face is shown: a seed (any text) or a photo. Default: the conversation's own."),
+]
+LevelName = Annotated[
+    Recovery | None,
+    typer.Option("--level", help="What recipients get: the original (default), their inversion, or a likeness."),
+]
+Exact = Annotated[bool, typer.Option("--exact", help="Seal the whole file, to be restored bit by bit.")]
+Portrait = Annotated[bool, typer.Option("--portrait", help="Only the aligned square of one face.")]
+Refine = Annotated[int, typer.Option(min=0, max=1000, help="Steps of refinement; 0.1 to 0.3 s each.")]
+Matting = Annotated[bool, typer.Option("--matting", help="Cut the fake's hair out with an alpha matte.")]
+Covert = Annotated[bool, typer.Option("--covert", help="No envelope, and no mark that the picture was made by AI.")]
+Chat = Annotated[
+    str | None,
+    typer.Option("--conversation", help="The chat this is for: it keeps its stand-in. Default: one per group."),
+]
+CaptionText = Annotated[str, typer.Option("--caption", help="Text for the recipients, sealed with the photo.")]
+Force = Annotated[bool, typer.Option("--force", help="Send a fake that still looks like you.")]
+Folder = Annotated[Path | None, typer.Option("--folder", help="Shared folder that messages travel by; remembered.")]
+Name = Annotated[str, typer.Argument(help="A contact's name, user id, or the beginning of their card's id.")]
+FaceNumber = Annotated[int | None, typer.Option("--face", min=1, help="Only this face, counted from the left.")]
 
 
 def _version(show: bool) -> None:
@@ -51,10 +95,25 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[
+    context: typer.Context,
+    profile: Annotated[
+        Path | None,
+        typer.Option(envvar="STYLECRYPT_PROFILE", help="Folder of keys and contacts.", show_default=False),
+    ] = None,
+    passphrase_fd: Annotated[
+        int | None, typer.Option(min=0, help="File descriptor to read the passphrase from.", show_default=False)
+    ] = None,
+    version: Annotated[  # noqa: ARG001 - its callback does it
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
-) -> None: ...
+) -> None:
+    context.obj = (profile, passphrase_fd)
+
+
+def _session(context: typer.Context) -> Session:
+    from .session import Session
+
+    return Session(*context.obj)
 
 
 @app.command()
@@ -72,46 +131,339 @@ def demo(
 
 
 @app.command()
+def init(
+    context: typer.Context,
+    name: Annotated[str, typer.Option(help="Your name, as contacts will see it.")],
+    user_id: Annotated[
+        str | None, typer.Option(help="Such as @alice:example.org; default: made from the name and your keys.")
+    ] = None,
+    no_passphrase: Annotated[bool, typer.Option("--no-passphrase", help="Leave the keys unprotected.")] = False,
+    json: Json = False,
+) -> None:
+    """Make your keys, your card, and the folder that holds them."""
+    from . import people as command
+
+    command.init(_session(context), name, user_id, no_passphrase, json)
+
+
+@app.command()
 def encrypt(
+    context: typer.Context,
     photo: Annotated[str, typer.Argument(help="The photo; - reads standard input.")],
     output: Annotated[str, typer.Option("--output", "-o", help="Where the fake photo goes; - is standard output.")],
-    level: Annotated[str, typer.Option(help="What travels besides the fake face: keyface (nothing).")],
+    to: To = [],  # noqa: B006 - typer's own way; it is not changed
+    level: LevelName = None,
+    exact: Exact = False,
     mask: Mask = None,
-    stand_in: Annotated[
-        str | None,
-        typer.Option(help="Whose face is shown: a seed (any text) or a photo. Default: a random seed."),
-    ] = None,
+    stand_in: StandIn = None,
     face: FaceNumber = None,
-    portrait: Annotated[bool, typer.Option("--portrait", help="Only the aligned square of one face.")] = False,
-    refine: Annotated[int, typer.Option(min=0, max=1000, help="Steps of refinement; 0.1 to 0.3 s each.")] = 0,
-    matting: Annotated[bool, typer.Option("--matting", help="Cut the fake's hair out with an alpha matte.")] = False,
-    covert: Annotated[bool, typer.Option("--covert", help="Do not mark the picture as made by AI.")] = False,
+    portrait: Portrait = False,
+    refine: Refine = 0,
+    matting: Matting = False,
+    covert: Covert = False,
+    conversation: Chat = None,
+    caption: CaptionText = "",
+    force: Force = False,
     model: Model = "default",
     json: Json = False,
 ) -> None:
-    """Replace the faces in a photo by faces of people who do not exist."""
-    from . import pictures as command
+    """Replace the faces in a photo by faces of people who do not exist; contacts can undo it."""
+    from . import messages as command
 
     command.encrypt(
-        photo, output, level=level, mask=mask, stand_in=stand_in, face=face, portrait=portrait, refine=refine,
-        matting=matting, covert=covert, model_name=model, as_json=json,
+        _session(context), photo, output, to, stand_in=stand_in, model=model, as_json=json,
+        options=command.options(
+            level=level, exact=exact, mask=mask, face=face, portrait=portrait, refine=refine, matting=matting,
+            covert=covert, conversation=conversation, caption=caption, force=force,
+        ),
     )  # fmt: skip
 
 
 @app.command()
+def send(
+    context: typer.Context,
+    photo: Annotated[str, typer.Argument(help="The photo; - reads standard input.")],
+    to: To,
+    folder: Folder = None,
+    level: LevelName = None,
+    exact: Exact = False,
+    mask: Mask = None,
+    stand_in: StandIn = None,
+    face: FaceNumber = None,
+    portrait: Portrait = False,
+    refine: Refine = 0,
+    matting: Matting = False,
+    conversation: Chat = None,
+    caption: CaptionText = "",
+    force: Force = False,
+    model: Model = "default",
+    json: Json = False,
+) -> None:
+    """Encrypt a photo, and send it at once."""
+    from . import messages as command
+
+    command.send(
+        _session(context), photo, to, command.folder_transport(folder), stand_in=stand_in, model=model, as_json=json,
+        options=command.options(
+            level=level, exact=exact, mask=mask, face=face, portrait=portrait, refine=refine, matting=matting,
+            covert=False, conversation=conversation, caption=caption, force=force,
+        ),
+    )  # fmt: skip
+
+
+@app.command()
+def receive(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the photos.")] = Path("received"),
+    folder: Folder = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on waiting for more.")] = False,
+    model: Model = "default",
+    json: Json = False,
+) -> None:
+    """Open what was sent to you, each message once."""
+    from . import messages as command
+
+    command.receive(_session(context), command.folder_transport(folder), output, follow, model, json)
+
+
+@app.command()
 def decrypt(
+    context: typer.Context,
     picture: Annotated[str, typer.Argument(help="The picture that arrived; - reads standard input.")],
     output: Annotated[str, typer.Option("--output", "-o", help="Where the result goes; - is standard output.")],
-    key_face: Annotated[Path, typer.Option(help="Another photo of the sender.")],
+    key_face: Annotated[
+        Path | None, typer.Option(help="Another photo of the sender, when there is no message for you.")
+    ] = None,
+    envelope: Annotated[
+        Path | None, typer.Option(help="What came beside the picture; default: the .scenv file of its name.")
+    ] = None,
+    sender: Annotated[
+        str | None, typer.Option("--from", help="The contact whose key faces to try, when there is no message.")
+    ] = None,
     mask: Mask = None,
     face: FaceNumber = None,
     model: Model = "default",
     json: Json = False,
 ) -> None:
-    """Recover the sender's face from a fake photo."""
-    from . import pictures as command
+    """Recover the photo that a fake stands for."""
+    from . import messages as command
 
-    command.decrypt(picture, output, key_face=key_face, mask=mask, face=face, model_name=model, as_json=json)
+    command.decrypt(
+        _session(context), picture, output, key_face=key_face, envelope=envelope, sender=sender, mask=mask, face=face,
+        model=model, as_json=json,
+    )  # fmt: skip
+
+
+@app.command()
+def inspect(
+    picture: Annotated[str, typer.Argument(help="The picture; - reads standard input.")],
+    sealed: Annotated[Path | None, typer.Option(help="Write the sealed part here: an age file.")] = None,
+    envelope: Annotated[
+        Path | None, typer.Option(help="What came beside the picture; default: the .scenv file of its name.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show what anybody can see of the message in a picture."""
+    from . import messages as command
+
+    command.inspect(picture, sealed, envelope, json)
+
+
+@key_app.command("export")
+def key_export(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to make.")],
+    age: Annotated[  # noqa: ARG001 - there is no other form
+        bool, typer.Option("--age", help="As an identity file of the age program; the only form there is.")
+    ],
+) -> None:
+    """Write the secret key that opens what is sealed to you. Whoever has it reads your messages."""
+    from . import people as command
+
+    command.export_age_key(_session(context), output)
+
+
+@key_app.command("passphrase")
+def key_passphrase(
+    context: typer.Context,
+    no_passphrase: Annotated[bool, typer.Option("--no-passphrase", help="Leave the keys unprotected.")] = False,
+) -> None:
+    """Set, change or remove the passphrase of your profile."""
+    from . import people as command
+
+    command.change_passphrase(_session(context), no_passphrase)
+
+
+@key_app.command("revoke")
+def key_revoke(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to make.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Write a file that withdraws your keys; contacts read it with `contact add`. Make one in time."""
+    from . import people as command
+
+    command.revoke(_session(context), output, yes)
+
+
+@card_app.command("show")
+def card_show(context: typer.Context, json: Json = False) -> None:
+    """Your card, its words, and its text."""
+    from . import people as command
+
+    command.card_show(_session(context), json)
+
+
+@card_app.command("export")
+def card_export(
+    context: typer.Context,
+    output: Annotated[str, typer.Option("--output", "-o", help="A file; .txt writes text; - prints the text.")],
+) -> None:
+    """Write your card, for your contacts."""
+    from . import people as command
+
+    command.card_export(_session(context), output)
+
+
+@card_app.command("qr")
+def card_qr(
+    context: typer.Context,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A .png or .svg file.")] = None,
+) -> None:
+    """Your card as a QR code, on the terminal or in a file."""
+    from . import people as command
+
+    command.card_qr(_session(context), output)
+
+
+@contact_app.command("add")
+def contact_add(
+    context: typer.Context,
+    card: Annotated[str, typer.Argument(help="A card: file, text, picture of its QR code, or - for standard input.")],
+    trust: Annotated[bool, typer.Option("--trust", help="They may see your photos.")] = False,
+    json: Json = False,
+) -> None:
+    """Remember somebody's card, or take over a newer one or a revocation."""
+    from . import people as command
+
+    command.contact_add(_session(context), card, trust, json)
+
+
+@contact_app.command("list")
+def contact_list(context: typer.Context, json: Json = False) -> None:
+    """All contacts."""
+    from . import people as command
+
+    command.contact_list(_session(context), json)
+
+
+@contact_app.command("show")
+def contact_show(context: typer.Context, name: Name, json: Json = False) -> None:
+    """A contact, and the words to compare."""
+    from . import people as command
+
+    command.contact_show(_session(context), name, json)
+
+
+@contact_app.command("verify")
+def contact_verify(
+    context: typer.Context,
+    name: Name,
+    words: Annotated[str | None, typer.Option(help="The twelve words that they read to you.")] = None,
+    discard: Annotated[
+        bool, typer.Option("--discard", help="Throw a changed card away, and keep the old one.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Compare words with a contact, so that nobody can stand between you."""
+    from . import people as command
+
+    command.contact_verify(_session(context), name, words, discard, json)
+
+
+@contact_app.command("trust")
+def contact_trust(
+    context: typer.Context,
+    name: Name,
+    conversation: Annotated[str | None, typer.Option("--in", help="Only in this conversation.")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="They may not any more.")] = False,
+) -> None:
+    """Let a contact see your photos."""
+    from . import people as command
+
+    command.contact_trust(_session(context), name, conversation, undo)
+
+
+@contact_app.command("block")
+def contact_block(
+    context: typer.Context,
+    name: Name,
+    undo: Annotated[bool, typer.Option("--undo", help="Let them through again.")] = False,
+) -> None:
+    """Neither send to a contact nor open what they send."""
+    from . import people as command
+
+    command.contact_block(_session(context), name, undo)
+
+
+@contact_app.command("remove")
+def contact_remove(context: typer.Context, name: Name) -> None:
+    """Forget a contact, and their key faces."""
+    from . import people as command
+
+    command.contact_remove(_session(context), name)
+
+
+@key_face_app.command("add")
+def key_face_add(
+    context: typer.Context,
+    photo: Annotated[Path, typer.Argument(help="A photo that shows your face alone, from the front.")],
+    name: Annotated[str | None, typer.Option(help="What to call it; default: the file's name.")] = None,
+    json: Json = False,
+) -> None:
+    """Keep a photo of yours as a key face."""
+    from . import people as command
+
+    command.key_face_add(_session(context), photo, name, json)
+
+
+@key_face_app.command("list")
+def key_face_list(context: typer.Context, json: Json = False) -> None:
+    """Your key faces and those that contacts shared."""
+    from . import people as command
+
+    command.key_face_list(_session(context), json)
+
+
+@key_face_app.command("share")
+def key_face_share(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A key face of yours.")],
+    to: Annotated[list[str], typer.Option("--to", help="A contact; again for each further one.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to make, for these contacts only.")],
+) -> None:
+    """Seal a key face for contacts."""
+    from . import people as command
+
+    command.key_face_share(_session(context), name, to, output)
+
+
+@key_face_app.command("receive")
+def key_face_receive(
+    context: typer.Context, file: Annotated[Path, typer.Argument(help="What a contact shared.")], json: Json = False
+) -> None:
+    """Keep a key face that a contact shared with you."""
+    from . import people as command
+
+    command.key_face_receive(_session(context), file, json)
+
+
+@key_face_app.command("remove")
+def key_face_remove(context: typer.Context, name: Annotated[str, typer.Argument(help="A key face of yours.")]) -> None:
+    """Forget a key face of yours."""
+    from . import people as command
+
+    command.key_face_remove(_session(context), name)
 
 
 @model_app.command("list")

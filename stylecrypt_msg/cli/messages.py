@@ -1,0 +1,416 @@
+"""``encrypt``, ``decrypt``, ``inspect``, ``send`` and ``receive``: files, pipes and transports."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import stylecrypt_protocol as protocol
+from pydantic import TypeAdapter, ValidationError
+from stylecrypt_protocol.text import FileName
+
+from ..errors import InputError, NoMessageError, RefusedError, StyleCryptError, explaining
+from ..messenger import ENVELOPE_SUFFIX, DecryptedPhoto, EncryptedPhoto, Level
+from ..pictures import MAX_FILE_BYTES, format_of, read_file, read_picture, same_file, write_atomically
+from ..sdk import Options, StyleCrypt
+from ..transports import Transport
+from . import console
+from .session import Session
+
+__all__ = ["decrypt", "encrypt", "folder_transport", "inspect", "options", "receive", "send"]
+
+_PIPE = "-"
+_FOLDER = "folder"  # the setting that remembers where the folder transport was last told to work
+
+
+def encrypt(
+    session: Session, photo: str, output: str, to: Sequence[str], *, stand_in: str | None, model: str, as_json: bool,
+    options: Options,
+) -> None:  # fmt: skip
+    stand_in_photo = _stand_in_file(stand_in)
+    _check_output(output, as_json, photo, stand_in_photo)
+    if not to and options.get("level") is None:
+        raise InputError(
+            "Nobody is named who may see the photo.",
+            hint="Name contacts with --to, or use --level keyface, which seals nothing.",
+        )
+    data = _read(photo)
+    if output != _PIPE:
+        options["format"] = format_of(output)
+        if photo != _PIPE and not options.get("file_name"):
+            options["file_name"] = _sealed_name(photo)
+    with session.stylecrypt(model) as stylecrypt, console.progress() as report:
+        sent = stylecrypt.encrypt(data, to, **_with_stand_in(options, stand_in, stand_in_photo), report=report)
+    if sent.envelope is not None and output == _PIPE:
+        raise InputError(
+            "What is sealed is too large to travel inside the picture, and a pipe takes one file.",
+            hint="Use -o FILE, beside which it is written, or leave out --exact.",
+        )
+    if output == _PIPE:
+        _write_pipe(sent.picture)
+    else:
+        sent.save(output)
+    result = {"output": output, **_sent_result(sent, stand_in)}
+    lines = [f"{_name(output)}: {_sent_line(sent, stand_in)}", *_leak_lines(sent)]
+    if sent.envelope is not None:
+        lines.append(f"{Path(output).with_suffix(ENVELOPE_SUFFIX)}: what is sealed; it has to travel along.")
+    _tell(output, result, lines, as_json)
+
+
+def decrypt(
+    session: Session,
+    picture: str,
+    output: str,
+    *,
+    key_face: Path | None,
+    envelope: Path | None,
+    sender: str | None,
+    mask: str | None,
+    face: int | None,
+    model: str,
+    as_json: bool,
+) -> None:
+    _check_output(output, as_json, picture, key_face)
+    arrived = _read(picture)
+    key = None if key_face is None else read_file(key_face)
+    if envelope is None and picture != _PIPE:
+        beside = Path(picture).with_suffix(ENVELOPE_SUFFIX)
+        envelope = beside if beside.is_file() else None
+    with session.stylecrypt(model) as stylecrypt, console.progress() as report:
+        got = stylecrypt.decrypt(
+            arrived, envelope=None if envelope is None else read_file(envelope), key_face=key, sender=sender, mask=mask,
+            face=face, report=report,
+        )  # fmt: skip
+    if output == _PIPE:
+        _write_pipe(got.encoded())
+    else:
+        got.save(output)
+    lines = [f"{_name(output)}: {_got_line(got)}", *(f"warning: {text}" for text in got.warnings)]
+    _tell(output, {"output": output, **_got_result(got)}, lines, as_json)
+
+
+def inspect(picture: str, sealed: Path | None, envelope: Path | None, as_json: bool) -> None:
+    """Needs no keys: it shows what everybody can see."""
+    data = _read(picture)
+    shown = read_picture(data)
+    beside = None if picture == _PIPE else Path(picture).with_suffix(ENVELOPE_SUFFIX)
+    if envelope is None and beside is not None and beside.is_file():
+        envelope = beside
+    with explaining():
+        packed = read_file(envelope) if envelope else _carried(data)
+        message = protocol.Envelope.unpack(packed) if packed is not None else None
+    if message is None or packed is None:
+        if sealed is not None:
+            raise NoMessageError(f"{_name(picture, 'standard input')} carries no message, so there is no sealed part.")
+        _say({"message": None}, ["This picture carries no message."], as_json)
+        return
+    public = message.public
+    if sealed is not None:
+        if message.sealed is None:
+            raise InputError("This message has no sealed part.")
+        write_atomically(sealed, message.sealed)
+    height, width = shown.pixels.shape[:2]
+    wire = protocol.Pixels(width=width, height=height, rgb=shown.pixels.tobytes())
+    exact = protocol.pixel_digest(wire) == public.cover_digest
+    result = {
+        "message": {
+            "v": 1, "message_id": public.message_id.hex(), "level": public.level.name.lower(),
+            "model_hash": public.model_hash.hex(), "styles": public.styles, "replaced": list(public.replaced),
+            "width": public.width, "height": public.height, "faces": [face.pixels() for face in public.faces],
+            "cover_digest": public.cover_digest.hex(), "cover_unchanged": exact,
+            "commitment": public.commitment.hex() if public.commitment else None,
+            "sealed_bytes": len(message.sealed) if message.sealed else 0, "envelope_bytes": len(packed),
+            "carried": "beside" if envelope else "inside",
+        }
+    }  # fmt: skip
+    lines = [
+        f"message {public.message_id.hex()}, level {public.level.name.lower()}, {len(public.faces)} faces",
+        f"layers replaced: {', '.join(map(str, public.replaced))} of {public.styles}; model {public.model_hash.hex()[:16]}",
+        f"cover: {public.width} x {public.height} px, {'unchanged' if exact else 'changed on the way, or another picture'}",
+        f"sealed: {len(message.sealed or b'')} bytes; who sent it and who can open it is inside",
+    ]
+    if sealed is not None:
+        lines.append(f"{sealed}: the sealed part, an age file")
+    _say(result, lines, as_json)
+
+
+def send(
+    session: Session, photo: str, to: Sequence[str], transport: Callable[[StyleCrypt], Transport], *,
+    stand_in: str | None, model: str, as_json: bool, options: Options,
+) -> None:  # fmt: skip
+    stand_in_photo = _stand_in_file(stand_in)
+    data = _read(photo)
+    if photo != _PIPE:
+        options["file_name"] = _sealed_name(photo)
+    with session.stylecrypt(model) as stylecrypt:
+        carrier = transport(stylecrypt)
+        try:
+            with console.progress() as report:
+                sent = stylecrypt.encrypt(data, to, **_with_stand_in(options, stand_in, stand_in_photo), report=report)
+                report("sending", 0, 1)
+                where = stylecrypt.send(sent, carrier)
+        finally:
+            stylecrypt.release(carrier)
+    _say(
+        {"sent": where, **_sent_result(sent, stand_in)},
+        [f"{where}: {_sent_line(sent, stand_in)}", *_leak_lines(sent)],
+        as_json,
+    )
+
+
+def receive(
+    session: Session,
+    transport: Callable[[StyleCrypt], Transport],
+    output: Path,
+    follow: bool,
+    model: str,
+    as_json: bool,
+) -> None:
+    _make_folder(output)
+    failed: StyleCryptError | None = None
+    results = []
+    with session.stylecrypt(model) as stylecrypt:
+        carrier = transport(stylecrypt)
+        try:
+            for incoming in stylecrypt.receive(carrier, follow=follow):
+                origin = incoming.delivery.origin
+                if incoming.photo is None:
+                    assert incoming.error is not None  # noqa: S101 - one of the two is there
+                    error = incoming.error
+                    if isinstance(error, RefusedError) and isinstance(error.reason, protocol.NotForMeError):
+                        continue  # others' messages are nobody's business
+                    failed = error
+                    results.append({"origin": origin, "error": str(error), "hint": error.hint})
+                    if not as_json:
+                        console.fail(f"{origin}: {error}", error.hint)
+                    continue
+                got = incoming.photo
+                path = output / _received_name(got)
+                write_atomically(path, got.encoded())
+                results.append({"origin": origin, "output": str(path), **_got_result(got)})
+                if not as_json:
+                    console.say(f"{path}: {_got_line(got)}")
+                    for text in got.warnings:
+                        console.say(f"warning: {text}")
+                elif follow:
+                    console.print_json(results.pop())
+        finally:
+            stylecrypt.release(carrier)
+    if as_json:
+        console.print_json(results)
+    elif not results:
+        console.note("Nothing new.")
+    if failed is not None:
+        raise SystemExit(failed.exit_code)
+
+
+def folder_transport(folder: Path | None) -> Callable[[StyleCrypt], Transport]:
+    """The folder transport, in ``folder`` or where it was last told to work."""
+
+    def make(stylecrypt: StyleCrypt) -> Transport:
+        from ..transports.folder import FolderTransport
+
+        profile = stylecrypt.profile
+        remembered = profile.setting(_FOLDER) if profile else None
+        if folder is None and remembered is None:
+            raise InputError(
+                "It is not known by which folder messages travel.",
+                hint="Name one that is shared with your contacts: --folder DIR. It is remembered.",
+            )
+        transport = FolderTransport(folder.absolute() if folder else Path(str(remembered)))
+        if folder is not None and profile is not None:
+            profile.set_setting(_FOLDER, str(folder.absolute()))
+        return transport
+
+    return make
+
+
+def options(
+    *, level: str | None, exact: bool, mask: str | None, face: int | None, portrait: bool, refine: int, matting: bool,
+    covert: bool, conversation: str | None, caption: str, force: bool,
+) -> Options:  # fmt: skip
+    """The command line's options as the SDK's."""
+    return Options(
+        level=level, exact=exact, mask=mask, face=face, form="portrait" if portrait else "photo", refine_steps=refine,
+        matting=matting, covert=covert, conversation=conversation, caption=caption, force=force,
+    )  # fmt: skip
+
+
+def _with_stand_in(options: Options, stand_in: str | None, photo: Path | None) -> Options:
+    if photo is not None:
+        options["stand_in"] = photo
+    elif stand_in is not None:
+        options["stand_in"] = stand_in
+    return options
+
+
+def _sent_result(sent: EncryptedPhoto, stand_in: str | None) -> dict[str, Any]:
+    leaks = sent.leaks
+    return {
+        "level": sent.level.value, "form": sent.form, "mask": str(sent.mask), "stand_in": sent.stand_in or stand_in,
+        "to": [contact.name for contact in sent.recipients],
+        "message_id": sent.message_id.hex() if sent.message_id else None,
+        "envelope": None if sent.packed is None else "beside" if sent.envelope else "inside",
+        "bytes": len(sent.picture) + len(sent.envelope or b""),
+        "faces_found": leaks.faces_found, "faces_replaced": leaks.faces_covered,
+        "metadata_dropped": list(leaks.metadata_dropped),
+        "likeness": None if leaks.distances is None else {
+            "recogniser": leaks.recogniser, "threshold": leaks.threshold,
+            "distances": [round(distance, 3) for distance in leaks.distances],
+        },
+        "model": sent.model, "model_hash": sent.model_hash,
+    }  # fmt: skip
+
+
+def _sent_line(sent: EncryptedPhoto, stand_in: str | None) -> str:
+    leaks = sent.leaks
+    line = (
+        f"{leaks.faces_covered} of {leaks.faces_found} faces replaced, layers {sent.mask}, "
+        f"stand-in {sent.stand_in or stand_in}"
+    )
+    if sent.recipients:
+        line += f"; level {sent.level} for {', '.join(contact.name for contact in sent.recipients)}"
+    return line
+
+
+def _leak_lines(sent: EncryptedPhoto) -> list[str]:
+    """What the picture still tells, for whom it was made."""
+    leaks = sent.leaks
+    lines = []
+    if leaks.faces_found > leaks.faces_covered and sent.form == "photo":
+        lines.append(
+            f"{leaks.faces_found - leaks.faces_covered} of the faces found are still to be seen, as --face asked."
+        )
+    if leaks.metadata_dropped:
+        lines.append(f"Left out of the file: {', '.join(leaks.metadata_dropped)}.")
+    if leaks.distances is None:
+        lines.append("Nothing compared the fake with you: `pip install 'stylecrypt-msg[identity]'` adds what can.")
+    elif leaks.looks_like_sender:
+        lines.append(f"warning: the fake still looks like the original to {leaks.recogniser}.")
+    else:
+        lines.append(
+            f"To {leaks.recogniser} the fake is somebody else: distance {min(leaks.distances):.2f}, "
+            f"the same person below {leaks.threshold:.2f}."
+        )
+    return lines
+
+
+def _got_result(got: DecryptedPhoto) -> dict[str, Any]:
+    return {
+        "level": got.level.value, "sender": got.sender.name if got.sender else None,
+        "sender_id": got.sender.user_id if got.sender else None, "signed": got.signed, "verified": got.verified,
+        "warnings": list(got.warnings), "cover": got.cover, "form": got.form, "caption": got.caption,
+        "file_name": got.file_name, "exact": got.file is not None,
+        "sent_at": None if got.sent_at is None else _time(got.sent_at),
+        "message_id": got.message_id.hex() if got.message_id else None,
+    }  # fmt: skip
+
+
+def _got_line(got: DecryptedPhoto) -> str:
+    how = {
+        Level.ORIGINAL: "the photo as it was" if got.file is None else "the sender's own file",
+        Level.LATENT: "the sender's own inversion",
+        Level.KEYFACE: f"recovered from the pixels alone ({got.form})",
+    }[got.level]
+    who = ""
+    if got.signed and got.sender is not None:
+        who = f", from {got.sender.name} ({'verified' if got.verified else 'not verified'})"
+    caption = f': "{got.caption}"' if got.caption else ""
+    return f"{how}{who}{caption}"
+
+
+def _received_name(got: DecryptedPhoto) -> str:
+    """Tells who and when, and is the same for the same message: whoever is stopped while writing writes it again."""
+    who = (
+        "".join(c if c.isalnum() else "-" for c in got.sender.name if c.isprintable())[:40] if got.sender else "unknown"
+    )
+    when = datetime.fromtimestamp(got.sent_at or 0, UTC).strftime("%Y%m%d-%H%M%S")
+    return f"{who}-{when}-{got.message_id.hex()[:8] if got.message_id else 'covert'}{got.suffix}"
+
+
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def _sealed_name(photo: str) -> str:
+    """The photo's name, for the recipients; nothing where it is one that messages do not carry."""
+    try:
+        return TypeAdapter(FileName).validate_python(Path(photo).name)
+    except ValidationError:
+        return ""
+
+
+def _carried(data: bytes) -> bytes | None:
+    try:
+        return protocol.take(data)
+    except protocol.UnsupportedError:  # GIF and BMP carry nothing
+        return None
+
+
+def _check_output(output: str, as_json: bool, *sources: str | Path | None) -> None:
+    """What can be known to fail before any work is done."""
+    if output == _PIPE:
+        if as_json:
+            raise InputError("The picture and the JSON cannot both go to standard output.", hint="Use -o FILE.")
+        return
+    format_of(output)
+    if any(same_file(source, output) for source in sources if source not in (None, _PIPE)):
+        raise InputError(f"{output} is the picture itself, which would be lost.", hint="Choose another name with -o.")
+    if not Path(output).absolute().parent.is_dir():
+        raise InputError(f"{output} cannot be written: the folder does not exist.", hint="Make the folder first.")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The folder {folder} cannot be made: {error.strerror}.", hint="Use -o FOLDER.") from error
+
+
+def _read(source: str) -> bytes:
+    if source != _PIPE:
+        return read_file(source)
+    return sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if sys.stdin else b""
+
+
+def _stand_in_file(stand_in: str | None) -> Path | None:
+    """The photo that --stand-in names: what exists, or looks like a file's name; other text is a seed."""
+    if stand_in is None:
+        return None
+    path = Path(stand_in)
+    if path.suffix or path.name != stand_in:
+        return path
+    try:
+        return path if path.exists() else None
+    except OSError:  # longer than a name can be
+        return None
+
+
+def _write_pipe(data: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        console.drop_output()
+        raise InputError(f"Standard output cannot be written: {(error.strerror or 'it failed').lower()}.") from error
+
+
+def _name(path: str, pipe: str = "standard output") -> str:
+    return pipe if path == _PIPE else path
+
+
+def _tell(output: str, result: dict[str, Any], lines: list[str], as_json: bool) -> None:
+    if as_json:
+        console.print_json(result)
+        return
+    for line in lines:
+        (console.note if output == _PIPE else console.say)(line)
+
+
+def _say(result: dict[str, Any], lines: list[str], as_json: bool) -> None:
+    _tell("", result, lines, as_json)

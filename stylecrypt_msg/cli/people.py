@@ -1,0 +1,389 @@
+"""``init``, ``key``, ``card``, ``contact`` and ``key-face``: who I am, whom I trust, and the photos that undo fakes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import stylecrypt_protocol as protocol
+import typer
+from stylecrypt_protocol import Card, CardChange, Revocation, RevocationReason
+
+from ..errors import InputError, MessageError, NotAuthorisedError, PictureError, explaining
+from ..faces import crop, detect_faces
+from ..faces.align import face_quad
+from ..pictures import encode_picture, read_file, read_picture, write_atomically
+from ..profile import Contact, MyKeyFace, Profile
+from . import console
+from .session import Session, now
+
+_PIPE = "-"
+_KEY_FACE_SIDE = 1024  # px: what the embedded model makes; more would not be used
+_KEY_FACE_MARGIN = 1.3  # times the face's square, so that the face is found in it again
+
+
+def init(session: Session, name: str, user_id: str | None, no_passphrase: bool, as_json: bool) -> None:
+    passphrase = None if no_passphrase else session.new_passphrase()
+    with Profile.create(session.where, name=name, user_id=user_id, passphrase=passphrase, now=now()) as profile:
+        result = {"profile": str(profile.folder), **_card_result(profile.card)}
+        lines = [
+            f"profile: {profile.folder}",
+            f"card: {profile.card.display_name} ({profile.card.user_id}), {profile.card.id.hex()}",
+        ]
+        if no_passphrase:
+            console.note("The keys are not protected by a passphrase: whoever can read that folder has them.")
+        _tell(result, [*lines, "Give your card to your contacts: `stylecrypt card export -o FILE`."], as_json)
+
+
+def export_age_key(session: Session, output: Path) -> None:
+    with session.open() as profile:
+        text = profile.identity.age_identity().reveal() + b"\n"
+    _write_private(output, text)
+    console.note(f"{output} opens everything that is sealed to you. Whoever has it reads your messages.")
+
+
+def change_passphrase(session: Session, no_passphrase: bool) -> None:
+    with session.open() as profile:
+        # What unlocked the profile came from where a new one would be read: it has to be typed.
+        typed = Session(session.folder, None)
+        profile.change_passphrase(None if no_passphrase else typed.new_passphrase())
+    console.say("The passphrase is removed." if no_passphrase else "The passphrase is changed.")
+
+
+def revoke(session: Session, output: Path, yes: bool) -> None:
+    if not yes and not typer.confirm(
+        "Whoever reads this file will never trust your present keys again. Write it?", err=True
+    ):
+        raise typer.Abort
+    with session.open() as profile:
+        revocation = Revocation.create(profile.identity, created=now(), reason=RevocationReason.UNSPECIFIED)
+    _write_private(output, revocation.to_bytes())
+    console.note("Keep it where nobody else finds it, and give it to your contacts when your keys are lost or stolen.")
+
+
+# Cards.
+
+
+def card_show(session: Session, as_json: bool) -> None:
+    with session.open() as profile:
+        card = profile.card
+    words = protocol.card_words(card)
+    lines = [
+        f"{card.display_name} ({card.user_id})",
+        f"card: {card.id.hex()}",
+        f"words: {' '.join(words)}",
+        card.to_text(),
+    ]
+    _tell(_card_result(card) | {"words": list(words), "text": card.to_text()}, lines, as_json)
+
+
+def card_export(session: Session, output: str) -> None:
+    with session.open() as profile:
+        card = profile.card
+    if output == _PIPE:
+        console.say(card.to_text())
+    elif Path(output).suffix == ".txt":
+        write_atomically(output, card.to_text().encode() + b"\n")
+    else:
+        write_atomically(output, card.to_bytes())
+
+
+def card_qr(session: Session, output: Path | None) -> None:
+    with session.open() as profile:
+        code = profile.card.to_qr()
+    if output is None:
+        code.terminal(compact=True)
+    elif output.suffix.lower() in (".png", ".svg"):
+        code.save(str(output), scale=6)
+    else:
+        raise InputError(f"A QR code is written as PNG or SVG, not as {output.name}.", hint="Use -o card.png.")
+
+
+# Contacts.
+
+
+def contact_add(session: Session, source: str, trust: bool, as_json: bool) -> None:
+    offered = _read_card(source)
+    with session.open() as profile:
+        if isinstance(offered, Revocation):
+            withdrawn = profile.revoke(offered)
+            names = ", ".join(contact.name for contact in withdrawn) or "nobody among your contacts"
+            _tell({"withdrawn": [contact.name for contact in withdrawn]}, [f"Keys withdrawn: {names}."], as_json)
+            return
+        added = profile.add_contact(offered, trust=trust)
+        said = {
+            None: "added",
+            CardChange.SAME: "known already",
+            CardChange.RENAMED: "has a new name",
+            CardChange.ROTATED: "has new keys, for which the old ones vouch: compare the words again",
+        }[added.change]
+        lines = [f"{added.contact.name} ({added.contact.user_id}): {said}; {_standing(added.contact)}"]
+        if not added.contact.verified:
+            lines.append(f"Compare the words with them: `stylecrypt contact verify {_quoted(added.contact.name)}`.")
+        change = added.change.value if added.change else "new"
+        _tell(_contact_result(added.contact) | {"change": change}, lines, as_json)
+
+
+def contact_list(session: Session, as_json: bool) -> None:
+    with session.open() as profile:
+        contacts = profile.contacts()
+    if as_json:
+        console.print_json([_contact_result(contact) for contact in contacts])
+    elif not contacts:
+        console.note("There are no contacts yet: `stylecrypt contact add FILE` adds one.")
+    else:
+        rows = [(c.name, c.user_id, _standing(c), c.card.id.hex()[:16]) for c in contacts]
+        console.print_table(("name", "user id", "standing", "card"), rows)
+
+
+def contact_show(session: Session, name: str, as_json: bool) -> None:
+    with session.open() as profile:
+        contact = profile.contact(name)
+        words = profile.words(name)
+        faces = len(profile.key_faces_of(contact))
+    lines = [
+        f"{contact.name} ({contact.user_id}): {_standing(contact)}",
+        f"card: {contact.card.id.hex()}, since {_day(contact.added)}",
+        f"words: {' '.join(words)}",
+        f"key faces of theirs: {faces}",
+    ]
+    _tell(_contact_result(contact) | {"words": list(words), "key_faces": faces}, lines, as_json)
+
+
+def contact_verify(session: Session, name: str, words: str | None, discard: bool, as_json: bool) -> None:
+    with session.open() as profile:
+        contact = profile.contact(name)
+        if discard:
+            profile.discard_pending(name)
+            _tell(_contact_result(profile.contact(name)), [f"The new card of {contact.name} is thrown away."], as_json)
+            return
+        agreed = profile.words(name)
+        if words is not None:
+            matches = words.lower().replace(",", " ").split() == list(agreed)
+        else:
+            console.note(f"Read these words to {contact.name}, in person or on a call. They see the same ones:")
+            console.note("  " + " ".join(agreed[:6]))
+            console.note("  " + " ".join(agreed[6:]))
+            if not (sys.stdin and sys.stdin.isatty()):
+                raise InputError(
+                    "There is no terminal to say on whether the words match.", hint='Give theirs with --words "...".'
+                )
+            matches = typer.confirm("Do all of them match?", err=True)
+        if not matches:
+            raise NotAuthorisedError(
+                f"The words do not match, so the keys are not those of {contact.name}; nothing was changed.",
+                hint=f"Get their card anew from themselves; `contact verify {_quoted(name)} --discard` throws a new one away.",
+            )
+        verified = profile.verify(name)
+    _tell(_contact_result(verified), [f"{verified.name} is verified."], as_json)
+
+
+def contact_trust(session: Session, name: str, conversation: str | None, undo: bool) -> None:
+    with session.open() as profile:
+        profile.trust(name, conversation=conversation, undo=undo)
+        contact = profile.contact(name)
+    console.say(f"{contact.name}: {_standing(contact)}")
+
+
+def contact_block(session: Session, name: str, undo: bool) -> None:
+    with session.open() as profile:
+        profile.block(name, undo=undo)
+        contact = profile.contact(name)
+    console.say(f"{contact.name}: {_standing(contact)}")
+
+
+def contact_remove(session: Session, name: str) -> None:
+    with session.open() as profile:
+        contact = profile.contact(name)
+        profile.remove(name)
+    console.say(f"{contact.name} is removed, with their key faces.")
+
+
+# Key faces.
+
+
+def key_face_add(session: Session, photo: Path, name: str | None, as_json: bool) -> None:
+    picture = _key_face_picture(photo)
+    with session.open() as profile:
+        pixels = read_picture(picture).pixels
+        height, width = pixels.shape[:2]
+        wire = protocol.Pixels(width=width, height=height, rgb=pixels.tobytes())
+        added = profile.add_key_face(name or photo.stem, picture, wire)
+    share = f"stylecrypt key-face share {_quoted(added.name)} --to NAME -o FILE"
+    lines = [f"key face {added.name}: {len(picture)} bytes", f"Share it: `{share}`."]
+    _tell({"name": added.name, "bytes": len(picture)}, lines, as_json)
+
+
+def key_face_list(session: Session, as_json: bool) -> None:
+    with session.open() as profile:
+        mine = profile.key_faces()
+        theirs = [(contact, profile.key_faces_of(contact)) for contact in profile.contacts()]
+        names = {contact.card.id: contact.name for contact in profile.contacts()}
+    result = {
+        "mine": [{"name": face.name, "shared_with": _names(face, names), "added": face.added} for face in mine],
+        "theirs": [{"owner": contact.name, "count": len(faces)} for contact, faces in theirs if faces],
+    }
+    if as_json:
+        console.print_json(result)
+        return
+    rows = [("you", face.name, ", ".join(_names(face, names)) or "nobody yet", _day(face.added)) for face in mine]
+    rows += [(contact.name, "", "you", _day(face.received)) for contact, faces in theirs for face in faces]
+    if rows:
+        console.print_table(("of", "name", "shared with", "since"), rows)
+    else:
+        console.note("There are no key faces yet: `stylecrypt key-face add PHOTO` adds one of yours.")
+
+
+def key_face_share(session: Session, name: str, to: Sequence[str], output: Path) -> None:
+    with session.open() as profile:
+        face = profile.key_face(name)
+        contacts = [profile.authorised(contact, None) for contact in to]
+        cards = [contact.card for contact in contacts]
+        sealed = protocol.share_key_face(profile.identity, cards, face.key_face, face.picture, sent_at=now())
+        write_atomically(output, sealed)
+        profile.mark_shared(name, [card.id for card in cards])
+    console.say(f"{output}: key face {face.name}, sealed to {', '.join(contact.name for contact in contacts)}")
+
+
+def key_face_receive(session: Session, file: Path, as_json: bool) -> None:
+    data = read_file(file)
+    with session.open() as profile:
+        with explaining():
+            shared = protocol.open_key_face(data, profile.identity, profile.cards(), now=now())
+        owner = profile.by_card(shared.sender)
+        if owner is None or owner.blocked:
+            raise NotAuthorisedError("This key face is from somebody whom you have blocked.")
+        _check_shared(shared.picture)
+        new = profile.keep_key_face(shared, now())
+    said = "kept" if new else "known already"
+    _tell({"owner": owner.name, "new": new}, [f"A key face of {owner.name}: {said}."], as_json)
+
+
+def key_face_remove(session: Session, name: str) -> None:
+    with session.open() as profile:
+        profile.remove_key_face(name)
+    console.say(f"Key face {name} is removed. Who has it keeps it.")
+
+
+def _key_face_picture(photo: Path) -> bytes:
+    """The head alone, as a JPEG of at most 1024 px: a key face shows nothing of the place where it was taken."""
+    pixels = read_picture(photo).pixels
+    faces = detect_faces(pixels)
+    if len(faces) != 1:
+        found = "No face was" if not faces else f"{len(faces)} faces were"
+        raise InputError(f"{found} found in {photo}.", hint="Use a photo that shows one face, yours, from the front.")
+    quad = face_quad(faces[0].landmarks)
+    centre = quad.mean(0)
+    wide = centre + (quad - centre) * _KEY_FACE_MARGIN
+    side = min(_KEY_FACE_SIDE, max(64, round(float(abs(wide[1] - wide[0]).max()))))
+    head = crop(pixels, wide, side)
+    if len(detect_faces(head)) != 1:
+        raise InputError(f"The face in {photo} is too small or too far from the front.", hint="Use another photo.")
+    return encode_picture(head, "JPEG")
+
+
+def _check_shared(picture: bytes) -> None:
+    try:
+        read_picture(picture)
+    except PictureError as error:
+        raise MessageError(f"The key face is not a picture that can be read. {error}") from error
+
+
+def _read_card(source: str) -> Card | Revocation:
+    """A card or revocation: as text, in a file of either form, or as a picture of its QR code."""
+    if source.startswith(("stylecard1", "stylerevoke1", "STYLECARD1", "STYLEREVOKE1")):
+        data = source.encode()
+    elif source == _PIPE:
+        data = sys.stdin.buffer.read(1 << 16)
+    else:
+        data = read_file(source)
+    if not data.startswith((b"SCC", b"SCR")) and not data.lstrip()[:10].lower().startswith(b"style"):
+        data = _from_qr(data, source)
+    with explaining():
+        if data.startswith(b"SCC"):
+            return Card.from_bytes(data)
+        if data.startswith(b"SCR"):
+            return Revocation.from_bytes(data)
+        text = data.decode("ascii", "replace")
+        return Card.from_text(text) if text.strip().lower().startswith("stylecard") else Revocation.from_text(text)
+
+
+def _from_qr(data: bytes, source: str) -> bytes:
+    try:
+        pixels = read_picture(data).pixels
+    except PictureError as error:
+        raise InputError(
+            f"{source} is neither a card nor a picture of one.",
+            hint="A card is the file that `stylecrypt card export` writes, its text, or its QR code.",
+        ) from error
+    text, *_ = cv2.QRCodeDetector().detectAndDecode(pixels[..., ::-1].copy())
+    if not text:
+        raise InputError(f"No QR code was found in {source}.", hint="Use a sharp picture that shows all of the code.")
+    return str(text).encode()
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+    except FileExistsError:
+        raise InputError(f"{path} is there already.", hint="Choose another name with -o.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {(error.strerror or 'it failed').lower()}.") from error
+
+
+def _standing(contact: Contact) -> str:
+    words = []
+    if contact.withdrawn:
+        words.append("keys withdrawn")
+    if contact.blocked:
+        words.append("blocked")
+    if contact.pending is not None:
+        words.append("offers new keys that are not verified")
+    words.append("verified" if contact.verified else "not verified")
+    if contact.trusted:
+        words.append("may see your photos")
+    elif contact.conversations:
+        words.append(f"may see your photos in {', '.join(contact.conversations)}")
+    else:
+        words.append("may not see your photos")
+    return ", ".join(words)
+
+
+def _contact_result(contact: Contact) -> dict[str, Any]:
+    return _card_result(contact.card) | {
+        "verified": contact.verified, "trusted": contact.trusted, "conversations": list(contact.conversations),
+        "blocked": contact.blocked, "withdrawn": contact.withdrawn, "pending": contact.pending is not None,
+    }  # fmt: skip
+
+
+def _card_result(card: Card) -> dict[str, Any]:
+    return {
+        "name": card.display_name, "user_id": card.user_id, "card": card.id.hex(), "age_recipient": card.age_recipient,
+    }  # fmt: skip
+
+
+def _names(face: MyKeyFace, names: dict[protocol.CardId, str]) -> list[str]:
+    return sorted(names[card] for card in face.shared_with if card in names)
+
+
+def _day(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if " " in name else name
+
+
+def _tell(result: dict[str, Any], lines: list[str], as_json: bool) -> None:
+    if as_json:
+        console.print_json(result)
+        return
+    for line in lines:
+        console.say(line)

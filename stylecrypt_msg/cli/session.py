@@ -1,0 +1,91 @@
+"""Whose profile a command works with, and how its passphrase gets here: never as an argument."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ..errors import InputError, NotAuthorisedError
+from ..profile import Profile, default_folder
+
+if TYPE_CHECKING:
+    from ..sdk import StyleCrypt
+
+__all__ = ["Session", "now"]
+
+_ENVIRONMENT = "STYLECRYPT_PASSPHRASE"
+_LONGEST = 4096  # bytes of a passphrase
+
+
+def now() -> int:
+    """Unix seconds."""
+    return int(time.time())
+
+
+@dataclass(frozen=True)
+class Session:
+    """Options that stand before the command."""
+
+    folder: Path | None
+    passphrase_fd: int | None
+
+    @property
+    def where(self) -> Path:
+        return self.folder or default_folder()
+
+    def open(self) -> Profile:
+        """The profile. Raises ProfileError, or NotAuthorisedError for a wrong passphrase."""
+        return Profile.open(self.where, lambda: self._passphrase("Passphrase"))
+
+    def stylecrypt(self, model: str) -> StyleCrypt:
+        """Opens the profile when it is first needed: what is sealed to nobody needs none."""
+        from ..sdk import StyleCrypt  # imports torch
+
+        return StyleCrypt(self.folder, passphrase=lambda: self._passphrase("Passphrase"), model=model)
+
+    def new_passphrase(self) -> str:
+        """A passphrase for keys that have none yet, typed twice when it is typed."""
+        first = self._passphrase("New passphrase")
+        if not first:
+            raise InputError(
+                "The passphrase is empty.", hint="Type one, or use --no-passphrase to leave the keys unprotected."
+            )
+        if self._typed and self._ask("The same again") != first:
+            raise InputError("The two passphrases differ.", hint="Type the same one twice.")
+        return first
+
+    @property
+    def _typed(self) -> bool:
+        return self.passphrase_fd is None and _ENVIRONMENT not in os.environ
+
+    def _passphrase(self, prompt: str) -> str:
+        if self.passphrase_fd is not None:
+            return _read(self.passphrase_fd)
+        if _ENVIRONMENT in os.environ:
+            return os.environ[_ENVIRONMENT]
+        return self._ask(prompt)
+
+    def _ask(self, prompt: str) -> str:
+        if not (sys.stdin and sys.stdin.isatty()):
+            raise NotAuthorisedError(
+                "A passphrase is needed, and there is no terminal to ask for it.",
+                hint=f"Set {_ENVIRONMENT}, or give a file descriptor with --passphrase-fd N.",
+            )
+        return str(typer.prompt(prompt, hide_input=True, err=True, default="", show_default=False))
+
+
+def _read(descriptor: int) -> str:
+    """The first line of a file descriptor."""
+    try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.readline(_LONGEST).decode().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"No passphrase could be read from the file descriptor {descriptor}.", hint="Open it before: 3< FILE."
+        ) from error

@@ -1,0 +1,261 @@
+"""A picture that arrived to what its sender let us see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import stylecrypt_protocol as protocol
+import torch
+from PIL import Image
+from stylecrypt_protocol import Envelope, OpenedMessage, PublicPart, ResidualKind, SeenStore
+
+from ..cipher import Report, restore, uncover
+from ..errors import (
+    FaceError,
+    InputError,
+    MessageError,
+    ModelError,
+    NoMessageError,
+    NotAuthorisedError,
+    RefusedError,
+    explaining,
+)
+from ..pictures import Picture, read_picture
+from ..profile import Contact
+from ..residual import restore_faces, unpack_styles
+from ..stylemix import LayerMask
+from .parts import Parts
+from .values import DecryptedPhoto, Level, Pixels
+from .wire import form_of, from_wire, wire_pixels
+
+__all__ = ["Opening"]
+
+
+class Opening:
+    """See `Messenger.open`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def open(
+        self,
+        picture: bytes,
+        *,
+        now: int,
+        envelope: bytes | None,
+        seen: SeenStore | None,
+        key_face: bytes | None,
+        sender: str | None,
+        mask: str | None,
+        face: int | None,
+        model: str,
+        report: Report,
+    ) -> DecryptedPhoto:
+        """See `Messenger.open`."""
+        arrived = read_picture(picture)
+        message = _message_of(picture, envelope)
+        claimed = self._parts.profile.contact(sender) if sender else None
+        opened: OpenedMessage | None = None
+        warnings: list[str] = []
+        if message is None:
+            warnings.append("There is no message with this picture, so nothing proves who sent it.")
+        else:
+            try:
+                with explaining():
+                    opened = self._unseal(message, arrived.pixels, now, seen)
+            except RefusedError as refused:
+                if not self._may_fall_back(refused, message, key_face):
+                    raise
+                warnings.append(f"{refused} Nothing proves who sent it.")
+        if opened is not None:
+            claimed = self._known(opened)
+        if message is not None and opened is not None:
+            if opened.cover is protocol.CoverVerdict.CHANGED:
+                warnings.append("The picture was changed on the way: what lies outside the faces is as it arrived.")
+            try:
+                return self._recover(message.public, opened, arrived, claimed, warnings, report)
+            except _NoResidual:
+                pass
+            except (MessageError, ModelError) as error:
+                if not self._keys(message.public, claimed, key_face):
+                    raise
+                warnings.append(f"{error} The face was recovered with a key face instead.")
+        return self._uncover(message, opened, arrived, claimed, key_face, mask, face, model, warnings, report)
+
+    def _unseal(self, message: Envelope, pixels: Pixels, now: int, seen: SeenStore | None) -> OpenedMessage:
+        profile = self._parts.profile_if_any()
+        if message.sealed is None:
+            raise protocol.UnsealedError
+        if profile is None:
+            raise protocol.NotForMeError
+        return protocol.open_message(
+            message, profile.identity, profile.cards(), wire_pixels(pixels), now=now, seen=seen
+        )
+
+    def _may_fall_back(self, refused: RefusedError, message: Envelope, key_face: bytes | None) -> bool:
+        """Whether a key face may be tried: never on what somebody put together to deceive."""
+        if not isinstance(refused.reason, protocol.UnsealedError | protocol.NotForMeError):
+            return False
+        return isinstance(refused.reason, protocol.UnsealedError) or bool(self._keys(message.public, None, key_face))
+
+    def _known(self, opened: OpenedMessage) -> Contact:
+        profile = self._parts.profile
+        contact = profile.me if opened.sender.id == profile.card.id else profile.by_card(opened.sender.id)
+        if contact is None:  # removed by another process since
+            raise RefusedError(
+                "The sender is not among your contacts any more.", protocol.StrangerError(opened.sender.id)
+            )
+        if contact.blocked:
+            raise NotAuthorisedError(
+                f"This message is from {contact.name}, whom you have blocked.",
+                hint=f"`stylecrypt contact block {contact.name} --undo` lets messages through again.",
+            )
+        return contact
+
+    def _recover(
+        self,
+        public: PublicPart,
+        opened: OpenedMessage,
+        arrived: Picture,
+        sender: Contact | None,
+        warnings: list[str],
+        report: Report,
+    ) -> DecryptedPhoto:
+        """The photo from the sealed residual. Raises _NoResidual, MessageError or ModelError."""
+        residual = opened.content.residual
+        file = None
+        fmt = arrived.format
+        level = Level.ORIGINAL
+        if residual.kind is ResidualKind.NONE:
+            raise _NoResidual
+        if residual.kind is ResidualKind.FILE:
+            file = residual.data
+            original = _sealed_picture(file)
+            pixels, fmt = original.pixels, original.format
+        elif residual.kind is ResidualKind.FACES:
+            pixels = restore_faces(residual.data, arrived.pixels, public.width, public.height)
+        else:
+            level = Level.LATENT
+            model = self._parts.models.hashed(public.model_hash.hex())
+            codes, landmarks = unpack_styles(residual.data, len(public.faces), model.n_styles, model.style_dim)
+            quads = [from_wire(quad) for quad in public.faces]
+            shown = _resized(arrived.pixels, public.width, public.height)
+            pixels = restore(shown, torch.from_numpy(codes.astype(np.float32)), landmarks, quads, model, report=report)
+        content = opened.content
+        return DecryptedPhoto(
+            pixels=pixels, level=level, sender=sender, signed=True, cover=opened.cover.value, warnings=tuple(warnings),
+            form=form_of(public), format=fmt, caption=content.caption, file_name=content.file_name,
+            sent_at=content.sent_at, message_id=public.message_id, file=file,
+        )  # fmt: skip
+
+    def _keys(self, public: PublicPart | None, sender: Contact | None, key_face: bytes | None) -> list[_Key]:
+        """The key faces that may open a picture, the likeliest first."""
+        if key_face is not None:
+            return [_Key(key_face, sender)]
+        profile = self._parts.profile_if_any()
+        if profile is None:
+            return []
+        if sender is not None and sender.card.id == profile.card.id:
+            mine = [(_Key(face.picture, sender), face.key_face) for face in profile.key_faces()]
+        else:
+            theirs = profile.key_faces_of(sender) if sender else profile.all_their_key_faces()
+            mine = [(_Key(face.picture, sender or profile.by_card(face.owner)), face.key_face) for face in theirs]
+        if public is not None and public.commitment is not None:
+            meant = protocol.pick_key_face(public, [face for _, face in mine])
+            return [key for key, face in mine if face is meant]
+        return [key for key, _ in mine] if sender is not None else []
+
+    def _uncover(
+        self,
+        message: Envelope | None,
+        opened: OpenedMessage | None,
+        arrived: Picture,
+        sender: Contact | None,
+        key_face: bytes | None,
+        mask: str | None,
+        face: int | None,
+        model_name: str,
+        warnings: list[str],
+        report: Report,
+    ) -> DecryptedPhoto:
+        """Level ``keyface``."""
+        public = message.public if message else None
+        keys = self._keys(public, sender, key_face)
+        if not keys:
+            raise _no_key(message, sender)
+        model = self._parts.models.hashed(public.model_hash.hex()) if public else self._parts.models.named(model_name)
+        if public is not None:
+            layers: LayerMask | None = LayerMask.of(public.replaced, public.styles)
+        else:
+            layers = LayerMask.parse(mask, model.n_styles) if mask is not None else None
+        for key in keys:
+            try:
+                found = uncover(
+                    arrived.pixels, read_picture(key.picture).pixels, model, mask=layers,
+                    form=form_of(public) if public else None, face=face, report=report,
+                )  # fmt: skip
+                break
+            except FaceError as error:
+                failure = error
+        else:
+            raise failure
+        content = opened.content if opened else None
+        if opened is None and key_face is None and key.owner is not None:
+            warnings.append(f"It was recovered with the key face of {key.owner.name}, which proves nothing.")
+        return DecryptedPhoto(
+            pixels=found.pixels, level=Level.KEYFACE, sender=sender or key.owner, signed=opened is not None,
+            cover=opened.cover.value if opened else "unsigned", warnings=(*warnings, *found.warnings), form=found.form,
+            format=arrived.format, caption=content.caption if content else "",
+            file_name=content.file_name if content else "", sent_at=content.sent_at if content else None,
+            message_id=public.message_id if public else None,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Key:
+    """A key face at hand: a picture file, and whose it is."""
+
+    picture: bytes
+    owner: Contact | None
+
+
+class _NoResidual(Exception):  # noqa: N818 - never leaves this module
+    """The message is of level ``keyface``."""
+
+
+def _message_of(picture: bytes, beside: bytes | None) -> Envelope | None:
+    with explaining():
+        packed = beside
+        if packed is None:
+            try:
+                packed = protocol.take(picture)
+            except protocol.UnsupportedError:  # GIF, BMP: they carry nothing
+                return None
+        return Envelope.unpack(packed) if packed is not None else None
+
+
+def _no_key(message: Envelope | None, sender: Contact | None) -> InputError:
+    if message is None and sender is None:
+        return NoMessageError(
+            "There is no message with this picture, so there is nothing to decrypt it with.",
+            hint="If it is a covert one, say whose: --from NAME, or --key-face with another photo of the sender.",
+        )
+    whose = f"of {sender.name}" if sender else "of the sender"
+    return InputError(
+        f"The key face {whose} that this picture needs is missing.",
+        hint="Ask for it: `stylecrypt key-face share` makes a file, `key-face receive` reads it. Or use --key-face PHOTO.",
+    )
+
+
+def _sealed_picture(file: bytes) -> Picture:
+    try:
+        return read_picture(file)
+    except InputError as error:
+        raise MessageError(f"The file that was sealed is not a picture that can be shown. {error}") from error
+
+
+def _resized(pixels: Pixels, width: int, height: int) -> Pixels:
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS))

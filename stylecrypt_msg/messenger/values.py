@@ -1,0 +1,215 @@
+"""What goes into the messenger and what comes out of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from stylecrypt_protocol import MessageId
+
+from ..cipher import Form
+from ..errors import PictureError
+from ..pictures import Format, encode_picture, format_of, write_atomically
+from ..profile import Contact
+from ..stylemix import LayerMask
+
+__all__ = ["ENVELOPE_SUFFIX", "DecryptedPhoto", "Draft", "EncryptedPhoto", "LeakReport", "Level", "Pixels"]
+
+ENVELOPE_SUFFIX = ".scenv"
+"""Of a file that holds an envelope, beside a picture of the same name."""
+
+_SUFFIXES: dict[str, str] = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp"}
+_QUALITY = 98  # of restored photos that are written as JPEG or WebP: 45 dB and more
+
+Pixels = NDArray[np.uint8]
+
+
+class Level(StrEnum):
+    """How much of the original the recipients get back."""
+
+    KEYFACE = "keyface"
+    """An approximation, from the pixels of the cover and a key face of the sender."""
+    LATENT = "latent"
+    """The sender's own inversion, from sealed style vectors."""
+    ORIGINAL = "original"
+    """The photo as it was."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """What to send, and how.
+
+    Attributes:
+        photo: a picture file.
+        to: names of contacts, as `Profile.contact` takes them. None may be left out at level ``keyface`` only.
+        level: by default ``original``, or ``keyface`` when ``covert``.
+        exact: at level ``original``, seal the whole file, to be restored bit by bit.
+        stand_in: a seed, or a picture file; by default the conversation's own.
+        conversation: the chat that this is for; by default the one with just these contacts.
+        mask, face, form, refine_steps, matting: as in `cipher.cover`; the mask as text.
+        covert: no envelope, no mark that the picture was made by AI.
+        format: of the cover; by default the photo's, if it can be written.
+        caption, file_name: sealed with the message.
+        force: send a fake that still looks like the sender.
+    """
+
+    photo: bytes
+    to: Sequence[str] = ()
+    level: Level | None = None
+    exact: bool = False
+    stand_in: str | bytes | None = None
+    conversation: str | None = None
+    mask: str | None = None
+    face: int | None = None
+    form: Form = "photo"
+    refine_steps: int = 0
+    matting: bool = False
+    covert: bool = False
+    format: Format | None = None
+    caption: str = ""
+    file_name: str = ""
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class LeakReport:
+    """What the cover still says about its sender.
+
+    Attributes:
+        faces_found, faces_covered: in the photo.
+        metadata_dropped: what the photo's file held besides pixels, and the cover's does not.
+        distances: of each covered face to its original, by ``recogniser``; None when there is no recogniser.
+        threshold: two faces closer than this are the same person to the recogniser.
+    """
+
+    faces_found: int
+    faces_covered: int
+    metadata_dropped: tuple[str, ...]
+    distances: tuple[float, ...] | None
+    recogniser: str | None
+    threshold: float | None
+
+    @property
+    def looks_like_sender(self) -> bool:
+        """Whether the recogniser takes a fake face for its original."""
+        return self.distances is not None and self.threshold is not None and min(self.distances) < self.threshold
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncryptedPhoto:
+    """A picture that may travel.
+
+    Attributes:
+        picture: the file, with the envelope inside unless that is too large or there is none.
+        envelope: what has to travel beside the picture; None: nothing.
+        packed: the envelope, wherever it travels; None for covert pictures and those to nobody.
+        stand_in: the seed of the person who is shown; None for a photo.
+        recipients: the contacts who can open it.
+    """
+
+    picture: bytes
+    format: Format
+    envelope: bytes | None
+    packed: bytes | None
+    level: Level
+    form: Form
+    mask: LayerMask
+    stand_in: str | None
+    recipients: tuple[Contact, ...]
+    conversation: str | None
+    leaks: LeakReport
+    model: str
+    model_hash: str
+    message_id: MessageId | None
+
+    @property
+    def media_type(self) -> str:
+        return f"image/{self.format.lower()}"
+
+    @property
+    def suffix(self) -> str:
+        """Of a file name for the picture: ".jpg", ".png" or ".webp"."""
+        return _SUFFIXES[self.format]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the picture, and what has to travel beside it into a ``.scenv`` file of the same name.
+
+        Raises PictureError when it cannot be written, or the name's suffix is that of another format.
+        """
+        if format_of(path) != self.format:
+            raise PictureError(
+                f"{Path(path).name} is not a name for a {self.format} picture.",
+                hint=f"Use the suffix {self.suffix}, or ask for the other format when encrypting.",
+            )
+        if self.envelope is not None:
+            write_atomically(Path(path).with_suffix(ENVELOPE_SUFFIX), self.envelope)
+        write_atomically(path, self.picture)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecryptedPhoto:
+    """What a picture that arrived turned out to be.
+
+    Attributes:
+        pixels: (H, W, 3) uint8 sRGB.
+        level: the level that was reached; ``warnings`` say why it is not a better one.
+        sender: who signed the message, or at level ``keyface`` whose key face was used; None: nobody is known.
+        signed: whether the message was signed by ``sender``. Without, anybody may have made it.
+        cover: "exact" when every pixel of the cover is the sender's, "changed" when it was re-encoded on the way,
+            "unsigned" when nobody vouches for it.
+        file: the sender's own file, bit by bit, if they sent it.
+    """
+
+    pixels: Pixels = field(repr=False)
+    level: Level
+    sender: Contact | None
+    signed: bool
+    cover: str
+    warnings: tuple[str, ...]
+    form: Form
+    format: str
+    caption: str = ""
+    file_name: str = ""
+    sent_at: int | None = None
+    message_id: MessageId | None = None
+    file: bytes | None = field(default=None, repr=False)
+
+    @property
+    def verified(self) -> bool:
+        """Whether the sender signed it, and the words of their card were compared."""
+        return self.signed and self.sender is not None and self.sender.verified
+
+    @cached_property
+    def image(self) -> Image.Image:
+        """The picture, mode RGB."""
+        return Image.fromarray(self.pixels)
+
+    @property
+    def suffix(self) -> str:
+        """Of a file name for `encoded`: ".jpg", ".png", ".webp", ".gif" or ".bmp"."""
+        return _SUFFIXES[self.format if self.file is not None else _writable(self.format)]
+
+    def encoded(self, format: Format | None = None) -> bytes:
+        """A picture file; the sender's own where that was sent and is of the format that is wanted.
+
+        By default the format in which the photo or its cover came. What a model had a part in is marked as such.
+        """
+        if self.file is not None and format in (None, self.format):
+            return self.file
+        made = self.level is not Level.ORIGINAL
+        return encode_picture(self.pixels, format or _writable(self.format), quality=_QUALITY, ai_made=made)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes `encoded` in the format that the name's suffix says. Raises PictureError."""
+        write_atomically(path, self.encoded(format_of(path)))
+
+
+def _writable(format: str) -> Format:
+    return "JPEG" if format == "JPEG" else "WEBP" if format == "WEBP" else "PNG"

@@ -1,0 +1,363 @@
+"""``StyleCrypt``: encrypt, decrypt, send and receive photos, for programs. ``AsyncStyleCrypt`` is the same with ``await``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock, RLock
+from typing import Any, Self, TypeAlias, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from stylecrypt_protocol import ForgedError, NotForMeError, ReplayedError, TooOldError
+from typing_extensions import Unpack
+
+from .cipher import Form, Report
+from .errors import InputError, NoMessageError, RefusedError, StyleCryptError
+from .messenger import ENVELOPE_SUFFIX, DecryptedPhoto, Draft, EncryptedPhoto, LeakReport, Level, Messenger
+from .models.shelf import Shelf
+from .pictures import Format, encode_picture, read_file
+from .profile import Profile, default_folder
+from .recognisers import Recogniser, load_recogniser
+from .transports import Delivery, Parcel, Transport
+
+__all__ = [
+    "AsyncStyleCrypt",
+    "DecryptOptions",
+    "DecryptedPhoto",
+    "EncryptedPhoto",
+    "Incoming",
+    "LeakReport",
+    "Level",
+    "Options",
+    "Photo",
+    "StyleCrypt",
+]
+
+Photo: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
+"""A picture file's path or bytes, a Pillow picture, or pixels (H, W, 3) uint8 sRGB."""
+
+# Of these messages nothing better will come when they are looked at again.
+_FINAL = (NotForMeError, ForgedError, TooOldError, ReplayedError)
+
+
+class Options(TypedDict, total=False):
+    """Options of `StyleCrypt.encrypt`; see `Draft`, where they are described."""
+
+    level: Level | str | None
+    exact: bool
+    stand_in: Photo | None
+    """Text is a seed; a photo is given in any other form."""
+    conversation: str | None
+    mask: str | None
+    face: int | None
+    form: Form
+    refine_steps: int
+    matting: bool
+    covert: bool
+    format: Format
+    caption: str
+    file_name: str
+    force: bool
+
+
+class DecryptOptions(TypedDict, total=False):
+    """Options of `StyleCrypt.decrypt`."""
+
+    envelope: bytes | None
+    """What came beside the picture. For a file, a ``.scenv`` file of the same name is found without asking."""
+    key_face: Photo | None
+    """Another photo of the sender, for pictures that carry no message, or none that we can open."""
+    sender: str | None
+    """The name of the contact whose key faces to try, for pictures that carry no message."""
+    mask: str | None
+    face: int | None
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """Something that a transport delivered: ``photo``, or the ``error`` for which it was not opened."""
+
+    delivery: Delivery
+    photo: DecryptedPhoto | None
+    error: StyleCryptError | None
+
+
+def _silent(what: str, done: int, total: int) -> None: ...
+
+
+# One for the whole program: models are large, and they remember nothing of whom they worked for.
+_MODELS = Shelf()
+
+
+class _Base:
+    """What `StyleCrypt` and `AsyncStyleCrypt` share."""
+
+    def __init__(
+        self,
+        profile: str | os.PathLike[str] | Profile | None = None,
+        *,
+        passphrase: str | Callable[[], str] | None = None,
+        model: str | os.PathLike[str] = "default",
+    ) -> None:
+        """Nothing is opened or loaded before it is needed.
+
+        Args:
+            profile: its folder; by default the one of the environment (`profile.default_folder`), if it is there. Without a
+                profile only level ``keyface`` works, with key faces at hand.
+            passphrase: of the profile, or what asks for it; called only when there is one to be asked for.
+            model: makes the fake faces; a name or a file, as for `models.load_model`.
+        """
+        self._folder = None if isinstance(profile, Profile) else profile
+        self._profile = profile if isinstance(profile, Profile) else None
+        self._passphrase = (lambda: passphrase) if isinstance(passphrase, str) else passphrase
+        self._model = os.fspath(model)
+        self._messenger = Messenger(self._profile_if_any, _MODELS, _recogniser)
+        self._lock = RLock()
+
+    @classmethod
+    def create(
+        cls,
+        profile: str | os.PathLike[str],
+        *,
+        name: str,
+        user_id: str | None = None,
+        passphrase: str | None = None,
+        model: str | os.PathLike[str] = "default",
+    ) -> Self:
+        """Makes a profile in a folder, with new keys, for somebody called ``name``, and opens it.
+
+        Raises ProfileError when there is one already, or the folder cannot be made.
+        """
+        made = Profile.create(Path(profile), name=name, user_id=user_id, passphrase=passphrase, now=int(time.time()))
+        return cls(made, model=model)
+
+    @property
+    def profile(self) -> Profile:
+        """Cards, contacts and key faces.
+
+        Raises ProfileError when there is no profile, NotAuthorisedError for a wrong passphrase.
+        """
+        return self._profile_if_any() or Profile.open(default_folder())
+
+    def _profile_if_any(self) -> Profile | None:
+        """None when no folder was named, and there is no profile in the default place."""
+        with self._lock:
+            if self._profile is None:
+                folder = default_folder() if self._folder is None else Path(self._folder)
+                if self._folder is not None or folder.is_dir():
+                    self._profile = Profile.open(folder, self._passphrase)
+            return self._profile
+
+    def _encrypt(self, photo: Photo, to: Sequence[str], report: Report, options: Options) -> EncryptedPhoto:
+        given: dict[str, Any] = {**options}
+        if given.get("level") is not None:
+            given["level"] = _as_level(given["level"])
+        if not isinstance(given.get("stand_in"), str | None):
+            given["stand_in"] = _file(given["stand_in"])
+        draft = Draft(photo=_file(photo), to=tuple(to), **given)
+        return self._messenger.prepare(draft, now=int(time.time()), model=self._model, report=report)
+
+    def _decrypt(self, image: Photo | EncryptedPhoto, report: Report, options: DecryptOptions) -> DecryptedPhoto:
+        given: dict[str, Any] = {**options}
+        if isinstance(image, EncryptedPhoto):
+            given["envelope"] = image.envelope
+            image = image.picture
+        elif given.get("envelope") is None and isinstance(image, str | os.PathLike):
+            beside = Path(image).with_suffix(ENVELOPE_SUFFIX)
+            given["envelope"] = read_file(beside) if beside.is_file() else None
+        if given.get("key_face") is not None:
+            given["key_face"] = _file(given["key_face"])
+        return self._messenger.open(_file(image), now=int(time.time()), model=self._model, report=report, **given)
+
+    def _take(self, delivery: Delivery) -> Incoming | None:
+        """Opens a delivery. None: an ordinary picture."""
+        seen = self.profile.seen(delivery.reference)
+        try:
+            photo = self._messenger.open(
+                delivery.picture, envelope=delivery.envelope, now=int(time.time()), seen=seen, model=self._model
+            )
+        except NoMessageError:
+            return None
+        except StyleCryptError as error:
+            return Incoming(delivery, None, error)
+        return Incoming(delivery, photo, None)
+
+    async def _incoming(self, transport: Transport, follow: bool) -> AsyncGenerator[Incoming, None]:
+        profile = self.profile
+        async for delivery in transport.deliveries(follow=follow):
+            if profile.finished(delivery.reference):
+                continue
+            incoming = await asyncio.to_thread(self._take, delivery)
+            if incoming is None:
+                continue
+            if incoming.photo is None or incoming.photo.sender != profile.me:  # or it is what we sent ourselves
+                yield incoming
+            if incoming.photo is not None or _is_final(incoming.error):
+                profile.finish(delivery.reference)
+
+    def _close(self) -> None:
+        with self._lock:
+            if self._profile is not None:
+                self._profile.close()
+
+
+class StyleCrypt(_Base):
+    """A person's profile, the models, and what to do with them. Several threads may use one.
+
+    Everything about people (cards, contacts, key faces) is at ``profile``.
+    """
+
+    def __init__(
+        self,
+        profile: str | os.PathLike[str] | Profile | None = None,
+        *,
+        passphrase: str | Callable[[], str] | None = None,
+        model: str | os.PathLike[str] = "default",
+    ) -> None:
+        super().__init__(profile, passphrase=passphrase, model=model)
+        self._runner: asyncio.Runner | None = None
+        self._running = Lock()
+
+    __init__.__doc__ = _Base.__init__.__doc__
+
+    def encrypt(
+        self, photo: Photo, to: Sequence[str] = (), *, report: Report = _silent, **options: Unpack[Options]
+    ) -> EncryptedPhoto:
+        """The photo with fake faces, which ``to``, names of contacts, can undo.
+
+        ``report`` hears of progress: what is being done, how much of it is done, out of how much.
+        Raises what `Messenger.prepare` does; nothing is written or sent here.
+        """
+        return self._encrypt(photo, to, report, options)
+
+    def decrypt(
+        self, image: Photo | EncryptedPhoto, *, report: Report = _silent, **options: Unpack[DecryptOptions]
+    ) -> DecryptedPhoto:
+        """What a picture that arrived is. It may be looked at again and again; `receive` takes each message once.
+
+        Raises what `Messenger.open` does.
+        """
+        return self._decrypt(image, report, options)
+
+    def send(self, photo: EncryptedPhoto, transport: Transport) -> str:
+        """Hands what `encrypt` made to a transport. Returns where it went, to show the user. Raises what that does."""
+        where: str = self._run(transport.send(_parcel(photo)))
+        return where
+
+    def receive(self, transport: Transport, *, follow: bool = False) -> Iterator[Incoming]:
+        """What a transport delivers, each message once; ends when nothing is left, unless ``follow``.
+
+        A message counts as received when the next one is asked for: whoever is stopped before gets it again. What could
+        not be opened but may be later (a stranger's, one for a model that is missing) comes again next time.
+        """
+        incoming = self._incoming(transport, follow)
+        try:
+            while True:
+                try:
+                    yield self._run(anext(incoming))
+                except StopAsyncIteration:
+                    return
+        finally:
+            self._run(incoming.aclose())
+
+    def release(self, transport: Transport) -> None:
+        """Closes a transport's connections, which `send` or `receive` made."""
+        self._run(transport.close())
+
+    def close(self) -> None:
+        """Closes the profile."""
+        with self._running:
+            if self._runner is not None:
+                self._runner.close()
+                self._runner = None
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self, job: Any) -> Any:
+        async def wait() -> Any:
+            return await job
+
+        # One loop for all calls: a transport's connections belong to the loop in which they were made.
+        with self._running:
+            self._runner = self._runner or asyncio.Runner()
+            return self._runner.run(wait())
+
+
+class AsyncStyleCrypt(_Base):
+    """`StyleCrypt` for programs with an event loop: pictures are worked on in threads, transports in the loop."""
+
+    async def encrypt(
+        self, photo: Photo, to: Sequence[str] = (), *, report: Report = _silent, **options: Unpack[Options]
+    ) -> EncryptedPhoto:
+        """As `StyleCrypt.encrypt`; ``report`` is called in a thread."""
+        return await asyncio.to_thread(self._encrypt, photo, to, report, options)
+
+    async def decrypt(
+        self, image: Photo | EncryptedPhoto, *, report: Report = _silent, **options: Unpack[DecryptOptions]
+    ) -> DecryptedPhoto:
+        """As `StyleCrypt.decrypt`; ``report`` is called in a thread."""
+        return await asyncio.to_thread(self._decrypt, image, report, options)
+
+    async def send(self, photo: EncryptedPhoto, transport: Transport) -> str:
+        """As `StyleCrypt.send`."""
+        return await transport.send(_parcel(photo))
+
+    def receive(self, transport: Transport, *, follow: bool = False) -> AsyncGenerator[Incoming, None]:
+        """As `StyleCrypt.receive`."""
+        return self._incoming(transport, follow)
+
+    async def close(self) -> None:
+        """Closes the profile."""
+        self._close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def _is_final(error: StyleCryptError | None) -> bool:
+    return isinstance(error, RefusedError) and isinstance(error.reason, _FINAL)
+
+
+def _parcel(photo: EncryptedPhoto) -> Parcel:
+    return Parcel(
+        picture=photo.picture, media_type=photo.media_type, envelope=photo.envelope, conversation=photo.conversation
+    )
+
+
+def _recogniser() -> Recogniser | None:
+    try:
+        return load_recogniser()
+    except InputError:  # not installed: the leak report says so
+        return None
+
+
+def _as_level(level: Level | str) -> Level:
+    try:
+        return Level(level)
+    except ValueError:
+        raise InputError(f"There is no level {level!r}.", hint=f"Levels are {', '.join(Level)}.") from None
+
+
+def _file(photo: Photo) -> bytes:
+    """A picture file's bytes. Pixels become a PNG, which is exact."""
+    if isinstance(photo, bytes):
+        return photo
+    if isinstance(photo, Image.Image):
+        photo = np.asarray(photo.convert("RGB"))
+    if isinstance(photo, np.ndarray):
+        return encode_picture(photo, "PNG")
+    return read_file(photo)
