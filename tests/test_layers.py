@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "refine": {"errors", "models"},
     "cipher": {"errors", "faces", "models", "pictures", "refine", "standins", "stylemix"},
     "profile": {"errors"},
+    "transports": {"errors", "pictures"},
     "messenger": {
         "cipher", "errors", "faces", "models", "pictures", "profile", "recognisers", "residual", "stylemix",
     },
