@@ -6,11 +6,16 @@ own: any class with the three methods of ``Transport``; docs/transports.md says 
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["Delivery", "Parcel", "Transport"]
+from ..errors import InputError
+
+__all__ = ["Delivery", "Parcel", "Transport", "ordinary_name"]
+
+_SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,7 @@ class Parcel:
 
     Attributes:
         picture: a picture file, which everybody may see.
-        media_type: such as "image/jpeg".
+        media_type: "image/jpeg", "image/png" or "image/webp".
         envelope: what has to travel beside the picture; None: it is inside, or there is none.
         conversation: the chat that it is for, by the name that the user gave it.
     """
@@ -35,7 +40,8 @@ class Delivery:
     """What arrived.
 
     Attributes:
-        reference: names this delivery, the same whenever it is delivered again; such as a digest, or an event id.
+        reference: 32 bytes that name this delivery, the same whenever it is delivered again and never those of another:
+            a SHA-256 of the bytes, or of the id that the server gave it.
         picture, envelope, conversation: as in `Parcel`.
         origin: where it was found, to show the user.
     """
@@ -45,6 +51,16 @@ class Delivery:
     envelope: bytes | None = field(repr=False)
     conversation: str | None
     origin: str
+
+
+def ordinary_name(media_type: str) -> str:
+    """A file name as cameras give them, drawn at random: it tells neither people nor times, nor what a photo was called.
+
+    Raises InputError for another type than those of `Parcel`.
+    """
+    if media_type not in _SUFFIXES:
+        raise InputError(f"Pictures travel as JPEG, PNG or WebP, and not as {media_type}.")
+    return f"IMG_{secrets.randbelow(10**12):012}{_SUFFIXES[media_type]}"
 
 
 class Transport(Protocol):

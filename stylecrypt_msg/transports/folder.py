@@ -8,6 +8,8 @@ overwritten, changed or removed. Names, times and sizes are all that the folder 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import hashlib
 import os
 import secrets
@@ -18,11 +20,10 @@ from typing import NamedTuple
 
 from ..errors import InputError, NetworkError
 from ..pictures import MAX_FILE_BYTES
-from . import Delivery, Parcel
+from . import Delivery, Parcel, ordinary_name
 
 __all__ = ["FolderTransport"]
 
-_SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 _ENVELOPE = ".scenv"
 _MOST_FILES = 100_000  # looked at in one folder
@@ -55,20 +56,19 @@ class FolderTransport:
         known: dict[str, tuple[_Stamp, _Stamp | None]] = {}
         while True:
             found = await asyncio.to_thread(self._look)
-            pictures = sorted(
-                (name for name in found if Path(name).suffix.lower() in _PICTURES),
-                key=lambda name: found[name].modified,
-            )
-            for name in pictures:
+            known = {name: stamps for name, stamps in known.items() if name in found}
+            pictures = [name for name in found if _is_picture(name)]
+            for name in sorted(pictures, key=lambda name: (found[name].modified, name)):
                 beside = Path(name).with_suffix(_ENVELOPE).name
                 stamps = found[name], found.get(beside)
                 if known.get(name) == stamps:
                     continue
                 picture = await asyncio.to_thread(self._read, name)
                 envelope = await asyncio.to_thread(self._read, beside) if beside in found else None
-                if picture is not None:
-                    known[name] = stamps
-                    yield Delivery(_reference(picture, envelope), picture, envelope, None, str(self.folder / name))
+                if picture is None or (envelope is None and beside in found):
+                    continue  # it is being moved or synced: another look will show what it became
+                known[name] = stamps
+                yield Delivery(_reference(picture, envelope), picture, envelope, None, str(self.folder / name))
             if not follow:
                 return
             await asyncio.sleep(_POLL)
@@ -77,30 +77,41 @@ class FolderTransport:
         """Nothing is open."""
 
     def _send(self, parcel: Parcel) -> str:
-        stem = f"IMG_{secrets.randbelow(10**12):012}"
-        picture = self.folder / (stem + _SUFFIXES[parcel.media_type])
+        placed: list[Path] = []
         try:
             if not self.folder.is_dir():
                 raise _gone(self.folder)
-            if parcel.envelope is not None:
+            picture = self._new_path(parcel.media_type)
+            if parcel.envelope is not None:  # first, so that whoever sees the picture has it
                 self._place(picture.with_suffix(_ENVELOPE), parcel.envelope)
+                placed.append(picture.with_suffix(_ENVELOPE))
             self._place(picture, parcel.picture)
-            _settle(self.folder)
-        except PermissionError as error:
-            raise InputError(
-                f"The folder {self.folder} may not be written to.", hint="Check its permissions."
-            ) from error
-        except OSError as error:
-            said = (error.strerror or "the system refused").lower()
-            raise NetworkError(
-                f"Nothing was sent through {self.folder}: {said}.", hint="Make room, or try again."
-            ) from error
+        except BaseException as error:
+            for path in placed:
+                path.unlink(missing_ok=True)
+            if isinstance(error, PermissionError) or (isinstance(error, OSError) and error.errno == errno.EROFS):
+                raise InputError(
+                    f"Nothing can be put into {self.folder}: you may not write there.", hint="Check its permissions."
+                ) from error
+            if isinstance(error, OSError):
+                raise NetworkError(
+                    f"Nothing was sent through {self.folder}: {_said(error)}.", hint="Make room, or try again."
+                ) from error
+            raise
+        _settle(self.folder)
         return str(picture)
+
+    def _new_path(self, media_type: str) -> Path:
+        """A name that no picture and no envelope has."""
+        while True:
+            path = self.folder / ordinary_name(media_type)
+            if not any(path.with_suffix(suffix).exists() for suffix in (*_PICTURES, _ENVELOPE)):
+                return path
 
     def _place(self, path: Path, data: bytes) -> None:
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         try:
-            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
                 file.flush()
@@ -112,19 +123,20 @@ class FolderTransport:
 
     def _look(self) -> dict[str, _Stamp]:
         """Pictures and envelopes in the folder."""
-        found = {}
+        found: dict[str, _Stamp] = {}
         try:
             with os.scandir(self.folder) as entries:
                 for entry in entries:
-                    suffix = Path(entry.name).suffix.lower()
-                    if entry.name.startswith((".", "~")) or suffix not in _PICTURES | {_ENVELOPE}:
-                        continue  # sync tools hide what they are still writing
+                    name = entry.name
+                    # Sync tools hide what they are still writing: by a dot, by "~", or by a suffix of their own.
+                    if name.startswith((".", "~")) or not (_is_picture(name) or name.endswith(_ENVELOPE)):
+                        continue
                     try:
                         status = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
                         continue
                     if stat.S_ISREG(status.st_mode) and 0 < status.st_size <= MAX_FILE_BYTES:
-                        found[entry.name] = _Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
+                        found[name] = _Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
                     if len(found) > _MOST_FILES:
                         raise InputError(
                             f"There are more than {_MOST_FILES} pictures in {self.folder}.",
@@ -133,42 +145,50 @@ class FolderTransport:
         except (FileNotFoundError, NotADirectoryError):
             raise _gone(self.folder) from None
         except OSError as error:
-            said = (error.strerror or "the system refused").lower()
             raise NetworkError(
-                f"The folder {self.folder} cannot be read: {said}.", hint="Check that it is there."
+                f"The folder {self.folder} cannot be read: {_said(error)}.", hint="Check its permissions and its drive."
             ) from error
         return found
 
     def _read(self, name: str) -> bytes | None:
-        """A file's bytes; None if it is gone, or became a link."""
+        """A file's bytes. None: it cannot be read now, is gone, or became something else than a file of fair size."""
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         try:
-            handle = os.open(
-                self.folder / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-            )
-            with os.fdopen(handle, "rb") as file:
-                return file.read(MAX_FILE_BYTES + 1)
+            with os.fdopen(os.open(self.folder / name, flags), "rb") as file:
+                data = file.read(MAX_FILE_BYTES + 1) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
         except OSError:
             return None
+        return data if 0 < len(data) <= MAX_FILE_BYTES else None
+
+
+def _is_picture(name: str) -> bool:
+    return Path(name).suffix.lower() in _PICTURES
 
 
 def _reference(picture: bytes, envelope: bytes | None) -> bytes:
     sha = hashlib.sha256(len(picture).to_bytes(8, "big") + picture)
-    sha.update(b"" if envelope is None else envelope)
+    sha.update(envelope or b"")
     return sha.digest()
 
 
 def _settle(folder: Path) -> None:
-    """Makes the new names durable, where folders can be synced."""
+    """Makes new names durable, where folders can be synced: not everywhere, and by then they are there."""
     if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        with contextlib.suppress(OSError):
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+def _said(error: OSError) -> str:
+    return (error.strerror or "the system refused").lower()
 
 
 def _gone(folder: Path) -> NetworkError:
+    what = "is not a folder" if folder.exists() else "is not there"
     return NetworkError(
-        f"The folder {folder}, through which messages travel, is not there.",
-        hint="Plug the drive in, start the sync tool, or name another with --folder DIR.",
+        f"{folder}, through which messages travel, {what}.",
+        hint="Plug the drive in, start the sync tool, or name another folder.",
     )
