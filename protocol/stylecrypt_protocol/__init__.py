@@ -49,7 +49,7 @@ from .errors import (
 )
 from .identity import Identity
 from .key_face import SharedKeyFace, open_key_face, share_key_face
-from .limits import MAX_CARRIED_BYTES
+from .limits import MAX_CARRIED_BYTES, MAX_PIXELS, MAX_SIDE
 from .messages import OpenedMessage, open_message, seal_message
 from .replay import MAX_AGE, MAX_CLOCK_SKEW, MemorySeenStore, Seen, SeenStore
 from .sealed import Residual, ResidualKind, SealedPart
@@ -62,6 +62,8 @@ __all__ = [
     "MAX_AGE",
     "MAX_CARRIED_BYTES",
     "MAX_CLOCK_SKEW",
+    "MAX_PIXELS",
+    "MAX_SIDE",
     "BadSignatureError",
     "Card",
     "CardChange",

@@ -302,7 +302,7 @@ def _got_result(got: DecryptedPhoto) -> dict[str, Any]:
     return {
         "level": got.level.value, "sender": got.sender.name if got.sender else None,
         "sender_id": got.sender.user_id if got.sender else None, "signed": got.signed, "verified": got.verified,
-        "warnings": list(got.warnings), "cover": got.cover, "form": got.form, "caption": got.caption,
+        "warnings": list(got.warnings), "cover": got.cover, "form": got.form, "mask": str(got.mask), "caption": got.caption,
         "file_name": got.file_name, "exact": got.file is not None,
         "sent_at": None if got.sent_at is None else _time(got.sent_at),
         "message_id": got.message_id.hex() if got.message_id else None,

@@ -58,9 +58,7 @@ class Opening:
         claimed = self._parts.profile.contact(sender) if sender else None
         opened: OpenedMessage | None = None
         warnings: list[str] = []
-        if message is None:
-            warnings.append("There is no message with this picture, so nothing proves who sent it.")
-        else:
+        if message is not None:
             try:
                 with explaining():
                     opened = self._unseal(message, arrived.pixels, now, seen)
@@ -145,7 +143,7 @@ class Opening:
         content = opened.content
         return DecryptedPhoto(
             pixels=pixels, level=level, sender=sender, signed=True, cover=opened.cover.value, warnings=tuple(warnings),
-            form=form_of(public), format=fmt, caption=content.caption, file_name=content.file_name,
+            form=form_of(public), mask=_mask_of(public), format=fmt, caption=content.caption, file_name=content.file_name,
             sent_at=content.sent_at, message_id=public.message_id, file=file,
         )  # fmt: skip
 
@@ -186,7 +184,7 @@ class Opening:
             raise _no_key(message, sender)
         model = self._parts.models.hashed(public.model_hash.hex()) if public else self._parts.models.named(model_name)
         if public is not None:
-            layers: LayerMask | None = LayerMask.of(public.replaced, public.styles)
+            layers: LayerMask | None = _mask_of(public)
         else:
             layers = LayerMask.parse(mask, model.n_styles) if mask is not None else None
         for key in keys:
@@ -202,11 +200,11 @@ class Opening:
             raise failure
         content = opened.content if opened else None
         if opened is None and key_face is None and key.owner is not None:
-            warnings.append(f"It was recovered with the key face of {key.owner.name}, which proves nothing.")
+            warnings.append(f"A key face of {key.owner.name} was used; nothing proves that they sent it.")
         return DecryptedPhoto(
             pixels=found.pixels, level=Level.KEYFACE, sender=sender or key.owner, signed=opened is not None,
             cover=opened.cover.value if opened else "unsigned", warnings=(*warnings, *found.warnings), form=found.form,
-            format=arrived.format, caption=content.caption if content else "",
+            mask=found.mask, format=arrived.format, caption=content.caption if content else "",
             file_name=content.file_name if content else "", sent_at=content.sent_at if content else None,
             message_id=public.message_id if public else None,
         )  # fmt: skip
@@ -246,6 +244,10 @@ def _no_key(message: Envelope | None, sender: Contact | None) -> InputError:
         f"The key face {whose} that this picture needs is missing.",
         hint="Ask for it: `stylecrypt key-face share` makes a file, `key-face receive` reads it. Or use --key-face PHOTO.",
     )
+
+
+def _mask_of(public: PublicPart) -> LayerMask:
+    return LayerMask.of(public.replaced, public.styles)
 
 
 def _sealed_picture(file: bytes) -> Picture:

@@ -13,13 +13,13 @@ from ..cipher import CoveredPhoto, KeyFace, Report, cover
 from ..errors import InputError, LikenessError
 from ..faces import crop
 from ..models import FaceModel
-from ..pictures import Format, Picture, read_picture
+from ..pictures import Picture, read_picture
 from ..profile import Contact
 from ..residual import fit_cover, pack_faces, pack_styles
 from ..stylemix import LayerMask
 from .parts import Parts
-from .values import Draft, EncryptedPhoto, LeakReport, Level, Pixels
-from .wire import to_wire, wire_pixels
+from .values import Draft, EncryptedPhoto, LeakReport, Level, Pixels, writable
+from .wire import check_size, to_wire, wire_pixels
 
 __all__ = ["Preparing"]
 
@@ -37,7 +37,9 @@ class Preparing:
         level = _level(draft)
         recipients = self._recipients(draft)
         picture = read_picture(draft.photo)
-        wanted = draft.format or _format(picture)
+        if recipients and draft.form == "photo":
+            check_size(picture.pixels)
+        wanted = draft.format or writable(picture.format)
         report("loading the model", 0, 1)
         face_model = self._parts.models.named(model)
         report("loading the model", 1, 1)
@@ -180,10 +182,6 @@ def _level(draft: Draft) -> Level:
             f"The exact file goes with level original, not {level}.", hint="Leave out --exact, or use --level original."
         )
     return level
-
-
-def _format(picture: Picture) -> Format:
-    return picture.format if picture.format in ("PNG", "WEBP") else "JPEG"  # type: ignore[return-value]
 
 
 def _residual(level: Level, draft: Draft, covered: CoveredPhoto, picture: Picture) -> Residual:

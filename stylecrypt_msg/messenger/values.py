@@ -164,6 +164,7 @@ class DecryptedPhoto:
         signed: whether the message was signed by ``sender``. Without, anybody may have made it.
         cover: "exact" when every pixel of the cover is the sender's, "changed" when it was re-encoded on the way,
             "unsigned" when nobody vouches for it.
+        mask: the layers that the sender replaced.
         file: the sender's own file, bit by bit, if they sent it.
     """
 
@@ -174,6 +175,7 @@ class DecryptedPhoto:
     cover: str
     warnings: tuple[str, ...]
     form: Form
+    mask: LayerMask
     format: str
     caption: str = ""
     file_name: str = ""
@@ -194,7 +196,7 @@ class DecryptedPhoto:
     @property
     def suffix(self) -> str:
         """Of a file name for `encoded`: ".jpg", ".png", ".webp", ".gif" or ".bmp"."""
-        return _SUFFIXES[self.format if self.file is not None else _writable(self.format)]
+        return _SUFFIXES[self.format if self.file is not None else writable(self.format)]
 
     def encoded(self, format: Format | None = None) -> bytes:
         """A picture file; the sender's own where that was sent and is of the format that is wanted.
@@ -204,12 +206,13 @@ class DecryptedPhoto:
         if self.file is not None and format in (None, self.format):
             return self.file
         made = self.level is not Level.ORIGINAL
-        return encode_picture(self.pixels, format or _writable(self.format), quality=_QUALITY, ai_made=made)
+        return encode_picture(self.pixels, format or writable(self.format), quality=_QUALITY, ai_made=made)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes `encoded` in the format that the name's suffix says. Raises PictureError."""
         write_atomically(path, self.encoded(format_of(path)))
 
 
-def _writable(format: str) -> Format:
+def writable(format: str) -> Format:
+    """The format itself where we write it; else PNG, which loses nothing."""
     return "JPEG" if format == "JPEG" else "WEBP" if format == "WEBP" else "PNG"

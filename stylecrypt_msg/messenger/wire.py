@@ -11,18 +11,24 @@ from ..errors import InputError
 from ..faces import Quad
 from .values import Pixels
 
-__all__ = ["form_of", "from_wire", "to_wire", "wire_pixels"]
+__all__ = ["check_size", "form_of", "from_wire", "to_wire", "wire_pixels"]
+
+
+def check_size(pixels: Pixels) -> None:
+    """Raises InputError when a picture of this size cannot be described on the wire."""
+    height, width = pixels.shape[:2]
+    if max(width, height) > protocol.MAX_SIDE or width * height > protocol.MAX_PIXELS:
+        raise InputError(
+            f"The picture has {width} x {height} pixels; up to {protocol.MAX_SIDE} a side and "
+            f"{protocol.MAX_PIXELS // 10**6} million in all can be sent.",
+            hint="Make a smaller copy and use that.",
+        )
 
 
 def wire_pixels(pixels: Pixels) -> protocol.Pixels:
-    height, width = pixels.shape[:2]
-    try:
-        return protocol.Pixels(width=width, height=height, rgb=pixels.tobytes())
-    except (ValueError, protocol.LocalProtocolError) as error:
-        raise InputError(
-            f"The picture has {width} x {height} pixels; up to 16384 a side and 67 million can be sent.",
-            hint="Make a smaller copy and use that.",
-        ) from error
+    """(H, W, 3) uint8 as the protocol takes them. Raises as `check_size`."""
+    check_size(pixels)
+    return protocol.Pixels(width=pixels.shape[1], height=pixels.shape[0], rgb=pixels.tobytes())
 
 
 # Corners run clockwise here, and as Pillow's QUAD on the wire: top left, bottom left, bottom right, top right.

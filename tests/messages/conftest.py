@@ -1,0 +1,122 @@
+"""Alice, Bob and Mallory, and what Alice sends to Bob."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import stylecrypt_protocol as protocol
+from PIL import Image
+
+from stylecrypt_msg import EncryptedPhoto, StyleCrypt
+from stylecrypt_msg.models import FaceModel, load_model, shelf
+from stylecrypt_msg.pictures import encode_picture, read_picture
+
+from ..conftest import People, Pixels
+
+MARKER = b"Elm Street 7"  # in the photo's metadata
+
+
+@dataclass(frozen=True)
+class Parties:
+    """Alice and Bob know each other, and Alice lets Bob see her photos. Mallory knows Alice's card."""
+
+    alice: StyleCrypt
+    bob: StyleCrypt
+    mallory: StyleCrypt
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_model(default_model: FaceModel) -> Iterator[None]:
+    """The model of the other tests, so that it is loaded once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shelf, "load_model", lambda name: default_model if name == "default" else load_model(name))
+        yield
+
+
+def introduce(folder: Path) -> Parties:
+    alice, bob, mallory = (StyleCrypt.create(folder / name, name=name) for name in ("Alice", "Bob", "Mallory"))
+    alice.profile.add_contact(bob.profile.card, trust=True)
+    bob.profile.add_contact(alice.profile.card)
+    mallory.profile.add_contact(alice.profile.card)
+    return Parties(alice, bob, mallory)
+
+
+@pytest.fixture(scope="session")
+def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parties]:
+    """The parties, for tests that leave them as they are."""
+    parties = introduce(tmp_path_factory.mktemp("together"))
+    yield parties
+    for one in vars(parties).values():
+        one.close()
+
+
+@pytest.fixture
+def parties(tmp_path: Path) -> Iterator[Parties]:
+    """The parties, for tests that change them."""
+    parties = introduce(tmp_path / "parties")
+    yield parties
+    for one in vars(parties).values():
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def photo(people: People) -> bytes:
+    """Ann's photo as a JPEG file as phones make them, with her address in it."""
+    exif = Image.Exif()
+    exif[0x010E] = MARKER.decode()
+    file = io.BytesIO()
+    Image.fromarray(people.photo).save(file, "JPEG", quality=92, exif=exif, comment=MARKER)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def original(photo: bytes) -> Pixels:
+    return read_picture(photo).pixels
+
+
+@pytest.fixture(scope="session")
+def key_face(people: People) -> bytes:
+    """Ann on another day."""
+    return encode_picture(people.ann, "JPEG")
+
+
+Send = Callable[..., EncryptedPhoto]
+
+
+@pytest.fixture(scope="session")
+def send(together: Parties, photo: bytes) -> Send:
+    """What Alice sends to Bob, made once for each set of options."""
+    made: dict[tuple[tuple[str, object], ...], EncryptedPhoto] = {}
+
+    def encrypted(**options: object) -> EncryptedPhoto:
+        key = tuple(sorted(options.items()))
+        if key not in made:
+            made[key] = together.alice.encrypt(photo, to=["Bob"], stand_in="somebody", **options)  # type: ignore[arg-type]
+        return made[key]
+
+    return encrypted
+
+
+def share_key_face(owner: StyleCrypt, to: StyleCrypt, picture: bytes, name: str = "me") -> None:
+    """The owner's key face, sealed and received."""
+    pixels = read_picture(picture).pixels
+    wire = protocol.Pixels(width=pixels.shape[1], height=pixels.shape[0], rgb=pixels.tobytes())
+    face = owner.profile.add_key_face(name, picture, wire)
+    now = int(time.time())
+    sealed = protocol.share_key_face(owner.profile.identity, [to.profile.card], face.key_face, picture, sent_at=now)
+    owner.profile.mark_shared(name, [to.profile.card.id])
+    to.profile.keep_key_face(protocol.open_key_face(sealed, to.profile.identity, to.profile.cards(), now=now), now)
+
+
+def reencoded(picture: bytes, format: str = "JPEG", scale: float = 1, **options: object) -> bytes:
+    """As a messenger does: pixels alone, compressed again."""
+    with Image.open(io.BytesIO(picture)) as image:
+        small = image.convert("RGB").resize((round(image.width * scale), round(image.height * scale)))
+    file = io.BytesIO()
+    small.save(file, format, **options)
+    return file.getvalue()

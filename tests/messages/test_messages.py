@@ -1,0 +1,414 @@
+"""Messages as people meet them: who gets what back, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import stylecrypt_protocol as protocol
+from PIL import Image
+
+from stylecrypt_msg import EncryptedPhoto, Level, StyleCrypt
+from stylecrypt_msg.cipher import cover
+from stylecrypt_msg.errors import (
+    InputError,
+    LikenessError,
+    MessageError,
+    ModelError,
+    NoMessageError,
+    NotAuthorisedError,
+    RefusedError,
+)
+from stylecrypt_msg.faces import crop, detect_faces, face_quad
+from stylecrypt_msg.models import FaceModel
+from stylecrypt_msg.pictures import AI_MADE, encode_picture, read_picture
+
+from ..conftest import People, Pixels
+from .conftest import MARKER, Parties, Send, reencoded, share_key_face
+
+
+def decibels(a: Pixels, b: Pixels, where: Any = ...) -> float:
+    off = a[where].astype(float) - b[where]
+    return float(10 * np.log10(255**2 / max(np.mean(off * off), 1e-9)))
+
+
+def face_of(original: Pixels, sent: EncryptedPhoto) -> Any:
+    """Where the cover shows somebody else."""
+    off = np.abs(read_picture(sent.picture).pixels.astype(int) - original).max(2)
+    return off > 24
+
+
+def as_message(sent: EncryptedPhoto) -> protocol.Envelope:
+    assert sent.packed is not None
+    return protocol.Envelope.unpack(sent.packed)
+
+
+# ---- the levels
+
+
+def test_the_photo_as_it_was(together: Parties, send: Send, photo: bytes, original: Pixels) -> None:
+    sent = send(caption="Grüße", file_name="a.jpg")
+    assert (sent.level, sent.envelope, sent.media_type, sent.suffix) == (Level.ORIGINAL, None, "image/jpeg", ".jpg")
+    assert len(sent.picture) <= 1.1 * len(photo)
+    got = together.bob.decrypt(sent)
+    assert (got.level, str(got.sender), got.signed, got.verified, got.cover) == (
+        "original",
+        "Alice",
+        True,
+        False,
+        "exact",
+    )
+    assert (got.caption, got.file_name, got.warnings, got.message_id) == ("Grüße", "a.jpg", (), sent.message_id)
+    assert got.sent_at is not None
+    assert abs(got.sent_at - time.time()) < 60
+    assert decibels(got.pixels, original, face_of(original, sent)) >= 45
+    assert got.image.size == original.shape[1::-1]
+    # The sender can open it too.
+    own = together.alice.decrypt(sent)
+    assert (str(own.sender), own.verified, own.level) == ("Alice", True, "original")
+
+
+def test_everybody_else_sees_somebody_else(send: Send, original: Pixels) -> None:
+    shown = read_picture(send().picture).pixels
+    there, here = (face_quad(detect_faces(pixels)[0].landmarks) for pixels in (original, shown))
+    assert decibels(crop(shown, here, 128), crop(original, there, 128)) < 25
+    assert len(detect_faces(shown)) == 1
+
+
+def test_the_whole_file(together: Parties, send: Send, photo: bytes) -> None:
+    sent = send(exact=True)
+    got = together.bob.decrypt(sent)
+    assert got.file == got.encoded() == photo
+    assert read_picture(got.encoded("PNG")).pixels.shape == got.pixels.shape
+    # What lies in the file is sealed, and nowhere else.
+    assert MARKER in photo
+    assert MARKER not in sent.picture
+
+
+def test_the_senders_own_inversion(together: Parties, send: Send, original: Pixels, default_model: FaceModel) -> None:
+    sent = send(level="latent")
+    got = together.bob.decrypt(sent)
+    assert (got.level, got.warnings) == ("latent", ())
+    codes = cover(original, default_model, key_face="somebody").codes
+    inversion = default_model.synthesize(codes.half().float())
+    wanted = ((inversion[0].clamp(-1, 1) + 1) * 127.5).permute(1, 2, 0).numpy().astype(np.uint8)
+    here = face_quad(detect_faces(original)[0].landmarks)
+    middle = slice(40, 88), slice(40, 88)
+    assert decibels(crop(got.pixels, here, 128)[middle], cv2.resize(wanted, (128, 128))[middle]) > 25
+    assert AI_MADE in got.encoded()
+    assert AI_MADE not in together.bob.decrypt(send()).encoded()
+
+
+def test_a_likeness_from_a_key_face(parties: Parties, photo: bytes, key_face: bytes, people: People) -> None:
+    share_key_face(parties.alice, parties.bob, encode_picture(people.bea, "JPEG"), "not this one")
+    share_key_face(parties.alice, parties.bob, key_face, "me")
+    sent = parties.alice.encrypt(photo, to=["Bob"], level=Level.KEYFACE, stand_in="somebody")
+    assert as_message(sent).public.commitment is not None
+    got = parties.bob.decrypt(sent)
+    assert (got.level, str(got.sender), got.signed, got.warnings) == ("keyface", "Alice", True, ())
+    # It is the key face that Alice meant: the same as with just that.
+    alone = parties.bob.decrypt(reencoded(sent.picture, "PNG"), key_face=key_face)
+    assert (alone.level, alone.sender, alone.signed) == ("keyface", None, False)
+    other = parties.bob.decrypt(reencoded(sent.picture, "PNG"), key_face=encode_picture(people.bea, "JPEG"))
+    committed = (
+        as_message(sent).public.commitment,
+        parties.bob.profile.key_faces_of(parties.bob.profile.contact("Alice")),
+    )
+    meant = protocol.pick_key_face(as_message(sent).public, [face.key_face for face in committed[1]])
+    closest = alone if next(f for f in committed[1] if f.key_face is meant).picture == key_face else other
+    np.testing.assert_array_equal(got.pixels, closest.pixels)
+
+
+def test_without_the_key_face(together: Parties, send: Send) -> None:
+    with pytest.raises(InputError, match="key face of Alice that this picture needs is missing"):
+        together.bob.decrypt(send(level="keyface"))
+
+
+def test_portrait(together: Parties, send: Send, original: Pixels) -> None:
+    sent = send(form="portrait")
+    got = together.bob.decrypt(sent)
+    assert (got.level, got.form, got.pixels.shape, str(got.mask)) == (
+        "original",
+        "portrait",
+        (1024, 1024, 3),
+        "0-2,4-5,8-15",
+    )
+    square = crop(original, face_quad(detect_faces(original)[0].landmarks), 1024)
+    assert decibels(got.pixels, square) >= 45
+    latent = together.bob.decrypt(send(form="portrait", level="latent"))
+    assert (latent.level, latent.form) == ("latent", "portrait")
+
+
+# ---- falling back
+
+
+@pytest.mark.parametrize(
+    ("format", "scale", "quality"), [("JPEG", 1, 80), ("JPEG", 1, 60), ("WEBP", 1, 80), ("JPEG", 0.5, 85)]
+)
+def test_a_picture_that_was_changed_on_the_way(
+    format: str, scale: float, quality: int, together: Parties, send: Send, original: Pixels
+) -> None:
+    sent = send()
+    arrived = reencoded(sent.picture, format, scale, quality=quality)
+    with pytest.raises(NoMessageError):  # what was inside is stripped
+        together.bob.decrypt(arrived)
+    got = together.bob.decrypt(arrived, envelope=sent.packed)
+    assert (got.level, got.cover) == ("original", "changed")
+    assert "changed on the way" in got.warnings[0]
+    assert got.pixels.shape == original.shape
+    assert decibels(got.pixels, original, face_of(original, sent)) > 40
+
+
+def sealed(alice: StyleCrypt, to: StyleCrypt, sent: EncryptedPhoto, **changes: Any) -> bytes:
+    """A message by Alice's keys, beside the picture of ``sent``, that her program would not make."""
+    pixels = read_picture(sent.picture).pixels
+    shown = protocol.Pixels(width=pixels.shape[1], height=pixels.shape[0], rgb=pixels.tobytes())
+    known = as_message(sent).public
+    residual = changes.pop("residual", protocol.Residual(kind=protocol.ResidualKind.FACES, data=b"\0" * 40))
+    sent_at = changes.pop("sent_at", int(time.time()))
+    mine = alice.profile.key_faces()
+    key_face = mine[0].key_face if mine else None
+    public = protocol.PublicPart.describe(
+        shown, level=protocol.Level.ORIGINAL, model_hash=changes.pop("model_hash", known.model_hash), styles=known.styles,
+        replaced=known.replaced, faces=known.faces, key_face=key_face,
+    )  # fmt: skip
+    if "message_id" in changes:
+        public = public.model_copy(update={"message_id": changes.pop("message_id"), "commitment": None})
+        public = public.commit(key_face) if key_face else public
+    cards = [to.profile.card]
+    return protocol.seal_message(
+        alice.profile.identity, cards, public, shown, sent_at=sent_at, residual=residual, key_face=key_face
+    ).pack()
+
+
+def test_a_damaged_residual_falls_back_to_the_key_face(parties: Parties, send: Send, key_face: bytes) -> None:
+    sent = send()
+    with pytest.raises(MessageError):
+        parties.bob.decrypt(sent.picture, envelope=sealed(parties.alice, parties.bob, sent))
+    share_key_face(parties.alice, parties.bob, key_face)
+    got = parties.bob.decrypt(sent.picture, envelope=sealed(parties.alice, parties.bob, sent))
+    assert (got.level, got.signed, str(got.sender)) == ("keyface", True, "Alice")
+    assert "key face instead" in got.warnings[0]
+
+
+def test_a_model_that_is_not_here_is_named(together: Parties, send: Send) -> None:
+    styles = protocol.Residual(kind=protocol.ResidualKind.FACES, data=b"\0" * 40)
+    message = sealed(together.alice, together.bob, send(), residual=styles, model_hash=bytes(range(32)))
+    with pytest.raises(MessageError):
+        together.bob.decrypt(send().picture, envelope=message)
+    sent = send(level="latent")
+    public = as_message(sent).public.model_copy(update={"model_hash": bytes(range(32))})
+    pixels = read_picture(sent.picture).pixels
+    shown = protocol.Pixels(width=pixels.shape[1], height=pixels.shape[0], rgb=pixels.tobytes())
+    residual = protocol.Residual(kind=protocol.ResidualKind.STYLES, data=b"\1" * 40)
+    latent = protocol.seal_message(
+        together.alice.profile.identity,
+        [together.bob.profile.card],
+        public,
+        shown,
+        sent_at=int(time.time()),
+        residual=residual,
+    )
+    with pytest.raises(ModelError, match=r"not on this machine \(hash 0001020304050607\)") as caught:
+        together.bob.decrypt(sent.picture, envelope=latent.pack())
+    assert "model import" in (caught.value.hint or "")
+
+
+# ---- who may open
+
+
+def test_others_cannot_open_it(together: Parties, send: Send, key_face: bytes) -> None:
+    with pytest.raises(RefusedError, match="sealed to somebody else") as caught:
+        together.mallory.decrypt(send())
+    assert isinstance(caught.value.reason, protocol.NotForMeError)
+    assert caught.value.exit_code == 4
+    # With a photo of the sender she gets what anybody gets from the pixels, and is told that nothing proves it.
+    got = together.mallory.decrypt(send(), key_face=key_face)
+    assert (got.level, got.sender, got.signed, got.verified) == ("keyface", None, False, False)
+    assert "Nothing proves" in got.warnings[0]
+    # A program without a profile is nobody.
+    with pytest.raises(RefusedError):
+        StyleCrypt().decrypt(send())
+
+
+def test_a_stranger(parties: Parties, photo: bytes) -> None:
+    sent = parties.alice.encrypt(photo, to=["Bob"], level="latent", stand_in="somebody")
+    parties.bob.profile.remove("Alice")
+    with pytest.raises(RefusedError, match="not among your contacts") as caught:
+        parties.bob.decrypt(sent)
+    assert isinstance(caught.value.reason, protocol.StrangerError)
+    parties.bob.profile.add_contact(parties.alice.profile.card)
+    parties.bob.profile.block("Alice")
+    with pytest.raises(NotAuthorisedError, match="whom you have blocked"):
+        parties.bob.decrypt(sent)
+    parties.bob.profile.block("Alice", undo=True)
+    parties.bob.profile.verify("Alice")
+    assert parties.bob.decrypt(sent).verified
+    revocation = protocol.Revocation.create(
+        parties.alice.profile.identity, created=int(time.time()), reason=protocol.RevocationReason.COMPROMISED
+    )
+    assert [str(contact) for contact in parties.bob.profile.revoke(revocation)] == ["Alice"]
+    with pytest.raises(RefusedError) as caught:
+        parties.bob.decrypt(sent)
+    assert isinstance(caught.value.reason, protocol.RevokedKeyError)
+
+
+def test_another_picture_is_not_the_senders(together: Parties, send: Send, people: People, key_face: bytes) -> None:
+    other = encode_picture(np.ascontiguousarray(people.photo[:, ::-1]), "PNG")
+    with pytest.raises(RefusedError) as caught:
+        together.bob.decrypt(other, envelope=send().packed, key_face=key_face)
+    assert isinstance(caught.value.reason, protocol.CoverMismatchError)
+
+
+def test_forgeries_are_refused_at_every_level(parties: Parties, send: Send, key_face: bytes) -> None:
+    """Bob passes on what Alice wrote to him, as if she had written it to Mallory."""
+    share_key_face(parties.alice, parties.mallory, key_face)
+    sent = send()
+    plain = protocol.age.decrypt(
+        protocol.Envelope.unpack(sealed(parties.alice, parties.bob, sent)).sealed, parties.bob.profile.identity
+    )
+    forwarded = protocol.Envelope(
+        public=as_message(sent).public, sealed=protocol.age.encrypt(plain, {parties.mallory.profile.card.sealing_key})
+    )
+    with pytest.raises(RefusedError) as caught:
+        parties.mallory.decrypt(sent.picture, envelope=forwarded.pack(), key_face=key_face)
+    assert isinstance(caught.value.reason, protocol.ForgedError)
+
+
+def test_damaged_envelopes(together: Parties, send: Send) -> None:
+    sent = send()
+    assert sent.packed is not None
+    for packed in (b"", b"rubbish", sent.packed[:-1], b"SCE\2" + sent.packed[4:]):
+        with pytest.raises(MessageError) as caught:
+            together.bob.decrypt(sent.picture, envelope=packed)
+        assert caught.value.exit_code == 1
+
+
+# ---- time and repetition
+
+
+def open_(one: StyleCrypt, sent: EncryptedPhoto, reference: bytes, **options: Any) -> Any:
+    seen = one.profile.seen(reference)
+    now = options.pop("now", int(time.time()))
+    return one._messenger.open(
+        sent.picture, envelope=options.pop("envelope", sent.packed), now=now, seen=seen, **options
+    )
+
+
+def test_a_message_is_received_once(parties: Parties, send: Send, photo: bytes) -> None:
+    sent = parties.alice.encrypt(photo, to=["Bob"], stand_in="somebody")
+    assert open_(parties.bob, sent, b"first").level == "original"
+    assert open_(parties.bob, sent, b"first").level == "original"  # cut off before it was dealt with
+    with pytest.raises(RefusedError) as caught:
+        open_(parties.bob, sent, b"second")
+    assert isinstance(caught.value.reason, protocol.ReplayedError)
+    # Another message under the same id.
+    again = sealed(parties.alice, parties.bob, sent, message_id=sent.message_id)
+    with pytest.raises(RefusedError) as caught:
+        open_(parties.bob, sent, b"third", envelope=again)
+    assert isinstance(caught.value.reason, protocol.ReplayedError)
+    # By hand it may be looked at as often as one likes.
+    assert parties.bob.decrypt(sent).level == "original"
+
+
+def test_time(parties: Parties, send: Send) -> None:
+    sent, now = send(), int(time.time())
+    with pytest.raises(RefusedError) as caught:
+        open_(parties.bob, sent, b"1", envelope=sealed(parties.alice, parties.bob, sent, sent_at=now + 3600))
+    assert isinstance(caught.value.reason, protocol.FromFutureError)
+    old = sealed(parties.alice, parties.bob, sent, sent_at=now - 40 * 86400)
+    with pytest.raises(RefusedError) as caught:
+        open_(parties.bob, sent, b"2", envelope=old)
+    assert isinstance(caught.value.reason, protocol.TooOldError)
+
+
+# ---- what is sent
+
+
+def test_only_whom_the_sender_authorised(parties: Parties, photo: bytes) -> None:
+    alice = parties.alice
+    for to, kind in (["Carol"], InputError), (["Bob", "Carol"], InputError), ([], InputError):
+        with pytest.raises(kind):
+            alice.encrypt(photo, to=to)
+    alice.profile.add_contact(parties.mallory.profile.card)
+    with pytest.raises(NotAuthorisedError, match="Mallory is not authorised"):
+        alice.encrypt(photo, to=["Bob", "Mallory"])
+    alice.profile.trust("Mallory", conversation="family")
+    with pytest.raises(NotAuthorisedError, match="not authorised to see your photos in work"):
+        alice.encrypt(photo, to=["Mallory"], conversation="work")
+    sent = alice.encrypt(photo, to=["Bob", "Mallory"], conversation="family", stand_in="somebody", level="latent")
+    assert [str(contact) for contact in sent.recipients] == ["Bob", "Mallory"]
+    assert {one.decrypt(sent).level for one in (parties.bob, parties.mallory)} == {Level.LATENT}
+
+
+def test_nothing_else_goes_out(send: Send) -> None:
+    for sent in (send(), send(level="latent"), send(level="keyface"), send(covert=True)):
+        assert MARKER not in sent.picture
+        with Image.open(io.BytesIO(sent.picture)) as image:
+            assert not image.getexif()
+        assert {"EXIF", "comment"} <= set(sent.leaks.metadata_dropped)
+        assert (sent.leaks.faces_found, sent.leaks.faces_covered) == (1, 1)
+
+
+def test_covert(parties: Parties, send: Send, key_face: bytes) -> None:
+    sent = send(covert=True)
+    assert (sent.level, sent.packed, sent.envelope) == (Level.KEYFACE, None, None)
+    assert protocol.take(sent.picture) is None
+    assert AI_MADE not in sent.picture
+    share_key_face(parties.alice, parties.bob, key_face)
+    got = parties.bob.decrypt(sent, sender="Alice")
+    assert (got.level, str(got.sender), got.signed) == ("keyface", "Alice", False)
+    assert "nothing proves" in got.warnings[0]
+    with pytest.raises(InputError, match="covert picture carries no seal"):
+        parties.alice.encrypt(sent.picture, to=["Bob"], covert=True, level="original")
+
+
+def test_a_conversation_keeps_its_stand_in(parties: Parties, photo: bytes) -> None:
+    def stand_in(**options: Any) -> str | None:
+        return parties.alice.encrypt(photo, to=["Bob"], level="latent", **options).stand_in
+
+    alone, family = stand_in(), stand_in(conversation="family")
+    assert alone != family
+    assert (stand_in(), stand_in(conversation="family")) == (alone, family)
+    assert stand_in(stand_in="another") == "another"
+    assert stand_in() == alone
+
+
+def test_a_fake_that_looks_like_the_sender_is_refused(together: Parties, photo: bytes, people: People) -> None:
+    herself = encode_picture(people.ann, "JPEG")
+    with pytest.raises(LikenessError, match="still looks like the original to dlib") as caught:
+        together.alice.encrypt(photo, to=["Bob"], stand_in=herself)
+    assert "--stand-in" in (caught.value.hint or "")
+    sent = together.alice.encrypt(photo, to=["Bob"], stand_in=herself, force=True, level="latent")
+    assert sent.leaks.looks_like_sender
+    assert sent.stand_in is None
+
+
+def test_what_is_too_large_for_a_picture_travels_beside(together: Parties, original: Pixels, tmp_path: Any) -> None:
+    large = np.asarray(Image.fromarray(original).resize((1680, 1200), Image.Resampling.BICUBIC))
+    noise = np.random.default_rng(0).integers(-24, 25, large.shape)
+    file = encode_picture(np.clip(large + noise, 0, 255).astype(np.uint8), "PNG")
+    assert len(file) > protocol.MAX_CARRIED_BYTES
+    sent = together.alice.encrypt(file, to=["Bob"], exact=True, stand_in="somebody", format="JPEG")
+    assert sent.envelope is not None
+    assert protocol.take(sent.picture) is None
+    sent.save(tmp_path / "fake.jpg")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fake.jpg", "fake.scenv"]
+    assert together.bob.decrypt(tmp_path / "fake.jpg").file == file
+
+
+def test_drafts_that_make_no_sense(together: Parties, photo: bytes) -> None:
+    for options, says in (
+        ({"level": "secret"}, "no level 'secret'"),
+        ({"level": "latent", "exact": True}, "exact file goes with level original"),
+        ({"mask": "nose"}, "'nose'"),
+        ({"caption": "x" * 5000}, "cannot be put into a message"),
+    ):
+        with pytest.raises(InputError, match=says):
+            together.alice.encrypt(photo, to=["Bob"], stand_in="somebody", **options)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="16400 x 8 pixels; up to 16384 a side"):
+        together.alice.encrypt(encode_picture(np.zeros((8, 16400, 3), np.uint8), "PNG"), to=["Bob"])
