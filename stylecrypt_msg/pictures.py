@@ -61,7 +61,8 @@ _MAX_SCANS = 100
 """A progressive JPEG has 10 scans or a few more. Each costs a walk over the whole picture, and can be 200 bytes: without a
 limit, a file of 1 MB would keep a processor busy for minutes."""
 
-_READ_FORMATS = ("PNG", "JPEG", WebPImagePlugin.WebPImageFile.format, "GIF", "BMP")  # the JPEG plugin reads MPO
+_WRITTEN_FORMATS = ("PNG", "JPEG", WebPImagePlugin.WebPImageFile.format)
+_READ_FORMATS = (*_WRITTEN_FORMATS, "GIF", "BMP")  # the JPEG plugin reads MPO
 _SUBSAMPLINGS: dict[int, Subsampling] = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}  # Pillow's numbers for them
 _SUFFIXES: dict[str, Format] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
@@ -157,21 +158,21 @@ def read_picture(source: bytes | str | os.PathLike[str]) -> Picture:
 
 
 def read_exactly(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
-    """The pixels, (H, W, 3) uint8, of a JPEG or PNG file as they are coded: no orientation, profile or alpha applied.
+    """The pixels, (H, W, 3) uint8, of a file that we write, as they are coded: no orientation or profile is applied.
 
     Raises:
-        PictureError: it is not such a file, not of three 8-bit colours, damaged, or not of this size. The size is
-        looked at before anything is decoded.
+        PictureError: it is not PNG, JPEG or WebP, not of three 8-bit colours, damaged, or not of this size. The
+        size is looked at before anything is decoded.
     """
     _check_scans(data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
+            with Image.open(io.BytesIO(data), formats=_WRITTEN_FORMATS) as image:
                 if image.size == (width, height) and image.mode == "RGB":
                     return np.array(image)
         except Exception:  # as in read_picture
-            raise PictureError("The picture is damaged, or neither JPEG nor PNG.") from None
+            raise PictureError("The picture is damaged, or neither PNG, JPEG nor WebP.") from None
     raise PictureError(f"The picture is not one of {width} x {height} pixels in colour.")
 
 

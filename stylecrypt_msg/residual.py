@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from functools import cache
 from typing import TypeAlias, TypeVar
 
@@ -220,15 +221,18 @@ def _smallest_file(piece: Pixels, touched: NDArray[np.bool_], jpeg: JpegTables |
         off = decoded[touched].astype(np.float32) - piece[touched]
         return bool(np.mean(off * off) <= 255**2 / 10 ** (MIN_PSNR / 10))
 
-    @cache
-    def written(quality: int) -> bytes:
-        return encode_picture(piece, "JPEG", quality=quality)
+    def rising(format: Format) -> Iterator[bytes]:
+        written = cache(lambda quality: encode_picture(piece, format, quality=quality))
+        qualities = range(70, 101)
+        enough = bisect_left(qualities, True, key=lambda quality: is_good(written(quality)))
+        yield from map(written, qualities[enough : enough + 1])
 
-    qualities = range(70, 101)
-    files = [encode_picture(piece, "JPEG", tables=jpeg)] if jpeg else []
-    enough = bisect_left(qualities, True, key=lambda quality: is_good(written(quality)))
-    files += [written(quality) for quality in qualities[enough : enough + 1]]
-    # A few pixels alone may be off by more than JPEG promises for many.
+    files = [*rising("JPEG")]
+    if jpeg is not None:
+        files.append(encode_picture(piece, "JPEG", tables=jpeg))
+    elif max(piece.shape) < 16384:  # WebP ends there
+        files += rising("WEBP")  # half as large for what WebP has gone over before, as JPEG's own tables are for JPEG
+    # A few pixels alone may be off by more than either promises for many.
     return min(filter(is_good, files), key=len, default=b"") or encode_picture(piece, "PNG")
 
 

@@ -213,6 +213,17 @@ def test_a_cover_makes_room_for_the_rest(format: Format) -> None:
     assert written(0.9) == written(5) == least
 
 
+def test_a_webp_comes_back_for_what_it_took_up_in_it() -> None:
+    file = encode_picture(astronaut(), "WEBP", quality=85)
+    source, covered, residual = source_of(file)
+    written = fit_cover(source, covered, "WEBP", source_bytes=len(file), extra_bytes=len(residual))
+    assert len(written) + len(residual) <= 1.1 * len(file)
+    restored = restore_faces(residual, read_picture(written).pixels, 512, 512)
+    touched = (covered != source.pixels).any(axis=2)
+    assert psnr(restored[touched], source.pixels[touched]) >= MIN_PSNR
+    assert len(residual) < 4 * touched.mean() * len(file)
+
+
 def test_a_png_stays_exact() -> None:
     file = encode_picture(astronaut(), "PNG")
     source, covered, residual = source_of(file)
@@ -308,14 +319,15 @@ def test_what_is_wrong_is_said(data: bytes, why: str) -> None:
     assert why in refusal(data)
 
 
-def test_pieces_are_jpeg_or_png() -> None:
+def test_pieces_are_what_we_write() -> None:
     pixels = np.full((16, 32, 3), 90, np.uint8)
-    for format in ("JPEG", "PNG"):
+    formats: tuple[Format, ...] = ("JPEG", "PNG", "WEBP")
+    for format in formats:
         file = encode_picture(pixels, format)
         restore_faces(b"\1\1" + face_piece((1, 0, 2, 1), b"\xc0", file), np.zeros((40, 60, 3), np.uint8), 60, 40)
-    for format in ("WEBP", "GIF", "BMP", "TIFF"):
+    for other in ("GIF", "BMP", "TIFF"):
         stream = io.BytesIO()
-        Image.fromarray(pixels).save(stream, format)
+        Image.fromarray(pixels).save(stream, other)
         assert "not a picture" in refusal(b"\1\1" + face_piece((1, 0, 2, 1), b"\xc0", stream.getvalue()))
 
 
