@@ -1,74 +1,82 @@
-"""What a profile keeps, as it is kept: frozen values with a canonical JSON form."""
+"""What a profile keeps: the values that callers see, and how they lie in the store."""
 
 from __future__ import annotations
 
-import base64
-from typing import Annotated, Any, Self
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Annotated, Any, Final, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
-from stylecrypt_protocol import Card, CardId, KeyFace, Secret
+from pydantic import ConfigDict, PlainSerializer, PlainValidator, TypeAdapter, ValidationError, with_config
+from stylecrypt_protocol import Card, CardId, KeyFace, Revocation, Secret
 
-__all__ = ["Contact", "Conversation", "MyKeyFace", "TheirKeyFace"]
+from ..errors import InputError, ProfileError
+from .store import Store
+
+__all__ = [
+    "CONTACT",
+    "CONVERSATION",
+    "MY_KEY_FACE",
+    "REVOCATION",
+    "SETTING",
+    "THEIR_KEY_FACE",
+    "Contact",
+    "Conversation",
+    "MyKeyFace",
+    "Table",
+    "TheirKeyFace",
+    "encoded",
+]
+
+T = TypeVar("T")
+
+# Bytes as base64; and no error shows what it is about, which may be a secret.
+_STORED: Final = ConfigDict(extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", hide_input_in_errors=True)
 
 
-def _bytes(value: Any) -> Any:
-    return base64.b64decode(value, validate=True) if isinstance(value, str) else value
+def _to_hex(face: KeyFace) -> str:
+    return (face.digest + face.secret.reveal()).hex()
 
 
-def _card(value: Any) -> Any:
-    return Card.from_bytes(_bytes(value)) if isinstance(value, str) else value
-
-
-def _key_face(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    both = _bytes(value)
+def _from_hex(text: str) -> KeyFace:
+    both = bytes.fromhex(text)
     return KeyFace(digest=both[:32], secret=Secret(both[32:]))
 
 
-def _text(value: bytes) -> str:
-    return base64.b64encode(value).decode()
+# Contacts are read again for every message, and most of the time goes into the cards' signatures.
+_StoredCard = Annotated[Card, PlainSerializer(Card.to_text), PlainValidator(lru_cache(4096)(Card.from_text))]
+_StoredRevocation = Annotated[Revocation, PlainSerializer(Revocation.to_text), PlainValidator(Revocation.from_text)]
+_StoredKeyFace = Annotated[KeyFace, PlainSerializer(_to_hex), PlainValidator(_from_hex)]
 
 
-Base64 = Annotated[bytes, BeforeValidator(_bytes), PlainSerializer(_text)]
-StoredCardId = Annotated[CardId, BeforeValidator(_bytes), PlainSerializer(_text)]
-StoredCard = Annotated[Card, BeforeValidator(_card), PlainSerializer(lambda card: _text(card.to_bytes()))]
-StoredKeyFace = Annotated[
-    KeyFace, BeforeValidator(_key_face), PlainSerializer(lambda face: _text(face.digest + face.secret.reveal()))
-]
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="forbid")
-
-    def to_bytes(self) -> bytes:
-        return self.model_dump_json().encode()
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        return cls.model_validate_json(data)
-
-
-class Contact(_Record):
+@with_config(_STORED)
+@dataclass(frozen=True)
+class Contact:
     """Somebody whose card was accepted.
 
-    ``trusted``: may see my photos, in every conversation; else only in those of ``conversations``. ``verified``: the words
-    of the card were compared. ``pending``: a card with other keys that was offered and not verified; until it is, nothing
-    is sent to them. ``withdrawn``: their signing key was revoked.
+    Attributes:
+        card: the one that is pinned.
+        added: when, in Unix seconds.
+        trusted: they may see my photos, in every conversation.
+        verified: the words of the card were compared.
+        blocked: nothing is sent to them, and nothing of theirs is opened.
+        withdrawn: the signing key of their card was revoked.
+        pending: a card with other keys that was offered and not verified. Until it is, nothing is sent to them.
+        conversations: those in which they may see my photos even if not ``trusted``; sorted.
     """
 
-    card: StoredCard
+    card: _StoredCard
     added: int
     trusted: bool = False
     verified: bool = False
     blocked: bool = False
     withdrawn: bool = False
-    pending: StoredCard | None = None
+    pending: _StoredCard | None = None
     conversations: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        return self.card.display_name
+        """As their card says; the user id where it says none."""
+        return self.card.display_name or self.card.user_id
 
     @property
     def user_id(self) -> str:
@@ -78,28 +86,107 @@ class Contact(_Record):
         return self.name
 
 
-class MyKeyFace(_Record):
-    """A photo of mine that undoes fakes of level ``keyface``; ``shared_with``: the cards of those who have it."""
+@with_config(_STORED)
+@dataclass(frozen=True)
+class MyKeyFace:
+    """A photo of mine with which contacts undo fakes of level ``keyface``.
+
+    Attributes:
+        name: what I call it.
+        picture: a picture file.
+        key_face: what commitments know of it.
+        added: when, in Unix seconds.
+        shared_with: the cards of those who have it.
+    """
 
     name: str
-    picture: Base64
-    key_face: StoredKeyFace
-    shared_with: frozenset[StoredCardId] = frozenset()
+    picture: bytes = field(repr=False)
+    key_face: _StoredKeyFace
     added: int
+    shared_with: frozenset[CardId] = frozenset()
 
 
-class TheirKeyFace(_Record):
-    """A photo of a contact's that they shared with me."""
+@with_config(_STORED)
+@dataclass(frozen=True)
+class TheirKeyFace:
+    """A photo of a contact's, shared with me.
 
-    owner: StoredCardId
-    picture: Base64
-    key_face: StoredKeyFace
+    Attributes:
+        owner: the contact's card.
+        picture: a picture file, as it came.
+        key_face: what commitments know of it.
+        received: when, in Unix seconds.
+    """
+
+    owner: CardId
+    picture: bytes = field(repr=False)
+    key_face: _StoredKeyFace
     received: int
 
 
-class Conversation(_Record):
-    """A chat, which keeps one stand-in; ``chosen``: it was set, and not derived."""
+@with_config(_STORED)
+@dataclass(frozen=True)
+class Conversation:
+    """A chat, which keeps one stand-in: the seed of the person who does not exist that is shown in it.
+
+    ``chosen``: the seed was set; else it is derived from the profile's keys.
+    """
 
     name: str
     stand_in: str
     chosen: bool
+
+
+class Table(Generic[T]):
+    """The records of one kind."""
+
+    def __init__(self, kind: str, values: Any) -> None:
+        self._kind = kind
+        self._values: TypeAdapter[T] = TypeAdapter(values)
+
+    def get(self, store: Store, name: bytes) -> T | None:
+        """Raises ProfileError if it is damaged."""
+        data = store.get(self._kind, name)
+        return None if data is None else self._read(store, data)
+
+    def all(self, store: Store, owner: bytes | None = None) -> list[T]:
+        """The oldest first. Raises ProfileError if one is damaged."""
+        return [self._read(store, data) for data in store.all(self._kind, owner)]
+
+    def put(self, store: Store, name: bytes, value: T, *, owner: bytes = b"") -> None:
+        """Raises InputError for what is no text."""
+        try:
+            data = self._values.dump_json(value)
+        except ValueError as error:  # pydantic's
+            raise _no_text(f"What was to be kept as a {self._kind}") from error
+        store.put(self._kind, name, data, owner=owner)
+
+    def delete(self, store: Store, name: bytes) -> None:
+        store.delete(self._kind, name)
+
+    def _read(self, store: Store, data: bytes) -> T:
+        try:
+            return self._values.validate_json(data)
+        except ValidationError as error:
+            raise ProfileError(f"The profile in {store.folder} is damaged: a {self._kind} is not one.") from error
+
+
+def encoded(name: str) -> bytes:
+    """As a record's name. Raises InputError for what is no text."""
+    try:
+        return name.encode()
+    except UnicodeEncodeError as error:
+        raise _no_text(repr(name)) from error
+
+
+def _no_text(what: str) -> InputError:
+    """Python's strings can hold what a command line or a file name had instead of UTF-8."""
+    return InputError(f"{what} is not text.", hint="Names and paths have to be UTF-8.")
+
+
+CONTACT: Final = Table[Contact]("contact", Contact)
+REVOCATION: Final = Table[Revocation]("revocation", _StoredRevocation)
+MY_KEY_FACE: Final = Table[MyKeyFace]("key face of mine", MyKeyFace)
+THEIR_KEY_FACE: Final = Table[TheirKeyFace]("key face of a contact", TheirKeyFace)
+CONVERSATION: Final = Table[Conversation]("conversation", Conversation)
+SETTING: Final = Table[str]("setting", str)

@@ -1,258 +1,196 @@
-"""The profile's database: one SQLite file whose values rest sealed.
+"""Sealed records in the profile's database.
 
-Every value is encrypted with the storage key under the name of its place, so that no row can be put in another's; what a row
-is looked up by is a keyed hash, so that the file does not tell who somebody's contacts are. The storage key lies in the
-same file: locked with the passphrase, or as it is where there is none.
+Every value is encrypted with the storage key, under the name of its place, so that no row can be put in another's. What a
+row is looked up by is a keyed hash, so that the file does not tell who somebody's contacts are. Both hold without a
+passphrase too, so that setting one later only locks the storage key, which lies in the same file.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import os
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from typing import Final, Self
 
-from stylecrypt_protocol import MalformedError, Secret, StorageKey, WrongPassphraseError, lock, unlock
+from stylecrypt_protocol import (
+    Cost,
+    LocalProtocolError,
+    RemoteProtocolError,
+    Secret,
+    StorageKey,
+    TooLargeError,
+    WrongPassphraseError,
+    lock,
+    unlock,
+)
 
-from ..errors import NotAuthorisedError, ProfileError
+from ..errors import InputError, NotAuthorisedError, ProfileError
+from .database import Database, no_profile
 
 __all__ = ["Store"]
 
-_FILE = "profile.db"
-_WAIT = 30.0  # seconds for another process's transaction
-
-# Applied in their order, each in one transaction; PRAGMA user_version counts them.
-_MIGRATIONS = (
-    """
-    CREATE TABLE keys (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-    CREATE TABLE records (kind TEXT NOT NULL, tag BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, tag)) WITHOUT ROWID;
-    CREATE TABLE seen (tag BLOB PRIMARY KEY, reference BLOB NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE TABLE finished (tag BLOB PRIMARY KEY) WITHOUT ROWID;
-    """,
-)
+_KEY_BYTES: Final = 32  # of the storage key as it is; locked it is longer
+_COST: Final = Cost()
 
 
 class Store:
-    """Sealed records by kind and name. Several threads and processes may use one file at once."""
+    """Records by kind and name, and optionally by owner. Several threads and processes may use one at once."""
 
-    def __init__(self, folder: Path, key: StorageKey, locked: bool) -> None:
-        self.folder = folder
+    def __init__(self, database: Database, key: StorageKey, locked: bool) -> None:
+        """Use `create` or `open`."""
+        self.database = database
         self.locked = locked
         self._key = key
-        self._tags = hmac.digest(key.secret.reveal(), b"stylecrypt profile tags", "sha256")
-        self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._tags = hmac.digest(key.secret.reveal(), b"stylecrypt.org/profile/tags\0", "sha256")
 
     @classmethod
-    def create(cls, folder: Path, passphrase: str | None) -> Store:
-        """Makes the folder and the file. Raises ProfileError if there is one already, or it cannot be made."""
-        path = folder / _FILE
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder.chmod(0o700)
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        except FileExistsError:
-            raise ProfileError(
-                f"There is a profile in {folder} already.", hint="Use another folder with --profile DIR."
-            ) from None
-        except OSError as error:
-            raise ProfileError(f"A profile cannot be made in {folder}: {_said(error)}.") from error
+    def create(cls, folder: Path, passphrase: str | None, contents: Iterable[tuple[str, bytes, bytes]]) -> Self:
+        """A new store with these (kind, name, value) in it.
+
+        Raises ProfileError if there is one already, or it cannot be made; InputError for an empty passphrase.
+        """
         key = StorageKey.generate()
-        store = cls(folder, key, passphrase is not None)
+        kept = _kept(key, passphrase)
+        database = Database.create(folder)
+        store = cls(database, key, passphrase is not None)
         try:
-            with store.transaction() as rows:
-                rows.execute("INSERT INTO keys VALUES ('storage', ?)", (_kept(key, passphrase),))
+            with store.transaction():
+                if database.read("SELECT 1 FROM key"):
+                    raise ProfileError(
+                        f"There is a profile in {folder} already.", hint="Use another folder with --profile DIR."
+                    )
+                database.write("INSERT INTO key VALUES (1, ?)", kept)
+                for kind, name, value in contents:
+                    store.put(kind, name, value)
         except BaseException:
-            store.close()
-            path.unlink(missing_ok=True)
+            store.close()  # the file stays; without a key in it, it is no profile
             raise
         return store
 
     @classmethod
-    def open(cls, folder: Path, passphrase: Callable[[], str] | None) -> Store:
+    def open(cls, folder: Path, passphrase: Callable[[], str] | None) -> Self:
         """Raises ProfileError if there is none, or it is damaged or newer; NotAuthorisedError for a wrong passphrase."""
-        path = folder / _FILE
-        if not path.is_file():
-            raise ProfileError(f"There is no profile in {folder}.", hint="`stylecrypt init --name NAME` makes one.")
-        _close_to_others(folder, path)
-        with _explained(folder):
-            connection = _connect(path)
+        database = Database.open(folder)
+        try:
+            rows = database.read("SELECT value FROM key")
+            if not rows:
+                raise no_profile(folder)
+            kept = _blob(rows[0][0], folder)
+            locked = len(kept) != _KEY_BYTES
+            secret = _unlocked(database, kept, passphrase) if locked else Secret(kept)
             try:
-                row = connection.execute("SELECT value FROM keys WHERE name = 'storage'").fetchone()
-            finally:
-                connection.close()
-        if row is None:
-            raise ProfileError(f"The profile in {folder} is damaged: its key is missing.")
-        value = bytes(row[0])
-        locked = len(value) != 32
-        upgraded = None
-        if locked:
-            if passphrase is None:
-                raise NotAuthorisedError("The profile is locked, and no passphrase was given.")
-            try:
-                unlocked = unlock(value, passphrase())
-            except WrongPassphraseError:
-                raise NotAuthorisedError(
-                    "The passphrase is wrong.", hint="Type it again; nothing was changed."
-                ) from None
-            except MalformedError as error:
-                raise ProfileError(f"The profile in {folder} is damaged: its key cannot be read.") from error
-            value, upgraded = unlocked.secret.reveal(), unlocked.upgraded
-        store = cls(folder, StorageKey(secret=Secret(value)), locked)
-        if upgraded is not None:
-            with store.transaction() as rows:
-                rows.execute("UPDATE keys SET value = ? WHERE name = 'storage'", (upgraded,))
-        return store
+                return cls(database, StorageKey(secret=secret), locked)
+            except LocalProtocolError as error:
+                raise _damaged(folder, "its key") from error
+        except BaseException:
+            database.close()
+            raise
+
+    @property
+    def folder(self) -> Path:
+        return self.database.folder
 
     def change_passphrase(self, passphrase: str | None) -> None:
-        value = _kept(self._key, passphrase)
-        with self.transaction() as rows:
-            rows.execute("UPDATE keys SET value = ? WHERE name = 'storage'", (value,))
-            # The old value must not stay behind in free pages.
-        with _explained(self.folder):
-            self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Locks the storage key anew. Raises ProfileError; InputError for an empty passphrase."""
+        self.database.write("UPDATE key SET value = ?", _kept(self._key, passphrase))
         self.locked = passphrase is not None
+        self.database.forget_deleted()
 
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing; durable when it ends. Raises ProfileError when the disk is full or the file damaged."""
-        with _explained(self.folder):
-            connection = self._connection()
-            if connection.in_transaction:  # within another one of this thread
-                yield connection
-                return
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+    def transaction(self) -> AbstractContextManager[None]:
+        """As `Database.transaction`."""
+        return self.database.transaction()
 
     def get(self, kind: str, name: bytes) -> bytes | None:
-        """The record of a kind under a name."""
-        tag = self.tag(kind, name)
-        with _explained(self.folder):
-            query = "SELECT value FROM records WHERE kind = ? AND tag = ?"
-            row = self._connection().execute(query, (kind, tag)).fetchone()
-        return None if row is None else self._opened(kind, tag, row[0])
+        """The value of a record. Raises ProfileError if it is damaged."""
+        rows = self.database.read(
+            "SELECT tag, owner, value FROM records WHERE kind = ? AND tag = ?", kind, self.tag(kind, name)
+        )
+        return self._opened(kind, *rows[0]) if rows else None
 
-    def all(self, kind: str) -> list[bytes]:
-        """All records of a kind, in no order."""
-        with _explained(self.folder):
-            rows = self._connection().execute("SELECT tag, value FROM records WHERE kind = ?", (kind,)).fetchall()
-        return [self._opened(kind, tag, value) for tag, value in rows]
+    def all(self, kind: str, owner: bytes | None = None) -> list[bytes]:
+        """All of a kind, or of a kind and owner; the oldest first. Raises ProfileError if one is damaged."""
+        query = "SELECT tag, owner, value FROM records WHERE kind = ?"
+        if owner is None:
+            rows = self.database.read(f"{query} ORDER BY id", kind)
+        else:
+            rows = self.database.read(f"{query} AND owner = ? ORDER BY id", kind, self.tag("owner", owner))
+        return [self._opened(kind, *row) for row in rows]
 
-    def put(self, kind: str, name: bytes, value: bytes) -> None:
-        tag = self.tag(kind, name)
-        sealed = self._key.encrypt(value, _place(kind, tag))
-        with self.transaction() as rows:
-            rows.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (kind, tag, sealed))
+    def put(self, kind: str, name: bytes, value: bytes, *, owner: bytes = b"") -> None:
+        """Keeps a value, in place of the one of that name."""
+        tag, owned = self.tag(kind, name), self.tag("owner", owner)
+        self.database.write(
+            "INSERT INTO records (kind, tag, owner, value) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (kind, tag) DO UPDATE SET owner = excluded.owner, value = excluded.value",
+            kind, tag, owned, self._key.encrypt(value, _place(kind, tag, owned)),
+        )  # fmt: skip
 
     def delete(self, kind: str, name: bytes) -> None:
-        with self.transaction() as rows:
-            rows.execute("DELETE FROM records WHERE kind = ? AND tag = ?", (kind, self.tag(kind, name)))
+        self.database.write("DELETE FROM records WHERE kind = ? AND tag = ?", kind, self.tag(kind, name))
 
     def tag(self, kind: str, name: bytes) -> bytes:
         """What stands in the file for a name: 32 bytes that tell nothing without the storage key."""
-        return hmac.digest(self._tags, kind.encode() + b"\0" + name, hashlib.sha256)
+        return hmac.digest(self._tags, kind.encode() + b"\0" + name, "sha256")
 
     def close(self) -> None:
-        for connection in self._connections:
-            connection.close()
-        self._connections.clear()
-        self._local = threading.local()
+        self.database.close()
 
-    def _opened(self, kind: str, tag: bytes, value: bytes) -> bytes:
+    def _opened(self, kind: str, tag: object, owner: object, value: object) -> bytes:
+        tag, owner, value = (_blob(part, self.folder) for part in (tag, owner, value))
         try:
-            return self._key.decrypt(bytes(value), _place(kind, bytes(tag)))
-        except MalformedError as error:
-            raise ProfileError(
-                f"The profile in {self.folder} is damaged: a {kind} cannot be read.", hint="Restore it from a copy."
-            ) from error
-
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = _connect(self.folder / _FILE)
-            self._connections.append(connection)
-        return connection
+            return self._key.decrypt(value, _place(kind, tag, owner))
+        except RemoteProtocolError as error:
+            raise _damaged(self.folder, f"a {kind}") from error
 
 
 def _kept(key: StorageKey, passphrase: str | None) -> bytes:
-    return key.secret.reveal() if passphrase is None else lock(key.secret, passphrase)
-
-
-def _place(kind: str, tag: bytes) -> str:
-    return f"{kind}/{tag.hex()}"
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    before = os.umask(0o077)  # the -wal and -shm files
+    """The storage key as it is stored. Takes half a second when there is a passphrase."""
+    if passphrase is None:
+        return key.secret.reveal()
     try:
-        # Threads keep to their own; close() alone comes from another one.
-        connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA secure_delete = ON")
-            _migrate(connection, path.parent)
-        except BaseException:
-            connection.close()
-            raise
-    finally:
-        os.umask(before)
-    return connection
+        return lock(key.secret, passphrase, _COST)
+    except LocalProtocolError as error:
+        raise InputError("The passphrase is empty, or not text.", hint="Use another one, or none.") from error
+    except MemoryError as error:
+        raise _no_memory() from error
 
 
-def _migrate(connection: sqlite3.Connection, folder: Path) -> None:
-    if connection.execute("PRAGMA user_version").fetchone()[0] == len(_MIGRATIONS):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(_MIGRATIONS):
-        connection.execute("ROLLBACK")
-        raise ProfileError(
-            f"The profile in {folder} was written by a later version of StyleCrypt.", hint="Update StyleCrypt."
-        )
-    for script in _MIGRATIONS[version:]:
-        for statement in filter(None, map(str.strip, script.split(";"))):
-            connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
-    connection.execute("COMMIT")
-
-
-def _close_to_others(folder: Path, path: Path) -> None:
-    """Files that others may read are made private again, where they are ours."""
-    for place, mode in ((folder, 0o700), (path, 0o600)):
-        try:
-            if place.stat().st_mode & 0o077:
-                place.chmod(mode)
-        except OSError as error:
-            raise ProfileError(
-                f"Others may read {place}, and that cannot be changed: {_said(error)}.", hint=f"chmod {mode:o} {place}"
-            ) from error
-
-
-@contextmanager
-def _explained(folder: Path) -> Iterator[None]:
+def _unlocked(database: Database, kept: bytes, passphrase: Callable[[], str] | None) -> Secret:
+    if passphrase is None:
+        raise NotAuthorisedError("The profile is locked, and no passphrase was given.", hint="Give its passphrase.")
     try:
-        yield
-    except sqlite3.OperationalError as error:
-        text = str(error)
-        if "full" in text:
-            raise ProfileError("The disk is full: nothing was changed.", hint="Make room, and do it again.") from error
-        if "locked" in text:
-            raise ProfileError("Another program keeps the profile busy.", hint="End it, or try again later.") from error
-        raise ProfileError(f"The profile in {folder} cannot be used: {text}.") from error
-    except sqlite3.DatabaseError as error:
-        raise ProfileError(f"The profile in {folder} is damaged: {error}.", hint="Restore it from a copy.") from error
+        secret, upgraded = unlock(kept, passphrase(), _COST)
+    except (WrongPassphraseError, LocalProtocolError) as error:  # the latter: empty, which none is
+        raise NotAuthorisedError("The passphrase is wrong.", hint="Type it again; nothing was changed.") from error
+    except (TooLargeError, MemoryError) as error:
+        raise _no_memory() from error
+    except RemoteProtocolError as error:
+        raise _damaged(database.folder, "its key") from error
+    if upgraded is not None:
+        with suppress(ProfileError):  # on a full disk it opens all the same
+            # Not over a passphrase that another process has set meanwhile.
+            database.write("UPDATE key SET value = ? WHERE value = ?", upgraded, kept)
+    return secret
 
 
-def _said(error: OSError) -> str:
-    return (error.strerror or "the system refused").lower()
+def _place(kind: str, tag: bytes, owner: bytes) -> str:
+    return f"{kind}/{owner.hex()}/{tag.hex()}"
+
+
+def _blob(value: object, folder: Path) -> bytes:
+    """SQLite keeps any type in any column, and a damaged file may say any."""
+    if not isinstance(value, bytes):
+        raise _damaged(folder, "a value")
+    return value
+
+
+def _damaged(folder: Path, what: str) -> ProfileError:
+    return ProfileError(f"The profile in {folder} is damaged: {what} cannot be read.", hint="Restore it from a copy.")
+
+
+def _no_memory() -> ProfileError:
+    return ProfileError(
+        f"There is too little memory: {_COST.memory >> 20} MiB are needed to turn a passphrase into a key.",
+        hint="End other programs, and do it again.",
+    )

@@ -1,0 +1,185 @@
+"""The profile's SQLite file: its schema, transactions, and what can go wrong with it. What is in the rows is not known here."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from ..errors import ProfileError
+from .folder import FILE, make_private, said
+
+__all__ = ["Database", "no_profile"]
+
+_WAIT = 30.0  # seconds for another process's transaction; ours take milliseconds
+
+# PRAGMA user_version counts how many of these a file has. A step that shipped is never changed: a later one follows it.
+_MIGRATIONS = (
+    (
+        # The storage key: locked with the passphrase, or as it is.
+        "CREATE TABLE key (id INTEGER PRIMARY KEY CHECK (id = 1), value BLOB NOT NULL)",
+        # Tags are keyed hashes, values are sealed; ids tell what is older.
+        "CREATE TABLE records (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, tag BLOB NOT NULL, owner BLOB NOT NULL, "
+        "value BLOB NOT NULL, UNIQUE (kind, tag))",
+        "CREATE INDEX records_by_owner ON records (kind, owner)",
+        "CREATE TABLE seen (tag BLOB PRIMARY KEY, delivery BLOB NOT NULL, last_day INTEGER NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE finished (tag BLOB PRIMARY KEY) WITHOUT ROWID",
+    ),
+)
+
+
+class Database:
+    """One connection, which threads take in turns. Other processes may have theirs; a forked one needs its own."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+        """Use `create` or `open`."""
+        self.folder = folder
+        self._connection = connection
+        self._turn = threading.RLock()
+
+    @classmethod
+    def create(cls, folder: Path) -> Self:
+        """Makes the folder and the file where they are missing. Raises ProfileError."""
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(folder)
+            # SQLite gives the files that it puts beside this one the same mode.
+            os.close(os.open(folder / FILE, os.O_WRONLY | os.O_CREAT, 0o600))
+        except (OSError, ValueError) as error:
+            raise ProfileError(
+                f"A profile cannot be made in {folder}: {said(error)}.", hint="Use another folder with --profile DIR."
+            ) from error
+        return cls._connected(folder, new=True)
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Raises ProfileError when there is no file, or it is damaged or of a later version."""
+        try:
+            there = (folder / FILE).is_file()
+        except OSError as error:
+            raise ProfileError(f"The profile in {folder} cannot be opened: {said(error)}.") from error
+        if not there:
+            raise no_profile(folder)
+        make_private(folder)
+        return cls._connected(folder, new=False)
+
+    @classmethod
+    def _connected(cls, folder: Path, *, new: bool) -> Self:
+        place = f"{(folder / FILE).absolute().as_uri()}?mode=rw"
+        with _explained(folder):
+            connection = sqlite3.connect(place, uri=True, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+            try:
+                if not new and _version(connection) == 0:
+                    raise no_profile(folder)
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA fullfsync = ON")  # macOS: through the disk's own cache
+                connection.execute("PRAGMA secure_delete = ON")  # for the storage key as it was before a passphrase
+                database = cls(folder, connection)
+                database._migrate()
+            except BaseException:
+                connection.close()
+                raise
+        return database
+
+    def _migrate(self) -> None:
+        if _version(self._connection) == len(_MIGRATIONS):
+            return
+        with self._begun() as version:
+            for step in _MIGRATIONS[version:]:
+                for statement in step:
+                    self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+
+    @contextmanager
+    def _begun(self) -> Iterator[int]:
+        """A transaction. Gives the schema's version, which other processes change in transactions only."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            version = _version(self._connection)
+            if version > len(_MIGRATIONS):
+                raise ProfileError(
+                    f"The profile in {self.folder} was written by a later version of StyleCrypt.",
+                    hint="Update StyleCrypt.",
+                )
+            yield version
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of what is written inside, or nothing; durable when it ends. One inside another is part of it.
+
+        Raises ProfileError when it cannot be written.
+        """
+        with self._turn, _explained(self.folder):
+            if self._connection.in_transaction:
+                yield
+            else:
+                with self._begun():
+                    yield
+
+    def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows."""
+        with self._turn, _explained(self.folder):
+            return self._connection.execute(query, values).fetchall()
+
+    def write(self, statement: str, *values: object) -> None:
+        """In the transaction that is under way, else in one of its own."""
+        with self.transaction():
+            self._connection.execute(statement, values)
+
+    def forget_deleted(self) -> None:
+        """Leaves nothing of what was overwritten in the files. Raises ProfileError if another process is in the way."""
+        (busy, _, _), *_ = self.read("PRAGMA wal_checkpoint(TRUNCATE)")
+        if busy:
+            raise ProfileError(
+                f"Another program reads the profile in {self.folder}, whose files still hold what was overwritten.",
+                hint="End that program, and do it again.",
+            )
+
+    def close(self) -> None:
+        with self._turn:
+            self._connection.close()
+
+
+def no_profile(folder: Path) -> ProfileError:
+    """There is none, or one whose making was cut off."""
+    return ProfileError(f"There is no profile in {folder}.", hint="`stylecrypt init --name NAME` makes one.")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Says what SQLite's errors mean (sqlite.org/rescode.html). In any case nothing was written."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is None:  # not SQLite's, but a wrong call of the module's
+            raise
+        match code & 0xFF:  # the primary code
+            case sqlite3.SQLITE_FULL:
+                text, hint = "The disk is full: nothing was changed.", "Make room, and do it again."
+            case sqlite3.SQLITE_IOERR:
+                text = f"The disk refuses to read or write the profile in {folder}: nothing was changed."
+                hint = "Check the disk, its free space and your quota, and do it again."
+            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+                text = f"Another program keeps the profile in {folder} busy: nothing was changed."
+                hint = "End that program, or do it again later."
+            case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+                text = f"The profile in {folder} cannot be opened for writing."
+                hint = "The folder and the files in it have to be yours, and writable."
+            case _:
+                text, hint = f"The profile in {folder} is damaged: {error}.", "Restore it from a copy."
+        raise ProfileError(text, hint=hint) from error

@@ -1,0 +1,55 @@
+"""Receiving each message once (SPEC.md section 8), even if a delivery is cut off half way."""
+
+from __future__ import annotations
+
+from stylecrypt_protocol import MAX_AGE, MAX_CLOCK_SKEW, CardId, MessageId, Seen, SeenStore
+
+from .store import Store
+
+__all__ = ["Deliveries"]
+
+_DAY = 86400
+
+
+class Deliveries:
+    """Deliveries by the references that a transport gives them: the same for the same delivery, always."""
+
+    _store: Store
+
+    def seen(self, reference: bytes) -> SeenStore:
+        """What `open_message` asks whether a message of this delivery is new.
+
+        It is so as well when this delivery brought it before: opening it was cut off. In another delivery it was seen before.
+        """
+        return _Seen(self._store, self._store.tag("delivery", reference))
+
+    def finished(self, reference: bytes) -> bool:
+        """Whether a delivery was dealt with for good."""
+        query = "SELECT 1 FROM finished WHERE tag = ?"
+        return bool(self._store.database.read(query, self._store.tag("delivery", reference)))
+
+    def finish(self, reference: bytes) -> None:
+        """Remembers that it was."""
+        statement = "INSERT OR IGNORE INTO finished VALUES (?)"
+        self._store.database.write(statement, self._store.tag("delivery", reference))
+
+
+class _Seen:
+    """The `SeenStore` of one delivery."""
+
+    def __init__(self, store: Store, delivery: bytes) -> None:
+        self._store = store
+        self._delivery = delivery
+
+    def check_and_remember(self, sender: CardId, message_id: MessageId, sent_at: int) -> Seen:
+        """See `SeenStore`. Times are kept to the day: the second would tell who knows a server's log who wrote."""
+        database, tag = self._store.database, self._store.tag("message", sender + message_id)
+        with self._store.transaction():
+            rows = database.read("SELECT delivery FROM seen WHERE tag = ?", tag)
+            if rows:
+                return Seen.NEW if rows[0][0] == self._delivery else Seen.BEFORE
+            # This message was not from the future, so its time is a clock that is right, or slow by the allowed skew.
+            database.write("DELETE FROM seen WHERE last_day < ?", (sent_at - MAX_CLOCK_SKEW) // _DAY)
+            last_day = (sent_at + MAX_AGE + MAX_CLOCK_SKEW) // _DAY
+            database.write("INSERT INTO seen VALUES (?, ?, ?)", tag, self._delivery, last_day)
+        return Seen.NEW
