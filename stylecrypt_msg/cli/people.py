@@ -166,13 +166,13 @@ def contact_verify(session: Session, name: str, words: str | None, discard: bool
         if words is not None:
             matches = words.lower().replace(",", " ").split() == list(agreed)
         else:
-            console.note(f"Read these words to {contact.name}, in person or on a call. They see the same ones:")
-            console.note("  " + " ".join(agreed[:6]))
-            console.note("  " + " ".join(agreed[6:]))
             if not (sys.stdin and sys.stdin.isatty()):
                 raise InputError(
                     "There is no terminal to say on whether the words match.", hint='Give theirs with --words "...".'
                 )
+            console.note(f"Read these words to {contact.name}, in person or on a call. They see the same ones:")
+            console.note("  " + " ".join(agreed[:6]))
+            console.note("  " + " ".join(agreed[6:]))
             matches = typer.confirm("Do all of them match?", err=True)
         if not matches:
             raise NotAuthorisedError(

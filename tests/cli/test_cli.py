@@ -9,8 +9,6 @@ import struct
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,126 +17,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from stylecrypt_msg.cli import demo as demo_command
-from stylecrypt_msg.cli import main
 from stylecrypt_msg.faces import crop, detect_faces, face_quad
-from stylecrypt_msg.models import FaceModel, load_model, shelf
+from stylecrypt_msg.models import load_model
 from stylecrypt_msg.pictures import read_picture
 
-from .conftest import People, Pixels
-
-DATA = Path(__file__).parent / "models" / "data"
-TINY = DATA / "psp_tiny.pt"  # StyleGAN2 and pSp, 64 px, 10 styles, random weights: not much of a face
-KEYFACE = ("--level", "keyface")
-SOMEBODY = (*KEYFACE, "--stand-in", "somebody")
-
-AI_MADE = b"compositeWithTrainedAlgorithmicMedia"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended: exit code, and what it wrote."""
-
-    code: int
-    out: bytes
-    err: str
-
-    @property
-    def json(self) -> Any:
-        assert (self.code, self.err) == (0, ""), self.err
-        return json.loads(self.out)
-
-
-Run = Callable[..., Ended]
-
-
-@pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch,
-    capsysbinary: pytest.CaptureFixture[bytes],
-    tmp_path: Path,
-    default_model: FaceModel,
-    people: People,
-) -> Run:
-    """Runs ``stylecrypt`` with the arguments in this process, in an empty folder.
-
-    The embedded model is loaded once for all. Made a few pictures for ``people``, it has settled on its runtime.
-    """
-
-    def load(name: str) -> FaceModel:
-        return default_model if name == "default" else load_model(name)
-
-    for user in (shelf, demo_command):
-        monkeypatch.setattr(user, "load_model", load)
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
-    for name in ("DEBUG", "PROFILE", "PASSPHRASE"):
-        monkeypatch.delenv(f"STYLECRYPT_{name}", raising=False)
-
-    def run_(*arguments: object, stdin: bytes = b"") -> Ended:
-        monkeypatch.setattr(sys, "argv", ["stylecrypt", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        with pytest.raises(SystemExit) as end:
-            main()
-        out, err = capsysbinary.readouterr()
-        code = end.value.code or 0
-        assert isinstance(code, int)
-        return Ended(code, out, err.decode())
-
-    return run_
-
-
-def saved(pixels: Pixels, format: str, **options: Any) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, format, **options)
-    return file.getvalue()
-
-
-@pytest.fixture
-def photo(run: Run, people: People) -> Path:
-    """Ann's photo, in the folder that commands run in."""
-    path = Path("photo.png")
-    path.write_bytes(saved(people.photo, "PNG"))
-    return path
-
-
-@pytest.fixture
-def ann(run: Run, people: People) -> Path:
-    path = Path("ann.jpg")
-    path.write_bytes(saved(people.ann, "JPEG", quality=95))
-    return path
-
-
-def refused(ended: Ended, says: str, code: int = 1) -> None:
-    """One sentence, perhaps a hint, nothing on standard output, no traceback."""
-    lines = ended.err.splitlines()
-    assert ended.code == code, ended.err
-    assert ended.out == b""
-    assert lines[0].startswith("stylecrypt: ")
-    assert says in lines[0]
-    assert len(lines) == 1 or (len(lines) == 2 and lines[1].startswith("hint: ")), ended.err
-    assert "Traceback" not in ended.err
-
-
-def refused_without_trace(run: Run, says: str, *arguments: object, stdin: bytes = b"") -> None:
-    """With OUT among the arguments: refused, and neither is OUT made, nor one touched that was there before."""
-    for before in (None, b"what was there before"):
-        out = Path("out.png")
-        if before is not None:
-            out.write_bytes(before)
-        folder = sorted(path.name for path in Path.cwd().iterdir())
-        refused(run(*(out if one == "OUT" else one for one in arguments), stdin=stdin), says)
-        assert sorted(path.name for path in Path.cwd().iterdir()) == folder
-        assert before is None or out.read_bytes() == before
-
-
-def read(path: str | Path) -> Pixels:
-    with Image.open(path) as image:
-        assert image.mode == "RGB"
-        return np.array(image)
-
+from ..conftest import People, Pixels
+from .helpers import AI_MADE, DATA, KEYFACE, SOMEBODY, TINY, Ended, Run, read, refused, refused_without_trace, saved
 
 # ---- help, version, usage
 
