@@ -1,0 +1,74 @@
+"""How commands are run and what is expected of them."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..conftest import Pixels
+
+DATA = Path(__file__).parents[1] / "models" / "data"
+TINY = DATA / "psp_tiny.pt"  # StyleGAN2 and pSp, 64 px, 10 styles, random weights: not much of a face
+KEYFACE = ("--level", "keyface")
+SOMEBODY = (*KEYFACE, "--stand-in", "somebody")
+
+AI_MADE = b"compositeWithTrainedAlgorithmicMedia"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: exit code, and what it wrote."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def json(self) -> Any:
+        assert (self.code, self.err) == (0, ""), self.err
+        return json.loads(self.out)
+
+
+Run = Callable[..., Ended]
+
+
+def saved(pixels: Pixels, format: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format, **options)
+    return file.getvalue()
+
+
+def refused(ended: Ended, says: str, code: int = 1) -> None:
+    """One sentence, perhaps a hint, nothing on standard output, no traceback."""
+    lines = ended.err.splitlines()
+    assert ended.code == code, ended.err
+    assert ended.out == b""
+    assert lines[0].startswith("stylecrypt: ")
+    assert says in lines[0]
+    assert len(lines) == 1 or (len(lines) == 2 and lines[1].startswith("hint: ")), ended.err
+    assert "Traceback" not in ended.err
+
+
+def refused_without_trace(run: Run, says: str, *arguments: object, stdin: bytes = b"") -> None:
+    """With OUT among the arguments: refused, and neither is OUT made, nor one touched that was there before."""
+    for before in (None, b"what was there before"):
+        out = Path("out.png")
+        if before is not None:
+            out.write_bytes(before)
+        folder = sorted(path.name for path in Path.cwd().iterdir())
+        refused(run(*(out if one == "OUT" else one for one in arguments), stdin=stdin), says)
+        assert sorted(path.name for path in Path.cwd().iterdir()) == folder
+        assert before is None or out.read_bytes() == before
+
+
+def read(path: str | Path) -> Pixels:
+    with Image.open(path) as image:
+        assert image.mode == "RGB"
+        return np.array(image)
