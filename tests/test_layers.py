@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "pictures": {"errors"},
     "faces": {"errors"},
     "models": {"errors"},
+    "recognisers": {"errors", "faces"},
     "residual": {"errors", "pictures"},
     "stylemix": {"errors"},
     "standins": {"errors", "models"},
@@ -34,7 +35,7 @@ MAY_IMPORT = {
         "cipher", "errors", "faces", "models", "pictures", "profile", "recognisers", "residual", "stylemix",
     },
     "sdk": {"cipher", "errors", "messenger", "models", "pictures", "profile", "recognisers", "transports"},
-    "training": {"errors", "faces", "models", "pictures"},
+    "training": {"errors", "faces", "models", "pictures", "recognisers"},
     "benchmarks": {"errors", "faces", "models", "pictures"},
     "cli": {
         "benchmarks", "cipher", "errors", "faces", "messenger", "models", "pictures", "profile", "recognisers", "refine",

@@ -17,14 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..recognisers import DLIB_CHIP
 
 __all__ = ["Recogniser"]
 
 _MANIFEST = "face_recognition_model-weights_manifest.json"
 _SIZE = 150
-# Where dlib's face chip (150 px, a quarter of padding) lies in FFHQ's square: both place eyes and mouth, so that
-# one crop serves all. Left, top and side, of the square's side.
-_CHIP = (0.155, 0.25, 0.69)
 
 
 class _Conv(nn.Module):
@@ -108,7 +106,7 @@ class Recogniser(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         size = images.shape[-1]
-        left, top, side = (round(size * part) for part in _CHIP)
+        left, top, side = (round(size * part) for part in DLIB_CHIP)
         chips = images[:, :, top : top + side, left : left + side]
         chips = F.interpolate(chips, (_SIZE, _SIZE), mode="bilinear", align_corners=False)
         x = ((chips + 1) * 127.5 - self.mean) / 256

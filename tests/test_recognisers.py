@@ -1,0 +1,125 @@
+"""The recogniser: tells people apart as dlib does, whatever calls it and how; and reads no model but the published one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib import util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stylecrypt_msg import recognisers
+from stylecrypt_msg.errors import InputError
+from stylecrypt_msg.faces import crop, detect_faces, face_quad
+from stylecrypt_msg.pictures import read_picture
+from stylecrypt_msg.recognisers import Recogniser, load_recogniser
+
+from .conftest import People
+
+Pixels = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def recogniser() -> Recogniser:
+    pytest.importorskip("dlib")
+    return load_recogniser()
+
+
+@pytest.fixture
+def not_loaded() -> Iterator[None]:
+    recognisers._load_dlib.cache_clear()
+    yield
+    recognisers._load_dlib.cache_clear()
+
+
+def square(pixels: Pixels, size: int = 256) -> Pixels:
+    (face,) = detect_faces(pixels)
+    return crop(pixels, face_quad(face.landmarks), size)
+
+
+def apart(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    return float(np.linalg.norm(a - b))
+
+
+def test_one_woman_on_two_days_and_another(recogniser: Recogniser, people: People) -> None:
+    photo, another_day, other = recogniser.describe([square(people.photo), people.ann, people.bea])
+    assert apart(photo, another_day) < recogniser.strict < recogniser.threshold < apart(photo, other)
+
+
+def test_real_people(recogniser: Recogniser, shared: Path) -> None:
+    folder = shared / "faces" / "pairs"
+    numbers = ("001", "030", "066", "092")
+    first, second = (
+        recogniser.describe([square(read_picture(folder / f"{number}-{look}.jpg").pixels) for number in numbers])
+        for look in ("neutral", "smiling")
+    )
+    distances = np.linalg.norm(first[:, None] - second[None], axis=2)
+    same = np.eye(len(numbers), dtype=bool)
+    assert distances[same].max() < recogniser.strict
+    assert distances[~same].min() > recogniser.threshold
+
+
+def test_it_is_dlib_with_our_alignment(recogniser: Recogniser) -> None:
+    """dlib's own way: its detector, its five landmarks, its chip."""
+    import dlib
+
+    pixels: Pixels = pytest.importorskip("skimage.data").astronaut()
+    found = util.find_spec("face_recognition_models")
+    assert found and found.origin
+    landmarks = Path(found.origin).parent / "models" / "shape_predictor_5_face_landmarks.dat"
+    box = dlib.get_frontal_face_detector()(pixels, 1)[0]  # the surest comes first
+    chip = dlib.get_face_chip(pixels, dlib.shape_predictor(str(landmarks))(pixels, box), 150, 0.25)
+    model = landmarks.with_name("dlib_face_recognition_resnet_model_v1.dat")
+    theirs = np.array(dlib.face_recognition_model_v1(str(model)).compute_face_descriptor(chip))
+    face = max(detect_faces(pixels), key=lambda face: face.eye_distance)
+    (ours,) = recogniser.describe([crop(pixels, face_quad(face.landmarks), 256)])
+    assert apart(ours, theirs) < 0.25  # two photos of one person are 0.22 apart
+
+
+def test_squares_of_any_size_alone_or_together(recogniser: Recogniser, people: People) -> None:
+    small, large, other = square(people.photo, 200), square(people.photo, 1024), people.bea
+    together = recogniser.describe([small, large, other])
+    assert together.shape == (3, 128)
+    assert together.dtype == np.float32
+    assert apart(together[0], together[1]) < 0.1
+    for alone, described in zip((small, large, other), together, strict=True):
+        assert apart(recogniser.describe([alone])[0], described) < 1e-3
+    assert recogniser.describe([]).shape == (0, 128)
+
+
+def test_threads_share_one(people: People, not_loaded: None) -> None:
+    pytest.importorskip("dlib")
+    squares = [people.ann, people.bea] * 8
+    with ThreadPoolExecutor(8) as pool:
+        loaded = list(pool.map(lambda _: load_recogniser(), squares))
+        described = list(pool.map(lambda one: loaded[0].describe([one])[0], squares))
+    assert all(one is loaded[0] for one in loaded)
+    assert max(apart(one, described[i % 2]) for i, one in enumerate(described)) < 1e-3
+
+
+def test_without_dlib(monkeypatch: pytest.MonkeyPatch, not_loaded: None) -> None:
+    monkeypatch.setitem(sys.modules, "dlib", None)
+    with pytest.raises(InputError, match="not installed") as caught:
+        load_recogniser()
+    assert "pip install 'stylecrypt-msg[identity]'" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(("data", "said"), [(None, "not installed"), (b"another network", "not the one")])
+def test_without_the_published_model(
+    data: bytes | None, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, not_loaded: None
+) -> None:
+    """A package of the right name that runs when it is imported, and holds no model or another."""
+    pytest.importorskip("dlib")
+    package = tmp_path / "face_recognition_models"
+    (package / "models").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise SystemExit('this code was run')")
+    if data is not None:
+        (package / "models" / "dlib_face_recognition_resnet_model_v1.dat").write_bytes(data)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match=said) as caught:
+        load_recogniser()
+    assert "pip install" in (caught.value.hint or "")
