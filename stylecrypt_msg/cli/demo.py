@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from ..cipher import Form, Pixels, Report, cover, to_pixels, uncover
+from ..cipher import Form, Pixels, Report, to_pixels
 from ..errors import InputError
 from ..models import FaceModel, load_model
 from ..pictures import encode_picture, read_picture, same_file, write_atomically
+from ..sdk import StyleCrypt
 from ..standins import stand_in
 from . import console
 
 __all__ = ["run"]
 
-_COLUMNS = ("the photo", "what everybody sees", "with the sender's key face", "with a stranger's key face")
-_TILE = 360
+_COLUMNS = (
+    "the photo", "what everybody sees", "whom it is sealed to", "with the sender's key face", "with a stranger's key face",
+)  # fmt: skip
+_TILE = 320
 _QUALITY = 85  # of the JPEG that "travels"
 
 
@@ -56,10 +60,16 @@ def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as
             people = [_made(model, "alice", woman), _made(model, "bob", man), _made(model, "carol", woman)]
         stranger = _made(model, "mallory", model.latent_avg[None]).photo
         jobs: list[tuple[_Person, Form]] = [(person, "photo") for person in people] + [(people[0], "portrait")]
-        rows = [
-            (f"{person.name}, {form}", _row(model, person, form, stranger, refine, files, report))
-            for person, form in jobs
-        ]
+        with TemporaryDirectory() as folder:
+            sender, friend = (StyleCrypt.create(Path(folder) / name, name=name) for name in ("Sender", "Friend"))
+            sender.profile.add_contact(friend.profile.card, trust=True)
+            friend.profile.add_contact(sender.profile.card)
+            rows = [
+                (f"{person.name}, {form}", _row(sender, friend, person, form, stranger, refine, files, report))
+                for person, form in jobs
+            ]
+            sender.close()
+            friend.close()
     sheet = output / "contact-sheet.jpg"
     files[sheet.name] = encode_picture(_sheet(rows), "JPEG", quality=90, ai_made=True)
     for name, data in files.items():
@@ -85,7 +95,8 @@ def _made(model: FaceModel, name: str, like: Tensor) -> _Person:
 
 
 def _row(
-    model: FaceModel,
+    sender: StyleCrypt,
+    friend: StyleCrypt,
     person: _Person,
     form: Form,
     stranger: Pixels,
@@ -93,23 +104,20 @@ def _row(
     files: dict[str, bytes],
     report: Report,
 ) -> list[Pixels]:
-    """The photo, what travels as a JPEG file, and what two key faces make of that file; adds to ``files``."""
-    covered = cover(
-        person.photo,
-        model,
-        key_face=f"stand-in of {person.name}",
-        form=form,
-        refine_steps=refine,
-        report=report,
-    )
-    travels = encode_picture(covered.pixels, "JPEG", quality=_QUALITY, ai_made=True)
-    files[f"{person.name}-{form}.jpg"] = travels
-    arrived = read_picture(travels).pixels
-    row = [person.photo, arrived]
+    """The photo, what travels as a JPEG file, what a friend gets, and what two key faces make of the pixels alone."""
+    sent = sender.encrypt(
+        person.photo, to=["Friend"], stand_in=f"stand-in of {person.name}", form=form, refine_steps=refine, format="JPEG",
+        force=True, report=report,
+    )  # fmt: skip
+    travels = encode_picture(read_picture(sent.picture).pixels, "JPEG", quality=_QUALITY, ai_made=True)
+    files[f"{person.name}-{form}.jpg"] = sent.picture
+    opened = friend.decrypt(sent)
+    files[f"{person.name}-{form}-original.jpg"] = opened.encoded("JPEG")
+    row = [person.photo, read_picture(travels).pixels, opened.pixels]
     for name, key_face in (("recovered", person.key_face), ("wrong-key", stranger)):
-        recovered = uncover(arrived, key_face, model, face=None, report=report).pixels
-        files[f"{person.name}-{form}-{name}.jpg"] = encode_picture(recovered, "JPEG", ai_made=True)
-        row.append(recovered)
+        recovered = friend.decrypt(travels, key_face=key_face, report=report)
+        files[f"{person.name}-{form}-{name}.jpg"] = recovered.encoded("JPEG")
+        row.append(recovered.pixels)
     return row
 
 
