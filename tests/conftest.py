@@ -17,6 +17,8 @@ from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.models import FaceModel, load_model
 from stylecrypt_msg.standins import stand_in
 
+from .synapse import homeserver  # noqa: F401  # a fixture
+
 # Machines differ in speed: a test that is slow on one is not wrong.
 hypothesis.settings.register_profile("stylecrypt", deadline=None)
 hypothesis.settings.load_profile("stylecrypt")

@@ -1,0 +1,129 @@
+"""Pictures through a Matrix room, plain or encrypted, for programs that run, send or receive, and end.
+
+A parcel is an ordinary picture message with an ordinary file name. An envelope that is not inside the picture goes into the
+event, under `stylecrypt_protocol.EVENT_KEY`; where the room is not encrypted, everybody in it can see that it is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import AsyncIterator
+from typing import Any
+
+from PIL import Image
+from stylecrypt_protocol import Envelope, RemoteProtocolError, fits_event, from_event, to_event
+
+from ..errors import InputError, PictureError
+from . import Delivery, Parcel, ordinary_name
+from .matrix_session import AccessToken, Login, MatrixSession, Password, Post, Trust
+
+__all__ = ["AccessToken", "Login", "MatrixTransport", "Password", "Trust", "envelope_of", "picture_content"]
+
+
+class MatrixTransport:
+    """A `Transport` for one room. It logs in when it is first used.
+
+    Args:
+        homeserver: its URL.
+        room: id ("!...") or address ("#name:server") of a room that one is in.
+        login: of an account; with an access token, of a session that no other program uses.
+        store: folder for the device's keys and for the place where receiving stopped; made when it is not there.
+        pickle_key: a secret that locks the keys; the same every time.
+        trust: who may read what is sent into an encrypted room.
+    """
+
+    def __init__(
+        self,
+        homeserver: str,
+        room: str,
+        login: Login,
+        *,
+        store: str | os.PathLike[str],
+        pickle_key: str,
+        trust: Trust = "first-use",
+    ) -> None:
+        self.homeserver, self.room, self.trust = homeserver, room, trust
+        self._login, self._store, self._pickle_key = login, store, pickle_key
+        self._session: MatrixSession | None = None
+
+    async def send(self, parcel: Parcel) -> str:
+        """Raises InputError (what cannot be sent this way, or a store that cannot be used), NetworkError, or
+        NotAuthorisedError (a device in the room that nobody vouched for); nothing was sent then."""
+        content = picture_content(parcel)
+        session = await self._open()
+        room_id = await session.room_id(self.room)
+        event_id = await session.send_picture(
+            room_id, parcel.picture, content, media_type=parcel.media_type, trust=self.trust
+        )
+        return f"{self.room}, {event_id}"
+
+    async def deliveries(self, *, follow: bool) -> AsyncIterator[Delivery]:
+        """Other people's pictures since the last run; with the first, of the last 1000 messages."""
+        session = await self._open()
+        room_id = await session.room_id(self.room)
+        async for post in session.posts(rooms=[room_id], follow=follow):
+            if post.room_id != room_id or post.sender == session.user_id or not post.is_picture:
+                continue
+            picture = await session.picture(post)
+            if picture is not None:
+                reference = hashlib.sha256(f"{room_id} {post.event_id}".encode()).digest()
+                yield Delivery(reference, picture, envelope_of(post), self.room, f"{self.room}, {post.event_id}")
+
+    async def verify(self, user_id: str, device_id: str, key: str) -> None:
+        """Vouches for a device that `send` did not want to send to; its ``key`` was compared with what the device shows.
+
+        Raises InputError, NetworkError, NotAuthorisedError (it has another key).
+        """
+        (await self._open()).verify(user_id, device_id, key)
+
+    async def close(self) -> None:
+        """Ends the connection, not the login."""
+        if self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
+
+    async def _open(self) -> MatrixSession:
+        if self._session is None:
+            self._session = await MatrixSession.open(
+                self.homeserver, self._login, store=self._store, pickle_key=self._pickle_key
+            )
+        return self._session
+
+
+def picture_content(parcel: Parcel) -> dict[str, Any]:
+    """The content of an event for a parcel, without the place of the picture.
+
+    Raises InputError if the envelope is too large for an event, PictureError if the picture is none.
+    """
+    name = ordinary_name(parcel.media_type)
+    try:
+        with Image.open(io.BytesIO(parcel.picture), formats=("JPEG", "PNG", "WEBP")) as image:
+            width, height = image.size
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise PictureError("What was to be sent is not a picture.") from error
+    content: dict[str, Any] = {
+        "msgtype": "m.image",
+        "body": name,
+        "filename": name,  # another one than the body would make that a caption
+        "info": {"mimetype": parcel.media_type, "size": len(parcel.picture), "w": width, "h": height},
+    }
+    if parcel.envelope is not None:
+        envelope = Envelope.unpack(parcel.envelope)
+        if not fits_event(envelope):
+            raise InputError(
+                f"The sealed part, {len(parcel.envelope)} bytes, fits neither into the picture nor into a Matrix event.",
+                hint="Send a smaller photo, or at a level that needs less: --level latent.",
+            )
+        content |= to_event(envelope)
+    return content
+
+
+def envelope_of(post: Post) -> bytes | None:
+    """The envelope in the content of an event, packed; None if there is none."""
+    try:
+        envelope = from_event(post.content)
+    except RemoteProtocolError:
+        return b""  # opening it says that it is damaged, as it would of any other
+    return None if envelope is None else envelope.pack()
