@@ -83,6 +83,12 @@ Chat = Annotated[
 CaptionText = Annotated[str, typer.Option("--caption", help="Text for the recipients, sealed with the photo.")]
 Force = Annotated[bool, typer.Option("--force", help="Send a fake that still looks like you.")]
 Folder = Annotated[Path | None, typer.Option("--folder", help="Shared folder that messages travel by; remembered.")]
+Room = Annotated[str | None, typer.Option("--room", help="Matrix room that messages travel by, instead of a folder.")]
+Homeserver = Annotated[str | None, typer.Option("--homeserver", help="URL of your Matrix server; remembered.")]
+MatrixUser = Annotated[
+    str | None,
+    typer.Option("--user", help="Your Matrix id; remembered. Token or password come from the environment or a prompt."),
+]
 Name = Annotated[str, typer.Argument(help="A contact's name, user id, or the beginning of their card's id.")]
 FaceNumber = Annotated[int | None, typer.Option("--face", min=1, help="Only this face, counted from the left.")]
 
@@ -185,6 +191,9 @@ def send(
     photo: Annotated[str, typer.Argument(help="The photo; - reads standard input.")],
     to: To,
     folder: Folder = None,
+    room: Room = None,
+    homeserver: Homeserver = None,
+    user: MatrixUser = None,
     level: LevelName = None,
     exact: Exact = False,
     mask: Mask = None,
@@ -201,9 +210,10 @@ def send(
 ) -> None:
     """Encrypt a photo, and send it at once."""
     from . import messages as command
+    from .carriers import carrier
 
     command.send(
-        _session(context), photo, to, command.folder_transport(folder), stand_in=stand_in, model=model, as_json=json,
+        _session(context), photo, to, carrier(folder, room, homeserver, user), stand_in=stand_in, model=model, as_json=json,
         options=command.options(
             level=level, exact=exact, mask=mask, face=face, portrait=portrait, refine=refine, matting=matting,
             covert=False, conversation=conversation, caption=caption, force=force,
@@ -216,14 +226,18 @@ def receive(
     context: typer.Context,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the photos.")] = Path("received"),
     folder: Folder = None,
+    room: Room = None,
+    homeserver: Homeserver = None,
+    user: MatrixUser = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on waiting for more.")] = False,
     model: Model = "default",
     json: Json = False,
 ) -> None:
     """Open what was sent to you, each message once."""
     from . import messages as command
+    from .carriers import carrier
 
-    command.receive(_session(context), command.folder_transport(folder), output, follow, model, json)
+    command.receive(_session(context), carrier(folder, room, homeserver, user), output, follow, model, json)
 
 
 @app.command()

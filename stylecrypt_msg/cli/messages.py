@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,14 @@ from stylecrypt_protocol.text import FileName
 from ..errors import InputError, NoMessageError, RefusedError, StyleCryptError, explaining
 from ..messenger import ENVELOPE_SUFFIX, DecryptedPhoto, EncryptedPhoto, Level
 from ..pictures import MAX_FILE_BYTES, format_of, read_file, read_picture, same_file, write_atomically
-from ..sdk import Options, StyleCrypt
-from ..transports import Transport
+from ..sdk import Options
 from . import console
+from .carriers import Carrier
 from .session import Session
 
-__all__ = ["decrypt", "encrypt", "folder_transport", "inspect", "options", "receive", "send"]
+__all__ = ["decrypt", "encrypt", "inspect", "options", "receive", "send"]
 
 _PIPE = "-"
-_FOLDER = "folder"  # the setting that remembers where the folder transport was last told to work
 
 
 def encrypt(
@@ -138,7 +137,7 @@ def inspect(picture: str, sealed: Path | None, envelope: Path | None, as_json: b
 
 
 def send(
-    session: Session, photo: str, to: Sequence[str], transport: Callable[[StyleCrypt], Transport], *,
+    session: Session, photo: str, to: Sequence[str], carrier: Carrier, *,
     stand_in: str | None, model: str, as_json: bool, options: Options,
 ) -> None:  # fmt: skip
     stand_in_photo = _stand_in_file(stand_in)
@@ -146,14 +145,14 @@ def send(
     if photo != _PIPE:
         options["file_name"] = _sealed_name(photo)
     with session.stylecrypt(model) as stylecrypt:
-        carrier = transport(stylecrypt)
+        transport = carrier(stylecrypt.profile)
         try:
             with console.progress() as report:
                 sent = stylecrypt.encrypt(data, to, **_with_stand_in(options, stand_in, stand_in_photo), report=report)
                 report("sending", 0, 1)
-                where = stylecrypt.send(sent, carrier)
+                where = stylecrypt.send(sent, transport)
         finally:
-            stylecrypt.release(carrier)
+            stylecrypt.release(transport)
     _say(
         {"sent": where, **_sent_result(sent, stand_in)},
         [f"{where}: {_sent_line(sent, stand_in)}", *_leak_lines(sent)],
@@ -163,7 +162,7 @@ def send(
 
 def receive(
     session: Session,
-    transport: Callable[[StyleCrypt], Transport],
+    carrier: Carrier,
     output: Path,
     follow: bool,
     model: str,
@@ -173,9 +172,9 @@ def receive(
     failed: StyleCryptError | None = None
     results = []
     with session.stylecrypt(model) as stylecrypt:
-        carrier = transport(stylecrypt)
+        transport = carrier(stylecrypt.profile)
         try:
-            for incoming in stylecrypt.receive(carrier, follow=follow):
+            for incoming in stylecrypt.receive(transport, follow=follow):
                 origin = incoming.delivery.origin
                 if incoming.photo is None:
                     assert incoming.error is not None  # noqa: S101 - one of the two is there
@@ -198,34 +197,13 @@ def receive(
                 elif follow:
                     console.print_json(results.pop())
         finally:
-            stylecrypt.release(carrier)
+            stylecrypt.release(transport)
     if as_json:
         console.print_json(results)
     elif not results:
         console.note("Nothing new.")
     if failed is not None:
         raise SystemExit(failed.exit_code)
-
-
-def folder_transport(folder: Path | None) -> Callable[[StyleCrypt], Transport]:
-    """The folder transport, in ``folder`` or where it was last told to work."""
-
-    def make(stylecrypt: StyleCrypt) -> Transport:
-        from ..transports.folder import FolderTransport
-
-        profile = stylecrypt.profile
-        remembered = profile.setting(_FOLDER) if profile else None
-        if folder is None and remembered is None:
-            raise InputError(
-                "It is not known by which folder messages travel.",
-                hint="Name one that is shared with your contacts: --folder DIR. It is remembered.",
-            )
-        transport = FolderTransport(folder.absolute() if folder else Path(str(remembered)))
-        if folder is not None and profile is not None:
-            profile.set_setting(_FOLDER, str(folder.absolute()))
-        return transport
-
-    return make
 
 
 def options(

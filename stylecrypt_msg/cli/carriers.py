@@ -1,0 +1,88 @@
+"""Which transport ``send`` and ``receive`` use, from their options and what was used before."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import typer
+
+from ..errors import InputError, NotAuthorisedError
+from ..profile import Profile
+from ..transports import Transport
+
+__all__ = ["Carrier", "carrier"]
+
+Carrier: TypeAlias = Callable[[Profile], Transport]
+
+_TOKEN, _PASSWORD = "STYLECRYPT_MATRIX_TOKEN", "STYLECRYPT_MATRIX_PASSWORD"
+
+
+def carrier(folder: Path | None, room: str | None, homeserver: str | None, user: str | None) -> Carrier:
+    """The Matrix transport if a room is named, else the folder transport."""
+    if room is None:
+        if homeserver is not None or user is not None:
+            raise InputError("A Matrix homeserver or user is named, but no room.", hint="Name one with --room.")
+        return lambda profile: _folder(profile, folder)
+    if folder is not None:
+        raise InputError("Messages travel through a folder or a Matrix room, not both.", hint="Leave one of them out.")
+    return lambda profile: _matrix(profile, room, homeserver, user)
+
+
+def _folder(profile: Profile, folder: Path | None) -> Transport:
+    from ..transports.folder import FolderTransport
+
+    where = _remembered(profile, "folder", str(folder.absolute()) if folder else None)
+    if where is None:
+        raise InputError(
+            "It is not known by which folder messages travel.",
+            hint="Name one that is shared with your contacts: --folder DIR. It is remembered.",
+        )
+    return FolderTransport(where)
+
+
+def _matrix(profile: Profile, room: str, homeserver: str | None, user: str | None) -> Transport:
+    try:
+        from ..transports.matrix import AccessToken, Login, MatrixTransport, Password
+    except ImportError as error:
+        raise InputError(
+            "What talks to Matrix is not installed.", hint="pip install 'stylecrypt-msg[matrix]'"
+        ) from error
+
+    server = _remembered(profile, "matrix homeserver", homeserver)
+    if server is None:
+        raise InputError(
+            "It is not known which homeserver to use.", hint="Name it with --homeserver URL; it is remembered."
+        )
+    if token := os.environ.get(_TOKEN):
+        login: Login = AccessToken(token)
+    else:
+        name = _remembered(profile, "matrix user", user)
+        if name is None:
+            raise InputError(
+                "It is not known who you are on Matrix.",
+                hint=f"Name yourself with --user @you:server, or set {_TOKEN}.",
+            )
+        login = Password(name, os.environ.get(_PASSWORD) or _asked(name))
+    key = profile.setting("matrix key") or secrets.token_hex(32)
+    profile.set_setting("matrix key", key)
+    return MatrixTransport(server, room, login, store=profile.folder / "matrix", pickle_key=key)
+
+
+def _remembered(profile: Profile, name: str, value: str | None) -> str | None:
+    if value is None:
+        return profile.setting(name)
+    profile.set_setting(name, value)
+    return value
+
+
+def _asked(user: str) -> str:
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise NotAuthorisedError(
+            "A Matrix password is needed, and there is no terminal to ask for it.", hint=f"Set {_TOKEN} or {_PASSWORD}."
+        )
+    return str(typer.prompt(f"Matrix password of {user}", hide_input=True, err=True))
