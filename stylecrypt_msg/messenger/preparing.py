@@ -23,6 +23,7 @@ from .wire import check_size, to_wire, wire_pixels
 
 __all__ = ["Preparing"]
 
+_SLACK = 512  # bytes: age adds up to 175 at random, carriers some for each piece
 _STAND_INS = 4  # people tried for a new conversation before a likeness is reported
 
 
@@ -60,8 +61,9 @@ class Preparing:
             def seal(pixels: Pixels) -> Envelope:
                 return self._seal(draft, level, recipients, residual, covered, face_model, pixels, now)
 
-            # How large the seal is does not depend on how the cover is compressed, but the cover's digest does.
-            file = write(len(_packed(seal(covered.pixels))))
+            # How large the seal is does not depend on how the cover is compressed, but the cover's digest does. The whole
+            # file beside it leaves no room to save any.
+            file = write(0 if draft.exact else len(_packed(seal(covered.pixels))) + _SLACK)
             envelope = seal(read_picture(file).pixels)
         packed = _packed(envelope) if envelope else None
         beside = packed is not None and len(packed) > protocol.MAX_CARRIED_BYTES

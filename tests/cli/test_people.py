@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from ..conftest import People
+from ..synapse import Homeserver
 from .helpers import Ended, Run, read, refused
 
 As = Callable[..., Ended]
@@ -302,3 +303,30 @@ def test_a_disk_that_is_full_while_receiving(met: As, photo: Path, monkeypatch: 
     assert list(Path("received").iterdir()) == []
     assert as_("Bob", "receive", "--folder", "box").code == 0
     assert len(list(Path("received").iterdir())) == 1
+
+
+# ---- through Matrix
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_through_a_matrix_room(
+    encrypted: bool, met: As, photo: Path, homeserver: Homeserver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = homeserver.register(f"alice{encrypted}".lower()), homeserver.register(f"bob{encrypted}".lower())
+    room = homeserver.room(alice, bob, encrypted=encrypted)
+    refused(met("Bob", "receive", "--homeserver", homeserver.url), "no room")
+    refused(met("Bob", "receive", "--room", room), "which homeserver")
+    there = ("--room", room, "--homeserver", homeserver.url)
+    refused(met("Bob", "receive", *there), "who you are on Matrix")
+    refused(met("Bob", "receive", *there, "--user", bob.id), "password is needed", 4)
+    monkeypatch.setenv("STYLECRYPT_MATRIX_PASSWORD", "wrong")
+    assert met("Bob", "receive", *there, "--user", bob.id).code in (3, 4)
+    monkeypatch.setenv("STYLECRYPT_MATRIX_PASSWORD", bob.password)
+    assert met("Bob", "receive", "--room", room).err == "Nothing new.\n"
+    monkeypatch.setenv("STYLECRYPT_MATRIX_PASSWORD", alice.password)
+    sent = met("Alice", "send", photo, "--to", "Bob", *there, "--user", alice.id, "--caption", "by Matrix", "--json")
+    assert sent.json["sent"].startswith(room)
+    monkeypatch.setenv("STYLECRYPT_MATRIX_PASSWORD", bob.password)
+    (got,) = met("Bob", "receive", "--room", room, "--json").json
+    assert (got["sender"], got["level"], got["caption"], got["cover"]) == ("Alice", "original", "by Matrix", "exact")
+    assert met("Bob", "receive", "--room", room).err == "Nothing new.\n"
