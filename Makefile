@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench docs clean
 
 demo: .venv/.run          ## set up and run the main job; says where the contact sheet is
 	$(BIN)/stylecrypt demo
@@ -14,6 +14,9 @@ check: .venv/.dev         ## lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: .venv/.dev          ## the documents as a site in build/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: .venv/.dev         ## speed of this machine
 	$(BIN)/stylecrypt bench
