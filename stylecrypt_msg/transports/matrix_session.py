@@ -32,7 +32,7 @@ try:
     from nio.crypto.attachments import decrypt_attachment
     from nio.crypto.device import OlmDevice
     from nio.store import SqliteStore
-except ModuleNotFoundError as error:
+except ImportError as error:  # also of what nio needs for encryption, without which nothing is sent
     raise InputError(
         "Matrix needs packages that are not installed.", hint="Run: pip install 'stylecrypt-msg[matrix]'"
     ) from error
@@ -442,11 +442,6 @@ class MatrixSession:
             self._check_account(me.user_id, me.device_id)
             client.restore_login(me.user_id, me.device_id, login.token)
         self._check_account(client.user_id, client.device_id)
-        if client.olm is None:
-            raise InputError(
-                "Encryption is not installed, without which nothing is sent.",
-                hint="Run: pip install 'stylecrypt-msg[matrix]'",
-            )
         if device_id is None:
             state.set(user_id=client.user_id, device_id=client.device_id)
 
