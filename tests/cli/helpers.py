@@ -16,7 +16,7 @@ from ..conftest import Pixels
 
 DATA = Path(__file__).parents[1] / "models" / "data"
 TINY = DATA / "psp_tiny.pt"  # StyleGAN2 and pSp, 64 px, 10 styles, random weights: not much of a face
-KEYFACE = ("--level", "keyface")
+KEYFACE = ("--level", "keyface", "--force")  # the people in the tests look alike to recognisers
 SOMEBODY = (*KEYFACE, "--stand-in", "somebody")
 
 AI_MADE = b"compositeWithTrainedAlgorithmicMedia"
