@@ -1,0 +1,216 @@
+"""The bot's configuration: one YAML file, without secrets. config.sample.yaml beside this package explains every key."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from stylecrypt_msg.errors import InputError
+from stylecrypt_msg.pictures import MAX_FILE_BYTES
+from stylecrypt_msg.transports.matrix_session import Trust
+
+__all__ = ["Config", "Device", "Health", "Media", "Room", "load_config", "read_config"]
+
+_LARGEST = 1 << 20  # bytes of a file that is a configuration
+_LONGEST = 255  # letters of an id, by the Matrix specification
+
+
+def _loopback(host: str) -> str:
+    try:
+        if ipaddress.ip_address(host).is_loopback:
+            return host
+    except ValueError:
+        pass
+    raise ValueError("has to be an address of this machine alone, such as 127.0.0.1")
+
+
+def _like(pattern: str, what: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if len(text) > _LONGEST or not re.fullmatch(pattern, text):
+            raise ValueError(f"is not {what}")
+        return text
+
+    return AfterValidator(check)
+
+
+Url = Annotated[str, _like(r"https?://[^/\s]+/?", "an address such as https://matrix.example.org")]
+UserId = Annotated[str, _like(r"@[^:\s]+:\S+", "a user id such as @name:example.org")]
+Inviter = Annotated[str, _like(r"(@[^:\s]+|\*):\S+", "a user id such as @name:example.org, or *:example.org")]
+RoomName = Annotated[str, _like(r"[^\s#@!:]{1,64}", "a name of one word")]
+RoomAddress = Annotated[str, _like(r"!\S+|#[^:\s]+:\S+", "a room's id (!...) or address (#name:example.org)")]
+FolderPath = Annotated[Path, AfterValidator(Path.expanduser)]
+
+
+class _Strict(BaseModel):
+    # What is refused may be a secret that somebody put here by mistake.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Device(_Strict):
+    """A device of somebody's that gets nothing."""
+
+    user: UserId
+    device: str
+
+
+class Room(_Strict):
+    """What the bot does in a room.
+
+    Attributes:
+        room: its id ("!...") or address ("#name:server").
+        send: photos may be sent there.
+        receive: pictures there are looked at.
+        auto_send: a photo for it is posted without asking.
+        covert_from: contacts whose pictures without a message are tried with their key faces.
+    """
+
+    room: RoomAddress
+    send: bool = True
+    receive: bool = True
+    auto_send: bool = False
+    covert_from: tuple[str, ...] = ()
+
+
+class Media(_Strict):
+    """Limits on what comes in; ``max_bytes`` of one picture file."""
+
+    max_bytes: int = Field(default=20_000_000, gt=0, le=MAX_FILE_BYTES)
+
+
+class Health(_Strict):
+    """Where ``/health`` and ``/metrics`` are served."""
+
+    host: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
+    port: int = Field(gt=0, lt=65536)
+
+
+class Config(_Strict):
+    """The whole file.
+
+    Attributes:
+        homeserver: URL of the bot's server.
+        user_id: the bot's account.
+        owner: the account of the person whose bot this is; it obeys nobody else.
+        profile: folder of the owner's keys and contacts; None: the usual one.
+        control_room: where the owner talks to it; None: a room that it makes.
+        rooms: those with settings, by the names that the owner calls them. In others it receives and does not send.
+        invite_allow: users ("@name:server") and servers ("*:server") whose invitations it accepts besides the owner's.
+        trust: which devices get messages in encrypted rooms.
+        blacklist: devices that get none.
+        model: makes the fake faces.
+    """
+
+    homeserver: Url
+    user_id: UserId
+    owner: UserId
+    profile: FolderPath | None = None
+    control_room: RoomAddress | None = None
+    rooms: dict[RoomName, Room] = Field(default_factory=dict)
+    invite_allow: tuple[Inviter, ...] = ()
+    trust: Trust = "first-use"
+    blacklist: tuple[Device, ...] = ()
+    media: Media = Media()
+    model: str = "default"
+    health: Health | None = None
+    heartbeat: FolderPath | None = None
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda v: v.upper() if isinstance(v, str) else v)
+    ] = "INFO"
+
+    def may_invite(self, user: str) -> bool:
+        """Whether an invitation is accepted. With an empty list: the owner's only."""
+        return user == self.owner or user in self.invite_allow or f"*:{user.partition(':')[2]}" in self.invite_allow
+
+
+def load_config(path: Path) -> Config:
+    """Reads the file; relative paths in it start at its folder. Raises InputError as `read_config`."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+        text = data.decode()
+    except FileNotFoundError:
+        raise InputError(
+            f"There is no configuration {path}.", hint="`stylecrypt bot setup` makes one; or name it: --config FILE."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise InputError(f"The configuration {path} cannot be read: {reason.lower()}.") from error
+    if len(data) > _LARGEST:
+        raise InputError(f"{path} is too large for a configuration.", hint="Name the right file: --config FILE.")
+    config = read_config(text, str(path))
+    here = path.absolute().parent
+    return config.model_copy(
+        update={name: here / value for name in ("profile", "heartbeat") if (value := getattr(config, name)) is not None}
+    )
+
+
+def read_config(text: str, name: str = "config") -> Config:
+    """The configuration in a text.
+
+    Raises InputError that names the line: for what is not YAML, keys that do not exist or stand twice, and wrong values.
+    """
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        _check_twice(tree, name)
+        values = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise InputError(f"{name}, line {line}, is not YAML: {error.problem}.", hint=_HINT) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"{name} is not YAML.", hint=_HINT) from error
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = [part for part in first["loc"] if part != "[key]"]
+        key = ".".join(map(str, where)) or "the whole"
+        said = {
+            "extra_forbidden": "is not a key that there is",
+            "missing": "is missing",
+        }.get(first["type"], first["msg"].removeprefix("Value error, ").lower())
+        raise InputError(f"{name}, line {_line(tree, where)}: {key} {_sentence(said)}.", hint=_HINT) from error
+
+
+_HINT = "bots/config.sample.yaml shows and explains all keys."
+
+
+def _sentence(said: str) -> str:
+    return said if said.startswith(("is ", "has ")) else f"cannot be so: {said}"
+
+
+def _check_twice(node: yaml.Node | None, name: str) -> None:
+    """YAML itself lets the last of two win."""
+    if isinstance(node, yaml.MappingNode):
+        keys: set[Any] = set()
+        for key, value in node.value:
+            if key.value in keys:
+                line = key.start_mark.line + 1
+                raise InputError(f"{name}, line {line}: {key.value} stands there twice.", hint="Keep one of them.")
+            keys.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
+            _check_twice(value, name)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _check_twice(value, name)
+
+
+def _line(node: yaml.Node | None, where: list[int | str]) -> int:
+    """Where a value stands, or, if it is missing, what should hold it; counted from 1."""
+    line = 1
+    for part in where:
+        if isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if key.value == part]
+            if not found:
+                break
+            key, node = found[0]
+            line = key.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
