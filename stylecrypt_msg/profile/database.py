@@ -61,7 +61,9 @@ class Database:
         try:
             there = (folder / FILE).is_file()
         except OSError as error:
-            raise ProfileError(f"The profile in {folder} cannot be opened: {said(error)}.") from error
+            raise ProfileError(
+                f"The profile in {folder} cannot be opened: {said(error)}.", hint="The folder has to be yours."
+            ) from error
         if not there:
             raise no_profile(folder)
         make_private(folder)
@@ -164,6 +166,8 @@ def _explained(folder: Path) -> Iterator[None]:
     """Says what SQLite's errors mean (sqlite.org/rescode.html). In any case nothing was written."""
     try:
         yield
+    except UnicodeDecodeError as error:  # by what SQLite says of a damaged schema
+        raise ProfileError(f"The profile in {folder} is damaged.", hint="Restore it from a copy.") from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", None)
         if code is None:  # not SQLite's, but a wrong call of the module's

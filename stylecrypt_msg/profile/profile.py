@@ -44,7 +44,9 @@ class Profile(Contacts, KeyFaces, Deliveries):
             self.identity = Identity.from_secret(Secret(identity or b""))
             self.card = Card.from_bytes(card or b"")
         except RemoteProtocolError as error:
-            raise ProfileError(f"The profile in {store.folder} is damaged: its keys are missing.") from error
+            raise ProfileError(
+                f"The profile in {store.folder} is damaged: its keys are missing.", hint="Restore it from a copy."
+            ) from error
         self._store = store
 
     @classmethod

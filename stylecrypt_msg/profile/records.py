@@ -168,7 +168,9 @@ class Table(Generic[T]):
         try:
             return self._values.validate_json(data)
         except ValidationError as error:
-            raise ProfileError(f"The profile in {store.folder} is damaged: a {self._kind} is not one.") from error
+            raise ProfileError(
+                f"The profile in {store.folder} is damaged: a {self._kind} is not one.", hint="Restore it from a copy."
+            ) from error
 
 
 def encoded(name: str) -> bytes:

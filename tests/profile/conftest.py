@@ -1,0 +1,56 @@
+"""Profiles with a cheap passphrase, and people to know. Everything is synthetic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import stylecrypt_protocol as sp
+
+from stylecrypt_msg.profile import Profile, store
+
+NOW = 1_760_000_000
+
+
+@pytest.fixture(autouse=True)
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passphrases and words cost milliseconds."""
+    monkeypatch.setattr("stylecrypt_protocol.words.MEMORY", 2**20)
+    monkeypatch.setattr(store, "_COST", sp.Cost(operations=1, memory=8192))
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Iterator[Profile]:
+    """Ann's."""
+    with Profile.create(tmp_path / "ann", name="Ann", passphrase=None, now=NOW) as made:
+        yield made
+
+
+def card(
+    name: str = "Bob",
+    user_id: str | None = None,
+    *,
+    keys: sp.Identity | None = None,
+    created: int = NOW,
+    previous: sp.Identity | None = None,
+) -> sp.Card:
+    """A card; of new keys, if none are given."""
+    user_id = user_id or f"@{name.lower()}:example.org"
+    keys = keys or sp.Identity.generate()
+    return sp.Card.create(keys, user_id=user_id, display_name=name, created=created, previous=previous)
+
+
+def revocation(keys: sp.Identity) -> sp.Revocation:
+    return sp.Revocation.create(keys, created=NOW, reason=sp.RevocationReason.COMPROMISED)
+
+
+def pixels(shade: int = 0) -> sp.Pixels:
+    return sp.Pixels(width=2, height=1, rgb=bytes([shade]) * 6)
+
+
+def shared(owner: sp.Identity, to: Profile, picture: bytes, face: sp.KeyFace | None = None) -> sp.SharedKeyFace:
+    """A key face that went through the seal."""
+    face = face or sp.KeyFace.new(pixels())
+    data = sp.share_key_face(owner, [to.card], face, picture, sent_at=NOW)
+    return sp.open_key_face(data, to.identity, to.cards(), now=NOW)
