@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from PIL import Image
-from stylecrypt_protocol import Envelope, RemoteProtocolError, fits_event, from_event, to_event
+from stylecrypt_protocol import Envelope, RemoteProtocolError, fits_event, from_event, take, to_event
 
 from ..errors import InputError, PictureError
 from . import Delivery, Parcel, ordinary_name
@@ -32,6 +32,8 @@ class MatrixTransport:
         store: folder for the device's keys and for the place where receiving stopped; made when it is not there.
         pickle_key: a secret that locks the keys; the same every time.
         trust: who may read what is sent into an encrypted room.
+        finished: whether the caller has dealt with a reference for good. A message with which it has not is delivered again
+            by the next run; without this, everything counts that the caller went on from.
     """
 
     def __init__(
@@ -43,9 +45,10 @@ class MatrixTransport:
         store: str | os.PathLike[str],
         pickle_key: str,
         trust: Trust = "first-use",
+        finished: Callable[[bytes], bool] = lambda _: True,
     ) -> None:
         self.homeserver, self.room, self.trust = homeserver, room, trust
-        self._login, self._store, self._pickle_key = login, store, pickle_key
+        self._login, self._store, self._pickle_key, self._finished = login, store, pickle_key, finished
         self._session: MatrixSession | None = None
 
     async def send(self, parcel: Parcel) -> str:
@@ -67,9 +70,12 @@ class MatrixTransport:
             if post.room_id != room_id or post.sender == session.user_id or not post.is_picture:
                 continue
             picture = await session.picture(post)
-            if picture is not None:
-                reference = hashlib.sha256(f"{room_id} {post.event_id}".encode()).digest()
-                yield Delivery(reference, picture, envelope_of(post), self.room, f"{self.room}, {post.event_id}")
+            if picture is None:
+                continue
+            reference, envelope = hashlib.sha256(f"{room_id} {post.event_id}".encode()).digest(), envelope_of(post)
+            yield Delivery(reference, picture, envelope, self.room, f"{self.room}, {post.event_id}")
+            if not self._finished(reference) and (envelope or _is_message(picture)):
+                session.keep(post)
 
     async def verify(self, user_id: str, device_id: str, key: str) -> None:
         """Vouches for a device that `send` did not want to send to; its ``key`` was compared with what the device shows.
@@ -127,3 +133,10 @@ def envelope_of(post: Post) -> bytes | None:
     except RemoteProtocolError:
         return b""  # opening it says that it is damaged, as it would of any other
     return None if envelope is None else envelope.pack()
+
+
+def _is_message(picture: bytes) -> bool:
+    try:
+        return take(picture) is not None
+    except RemoteProtocolError:
+        return False

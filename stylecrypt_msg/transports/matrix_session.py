@@ -48,7 +48,7 @@ _ANSWER, _TRANSFER = 120, 600  # seconds for a request with its repetitions, and
 _POLL = 30_000  # milliseconds for which the server may hold back an answer that says nothing new
 _PAGE = 100  # events at a time; what Synapse gives at most
 _PAGES, _FIRST_PAGES = 1000, 10  # of messages that were missed, and of what was there before this device was
-_WAITING = 256  # messages kept until their keys come
+_WAITING = _KEPT = 256  # messages without keys; messages that were not dealt with
 
 _KEYS, _STATE = "keys.db", "session.db"
 
@@ -95,6 +95,7 @@ class MatrixSession:
         self.client = client
         self._state = state
         self._most_bytes: int | None = None
+        self._kept: list[tuple[str, str]] = []
 
     @classmethod
     async def open(cls, homeserver: str, login: Login, *, store: str | os.PathLike[str], pickle_key: str) -> Self:
@@ -311,46 +312,53 @@ class MatrixSession:
     # Receiving
 
     async def posts(self, *, rooms: Sequence[str] | None = None, follow: bool) -> AsyncIterator[Post]:
-        """Messages since the last run, each room's in order; in these rooms, or in all that one is in.
+        """Messages since the last run for these rooms, or for all that one is in; each room's in order.
 
-        What was yielded counts as dealt with when another one is asked for after all that the server sent with it; a run
-        that ends before gets it again. The first run of a device starts up to 1000 messages back.
+        What was yielded counts as dealt with when another one is asked for after all that the server sent with it, unless it
+        is to `keep`; a run that ends before gets it again. The first run starts up to 1000 messages back.
 
         Raises NetworkError; the place is kept then.
         """
-        client = self.client
-        since = self._state.get("next_batch")
+        client, place = self.client, _Place.read(self._state, rooms)
         client.next_batch = ""  # nio does not decrypt what it thinks that it has seen
+        self._kept = []
+        for room_id, event_id in place.kept:
+            if (post := await self._again(room_id, event_id)) is not None:
+                yield post
         timeout = 0
         while True:
             answer = await self._answer(
-                client.sync(timeout=timeout, since=since, sync_filter=_filter(rooms)),
+                client.sync(timeout=timeout, since=place.since, sync_filter=_filter(rooms)),
                 nio.SyncResponse,
                 "say what is new",
+                _TRANSFER + _ANSWER,  # a picture that is being sent is waited for
             )
             for room_id in answer.rooms.leave:
                 if rooms is not None and room_id in rooms:
                     raise self._outside(room_id)
             await self._maintain()
-            posts, waiting = self._late()
+            posts, waiting = self._late(place.waiting)
             for room_id, info in answer.rooms.join.items():
                 events = list(info.timeline.events)
                 if info.timeline.limited:
-                    events = await self._missed(room_id, info.timeline.prev_batch, since) + events
+                    events = await self._missed(room_id, info.timeline.prev_batch, place.since) + events
                 for event in events:
                     if isinstance(event, nio.MegolmEvent):
-                        waiting.append((room_id, event))
+                        waiting.append((room_id, event.source))
                     elif (post := _post(room_id, event)) is not None:
                         posts.append(post)
             for post in posts:
                 yield post
-            since = answer.next_batch
-            sources = [(room_id, event.source) for room_id, event in waiting[-_WAITING:]]
-            self._state.set(next_batch=since, waiting=json.dumps(sources))
+            place = _Place(answer.next_batch, waiting[-_WAITING:], self._kept)
+            place.write(self._state, rooms)
             if follow:
                 timeout = _POLL
             elif not answer.rooms.join and not answer.to_device_events:
                 return
+
+    def keep(self, post: Post) -> None:
+        """Has a post come again with the next run, since it could not be dealt with yet. The newest 256 are kept."""
+        self._kept = [*self._kept, (post.room_id, post.event_id)][-_KEPT:]
 
     async def picture(self, post: Post) -> bytes | None:
         """The picture of a post, decrypted. None: it is gone, too large, damaged, or there was none.
@@ -387,20 +395,29 @@ class MatrixSession:
             await self._request(client.keys_claim(client.get_users_for_key_claiming()))
         await self._request(client.send_to_device_messages())
 
-    def _late(self) -> tuple[list[Post], list[tuple[str, nio.MegolmEvent]]]:
+    def _late(self, waiting: Sequence[_Source]) -> tuple[list[Post], list[_Source]]:
         """Of the messages without keys, those whose keys have come; and the others."""
-        posts, waiting = [], []
-        for room_id, source in json.loads(self._state.get("waiting") or "[]"):
+        posts, still = [], []
+        for room_id, source in waiting:
             event = nio.Event.parse_event(source)
             event.room_id = room_id
             try:
                 decrypted = self.client.decrypt_event(event)
             except nio.EncryptionError:
-                waiting.append((room_id, event))
+                still.append((room_id, source))
             else:
                 if (post := _post(room_id, decrypted)) is not None:
                     posts.append(post)
-        return posts, waiting
+        return posts, still
+
+    async def _again(self, room_id: str, event_id: str) -> Post | None:
+        """A message that came before. None: it is gone."""
+        answer = await self._request(self.client.room_get_event(room_id, event_id))
+        if isinstance(answer, nio.RoomGetEventResponse):
+            return _post(room_id, answer.event)
+        if answer.transport_response.status in (403, 404):
+            return None
+        raise self._refused(answer, "give out a message")
 
     async def _missed(self, room_id: str, start: str, since: str | None) -> list[nio.Event]:
         """The messages between where the last run stopped and what the server sent of itself, the oldest first."""
@@ -556,6 +573,29 @@ class _Client(nio.AsyncClient):  # type: ignore[misc]  # nio has no types
         response = response_class.from_data(bytes(body), transport_response.content_type)
         response.transport_response = transport_response
         return response
+
+
+_Source: TypeAlias = tuple[str, dict[str, Any]]  # the room of an event, and the event as the server sent it
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where receiving stopped. The server's mark is for all rooms; those that were not asked for have places of their own."""
+
+    since: str | None = None
+    waiting: Sequence[_Source] = ()
+    kept: Sequence[tuple[str, str]] = ()
+
+    @classmethod
+    def read(cls, state: _State, rooms: Sequence[str] | None) -> Self:
+        return cls(*json.loads(state.get(cls._name(rooms)) or "[]"))
+
+    def write(self, state: _State, rooms: Sequence[str] | None) -> None:
+        state.set(**{self._name(rooms): json.dumps([self.since, self.waiting, self.kept])})
+
+    @staticmethod
+    def _name(rooms: Sequence[str] | None) -> str:
+        return "place " + json.dumps(None if rooms is None else sorted(rooms))
 
 
 class _State:

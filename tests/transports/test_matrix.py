@@ -21,7 +21,7 @@ from PIL import Image
 
 from stylecrypt_msg.errors import InputError, NetworkError, NotAuthorisedError, PictureError
 from stylecrypt_msg.transports import Delivery, Parcel, matrix_session
-from stylecrypt_msg.transports.matrix import AccessToken, Login, MatrixTransport, Password, Trust, picture_content
+from stylecrypt_msg.transports.matrix import AccessToken, Login, MatrixTransport, Password, picture_content
 
 from ..synapse import Homeserver, User
 
@@ -65,12 +65,10 @@ class World:
         login: Login | None = None,
         store: Path | None = None,
         key: str = "a secret",
-        trust: Trust = "first-use",
+        **options: Any,
     ) -> MatrixTransport:
         login = login or Password(user.id, user.password)
-        return MatrixTransport(
-            self.server.url, room, login, store=store or self.store(user), pickle_key=key, trust=trust
-        )
+        return MatrixTransport(self.server.url, room, login, store=store or self.store(user), pickle_key=key, **options)
 
     async def send(self, user: User, room: str, parcel: Parcel | None = None, **options: Any) -> str:
         """As one run of a program does."""
@@ -306,6 +304,54 @@ def test_what_was_not_dealt_with_comes_again(world: World, alice: User, bob: Use
         assert [delivery.picture for delivery in got] == [picture(number) for number in range(3)]
         assert [delivery.reference for delivery in got[:2]] == references[0]
         assert await world.receive(bob, room) == []
+
+    run(test)
+
+
+@both
+def test_rooms_with_one_store_do_not_take_from_each_other(
+    world: World, alice: User, bob: User, encrypted: bool
+) -> None:
+    rooms = [world.server.room(alice, bob, encrypted=encrypted) for _ in range(2)]
+
+    async def test() -> None:
+        for room in rooms:
+            assert await world.receive(bob, room) == []
+        for number, room in enumerate(rooms):
+            await world.send(alice, room, Parcel(picture(number), "image/png"))
+        for number, room in enumerate(rooms):
+            assert [delivery.picture for delivery in await world.receive(bob, room)] == [picture(number)]
+
+    run(test)
+
+
+@both
+def test_messages_that_could_not_be_opened_yet_come_again(
+    world: World, alice: User, bob: User, encrypted: bool
+) -> None:
+    """Such as those of somebody who is not a contact yet. Not so ordinary pictures."""
+    room = world.server.room(alice, bob, encrypted=encrypted)
+    inside = protocol.put(picture(2), envelope(100))
+    done: set[bytes] = set()
+
+    async def test() -> None:
+        await world.receive(bob, room)
+        await world.send(alice, room, Parcel(picture(1), "image/png", envelope(100)))
+        await world.send(alice, room, Parcel(inside, "image/png"))
+        await world.send(alice, room, Parcel(picture(3), "image/png"))
+        for arrived in ([picture(1), inside, picture(3)], [picture(1), inside]):
+            got = await world.receive(bob, room, finished=done.__contains__)
+            assert [delivery.picture for delivery in got] == arrived
+        assert [delivery.envelope is None for delivery in got] == [False, True]
+        done.add(got[0].reference)
+        await world.send(alice, room, Parcel(picture(4), "image/png"))
+        for arrived in ([picture(1), inside, picture(4)], [inside]):
+            got = await world.receive(bob, room, finished=done.__contains__)
+            assert [delivery.picture for delivery in got] == arrived
+        done.add(got[0].reference)
+        for arrived in ([inside], []):
+            got = await world.receive(bob, room, finished=done.__contains__)
+            assert [delivery.picture for delivery in got] == arrived
 
     run(test)
 
