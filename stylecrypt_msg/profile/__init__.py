@@ -2,7 +2,18 @@
 
 from .contacts import Added
 from .folder import default_folder
+from .keeping import Records
 from .profile import Profile
-from .records import Contact, Conversation, MyKeyFace, TheirKeyFace
+from .records import STORED, Contact, Conversation, MyKeyFace, TheirKeyFace
 
-__all__ = ["Added", "Contact", "Conversation", "MyKeyFace", "Profile", "TheirKeyFace", "default_folder"]
+__all__ = [
+    "STORED",
+    "Added",
+    "Contact",
+    "Conversation",
+    "MyKeyFace",
+    "Profile",
+    "Records",
+    "TheirKeyFace",
+    "default_folder",
+]

@@ -13,6 +13,7 @@ from stylecrypt_protocol import Card, Identity, LocalProtocolError, RemoteProtoc
 from ..errors import InputError, ProfileError
 from .contacts import Contacts
 from .deliveries import Deliveries
+from .keeping import Keeping
 from .key_faces import KeyFaces
 from .records import CONVERSATION, SETTING, Contact, Conversation, encoded
 from .store import Store
@@ -23,7 +24,7 @@ _ME = "keys and card"
 _IDENTITY, _CARD = b"identity", b"card"
 
 
-class Profile(Contacts, KeyFaces, Deliveries):
+class Profile(Contacts, KeyFaces, Deliveries, Keeping):
     """One folder, one person. Several threads and processes may use it at once; close it, or use it in ``with``.
 
     What changes something does so whole or not at all, and is durable when it returns. Every method raises ProfileError

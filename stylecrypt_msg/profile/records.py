@@ -18,6 +18,7 @@ __all__ = [
     "MY_KEY_FACE",
     "REVOCATION",
     "SETTING",
+    "STORED",
     "THEIR_KEY_FACE",
     "Contact",
     "Conversation",
@@ -29,8 +30,8 @@ __all__ = [
 
 T = TypeVar("T")
 
-# Bytes as base64; and no error shows what it is about, which may be a secret.
-_STORED: Final = ConfigDict(extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", hide_input_in_errors=True)
+STORED: Final = ConfigDict(extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", hide_input_in_errors=True)
+"""For the types of what is kept: bytes as base64; and no error shows what it is about, which may be a secret."""
 
 
 def _to_hex(face: KeyFace) -> str:
@@ -48,7 +49,7 @@ _StoredRevocation = Annotated[Revocation, PlainSerializer(Revocation.to_text), P
 _StoredKeyFace = Annotated[KeyFace, PlainSerializer(_to_hex), PlainValidator(_from_hex)]
 
 
-@with_config(_STORED)
+@with_config(STORED)
 @dataclass(frozen=True)
 class Contact:
     """Somebody whose card was accepted.
@@ -86,7 +87,7 @@ class Contact:
         return self.name
 
 
-@with_config(_STORED)
+@with_config(STORED)
 @dataclass(frozen=True)
 class MyKeyFace:
     """A photo of mine with which contacts undo fakes of level ``keyface``.
@@ -106,7 +107,7 @@ class MyKeyFace:
     shared_with: frozenset[CardId] = frozenset()
 
 
-@with_config(_STORED)
+@with_config(STORED)
 @dataclass(frozen=True)
 class TheirKeyFace:
     """A photo of a contact's, shared with me.
@@ -124,7 +125,7 @@ class TheirKeyFace:
     received: int
 
 
-@with_config(_STORED)
+@with_config(STORED)
 @dataclass(frozen=True)
 class Conversation:
     """A chat, which keeps one stand-in: the seed of the person who does not exist that is shown in it.
@@ -149,9 +150,12 @@ class Table(Generic[T]):
         data = store.get(self._kind, name)
         return None if data is None else self._read(store, data)
 
-    def all(self, store: Store, owner: bytes | None = None) -> list[T]:
-        """The oldest first. Raises ProfileError if one is damaged."""
-        return [self._read(store, data) for data in store.all(self._kind, owner)]
+    def all(self, store: Store, owner: bytes | None = None, *, most: int = -1) -> list[T]:
+        """The oldest first; only so many, if ``most`` says so. Raises ProfileError if one is damaged."""
+        return [self._read(store, data) for data in store.all(self._kind, owner, most=most)]
+
+    def count(self, store: Store) -> int:
+        return store.count(self._kind)
 
     def put(self, store: Store, name: bytes, value: T, *, owner: bytes = b"") -> None:
         """Raises InputError for what is no text."""

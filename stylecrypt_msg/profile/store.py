@@ -108,14 +108,20 @@ class Store:
         )
         return self._opened(kind, *rows[0]) if rows else None
 
-    def all(self, kind: str, owner: bytes | None = None) -> list[bytes]:
-        """All of a kind, or of a kind and owner; the oldest first. Raises ProfileError if one is damaged."""
+    def all(self, kind: str, owner: bytes | None = None, *, most: int = -1) -> list[bytes]:
+        """All of a kind, or of a kind and owner, or only so many; the oldest first. Raises ProfileError if one is damaged."""
         query = "SELECT tag, owner, value FROM records WHERE kind = ?"
         if owner is None:
-            rows = self.database.read(f"{query} ORDER BY id", kind)
+            rows = self.database.read(f"{query} ORDER BY id LIMIT ?", kind, most)
         else:
-            rows = self.database.read(f"{query} AND owner = ? ORDER BY id", kind, self.tag("owner", owner))
+            rows = self.database.read(
+                f"{query} AND owner = ? ORDER BY id LIMIT ?", kind, self.tag("owner", owner), most
+            )
         return [self._opened(kind, *row) for row in rows]
+
+    def count(self, kind: str) -> int:
+        """How many there are."""
+        return int(self.database.read("SELECT count(*) FROM records WHERE kind = ?", kind)[0][0])
 
     def put(self, kind: str, name: bytes, value: bytes, *, owner: bytes = b"") -> None:
         """Keeps a value, in place of the one of that name."""
