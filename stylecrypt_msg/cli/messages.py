@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -31,7 +32,7 @@ def encrypt(
 ) -> None:  # fmt: skip
     stand_in_photo = _stand_in_file(stand_in)
     _check_output(output, as_json, photo, stand_in_photo)
-    if not to and options.get("level") is None:
+    if not to and options.get("level") is None and not options.get("covert"):
         raise InputError(
             "Nobody is named who may see the photo.",
             hint="Name contacts with --to, or use --level keyface, which seals nothing.",
@@ -301,12 +302,14 @@ def _got_line(got: DecryptedPhoto) -> str:
 
 
 def _received_name(got: DecryptedPhoto) -> str:
-    """Tells who and when, and is the same for the same message: whoever is stopped while writing writes it again."""
-    who = (
-        "".join(c if c.isalnum() else "-" for c in got.sender.name if c.isprintable())[:40] if got.sender else "unknown"
-    )
+    """Who and when, and what no other message has: contacts may share a name, and choose times and message ids.
+
+    The same for the same message: whoever is stopped while writing writes it again.
+    """
+    who = "".join(c if c.isalnum() else "-" for c in got.sender.name)[:40] if got.sender else "unsigned"
     when = datetime.fromtimestamp(got.sent_at or 0, UTC).strftime("%Y%m%d-%H%M%S")
-    return f"{who}-{when}-{got.message_id.hex()[:8] if got.message_id else 'covert'}{got.suffix}"
+    only = hashlib.sha256((got.sender.card.id if got.sender else b"") + (got.message_id or b"")).hexdigest()[:16]
+    return f"{who}-{when}-{only}{got.suffix}"
 
 
 def _time(seconds: int) -> str:
