@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import logging
 import os
 import re
 import sqlite3
@@ -20,7 +21,6 @@ from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias, TypeVar
-from urllib.parse import urlsplit
 
 from ..errors import InputError, NetworkError, NotAuthorisedError
 from ..pictures import MAX_FILE_BYTES
@@ -32,6 +32,7 @@ try:
     from nio.crypto.attachments import decrypt_attachment
     from nio.crypto.device import OlmDevice
     from nio.store import SqliteStore
+    from peewee import DatabaseError  # type: ignore[import-untyped]
 except ImportError as error:  # also of what nio needs for encryption, without which nothing is sent
     raise InputError(
         "Matrix needs packages that are not installed.", hint="Run: pip install 'stylecrypt-msg[matrix]'"
@@ -51,6 +52,9 @@ _PAGES, _FIRST_PAGES = 1000, 10  # of messages that were missed, and of what was
 _WAITING = _KEPT = 256  # messages without keys; messages that were not dealt with
 
 _KEYS, _STATE = "keys.db", "session.db"
+
+# What nio warns of is told here where it matters. Without this, Python prints it for programs that set up no log.
+logging.getLogger("nio").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ class MatrixSession:
         Raises NetworkError (the server, or what it thinks of the login), InputError (the store is another account's, is in
         use, or locked with another key).
         """
-        if urlsplit(homeserver).scheme not in ("https", "http") or not urlsplit(homeserver).netloc:
+        if not re.match(r"https?://[^/\s]", homeserver):
             raise InputError(
                 f"{_printable(homeserver)} is not the address of a homeserver.", hint="Use https://matrix.example.org"
             )
@@ -477,7 +481,7 @@ class MatrixSession:
         mine = (await self._query_keys([self.user_id])).device_keys.get(self.user_id, {}).get(self.device_id)
         if mine is None:
             client.olm.account.shared = False  # somebody logged the device out; nio believes that all is there
-        elif mine["keys"].get(f"ed25519:{self.device_id}") != client.olm.account.identity_keys["ed25519"]:
+        elif mine.get("keys", {}).get(f"ed25519:{self.device_id}") != client.olm.account.identity_keys["ed25519"]:
             raise InputError(
                 f"The device {self.device_id} of {self.user_id} belongs to another program.",
                 hint="Log in with a password, or make an access token for this program alone.",
@@ -551,6 +555,8 @@ class _Client(nio.AsyncClient):  # type: ignore[misc]  # nio has no types
                 f"The Matrix keys in {self.store_path} are locked with another key.",
                 hint="Use the profile that they were made with, or another folder.",
             ) from error
+        except DatabaseError as error:
+            raise _damaged(self.store_path) from error
 
     async def receive_response(self, response: Any) -> None:
         if isinstance(response, nio.SyncResponse):
@@ -628,9 +634,7 @@ class _State:
                     f"The Matrix session in {folder} is in use by another program.",
                     hint="Wait for it or stop it, or give this one a folder of its own.",
                 ) from error
-            raise InputError(
-                f"The Matrix session in {folder} is damaged: {error}.", hint="Use another folder."
-            ) from error
+            raise _damaged(folder) from error
 
     def get(self, name: str) -> str | None:
         row = self._db.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
@@ -644,6 +648,12 @@ class _State:
 
     def close(self) -> None:
         self._db.close()
+
+
+def _damaged(folder: Path | str) -> InputError:
+    return InputError(
+        f"The Matrix session in {folder} is damaged.", hint="Restore the folder from a backup, or use another one."
+    )
 
 
 def _filter(rooms: Sequence[str] | None) -> dict[str, Any]:

@@ -766,11 +766,13 @@ def test_a_device_that_was_logged_out_elsewhere_works_again(world: World, alice:
 def test_a_folder_that_cannot_be_used(world: World, alice: User, bob: User) -> None:
     room = world.server.room(alice, bob)
     (file := world.folder / "file").write_bytes(b"")
-    (damaged := world.folder / "damaged").mkdir()
-    (damaged / "session.db").write_bytes(b"not a database" * 1000)
+    damaged = [world.folder / "damaged", world.folder / "damaged too"]
+    for store, name in zip(damaged, ["session.db", "keys.db"], strict=True):
+        store.mkdir()
+        (store / name).write_bytes(b"not a database" * 1000)
 
     async def test() -> None:
-        for store, reason in [(file, "cannot be opened"), (damaged, "is damaged")]:
+        for store, reason in [(file, "cannot be opened"), *((store, r"is damaged\.$") for store in damaged)]:
             with pytest.raises(InputError, match=reason) as error:
                 await world.send(alice, room, store=store)
             assert error.value.hint
@@ -889,7 +891,7 @@ def test_a_server_that_asks_to_wait_is_waited_for(world: World, alice: User, bob
     run(test)
 
 
-@pytest.mark.parametrize("address", ["matrix.example.org", "ftp://example.org", "https://", ""])
+@pytest.mark.parametrize("address", ["matrix.example.org", "ftp://example.org", "https://", "http:///x", ""])
 def test_an_address_that_is_none(world: World, alice: User, address: str) -> None:
     transport = MatrixTransport(address, "!a:b", Password("a", "b"), store=world.folder / "new", pickle_key="a secret")
     with pytest.raises(InputError, match="is not the address of a homeserver"):
@@ -989,3 +991,13 @@ except InputError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "Matrix needs packages that are not installed. Run: pip install 'stylecrypt-msg[matrix]'\n"
+
+
+def test_nio_does_not_write_to_the_terminal() -> None:
+    code = """
+import logging
+import stylecrypt_msg.transports.matrix
+logging.getLogger("nio.crypto.log").warning("Missing session for device ABC")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
