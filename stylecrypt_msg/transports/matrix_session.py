@@ -450,9 +450,8 @@ class MatrixSession:
         client, state = self.client, self._state
         device_id = state.get("device_id")
         if isinstance(login, Password):
-            await self._answer(
-                client.login(login.password, device_name="StyleCrypt"), nio.LoginResponse, f"let {login.user} in"
-            )
+            # Without a name of the device: whoever shares a room can ask for it.
+            await self._answer(client.login(login.password), nio.LoginResponse, f"let {login.user} in")
         else:
             client.access_token = login.token
             me = await self._answer(client.whoami(), nio.WhoamiResponse, "say whose access token this is")

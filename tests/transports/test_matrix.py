@@ -522,6 +522,19 @@ def test_first_use_stops_at_a_new_device(world: World, alice: User, bob: User, w
     run(test)
 
 
+def test_nothing_names_the_program(world: World, alice: User, bob: User) -> None:
+    """Neither what is posted, nor the name of a device, for which everybody in the room can ask."""
+    room = world.server.room(alice, bob)
+
+    async def test() -> None:
+        await world.send(alice, room, Parcel(protocol.put(picture(), envelope(100)), "image/png"))
+        devices = world.server.ask("POST", "/_matrix/client/v3/keys/query", {"device_keys": {alice.id: []}}, bob)
+        assert len(devices["device_keys"][alice.id]) == 1
+        assert "stylecrypt" not in json.dumps([devices, world.server.events(room, bob)]).lower()
+
+    run(test)
+
+
 def test_somebody_who_joins_is_pinned_when_first_sent_to(world: World, alice: User, bob: User) -> None:
     room = world.server.room(alice, bob, encrypted=True)
     carol = world.server.register("carol")
