@@ -522,6 +522,22 @@ def test_first_use_stops_at_a_new_device(world: World, alice: User, bob: User, w
     run(test)
 
 
+def test_a_device_that_is_new_since_the_last_message_of_a_run_stops_it(world: World, alice: User, bob: User) -> None:
+    """Who only sends is told of no changes, and has to ask."""
+    room = world.server.room(alice, bob, encrypted=True)
+
+    async def test() -> None:
+        await world.receive(bob, room)
+        transport = world.transport(alice, room)
+        await transport.send(Parcel(picture(), "image/png"))
+        device = await new_device(world, bob, room)
+        with pytest.raises(NotAuthorisedError, match=device[1]):
+            await transport.send(Parcel(picture(), "image/png"))
+        await transport.close()
+
+    run(test)
+
+
 def test_nothing_names_the_program(world: World, alice: User, bob: User) -> None:
     """Neither what is posted, nor the name of a device, for which everybody in the room can ask."""
     room = world.server.room(alice, bob)
