@@ -48,7 +48,7 @@ class StyleCryptError(Exception):
     """Base of all errors that a caller may show as they are. Raise one of the subclasses.
 
     ``message`` is one sentence that says what happened and why; ``hint`` says what to do about it.
-    ``exit_code`` is what the command line ends with (DESIGN.md: 1 input, 3 network, 4 not authorised).
+    ``exit_code`` is what the command line ends with: 1 for input, 3 for the network, 4 for who is not authorised.
     """
 
     exit_code: ClassVar[int]

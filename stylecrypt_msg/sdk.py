@@ -334,8 +334,9 @@ def _is_final(error: StyleCryptError | None) -> bool:
 
 def _parcel(photo: EncryptedPhoto) -> Parcel:
     return Parcel(
-        picture=photo.picture, media_type=photo.media_type, envelope=photo.envelope, conversation=photo.conversation
-    )
+        picture=photo.picture, media_type=photo.media_type, envelope=photo.envelope,
+        inside=photo.packed if photo.envelope is None else None, conversation=photo.conversation,
+    )  # fmt: skip
 
 
 def _recogniser() -> Recogniser | None:

@@ -46,12 +46,7 @@ def _folder(profile: Profile, folder: Path | None) -> Transport:
 
 
 def _matrix(profile: Profile, room: str, homeserver: str | None, user: str | None) -> Transport:
-    try:
-        from ..transports.matrix import AccessToken, Login, MatrixTransport, Password
-    except ImportError as error:
-        raise InputError(
-            "What talks to Matrix is not installed.", hint="pip install 'stylecrypt-msg[matrix]'"
-        ) from error
+    from ..transports.matrix import AccessToken, Login, MatrixTransport, Password
 
     server = _remembered(profile, "matrix homeserver", homeserver)
     if server is None:

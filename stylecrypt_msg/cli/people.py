@@ -28,7 +28,7 @@ _KEY_FACE_MARGIN = 1.3  # times the face's square, so that the face is found in 
 
 
 def init(session: Session, name: str, user_id: str | None, no_passphrase: bool, as_json: bool) -> None:
-    passphrase = None if no_passphrase else session.new_passphrase()
+    passphrase = None if no_passphrase else session.first_passphrase()
     with Profile.create(session.where, name=name, user_id=user_id, passphrase=passphrase, now=now()) as profile:
         result = {"profile": str(profile.folder), **_card_result(profile.card)}
         lines = [
@@ -49,9 +49,7 @@ def export_age_key(session: Session, output: Path) -> None:
 
 def change_passphrase(session: Session, no_passphrase: bool) -> None:
     with session.open() as profile:
-        # What unlocked the profile came from where a new one would be read: it has to be typed.
-        typed = Session(session.folder, None)
-        profile.change_passphrase(None if no_passphrase else typed.new_passphrase())
+        profile.change_passphrase(None if no_passphrase else session.next_passphrase())
     console.say("The passphrase is removed." if no_passphrase else "The passphrase is changed.")
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Session", "now"]
 
-_ENVIRONMENT = "STYLECRYPT_PASSPHRASE"
+_ENVIRONMENT, _NEXT = "STYLECRYPT_PASSPHRASE", "STYLECRYPT_NEW_PASSPHRASE"
 _LONGEST = 4096  # bytes of a passphrase
 
 
@@ -49,35 +49,39 @@ class Session:
 
         return StyleCrypt(self.folder, passphrase=lambda: self._passphrase("Passphrase"), model=model)
 
-    def new_passphrase(self) -> str:
-        """A passphrase for keys that have none yet, typed twice when it is typed."""
-        first = self._passphrase("New passphrase")
-        if not first:
-            raise InputError(
-                "The passphrase is empty.", hint="Type one, or use --no-passphrase to leave the keys unprotected."
-            )
-        if self._typed and self._ask("The same again") != first:
-            raise InputError("The two passphrases differ.", hint="Type the same one twice.")
-        return first
+    def first_passphrase(self) -> str:
+        """For keys that are being made. Typed twice when it is typed."""
+        typed = self.passphrase_fd is None and _ENVIRONMENT not in os.environ
+        return _checked(self._passphrase("Passphrase"), typed)
 
-    @property
-    def _typed(self) -> bool:
-        return self.passphrase_fd is None and _ENVIRONMENT not in os.environ
+    def next_passphrase(self) -> str:
+        """In place of the present one, which came from where `open` read it."""
+        if (given := os.environ.get(_NEXT)) is not None:
+            return _checked(given, typed=False)
+        return _checked(_ask("New passphrase", f"Set {_NEXT}."), typed=True)
 
     def _passphrase(self, prompt: str) -> str:
         if self.passphrase_fd is not None:
             return _read(self.passphrase_fd)
         if _ENVIRONMENT in os.environ:
             return os.environ[_ENVIRONMENT]
-        return self._ask(prompt)
+        return _ask(prompt, f"Set {_ENVIRONMENT}, or give a file descriptor with --passphrase-fd N.")
 
-    def _ask(self, prompt: str) -> str:
-        if not (sys.stdin and sys.stdin.isatty()):
-            raise NotAuthorisedError(
-                "A passphrase is needed, and there is no terminal to ask for it.",
-                hint=f"Set {_ENVIRONMENT}, or give a file descriptor with --passphrase-fd N.",
-            )
-        return str(typer.prompt(prompt, hide_input=True, err=True, default="", show_default=False))
+
+def _checked(passphrase: str, typed: bool) -> str:
+    if not passphrase:
+        raise InputError(
+            "The passphrase is empty.", hint="Type one, or use --no-passphrase to leave the keys unprotected."
+        )
+    if typed and _ask("The same again", "") != passphrase:
+        raise InputError("The two passphrases differ.", hint="Type the same one twice.")
+    return passphrase
+
+
+def _ask(prompt: str, otherwise: str) -> str:
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise NotAuthorisedError("A passphrase is needed, and there is no terminal to ask for it.", hint=otherwise)
+    return str(typer.prompt(prompt, hide_input=True, err=True, default="", show_default=False))
 
 
 def _read(descriptor: int) -> str:

@@ -179,6 +179,10 @@ def _level(draft: Draft) -> Level:
             f"Nobody is named who may see the photo, and level {level} is sealed to somebody.",
             hint="Name contacts with --to, or use --level keyface, which seals nothing.",
         )
+    if draft.caption and (draft.covert or not draft.to):
+        raise InputError(
+            "A caption travels sealed, and nothing is sealed here.", hint="Leave it out, or name contacts with --to."
+        )
     if draft.exact and level is not Level.ORIGINAL:
         raise InputError(
             f"The exact file goes with level original, not {level}.", hint="Leave out --exact, or use --level original."

@@ -26,12 +26,15 @@ class Parcel:
         picture: a picture file, which everybody may see.
         media_type: "image/jpeg", "image/png" or "image/webp".
         envelope: what has to travel beside the picture; None: it is inside, or there is none.
+        inside: the envelope that is inside. A transport with a place for small data beside pictures may put it there too:
+            it then survives when somebody compresses the picture again.
         conversation: the chat that it is for, by the name that the user gave it.
     """
 
     picture: bytes = field(repr=False)
     media_type: str
     envelope: bytes | None = field(default=None, repr=False)
+    inside: bytes | None = field(default=None, repr=False)
     conversation: str | None = None
 
 

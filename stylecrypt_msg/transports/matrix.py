@@ -123,6 +123,8 @@ def picture_content(parcel: Parcel) -> dict[str, Any]:
                 hint="Send a smaller photo, or at a level that needs less: --level latent.",
             )
         content |= to_event(envelope)
+    elif parcel.inside is not None and fits_event(envelope := Envelope.unpack(parcel.inside)):
+        content |= to_event(envelope)
     return content
 
 

@@ -253,7 +253,17 @@ def test_passphrases(as_: As, photo: Path, monkeypatch: pytest.MonkeyPatch) -> N
     os.close(writing)
     assert as_("Alice", "--passphrase-fd", reading, "card", "show").code == 0
     os.close(reading)
-    assert b"open sesame" not in b"".join(path.read_bytes() for path in Path("Alice").iterdir())
+    assert b"open sesame" not in b"".join(path.read_bytes() for path in Path("Alice").iterdir() if path.is_file())
+    # The next one does not come from where the present one does.
+    monkeypatch.setenv("STYLECRYPT_PASSPHRASE", "open sesame")
+    refused(as_("Alice", "key", "passphrase"), "no terminal to ask", 4)
+    monkeypatch.setenv("STYLECRYPT_NEW_PASSPHRASE", "shut sesame")
+    assert as_("Alice", "key", "passphrase").code == 0
+    refused(as_("Alice", "card", "show"), "passphrase is wrong", 4)
+    monkeypatch.setenv("STYLECRYPT_PASSPHRASE", "shut sesame")
+    assert as_("Alice", "key", "passphrase", "--no-passphrase").code == 0
+    monkeypatch.delenv("STYLECRYPT_PASSPHRASE")
+    assert as_("Alice", "card", "show").code == 0
 
 
 def test_there_is_no_profile(run: Run, photo: Path) -> None:
@@ -327,6 +337,8 @@ def test_through_a_matrix_room(
     sent = met("Alice", "send", photo, "--to", "Bob", *there, "--user", alice.id, "--caption", "by Matrix", "--json")
     assert sent.json["sent"].startswith(room)
     monkeypatch.setenv("STYLECRYPT_MATRIX_PASSWORD", bob.password)
+    (event,) = [one for one in homeserver.events(room, bob) if one["type"] in ("m.room.message", "m.room.encrypted")]
+    assert ("org.stylecrypt.envelope" in event["content"]) == (not encrypted)
     (got,) = met("Bob", "receive", "--room", room, "--json").json
     assert (got["sender"], got["level"], got["caption"], got["cover"]) == ("Alice", "original", "by Matrix", "exact")
     assert met("Bob", "receive", "--room", room).err == "Nothing new.\n"

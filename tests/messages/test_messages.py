@@ -406,6 +406,7 @@ def test_drafts_that_make_no_sense(together: Parties, photo: bytes) -> None:
         ({"level": "secret"}, "no level 'secret'"),
         ({"level": "latent", "exact": True}, "exact file goes with level original"),
         ({"mask": "nose"}, "'nose'"),
+        ({"covert": True, "caption": "Hello"}, "caption travels sealed"),
         ({"caption": "x" * 5000}, "cannot be put into a message"),
     ):
         with pytest.raises(InputError, match=says):
