@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .errors import FaceError
-from .faces import Face, Quad, check_face, crop, detect_faces, face_mask, face_quad, matte, paste
+from .faces import Face, Quad, check_face, crop, detect_faces, face_quad, matte, paste
 from .faces.align import quad_matrix, transform
 from .models import FaceModel
 from .refine import refine
@@ -263,7 +263,7 @@ def _paste_all(
 ) -> Pixels:
     for square, points, quad in zip(squares, landmarks, quads, strict=True):
         alpha = matte(square) if matting else None
-        pixels = paste(pixels, square, quad, face_mask(points, quad, alpha))
+        pixels = paste(pixels, square, quad, points, alpha)
     return pixels
 
 

@@ -7,7 +7,7 @@
         quad = face_quad(face.landmarks)
         square = crop(pixels, quad, 1024)          # upright, for the model
         ...
-        pixels = paste(pixels, fake, quad, face_mask(face.landmarks, quad))
+        pixels = paste(pixels, fake, quad, face.landmarks)
 
 All pixels are uint8 sRGB; all coordinates are (x, y) in pixels of the photo, continuous, from its outer
 corner.
@@ -16,7 +16,7 @@ corner.
 from stylecrypt_msg.faces.align import Quad, crop, face_quad
 from stylecrypt_msg.faces.detect import LANDMARKS, Face, Refusal, check_face, detect_faces
 from stylecrypt_msg.faces.matte import matte
-from stylecrypt_msg.faces.paste import face_mask, paste
+from stylecrypt_msg.faces.paste import paste
 
 __all__ = [
     "LANDMARKS",
@@ -26,7 +26,6 @@ __all__ = [
     "check_face",
     "crop",
     "detect_faces",
-    "face_mask",
     "face_quad",
     "matte",
     "paste",

@@ -1,26 +1,42 @@
 """Paste a face square back into its photo so that the seam cannot be seen.
 
-The square comes from a generator: its colours drift from the photo's, and it is sharper than a soft photo.
-So it is softened to the photo's sharpness, its colours are led over to the photo's along the rim of the
-mask, and it is blended in under the feathered mask. Pixels outside the mask stay as they are, bit for bit.
+The square comes from a generator: another face, with other hair and another background, in colours that drift from the
+photo's, and sharper than a soft photo. So it is cut along the closed line about the face where the two pictures differ
+least; softened to the photo's sharpness; its colours are led over to the photo's along that line; and it is blended in under
+a feathered mask. Pixels outside the mask stay as they are, bit for bit.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stylecrypt_msg.faces.align import Pixel, Quad, inverted, quad_matrix, transform, warp
+from stylecrypt_msg.faces.align import Pixel, Quad, crop, inverted, quad_matrix, transform, warp
 
-__all__ = ["face_mask", "paste"]
+__all__ = ["paste"]
 
-_MASK = 256  # px; the mask is smooth, finer would show nothing
-_FADE_FROM, _FADE_TO = 0.78, 1.18  # radii of the face's outline between which the mask goes from 1 to 0
-_HEAD = 1.45  # times the face's outline: head with hair, where a matte keeps the background out
-_RIM = 0.018  # of the square's side: what the mask keeps clear, for the square may end in hair or shoulders
+_MASK = 256  # px per side of the square; the mask is smooth, finer would show nothing
+_RIM = 0.018  # of the side: what the mask keeps clear, for the square may end in hair or shoulders
+
+# Where the seam may run, in radii of the face's outline.
+_INNER_ACROSS, _INNER_DOWN = 0.84, 0.88  # brows, beard and chin are inside
+_INNER_JAW = 0.2  # by which it is narrower at the jaw, for there may be no more of the other face
+_OUTER = 1.1
+_OUTER_OF_HEAD = 1.6  # head with hair, where a matte keeps the background out
+_FEATHER = 0.08  # to either side
+
+# How it is found.
+_SEAM = 128  # px per side
+_ANGLES, _STEPS = 180, 64  # round the face, and from the inner to the outer limit
+_UNLIKE = 8.0  # distance in CIELAB, lightness halved, that is about as bad as good
+_WITHIN = 2.5  # what differs from the inner limit to the seam, to what differs along it: a jaw on another background
+_OUTWARDS = 1.5  # what of the original is left, from the seam to the outer limit
+_BEND = 0.1  # a step aside per angle, to a seam between things that have nothing in common
+_BENDS = 2  # steps per angle at most
 
 _FIT = 64  # px per side of the square: colours differ smoothly, so that the fit needs no more
 _FIT_REACH = 0.12  # of the side: what is further from a place of the rim does not decide its colour
@@ -28,42 +44,18 @@ _FIT_OUTLIER = 25.0  # levels of 255; more is hair against skin or wall, and not
 _SOFTEST = 4.0  # px of Gaussian blur; a face softer than that is beyond likeness
 
 
-def face_mask(
-    landmarks: NDArray[np.float32], quad: Quad, alpha: NDArray[np.float32] | None = None
-) -> NDArray[np.float32]:
-    """How far a face square may show: (256, 256) float32 over ``quad``, 1 on the face, fading to 0 within
-    the square.
-
-    ``landmarks`` (5, 2) are those of the face in the photo, as ``quad`` is. With ``alpha``, a matte of the
-    square that is pasted, (S, S) float32 (see ``matte``), the mask takes in the hair too, and leaves out
-    what the matte does.
-    """
-    points = transform(quad_matrix(quad, 1), landmarks)
-    eyes, nose, mouth = points[:2].mean(0), points[2], points[3:].mean(0)
-    length = math.dist(eyes, mouth)
-    # A head that is turned shows more of the side away from the nose.
-    middle = 1.5 * (eyes[0] + mouth[0]) / 2 - 0.5 * nose[0]
-    across = (np.arange(_MASK) + 0.5) / _MASK
-    y, x = np.meshgrid(across, across, indexing="ij")
-    # An egg: beside a narrow jaw an ellipse would show the square's background.
-    half_width = 0.31 - 0.06 * np.clip((y - eyes[1]) / (1.6 * length), 0, 1)
-    radius = np.hypot((x - middle) / half_width, (y - eyes[1] - 0.38 * length) / (1.45 * length))
-    if alpha is not None:
-        radius /= _HEAD
-    mask = _fall(radius, _FADE_FROM, _FADE_TO)
-    mask *= _fall(np.maximum(abs(x - 0.5), abs(y - 0.5)), 0.5 - 6 * _RIM, 0.5 - _RIM)
-    if alpha is not None:
-        mask *= cv2.resize(alpha, (_MASK, _MASK), interpolation=cv2.INTER_AREA)
-    return mask.astype(np.float32)
-
-
 def paste(
-    pixels: NDArray[np.uint8], square: NDArray[np.uint8], quad: Quad, mask: NDArray[np.float32]
+    pixels: NDArray[np.uint8],
+    square: NDArray[np.uint8],
+    quad: Quad,
+    landmarks: NDArray[np.float32],
+    alpha: NDArray[np.float32] | None = None,
 ) -> NDArray[np.uint8]:
-    """``pixels`` with ``square`` at ``quad``, as far as ``mask`` lets it show; a new array.
+    """``pixels`` with the face of ``square`` at ``quad``; a new array.
 
-    ``pixels`` is (H, W, 3) uint8; ``square`` the aligned face, (S, S, 3) uint8 of any size; ``mask`` (M, M)
-    float32 from 0 to 1 over the same quad, as :func:`face_mask` makes it.
+    ``pixels`` is (H, W, 3) uint8; ``square`` the aligned face, (S, S, 3) uint8 of any size; ``landmarks`` (5, 2) are those of
+    the face in the photo, as ``quad`` is. With ``alpha``, a matte of ``square``, (S, S) float32 (see ``matte``), the hair
+    is taken over too, and what the matte leaves out is not.
     """
     result = pixels.copy()
     height, width = pixels.shape[:2]
@@ -76,6 +68,7 @@ def paste(
     size = photo.shape[1], photo.shape[0]
     side = math.dist(quad[0], quad[1])
 
+    mask = _mask(crop(pixels, quad, _SEAM), square, _Outline.of(landmarks, quad), alpha)
     weight = _laid(mask, quad - low, size, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)[..., None]
     fake = _laid(square, quad - low, size).astype(np.float32)
     fake = _softened(fake, photo, weight)
@@ -87,7 +80,119 @@ def paste(
     return result
 
 
-def _fall(value: NDArray[np.float64], start: float, end: float) -> NDArray[np.float64]:
+@dataclass(frozen=True)
+class _Outline:
+    """An egg about a face, in parts of the square's side; points by their angle and by radii of the egg.
+
+    An ellipse would leave the face beside a narrow jaw.
+    """
+
+    middle: float
+    eyes: float
+    length: float  # eyes to mouth
+
+    @classmethod
+    def of(cls, landmarks: NDArray[np.float32], quad: Quad) -> _Outline:
+        points = transform(quad_matrix(quad, 1), landmarks)
+        eyes, nose, mouth = points[:2].mean(0), points[2], points[3:].mean(0)
+        # A head that is turned shows more of the side away from the nose.
+        middle = 1.5 * (eyes[0] + mouth[0]) / 2 - 0.5 * nose[0]
+        return cls(float(middle), float(eyes[1]), math.dist(eyes, mouth))
+
+    def _half_width(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(0.31 - 0.06 * np.clip((y - self.eyes) / (1.6 * self.length), 0, 1))
+
+    def points(self, angle: NDArray[np.float64], radius: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(2, ...): x and y."""
+        y = self.eyes + (0.38 + 1.45 * radius * np.sin(angle)) * self.length
+        return np.stack([self.middle + radius * np.cos(angle) * self._half_width(y), y])
+
+    def polar(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Angles from -pi to pi, clockwise from the right, and radii."""
+        across, down = (x - self.middle) / self._half_width(y), ((y - self.eyes) / self.length - 0.38) / 1.45
+        return np.arctan2(down, across), np.hypot(across, down)
+
+
+def _mask(
+    photo: NDArray[np.uint8], square: NDArray[np.uint8], outline: _Outline, alpha: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    """How far ``square`` may show: (256, 256) float32, 1 within the seam, fading to 0 beyond it and at the rim.
+
+    ``photo`` is what lies under the square, (128, 128, 3) uint8.
+    """
+    across = (np.arange(_MASK) + 0.5) / _MASK
+    y, x = np.meshgrid(across, across, indexing="ij")
+    angle, radius = outline.polar(x, y)
+    unlike = _unlike(photo, square, radius)
+    if alpha is not None:
+        unlike *= cv2.resize(alpha, (_SEAM, _SEAM), interpolation=cv2.INTER_AREA)
+    seam = np.interp(angle, *_seam(unlike, outline, _OUTER if alpha is None else _OUTER_OF_HEAD), period=math.tau)
+    mask = _fall(radius, seam - _FEATHER, seam + _FEATHER)
+    mask *= _fall(np.maximum(abs(x - 0.5), abs(y - 0.5)), 0.5 - 6 * _RIM, 0.5 - _RIM)
+    if alpha is not None:
+        mask *= cv2.resize(alpha, (_MASK, _MASK), interpolation=cv2.INTER_AREA)
+    return mask.astype(np.float32)
+
+
+def _unlike(photo: NDArray[np.uint8], square: NDArray[np.uint8], radius: NDArray[np.float64]) -> NDArray[np.float32]:
+    """How little ``photo`` and ``square`` have in common: (128, 128) float32, 0 to 1.
+
+    Apart from a drift of the skin's colour, which is fitted within the face.
+    """
+    size = _SEAM, _SEAM
+    difference = np.zeros((_SEAM, _SEAM, 3), np.float32)
+    for sign, picture in ((1, photo), (-1, square)):
+        small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32) / 255
+        # Light falls on two faces from two sides; skin is told from wall and hair by its tint.
+        difference += sign * cv2.cvtColor(small, cv2.COLOR_RGB2LAB) * np.array([0.5, 1, 1], np.float32)
+    skin = (cv2.resize(radius, size, interpolation=cv2.INTER_AREA) < 0.75).astype(np.float32)[..., None]
+    difference -= _smooth_field(difference, skin, 0.2 * _SEAM, _UNLIKE)
+    squared = (np.asarray(cv2.GaussianBlur(difference, (0, 0), 1.0), np.float32) ** 2).sum(2)
+    return np.asarray(squared / (squared + _UNLIKE**2), np.float32)
+
+
+def _seam(
+    unlike: NDArray[np.float32], outline: _Outline, outer: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Angles (180,) and radii of the closed line about the face that is best seen by nobody.
+
+    It runs where photo and square are alike, has little inside it in which they are not (besides the face), and leaves little
+    of the original outside. By dynamic programming, as Efros and Freeman cut textures ("Image Quilting", 2001) and Jia et al.
+    pasted objects ("Drag-and-Drop Pasting", 2006).
+    """
+    angles = np.linspace(-math.pi, math.pi, _ANGLES, endpoint=False)
+    jaw = np.maximum(np.sin(angles), 0)
+    inner = 1 / np.hypot(np.cos(angles) / (_INNER_ACROSS - _INNER_JAW * jaw), np.sin(angles) / _INNER_DOWN)
+    outwards = np.linspace(0, 1, _STEPS)
+    radii = inner[:, None] + (outer - inner[:, None]) * outwards
+    points = outline.points(angles[:, None], radii)
+    x, y = (points * _SEAM - 0.5).astype(np.float32)
+    cost = cv2.remap(unlike, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    cost = cost + _WITHIN * np.cumsum(cost, axis=1) / _STEPS + _OUTWARDS * (1 - outwards)
+    cost[abs(points - 0.5).max(0) > 0.5 - 3 * _RIM] += 10
+
+    # Three times round, of which the middle one closes.
+    total = cost[0]
+    came_from = []
+    for angle in range(1, 3 * _ANGLES):
+        padded = np.pad(total, _BENDS, constant_values=np.inf)
+        ways = np.stack(
+            [padded[_BENDS + by : _BENDS + by + _STEPS] + _BEND * abs(by) for by in range(-_BENDS, _BENDS + 1)]
+        )
+        best = ways.argmin(0)
+        came_from.append(np.arange(_STEPS) + best - _BENDS)
+        total = ways.min(0) + cost[angle % _ANGLES]
+    path = [int(total.argmin())]
+    for steps in reversed(came_from):
+        path.append(int(steps[path[-1]]))
+    seam = radii[np.arange(_ANGLES), path[::-1][_ANGLES : 2 * _ANGLES]]
+    smooth = cv2.GaussianBlur(np.tile(seam, 3)[None], (0, 0), 2.5)[0, _ANGLES : 2 * _ANGLES]
+    return angles, np.asarray(smooth, np.float64)
+
+
+def _fall(
+    value: NDArray[np.float64], start: float | NDArray[np.float64], end: float | NDArray[np.float64]
+) -> NDArray[np.float64]:
     """1 up to ``start``, 0 from ``end``, smooth between."""
     t = np.clip((end - value) / (end - start), 0, 1)
     return np.asarray(t * t * (3 - 2 * t))
@@ -139,17 +244,25 @@ def _colour_drift(difference: NDArray[np.float32], weight: NDArray[np.float32], 
     """
     scale = min(1.0, _FIT / side)
     small = max(1, round(difference.shape[1] * scale)), max(1, round(difference.shape[0] * scale))
-    rim = cv2.resize(4 * weight * (1 - weight), small, interpolation=cv2.INTER_AREA)[..., None]
-    small_difference = cv2.resize(difference, small, interpolation=cv2.INTER_AREA).reshape(*rim.shape[:2], 3)
-    reach = _FIT_REACH * side * scale
-
-    drift = np.zeros_like(small_difference)
-    for _ in range(4):  # reweighted, so that what differs by more than colour decides less each time
-        apart = np.linalg.norm(small_difference - drift, axis=2, keepdims=True)
-        trust = rim / (1 + (apart / _FIT_OUTLIER) ** 2)
-        mean = (trust * small_difference).sum((0, 1)) / max(float(trust.sum()), 1e-6)
-        near = cv2.GaussianBlur(trust, (0, 0), reach)[..., None]
-        summed = cv2.GaussianBlur(trust * small_difference, (0, 0), reach)
-        drift = (summed + 0.02 * mean) / (near + 0.02)  # far from the rim: the mean of all of it
+    rim = np.asarray(cv2.resize(4 * weight * (1 - weight), small, interpolation=cv2.INTER_AREA)[..., None], np.float32)
+    small_difference = np.asarray(cv2.resize(difference, small, interpolation=cv2.INTER_AREA), np.float32)
+    drift = _smooth_field(small_difference.reshape(*rim.shape[:2], 3), rim, _FIT_REACH * side * scale, _FIT_OUTLIER)
     size = difference.shape[1], difference.shape[0]
     return np.asarray(cv2.resize(drift, size, interpolation=cv2.INTER_CUBIC), np.float32)
+
+
+def _smooth_field(
+    values: NDArray[np.float32], where: NDArray[np.float32], reach: float, outlier: float
+) -> NDArray[np.float32]:
+    """What ``values`` (H, W, 3) are about each place as far as ``reach`` (px), taken from ``where`` (H, W, 1) is not 0."""
+    # From the median: skin may differ by far more than an outlier, and a wall by less.
+    sure = values[where[..., 0] > 0.5]
+    field = np.broadcast_to(np.median(sure, axis=0) if len(sure) else 0, values.shape)
+    for _ in range(4):  # reweighted, so that what differs by more than ``outlier`` decides less each time
+        apart = np.linalg.norm(values - field, axis=2, keepdims=True)
+        trust = where / (1 + (apart / outlier) ** 2)
+        mean = (trust * values).sum((0, 1)) / max(float(trust.sum()), 1e-6)
+        near = cv2.GaussianBlur(trust, (0, 0), reach)[..., None]
+        summed = cv2.GaussianBlur(trust * values, (0, 0), reach)
+        field = (summed + 0.004 * mean) / (near + 0.004)  # far from all of it: the mean
+    return np.asarray(field, np.float32)
