@@ -124,12 +124,16 @@ class Store:
         return int(self.database.read("SELECT count(*) FROM records WHERE kind = ?", kind)[0][0])
 
     def put(self, kind: str, name: bytes, value: bytes, *, owner: bytes = b"") -> None:
-        """Keeps a value, in place of the one of that name."""
+        """Keeps a value, in place of the one of that name. Raises InputError for one of more than 64 MiB."""
         tag, owned = self.tag(kind, name), self.tag("owner", owner)
+        try:
+            sealed = self._key.encrypt(value, _place(kind, tag, owned))
+        except LocalProtocolError as error:
+            raise InputError(f"A {kind} of {len(value) >> 20} MB is too large to be kept.") from error
         self.database.write(
             "INSERT INTO records (kind, tag, owner, value) VALUES (?, ?, ?, ?) "
             "ON CONFLICT (kind, tag) DO UPDATE SET owner = excluded.owner, value = excluded.value",
-            kind, tag, owned, self._key.encrypt(value, _place(kind, tag, owned)),
+            kind, tag, owned, sealed,
         )  # fmt: skip
 
     def delete(self, kind: str, name: bytes) -> None:

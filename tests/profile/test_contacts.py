@@ -83,6 +83,20 @@ def test_changed_keys_stop_everything_until_they_are_verified(profile: Profile) 
     assert profile.all_their_key_faces() == []  # who had the old keys may not have been Bob
 
 
+def test_keys_that_are_vouched_for_after_all_wait_no_longer(profile: Profile) -> None:
+    old, new = sp.Identity.generate(), sp.Identity.generate()
+    profile.add_contact(card(keys=old), trust=True)
+    with pytest.raises(NotAuthorisedError):
+        profile.add_contact(card(keys=new))
+    profile.add_contact(card(keys=new, created=NOW + 1, previous=old))
+    assert profile.authorised("Bob", None).card.id == new.id
+    with pytest.raises(NotAuthorisedError):  # but others do
+        profile.add_contact(card())
+    profile.add_contact(card("Robert", "@bob:example.org", keys=new, created=NOW + 2))
+    with pytest.raises(NotAuthorisedError, match="keys of Robert have changed"):
+        profile.authorised("Robert", None)
+
+
 def test_a_changed_card_can_be_thrown_away(profile: Profile) -> None:
     bob = card()
     profile.add_contact(bob, trust=True)

@@ -136,6 +136,24 @@ def test_rows_cannot_be_put_in_each_others_places(profile: Profile) -> None:
         profile.key_faces_of(eve)
 
 
+@pytest.mark.parametrize("value", ["7", "'text'", "1e300", "x'00'"])
+def test_values_of_other_kinds_are_told(profile: Profile, value: str) -> None:
+    """SQLite keeps anything in any column."""
+    profile.add_contact(card())
+    with sqlite3.connect(profile.folder / "profile.db") as rows:
+        rows.execute(f"UPDATE records SET value = {value} WHERE kind = 'contact'")  # noqa: S608
+    rows.close()
+    with pytest.raises(ProfileError, match="is damaged") as told:
+        profile.contacts()
+    assert one_sentence(told.value)
+    with sqlite3.connect(profile.folder / "profile.db") as rows:
+        rows.execute(f"UPDATE key SET value = {value}")  # noqa: S608
+    rows.close()
+    with pytest.raises(ProfileError, match="is damaged") as told:
+        Profile.open(profile.folder, lambda: "a passphrase")
+    assert one_sentence(told.value)
+
+
 def test_a_making_that_was_cut_off_is_no_profile_and_can_be_done_again(tmp_path: Path) -> None:
     (tmp_path / "profile.db").touch()
     with pytest.raises(ProfileError, match="no profile"):

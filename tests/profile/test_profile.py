@@ -240,6 +240,12 @@ def test_settings(profile: Profile) -> None:
         assert again.setting("folder") == "/ü"
 
 
+def test_what_is_too_large_is_refused(profile: Profile) -> None:
+    with pytest.raises(InputError, match="too large to be kept"):
+        profile.set_setting("folder", "x" * 2**26)
+    assert profile.setting("folder") is None
+
+
 def test_what_is_no_text_is_refused(profile: Profile) -> None:
     """A name on a command line that is not UTF-8."""
     profile.add_contact(card())
