@@ -14,17 +14,13 @@ import stylecrypt_protocol as protocol
 import typer
 from stylecrypt_protocol import Card, CardChange, Revocation, RevocationReason
 
-from ..errors import InputError, MessageError, NotAuthorisedError, PictureError, explaining
-from ..faces import crop, detect_faces
-from ..faces.align import face_quad
-from ..pictures import encode_picture, read_file, read_picture, write_atomically
+from ..errors import InputError, NotAuthorisedError, PictureError, explaining
+from ..pictures import read_file, read_picture, write_atomically
 from ..profile import Contact, MyKeyFace, Profile
 from . import console
 from .session import Session, now
 
 _PIPE = "-"
-_KEY_FACE_SIDE = 1024  # px: what the embedded model makes; more would not be used
-_KEY_FACE_MARGIN = 1.3  # times the face's square, so that the face is found in it again
 
 
 def init(session: Session, name: str, user_id: str | None, no_passphrase: bool, as_json: bool) -> None:
@@ -206,7 +202,9 @@ def contact_remove(session: Session, name: str) -> None:
 
 
 def key_face_add(session: Session, photo: Path, name: str | None, as_json: bool) -> None:
-    picture = _key_face_picture(photo)
+    from ..messenger import key_face_picture  # imports torch
+
+    picture = key_face_picture(photo)
     with session.open() as profile:
         pixels = read_picture(picture).pixels
         height, width = pixels.shape[:2]
@@ -249,6 +247,8 @@ def key_face_share(session: Session, name: str, to: Sequence[str], output: Path)
 
 
 def key_face_receive(session: Session, file: Path, as_json: bool) -> None:
+    from ..messenger import check_key_face  # imports torch
+
     data = read_file(file)
     with session.open() as profile:
         with explaining():
@@ -256,7 +256,7 @@ def key_face_receive(session: Session, file: Path, as_json: bool) -> None:
         owner = profile.by_card(shared.sender)
         if owner is None or owner.blocked:
             raise NotAuthorisedError("This key face is from somebody whom you have blocked.")
-        _check_shared(shared.picture)
+        check_key_face(shared.picture)
         new = profile.keep_key_face(shared, now())
     said = "kept" if new else "known already"
     _tell({"owner": owner.name, "new": new}, [f"A key face of {owner.name}: {said}."], as_json)
@@ -266,30 +266,6 @@ def key_face_remove(session: Session, name: str) -> None:
     with session.open() as profile:
         profile.remove_key_face(name)
     console.say(f"Key face {name} is removed. Who has it keeps it.")
-
-
-def _key_face_picture(photo: Path) -> bytes:
-    """The head alone, as a JPEG of at most 1024 px: a key face shows nothing of the place where it was taken."""
-    pixels = read_picture(photo).pixels
-    faces = detect_faces(pixels)
-    if len(faces) != 1:
-        found = "No face was" if not faces else f"{len(faces)} faces were"
-        raise InputError(f"{found} found in {photo}.", hint="Use a photo that shows one face, yours, from the front.")
-    quad = face_quad(faces[0].landmarks)
-    centre = quad.mean(0)
-    wide = centre + (quad - centre) * _KEY_FACE_MARGIN
-    side = min(_KEY_FACE_SIDE, max(64, round(float(abs(wide[1] - wide[0]).max()))))
-    head = crop(pixels, wide, side)
-    if len(detect_faces(head)) != 1:
-        raise InputError(f"The face in {photo} is too small or too far from the front.", hint="Use another photo.")
-    return encode_picture(head, "JPEG")
-
-
-def _check_shared(picture: bytes) -> None:
-    try:
-        read_picture(picture)
-    except PictureError as error:
-        raise MessageError(f"The key face is not a picture that can be read. {error}") from error
 
 
 def _read_card(source: str) -> Card | Revocation:

@@ -8,7 +8,18 @@ Nothing comes out of ``prepare`` unless every step succeeded. ``open`` falls bac
 why in ``warnings``; but a message that was tampered with, or is from nobody that we know, is refused at every level.
 """
 
+from .key_faces import check_key_face, key_face_picture
 from .messenger import Messenger
 from .values import ENVELOPE_SUFFIX, DecryptedPhoto, Draft, EncryptedPhoto, LeakReport, Level
 
-__all__ = ["ENVELOPE_SUFFIX", "DecryptedPhoto", "Draft", "EncryptedPhoto", "LeakReport", "Level", "Messenger"]
+__all__ = [
+    "ENVELOPE_SUFFIX",
+    "DecryptedPhoto",
+    "Draft",
+    "EncryptedPhoto",
+    "LeakReport",
+    "Level",
+    "Messenger",
+    "check_key_face",
+    "key_face_picture",
+]
