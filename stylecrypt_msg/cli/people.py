@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -173,7 +174,7 @@ def contact_verify(session: Session, name: str, words: str | None, discard: bool
                 f"The words do not match, so the keys are not those of {contact.name}; nothing was changed.",
                 hint=f"Get their card anew from themselves; `contact verify {_quoted(name)} --discard` throws a new one away.",
             )
-        verified = profile.verify(name)
+        verified = profile.verify(name, agreed)  # a card that came meanwhile was not compared
     _tell(_contact_result(verified), [f"{verified.name} is verified."], as_json)
 
 
@@ -352,7 +353,7 @@ def _day(seconds: int) -> str:
 
 
 def _quoted(name: str) -> str:
-    return f'"{name}"' if " " in name else name
+    return shlex.quote(name)  # names of contacts are chosen by them
 
 
 def _tell(result: dict[str, Any], lines: list[str], as_json: bool) -> None:

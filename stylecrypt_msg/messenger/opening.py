@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,7 +108,7 @@ class Opening:
         if contact.blocked:
             raise NotAuthorisedError(
                 f"This message is from {contact.name}, whom you have blocked.",
-                hint=f"`stylecrypt contact block {contact.name} --undo` lets messages through again.",
+                hint=f"`stylecrypt contact block {shlex.quote(contact.name)} --undo` lets messages through again.",
             )
         return contact
 
