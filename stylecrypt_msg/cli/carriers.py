@@ -65,7 +65,9 @@ def _matrix(profile: Profile, room: str, homeserver: str | None, user: str | Non
         login = Password(name, os.environ.get(_PASSWORD) or _asked(name))
     key = profile.setting("matrix key") or secrets.token_hex(32)
     profile.set_setting("matrix key", key)
-    return MatrixTransport(server, room, login, store=profile.folder / "matrix", pickle_key=key)
+    return MatrixTransport(
+        server, room, login, store=profile.folder / "matrix", pickle_key=key, finished=profile.finished
+    )
 
 
 def _remembered(profile: Profile, name: str, value: str | None) -> str | None:
