@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock, RLock
-from typing import Any, Self, TypeAlias, TypedDict
+from typing import Any, Self, TypeAlias, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,8 @@ __all__ = [
     "Photo",
     "StyleCrypt",
 ]
+
+T = TypeVar("T")
 
 Photo: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 """A picture file's path or bytes, a Pillow picture, or pixels (H, W, 3) uint8 sRGB."""
@@ -266,9 +268,10 @@ class StyleCrypt(_Base):
         finally:
             self._run(incoming.aclose())
 
-    def release(self, transport: Transport) -> None:
-        """Closes a transport's connections, which `send` or `receive` made."""
-        self._run(transport.close())
+    def wait(self, job: Coroutine[Any, Any, T]) -> T:
+        """Runs something else of a transport's, such as its ``close()``, in the event loop of `send` and `receive`."""
+        result: T = self._run(job)
+        return result
 
     def close(self) -> None:
         """Closes the profile."""

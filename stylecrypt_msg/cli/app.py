@@ -194,6 +194,10 @@ def send(
     room: Room = None,
     homeserver: Homeserver = None,
     user: MatrixUser = None,
+    device: Annotated[
+        str | None,
+        typer.Option("--verify-device", help='A new device in the room whose key you compared: "USER DEVICE KEY".'),
+    ] = None,
     level: LevelName = None,
     exact: Exact = False,
     mask: Mask = None,
@@ -213,7 +217,8 @@ def send(
     from .carriers import carrier
 
     command.send(
-        _session(context), photo, to, carrier(folder, room, homeserver, user), stand_in=stand_in, model=model, as_json=json,
+        _session(context), photo, to, carrier(folder, room, homeserver, user), device=device,
+        stand_in=stand_in, model=model, as_json=json,
         options=command.options(
             level=level, exact=exact, mask=mask, face=face, portrait=portrait, refine=refine, matting=matting,
             covert=False, conversation=conversation, caption=caption, force=force,

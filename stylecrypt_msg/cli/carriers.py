@@ -15,7 +15,7 @@ from ..errors import InputError, NotAuthorisedError
 from ..profile import Profile
 from ..transports import Transport
 
-__all__ = ["Carrier", "carrier"]
+__all__ = ["Carrier", "carrier", "verify_device"]
 
 Carrier: TypeAlias = Callable[[Profile], Transport]
 
@@ -68,6 +68,20 @@ def _matrix(profile: Profile, room: str, homeserver: str | None, user: str | Non
     return MatrixTransport(
         server, room, login, store=profile.folder / "matrix", pickle_key=key, finished=profile.finished
     )
+
+
+async def verify_device(transport: Transport, device: str) -> None:
+    """Vouches for a device of a Matrix user, as the message that named it did: "USER DEVICE KEY"."""
+    from ..transports.matrix import MatrixTransport
+
+    user, _, rest = device.strip().partition(" ")
+    name, _, key = rest.partition(" ")
+    if not key or not isinstance(transport, MatrixTransport):
+        raise InputError(
+            "A device is named by its user's id, its own id and its key, with spaces between, and goes with --room.",
+            hint="All three stand in the message that said that it is new.",
+        )
+    await transport.verify(user, name, key)
 
 
 def _remembered(profile: Profile, name: str, value: str | None) -> str | None:

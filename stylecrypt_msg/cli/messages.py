@@ -18,7 +18,7 @@ from ..messenger import ENVELOPE_SUFFIX, DecryptedPhoto, EncryptedPhoto, Level
 from ..pictures import MAX_FILE_BYTES, format_of, read_file, read_picture, same_file, write_atomically
 from ..sdk import Options
 from . import console
-from .carriers import Carrier
+from .carriers import Carrier, verify_device
 from .session import Session
 
 __all__ = ["decrypt", "encrypt", "inspect", "options", "receive", "send"]
@@ -138,7 +138,7 @@ def inspect(picture: str, sealed: Path | None, envelope: Path | None, as_json: b
 
 
 def send(
-    session: Session, photo: str, to: Sequence[str], carrier: Carrier, *,
+    session: Session, photo: str, to: Sequence[str], carrier: Carrier, *, device: str | None,
     stand_in: str | None, model: str, as_json: bool, options: Options,
 ) -> None:  # fmt: skip
     stand_in_photo = _stand_in_file(stand_in)
@@ -148,12 +148,14 @@ def send(
     with session.stylecrypt(model) as stylecrypt:
         transport = carrier(stylecrypt.profile)
         try:
+            if device is not None:
+                stylecrypt.wait(verify_device(transport, device))
             with console.progress() as report:
                 sent = stylecrypt.encrypt(data, to, **_with_stand_in(options, stand_in, stand_in_photo), report=report)
                 report("sending", 0, 1)
                 where = stylecrypt.send(sent, transport)
         finally:
-            stylecrypt.release(transport)
+            stylecrypt.wait(transport.close())
     _say(
         {"sent": where, **_sent_result(sent, stand_in)},
         [f"{where}: {_sent_line(sent, stand_in)}", *_leak_lines(sent)],
@@ -198,7 +200,7 @@ def receive(
                 elif follow:
                     console.print_json(results.pop())
         finally:
-            stylecrypt.release(transport)
+            stylecrypt.wait(transport.close())
     if as_json:
         console.print_json(results)
     elif not results:
