@@ -17,7 +17,7 @@ import logging
 import os
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias, TypeVar
@@ -38,7 +38,19 @@ except ImportError as error:  # also of what nio needs for encryption, without w
         "Matrix needs packages that are not installed.", hint="Run: pip install 'stylecrypt-msg[matrix]'"
     ) from error
 
-__all__ = ["AccessToken", "Login", "MatrixSession", "Password", "Post", "Trust"]
+__all__ = [
+    "AbsentError",
+    "AccessToken",
+    "InUseError",
+    "LoggedOutError",
+    "Login",
+    "LoginToken",
+    "MatrixSession",
+    "Password",
+    "Post",
+    "ServerRefusalError",
+    "Trust",
+]
 
 Trust: TypeAlias = Literal["verified", "first-use"]
 """Which devices in an encrypted room may read what is sent: those that were verified; or, of each user, those that were
@@ -66,26 +78,66 @@ class AccessToken:
 
 @dataclass(frozen=True)
 class Password:
-    """A user id, such as "@ann:example.org" or "ann", and the password."""
+    """A user id, such as "@alice:example.org" or "ann", and the password."""
 
     user: str
     password: str = field(repr=False)
 
 
-Login: TypeAlias = AccessToken | Password
+@dataclass(frozen=True)
+class LoginToken:
+    """What a homeserver gives to a browser that somebody logged in with; good for one login."""
+
+    token: str = field(repr=False)
+
+
+Login: TypeAlias = AccessToken | Password | LoginToken
+
+
+class ServerRefusalError(NetworkError):
+    """The server answered, and does not do what it was asked for.
+
+    ``status`` is that of HTTP. ``final``: it would say the same again.
+    """
+
+    def __init__(self, message: str, *, hint: str, status: int) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+    @property
+    def final(self) -> bool:
+        return 400 <= self.status < 500 and self.status not in (408, 429)
+
+
+class InUseError(InputError):
+    """Another program has the store."""
+
+
+class LoggedOutError(ServerRefusalError):
+    """The access token is not good any more."""
+
+
+class AbsentError(NetworkError):
+    """Somebody has not come into a room yet, who could not read afterwards what is sent before."""
 
 
 @dataclass(frozen=True)
 class Post:
     """A message in a room, decrypted if it was encrypted.
 
-    ``content`` is what the sender wrote: anything at all.
+    Attributes:
+        sender: as the server says.
+        content: what the sender wrote: anything at all.
+        type: of the event.
+        device_key: the Curve25519 key of the device that encrypted it; None: it was not encrypted.
     """
 
     room_id: str
     event_id: str
     sender: str
     content: Mapping[str, Any] = field(repr=False)
+    type: str = "m.room.message"
+    device_key: str | None = None
 
     @property
     def is_picture(self) -> bool:
@@ -93,7 +145,12 @@ class Post:
 
 
 class MatrixSession:
-    """Made by `open`. ``user_id`` and ``device_id`` are one's own; ``client`` is nio's, for what is not here."""
+    """Made by `open`. ``user_id`` and ``device_id`` are one's own; ``client`` is nio's, for what is not here.
+
+    ``blocked`` are the devices, as pairs of user id and device id, that get nothing.
+    """
+
+    blocked: Collection[tuple[str, str]] = ()
 
     def __init__(self, client: _Client, state: _State) -> None:
         self.client = client
@@ -162,35 +219,90 @@ class MatrixSession:
 
     # Sending
 
-    async def send_picture(
-        self, room_id: str, picture: bytes, content: Mapping[str, Any], *, media_type: str, trust: Trust
+    async def send(
+        self,
+        room_id: str,
+        content: Mapping[str, Any],
+        *,
+        trust: Trust,
+        type: str = "m.room.message",
+        transaction: str | None = None,
+        members: Collection[str] | None = None,
     ) -> str:
-        """Uploads a picture and posts it: the event's id. In an encrypted room, both are encrypted.
+        """Posts an event: its id. In an encrypted room it is encrypted, if it is no reaction.
 
-        ``content`` is that of the event, without the place of the picture.
+        Args:
+            transaction: a name for it. What is sent again under the same one is there once.
+            members: who has to be in the room, besides whom nobody may be; and it has to be encrypted.
 
-        Raises NetworkError; NotAuthorisedError for a device that ``trust`` does not let read it. Nothing was sent then.
+        Raises NetworkError, AbsentError for a member who is missing; NotAuthorisedError for one too many, a room that is not
+        encrypted, or a device that ``trust`` does not let read it. Nothing was sent then.
         """
-        await self._check_size(len(picture))
         # Meanwhile nobody comes into the room, by what we know, and no device is added to those that were looked at.
         async with self.client.sending:
-            room = await self._room(room_id)
-            if room.encrypted:
-                self._check_devices(room, trust)
-                await self._share_keys(room)
-            where = await self._upload(picture, media_type, encrypt=room.encrypted)
-            try:
-                sent = await self._answer(
-                    self.client.room_send(
-                        room_id, "m.room.message", {**content, **where}, ignore_unverified_devices=True
-                    ),
-                    nio.RoomSendResponse,
-                    "post the picture",
+            room = await self._ready(room_id, trust, members)
+            return await self._put(room, type, content, transaction)
+
+    async def send_picture(
+        self,
+        room_id: str,
+        picture: bytes,
+        content: Mapping[str, Any],
+        *,
+        media_type: str,
+        trust: Trust,
+        thumbnail: bytes | None = None,
+        transaction: str | None = None,
+        members: Collection[str] | None = None,
+    ) -> str:
+        """Uploads a picture and its thumbnail, a JPEG, and posts them: the event's id. In an encrypted room, all is encrypted.
+
+        ``content`` is that of the event, without the places of picture and thumbnail. For the rest see `send`.
+        """
+        await self._check_size(len(picture))
+        async with self.client.sending:
+            room = await self._ready(room_id, trust, members)
+            content = {**content, **await self._upload(picture, media_type, encrypt=room.encrypted)}
+            if thumbnail is not None:
+                where = await self._upload(thumbnail, "image/jpeg", encrypt=room.encrypted)
+                content["info"] = {**content["info"], **{f"thumbnail_{key}": value for key, value in where.items()}}
+            return await self._put(room, "m.room.message", content, transaction)
+
+    async def _ready(self, room_id: str, trust: Trust, members: Collection[str] | None) -> nio.MatrixRoom:
+        """A room that may be sent to, whose devices have the keys."""
+        room = await self._room(room_id)
+        if members is not None:
+            if not room.encrypted:
+                raise NotAuthorisedError(
+                    "Nothing was sent, since the room is not encrypted.",
+                    hint="Turn encryption on, or use another room.",
                 )
-            except (nio.EncryptionError, nio.GroupEncryptionError, nio.LocalProtocolError) as error:
-                raise NetworkError(
-                    "The message could not be encrypted, and was not sent.", hint="Try again."
-                ) from error
+            if strangers := set(room.users) - set(members):
+                raise NotAuthorisedError(
+                    f"Nothing was sent, since others are in the room: {_printable(', '.join(sorted(strangers)))}.",
+                    hint="Have them leave the room, or use another one.",
+                )
+            if missing := set(members) - set(room.users):
+                raise AbsentError(
+                    f"Nothing was sent, since {_printable(', '.join(sorted(missing)))} did not come into the room yet.",
+                    hint="They have to accept the invitation.",
+                )
+        if room.encrypted:
+            self._check_devices(room, trust)
+            await self._share_keys(room)
+        return room
+
+    async def _put(self, room: nio.MatrixRoom, type: str, content: Mapping[str, Any], transaction: str | None) -> str:
+        try:
+            sent = await self._answer(
+                self.client.room_send(
+                    room.room_id, type, dict(content), tx_id=transaction, ignore_unverified_devices=True
+                ),
+                nio.RoomSendResponse,
+                "post the message",
+            )
+        except (nio.EncryptionError, nio.GroupEncryptionError, nio.LocalProtocolError) as error:
+            raise NetworkError("The message could not be encrypted, and was not sent.", hint="Try again.") from error
         return str(sent.event_id)
 
     def verify(self, user_id: str, device_id: str, key: str) -> None:
@@ -211,7 +323,8 @@ class MatrixSession:
             )
         self.client.verify_device(device)
 
-    async def _check_size(self, size: int) -> None:
+    async def upload_limit(self) -> int:
+        """How many bytes a picture may have, as the server says. Raises NetworkError."""
         if self._most_bytes is None:
             config = await self._answer(
                 self.client.content_repository_config(),
@@ -219,10 +332,15 @@ class MatrixSession:
                 "say how large pictures may be",
             )
             self._most_bytes = MAX_FILE_BYTES if config.upload_size is None else config.upload_size
-        if size > self._most_bytes:  # the server would close the connection, and nio try again
-            raise NetworkError(
-                f"The picture has {size} bytes, and {self._server} takes up to {self._most_bytes}.",
+        return self._most_bytes
+
+    async def _check_size(self, size: int) -> None:
+        most = await self.upload_limit()
+        if size > most:  # the server would close the connection, and nio try again
+            raise ServerRefusalError(
+                f"The picture has {size} bytes, and {self._server} takes up to {most}.",
                 hint="Send a smaller one, or at a level that needs less.",
+                status=413,
             )
 
     async def _room(self, room_id: str) -> nio.MatrixRoom:
@@ -231,9 +349,12 @@ class MatrixSession:
         client = self.client
         asked = await self._request(client.room_get_state_event(room_id, "m.room.encryption"))
         # nio takes all but 404 for the content of the event.
-        encrypted = asked.transport_response.status == 200
+        status = asked.transport_response.status
+        encrypted = status == 200
         if not encrypted and getattr(asked, "status_code", None) != "M_NOT_FOUND":
-            raise self._outside(room_id)
+            if 400 <= status < 500 and status != 429:
+                raise self._outside(room_id)
+            raise self._refused(asked, f"say whether {room_id} is encrypted")
         room = client.rooms.setdefault(room_id, nio.MatrixRoom(room_id, client.user_id))
         room.encrypted = room.encrypted or encrypted or room_id in client.encrypted_rooms
         await self._answer(
@@ -243,6 +364,10 @@ class MatrixSession:
             client.encrypted_rooms.add(room_id)
             client.store.save_encrypted_rooms({room_id})
             await self._query_keys(room.users)
+            for user_id, device_id in self.blocked:
+                device = client.device_store[user_id].get(device_id)
+                if device is not None and not client.olm.is_device_blacklisted(device):
+                    client.blacklist_device(device)
         return room
 
     async def _query_keys(self, users: Sequence[str] | Mapping[str, Any]) -> nio.KeysQueryResponse:
@@ -258,10 +383,24 @@ class MatrixSession:
             if device.id != self.device_id and not self.client.olm.is_device_blacklisted(device)
         ]
 
-    def _check_devices(self, room: nio.MatrixRoom, trust: Trust) -> None:
-        """nio's own check passes devices that were ever passed over, in whatever mode; so all is decided here."""
+    async def vouches_for(self, post: Post, trust: Trust) -> bool:
+        """Whether a message comes from a device of its sender's that ``trust`` allows. Of those that were not encrypted, the
+        server alone says who sent them. Raises NetworkError."""
+        if post.device_key is None:
+            return False
+        if not any(self.client.device_store.active_user_devices(post.sender)):
+            await self._query_keys([post.sender])
+        devices = [*self.client.device_store.active_user_devices(post.sender)]
+        mine = [device for device in devices if device.curve25519 == post.device_key]
+        if not mine or self.client.olm.is_device_blacklisted(mine[0]):
+            return False
+        pinned, unknown = self._unknown(devices, trust)
+        self._state.set(devices=json.dumps(pinned))
+        return mine[0] not in unknown
+
+    def _unknown(self, devices: Sequence[OlmDevice], trust: Trust) -> tuple[dict[str, dict[str, str]], list[OlmDevice]]:
+        """Those that ``trust`` does not allow; and of all that were seen at first, the keys, which are to be kept."""
         pinned: dict[str, dict[str, str]] = json.loads(self._state.get("devices") or "{}")
-        devices = self._devices(room)
         if trust == "first-use":
             new: dict[str, dict[str, str]] = {}
             for device in devices:
@@ -270,8 +409,12 @@ class MatrixSession:
             pinned |= new
             unknown = [device for device in devices if pinned[device.user_id].get(device.id) != device.ed25519]
         else:
-            unknown = devices
-        unknown = [device for device in unknown if not self.client.olm.is_device_verified(device)]
+            unknown = list(devices)
+        return pinned, [device for device in unknown if not self.client.olm.is_device_verified(device)]
+
+    def _check_devices(self, room: nio.MatrixRoom, trust: Trust) -> None:
+        """nio's own check passes devices that were ever passed over, in whatever mode; so all is decided here."""
+        pinned, unknown = self._unknown(self._devices(room), trust)
         if unknown:
             named = "; ".join(
                 f"{_printable(device.id)} of {device.user_id}, with the key {device.ed25519}" for device in unknown
@@ -279,7 +422,7 @@ class MatrixSession:
             what = "a device that is new" if trust == "first-use" else "a device that was not verified"
             raise NotAuthorisedError(
                 f"Nothing was sent, since {what} could read it: {named}.",
-                hint="Compare its key with the one that the device shows in its settings; then mark it as verified.",
+                hint="Compare its key with the one that the device shows in its settings; then vouch for it (--verify-device).",
             )
         self._state.set(devices=json.dumps(pinned))
 
@@ -315,7 +458,9 @@ class MatrixSession:
 
     # Receiving
 
-    async def posts(self, *, rooms: Sequence[str] | None = None, follow: bool) -> AsyncIterator[Post]:
+    async def posts(
+        self, *, rooms: Sequence[str] | None = None, follow: bool, types: Collection[str] = ("m.room.message",)
+    ) -> AsyncGenerator[Post, None]:
         """Messages since the last run for these rooms, or for all that one is in; each room's in order.
 
         What was yielded counts as dealt with when another one is asked for after all that the server sent with it, unless it
@@ -340,25 +485,33 @@ class MatrixSession:
             for room_id in answer.rooms.leave:
                 if rooms is not None and room_id in rooms:
                     raise self._outside(room_id)
+            for room_id, invitation in answer.rooms.invite.items():
+                for event in invitation.invite_state:
+                    if isinstance(event, nio.InviteMemberEvent) and event.state_key == self.user_id:
+                        await self.invited(room_id, event.sender)
             await self._maintain()
             posts, waiting = self._late(place.waiting)
             for room_id, info in answer.rooms.join.items():
                 events = list(info.timeline.events)
                 if info.timeline.limited:
-                    events = await self._missed(room_id, info.timeline.prev_batch, place.since) + events
+                    events = await self._missed(room_id, info.timeline.prev_batch, place.since, types) + events
                 for event in events:
                     if isinstance(event, nio.MegolmEvent):
                         waiting.append((room_id, event.source))
                     elif (post := _post(room_id, event)) is not None:
                         posts.append(post)
             for post in posts:
-                yield post
+                if post.type in types:
+                    yield post
             place = _Place(answer.next_batch, waiting[-_WAITING:], self._kept)
             place.write(self._state, rooms)
             if follow:
                 timeout = _POLL
             elif not answer.rooms.join and not answer.to_device_events:
                 return
+
+    async def invited(self, room_id: str, by: str) -> None:
+        """Hears of an invitation, once. Nothing is done about it here."""
 
     def keep(self, post: Post) -> None:
         """Has a post come again with the next run, since it could not be dealt with yet. The newest 256 are kept."""
@@ -373,14 +526,18 @@ class MatrixSession:
         url = file.get("url") if isinstance(file, dict) else post.content.get("url")
         info = post.content.get("info")
         size = info.get("size") if isinstance(info, dict) else None
-        if not isinstance(url, str) or not _MXC.fullmatch(url) or (isinstance(size, int) and size > MAX_FILE_BYTES):
+        if (
+            not isinstance(url, str)
+            or not _MXC.fullmatch(url)
+            or (isinstance(size, int) and size > self.client.largest)
+        ):
             return None
         answer = await self._request(self.client.download(url), _TRANSFER)
         if not isinstance(answer, nio.MemoryDownloadResponse):
             if answer.transport_response.status in (400, 403, 404, 410, 413):
                 return None
             raise self._refused(answer, "give out a picture")
-        if len(answer.body) > MAX_FILE_BYTES:
+        if len(answer.body) > self.client.largest:
             return None
         if not isinstance(file, dict):
             return bytes(answer.body)
@@ -423,7 +580,7 @@ class MatrixSession:
             return None
         raise self._refused(answer, "give out a message")
 
-    async def _missed(self, room_id: str, start: str, since: str | None) -> list[nio.Event]:
+    async def _missed(self, room_id: str, start: str, since: str | None, types: Collection[str]) -> list[nio.Event]:
         """The messages between where the last run stopped and what the server sent of itself, the oldest first."""
         events: list[nio.Event] = []
         for _ in range(_PAGES if since else _FIRST_PAGES):
@@ -433,7 +590,7 @@ class MatrixSession:
                     start,
                     since,
                     limit=_PAGE,
-                    message_filter={"types": ["m.room.message", "m.room.encrypted"]},
+                    message_filter={"types": [*types, "m.room.encrypted"]},
                 ),
                 nio.RoomMessagesResponse,
                 f"give out what was missed in {room_id}",
@@ -452,6 +609,10 @@ class MatrixSession:
         if isinstance(login, Password):
             # Without a name of the device: whoever shares a room can ask for it.
             await self._answer(client.login(login.password), nio.LoginResponse, f"let {login.user} in")
+        elif isinstance(login, LoginToken):
+            await self._answer(
+                client.login(token=login.token, device_name="StyleCrypt"), nio.LoginResponse, "let one in"
+            )
         else:
             client.access_token = login.token
             me = await self._answer(client.whoami(), nio.WhoamiResponse, "say whose access token this is")
@@ -514,22 +675,27 @@ class MatrixSession:
             raise self._refused(answer, to)
         return answer
 
-    def _outside(self, room: str) -> NetworkError:
-        return NetworkError(
+    def _outside(self, room: str) -> ServerRefusalError:
+        return ServerRefusalError(
             f"{self.user_id} is not in the room {_printable(room)}, or there is none of that name.",
             hint="Check the name, and join the room with any Matrix app first.",
+            status=403,
         )
 
-    def _refused(self, answer: Any, to: str) -> NetworkError:
+    def _refused(self, answer: Any, to: str) -> ServerRefusalError:
         code, said = getattr(answer, "status_code", None), getattr(answer, "message", "")
+        status = getattr(answer.transport_response, "status", 0)
         if code in ("M_UNKNOWN_TOKEN", "M_MISSING_TOKEN"):
-            return NetworkError(
-                f"{self._server} does not accept the access token.", hint="Log in anew, and use the new token."
+            return LoggedOutError(
+                f"{self._server} does not accept the access token.",
+                hint="Log in anew, and use the new token.",
+                status=status,
             )
         reason = _printable(f"{said} ({code})" if code else "it did not say why")
-        return NetworkError(
+        return ServerRefusalError(
             f"{self._server} refused to {_printable(to)}: {reason}.",
             hint="Check what was asked of it, and the login.",
+            status=status,
         )
 
 
@@ -545,6 +711,7 @@ class _Client(nio.AsyncClient):  # type: ignore[misc]  # nio has no types
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.sending = asyncio.Lock()
+        self.largest = MAX_FILE_BYTES
 
     def load_store(self) -> None:
         try:
@@ -572,7 +739,7 @@ class _Client(nio.AsyncClient):  # type: ignore[misc]  # nio has no types
         body = bytearray()
         async for chunk in transport_response.content.iter_chunked(2**16):
             body += chunk
-            if len(body) > MAX_FILE_BYTES:
+            if len(body) > self.largest:
                 transport_response.close()
                 break
         response = response_class.from_data(bytes(body), transport_response.content_type)
@@ -629,7 +796,7 @@ class _State:
         except sqlite3.Error as error:
             self._db.close()
             if isinstance(error, sqlite3.OperationalError):
-                raise InputError(
+                raise InUseError(
                     f"The Matrix session in {folder} is in use by another program.",
                     hint="Wait for it or stop it, or give this one a folder of its own.",
                 ) from error
@@ -674,10 +841,11 @@ def _filter(rooms: Sequence[str] | None) -> dict[str, Any]:
 def _post(room_id: str, event: Any) -> Post | None:
     """An event as a message; None: it is something else."""
     source = event.source
-    content = source.get("content")
-    if source.get("type") != "m.room.message" or not isinstance(content, dict):
+    content, type = source.get("content"), source.get("type")
+    if type not in ("m.room.message", "m.reaction") or not isinstance(content, dict):
         return None
-    return Post(room_id, event.event_id, event.sender, content)
+    device_key = event.sender_key if getattr(event, "decrypted", False) else None
+    return Post(room_id, event.event_id, event.sender, content, type, device_key)
 
 
 def _printable(text: str) -> str:
