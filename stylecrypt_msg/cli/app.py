@@ -33,12 +33,14 @@ contact_app = typer.Typer(help="Whom you know, and who may see your photos.", no
 key_face_app = typer.Typer(
     help="Photos that undo fakes without a seal: yours, and your contacts'.", no_args_is_help=True
 )
+bot_app = typer.Typer(help="The Matrix bot, which you talk to in a private room.", no_args_is_help=True)
 app.add_typer(model_app, name="model")
 app.add_typer(train_app, name="train")
 app.add_typer(key_app, name="key")
 app.add_typer(card_app, name="card")
 app.add_typer(contact_app, name="contact")
 app.add_typer(key_face_app, name="key-face")
+app.add_typer(bot_app, name="bot")
 
 
 class Recovery(StrEnum):
@@ -89,6 +91,7 @@ MatrixUser = Annotated[
     str | None,
     typer.Option("--user", help="Your Matrix id; remembered. Token or password come from the environment or a prompt."),
 ]
+BotConfig = Annotated[Path, typer.Option("--config", "-c", help="The bot's configuration.")]
 Name = Annotated[str, typer.Argument(help="A contact's name, user id, or the beginning of their card's id.")]
 FaceNumber = Annotated[int | None, typer.Option("--face", min=1, help="Only this face, counted from the left.")]
 
@@ -557,6 +560,52 @@ def doctor(json: Json = False) -> None:
     from . import doctor as command
 
     command.run(json)
+
+
+@bot_app.command("setup")
+def bot_setup(
+    context: typer.Context,
+    config: BotConfig = Path("bot.yaml"),
+    homeserver: Annotated[str | None, typer.Option(help="URL of the bot's server, for a new configuration.")] = None,
+    user: Annotated[str | None, typer.Option(help="The bot's account, such as @alice-bot:example.org.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Your own account, such as @alice:example.org.")] = None,
+    name: Annotated[str | None, typer.Option(help="Your name, for a new profile.")] = None,
+    no_passphrase: Annotated[
+        bool, typer.Option("--no-passphrase", help="Leave the keys of a new profile unprotected.")
+    ] = False,
+    sso: Annotated[bool, typer.Option("--sso", help="Log in with a browser on this machine.")] = False,
+    password_fd: Annotated[
+        int | None, typer.Option(min=0, help="File descriptor to read the bot's password from.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Log the bot in, once; makes the configuration and the profile where they are missing.
+
+    The password is asked for, or comes from STYLECRYPT_MATRIX_PASSWORD; or give an access token of a session of its own in
+    STYLECRYPT_MATRIX_TOKEN.
+    """
+    from . import bot as command
+
+    command.setup(
+        _session(context), config, homeserver=homeserver, user=user, owner=owner, name=name, no_passphrase=no_passphrase,
+        sso=sso, password_fd=password_fd, as_json=json,
+    )  # fmt: skip
+
+
+@bot_app.command("run")
+def bot_run(context: typer.Context, config: BotConfig = Path("bot.yaml")) -> None:
+    """Run the bot, until it is told to stop."""
+    from . import bot as command
+
+    command.run(_session(context), config)
+
+
+@bot_app.command("check")
+def bot_check(context: typer.Context, config: BotConfig = Path("bot.yaml"), json: Json = False) -> None:
+    """Try what the bot needs, without posting anything: configuration, login, rooms, devices."""
+    from . import bot as command
+
+    command.check(_session(context), config, json)
 
 
 # The parser's error for wrong usage; typer has it from click, or in later versions from its own copy of click.

@@ -17,7 +17,7 @@ from ..profile import Profile, default_folder
 if TYPE_CHECKING:
     from ..sdk import StyleCrypt
 
-__all__ = ["Session", "now"]
+__all__ = ["Session", "now", "read_secret"]
 
 _ENVIRONMENT, _NEXT = "STYLECRYPT_PASSPHRASE", "STYLECRYPT_NEW_PASSPHRASE"
 _LONGEST = 4096  # bytes of a passphrase
@@ -62,7 +62,7 @@ class Session:
 
     def _passphrase(self, prompt: str) -> str:
         if self.passphrase_fd is not None:
-            return _read(self.passphrase_fd)
+            return read_secret(self.passphrase_fd, "passphrase")
         if _ENVIRONMENT in os.environ:
             return os.environ[_ENVIRONMENT]
         return _ask(prompt, f"Set {_ENVIRONMENT}, or give a file descriptor with --passphrase-fd N.")
@@ -84,12 +84,12 @@ def _ask(prompt: str, otherwise: str) -> str:
     return str(typer.prompt(prompt, hide_input=True, err=True, default="", show_default=False))
 
 
-def _read(descriptor: int) -> str:
-    """The first line of a file descriptor."""
+def read_secret(descriptor: int, what: str) -> str:
+    """The first line of a file descriptor. Raises InputError."""
     try:
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.readline(_LONGEST).decode().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"No passphrase could be read from the file descriptor {descriptor}.", hint="Open it before: 3< FILE."
+            f"No {what} could be read from the file descriptor {descriptor}.", hint="Open it before: 3< FILE."
         ) from error

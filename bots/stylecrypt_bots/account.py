@@ -1,0 +1,95 @@
+"""The bot's login: made once by `stylecrypt bot setup`, and kept in the profile, sealed like everything there."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from stylecrypt_msg.errors import InputError, NetworkError
+from stylecrypt_msg.profile import Profile
+from stylecrypt_msg.transports.matrix_session import AccessToken, Login, LoginToken
+
+from .config import Config
+from .session import BotSession
+
+__all__ = ["log_in", "open_session", "single_sign_on"]
+
+_PATIENCE = 600.0  # seconds for somebody to log in with a browser
+
+
+async def open_session(config: Config, profile: Profile) -> BotSession:
+    """The bot's session, as it was set up. Raises InputError if it was not, NetworkError, LoggedOutError."""
+    token = profile.setting(_setting(config))
+    if token is None:
+        raise InputError(f"The bot {config.user_id} is not set up.", hint="Run `stylecrypt bot setup` once.")
+    return await _opened(config, profile, AccessToken(token))
+
+
+async def log_in(config: Config, profile: Profile, login: Login) -> str:
+    """Logs in and keeps the access token. What is in the rooms already is taken as read. Returns the device's id.
+
+    Raises InputError for a login of somebody else's, or a profile that another bot uses; NetworkError.
+    """
+    session = await _opened(config, profile, login)
+    try:
+        profile.set_setting(_setting(config), session.client.access_token)
+        async for _ in session.posts(follow=False, types=("m.room.message", "m.reaction")):
+            pass
+        return session.device_id
+    finally:
+        await session.close()
+
+
+async def single_sign_on(homeserver: str, show: Callable[[str], None]) -> LoginToken:
+    """Logs in with a browser on this machine: shows the address to go to, and waits up to ten minutes for it to come back.
+
+    Raises NetworkError if it does not.
+    """
+    came: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    path = f"/{secrets.token_urlsafe(16)}"  # so that no other page can slip in a login of its own
+
+    async def back(request: web.Request) -> web.Response:
+        token = request.query.get("loginToken")
+        if token and not came.done():
+            came.set_result(token)
+        return web.Response(text="You are logged in; go back to the terminal." if token else "This is no login.")
+
+    app = web.Application()
+    app.add_routes([web.get(path, back)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = runner.addresses[0][1]
+        query = urlencode({"redirectUrl": f"http://127.0.0.1:{port}{path}"})
+        show(f"{homeserver.rstrip('/')}/_matrix/client/v3/login/sso/redirect?{query}")
+        async with asyncio.timeout(_PATIENCE):
+            return LoginToken(await came)
+    except TimeoutError as error:
+        raise NetworkError("Nobody logged in with the browser.", hint="Run the command again.") from error
+    finally:
+        await runner.cleanup()
+
+
+async def _opened(config: Config, profile: Profile, login: Login) -> BotSession:
+    key = profile.setting("bot key") or secrets.token_hex(32)
+    profile.set_setting("bot key", key)
+    session = await BotSession.open(config.homeserver, login, store=profile.folder / "bot", pickle_key=key)
+    if session.user_id != config.user_id:
+        await session.close()
+        raise InputError(
+            f"This is the login of {session.user_id}, and the configuration says {config.user_id}.",
+            hint="Log in as the bot, or correct `user_id`.",
+        )
+    session.blocked = [(device.user, device.device) for device in config.blacklist]
+    session.may_invite = config.may_invite
+    return session
+
+
+def _setting(config: Config) -> str:
+    return f"bot token {config.user_id}"

@@ -1,0 +1,192 @@
+"""The bot itself: three things that go on at once, and how they stop.
+
+One listens to the server and puts what it says into the inbox, before it asks for more; two empty the inbox, the owner's words
+apart from everybody else's; one empties the outbox. What they know lies on the `Desk`, so each may be stopped at any moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import aclosing
+
+from stylecrypt_msg.errors import NetworkError, StyleCryptError
+from stylecrypt_msg.profile import Profile
+from stylecrypt_msg.transports.matrix_session import LoggedOutError, Post, ServerRefusalError
+
+from . import texts
+from .account import open_session
+from .commands import Commands
+from .config import Config
+from .control import Control
+from .desk import Desk, Lane
+from .health import Health
+from .inbox import Inbox, is_of_interest
+from .outbox import Backoff, Outbox
+from .places import Places
+from .session import BotSession
+from .studio import Studio
+
+__all__ = ["CONTROL_ROOM", "Bot"]
+
+_log = logging.getLogger(__name__)
+CONTROL_ROOM = "bot control room"
+"""The setting in which the profile keeps the room's id."""
+
+
+class Bot:
+    """For one run."""
+
+    def __init__(self, config: Config, profile: Profile) -> None:
+        self.config, self.profile = config, profile
+        self.health = Health(config.heartbeat)
+        self._arrived: dict[Lane, asyncio.Event] = {"control": asyncio.Event(), "rooms": asyncio.Event()}
+
+    async def run(self) -> None:
+        """Until it is cancelled. What is under way then is done again by the next run.
+
+        Raises InputError (the account was not set up, or what is wrong with it), LoggedOutError.
+        """
+        server = await self.health.serve(self.config.health) if self.config.health else None
+        try:
+            await self._connected()
+        except BaseExceptionGroup as group:  # one of several tasks failed, and ended all
+            ours = group.subgroup(StyleCryptError)
+            if ours is None:
+                raise
+            raise _first(ours) from group
+        finally:
+            if server is not None:
+                await server.cleanup()
+
+    async def _connected(self) -> None:
+        backoff = Backoff()
+        while True:
+            try:
+                session = await open_session(self.config, self.profile)
+                break
+            except NetworkError as error:
+                self._not_reached(error)
+                await backoff.wait()
+        try:
+            await self._work(session)
+        finally:
+            await session.close()
+
+    async def _work(self, session: BotSession) -> None:
+        config, health = self.config, self.health
+        session.client.largest = config.media.max_bytes
+        session.on_sync = health.synced
+        backoff = Backoff()
+        while True:
+            try:
+                desk = Desk(self.profile, await self._control_room(session))
+                break
+            except NetworkError as error:
+                self._not_reached(error)
+                await backoff.wait()
+        health.watch(desk)
+        places, outbox = Places(config, session), Outbox(config, session, desk, health)
+        studio = Studio(self.profile, config.model, health)
+        commands = Commands(config, session, desk, places, studio, health)
+        control = Control(config, session, desk, places, studio, outbox, commands)
+        inbox = Inbox(config, session, desk, places, studio, health)
+        if self.profile.setting("bot greeted") != desk.control_room:
+            with desk.transaction():
+                desk.tell(texts.GREETING)
+                self.profile.set_setting("bot greeted", desk.control_room)
+        _log.info(
+            "started", extra={"user": session.user_id, "device": session.device_id, "control_room": desk.control_room}
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen(session, desk))
+                group.create_task(self._lane("control", desk, outbox, control))
+                group.create_task(self._lane("rooms", desk, outbox, inbox))
+                group.create_task(outbox.run())
+        finally:
+            await asyncio.to_thread(studio.close)
+
+    async def _listen(self, session: BotSession, desk: Desk) -> None:
+        """Puts what comes into the inbox. The place to go on from is moved when all before it is there."""
+        backoff = Backoff()
+        while True:
+            try:
+                async with aclosing(session.posts(follow=True, types=("m.room.message", "m.reaction"))) as posts:
+                    async for post in posts:
+                        self._sort(session, desk, post)
+            except LoggedOutError:
+                raise
+            except NetworkError as error:
+                self._not_reached(error)
+                await backoff.wait()
+
+    def _sort(self, session: BotSession, desk: Desk, post: Post) -> None:
+        lane: Lane = "control" if post.room_id == desk.control_room else "rooms"
+        if lane == "control":
+            wanted = post.sender == self.config.owner
+        else:
+            wanted = post.sender != session.user_id and is_of_interest(post)
+        if not wanted:
+            return
+        try:
+            desk.receive(post, lane)
+        except StyleCryptError as error:  # text that is none, for instance
+            _log.warning("not looked at", extra={"room": post.room_id, "event": post.event_id, "error": str(error)})
+        self._arrived[lane].set()
+
+    async def _lane(self, lane: Lane, desk: Desk, outbox: Outbox, worker: Control | Inbox) -> None:
+        """Deals with what is in a part of the inbox, in order."""
+        backoff = Backoff()
+        while True:
+            self._arrived[lane].clear()
+            post = desk.next(lane)
+            if post is None:
+                await self._arrived[lane].wait()
+                continue
+            try:
+                await worker.handle(post)
+            except LoggedOutError:
+                raise
+            except NetworkError as error:
+                if not (isinstance(error, ServerRefusalError) and error.final):
+                    self._not_reached(error)
+                    await backoff.wait()
+                    continue
+                self._give_up(desk, post, error)
+            except Exception as error:  # a bug: it must not keep what comes after it waiting
+                self._give_up(desk, post, error)
+            backoff = Backoff()
+            outbox.wake()
+            self._arrived["rooms"].set()  # the owner may have had something looked at again
+
+    def _give_up(self, desk: Desk, post: Post, error: Exception) -> None:
+        _log.error("given up", extra={"room": post.room_id, "event": post.event_id}, exc_info=error)
+        self.health.failed("handle")
+        said = texts.failure(error) if isinstance(error, StyleCryptError) else "this is a bug; the log says where."
+        with desk.transaction():
+            if post.room_id == desk.control_room:
+                desk.tell(f"I could not do this: {said}", to=post)
+            desk.done(post)
+
+    async def _control_room(self, session: BotSession) -> str:
+        """The id of the room of the owner and the bot. Raises NetworkError."""
+        if self.config.control_room is not None:
+            return await session.room_id(self.config.control_room)
+        known = self.profile.setting(CONTROL_ROOM)
+        room_id = await session.direct_room(self.config.owner, name="StyleCrypt", known=known)
+        if room_id != known:
+            self.profile.set_setting(CONTROL_ROOM, room_id)
+        return room_id
+
+    def _not_reached(self, error: NetworkError) -> None:
+        _log.warning("not reached", extra={"error": str(error)})
+        self.health.failed("server")
+
+
+def _first(group: BaseExceptionGroup[StyleCryptError]) -> StyleCryptError:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, StyleCryptError)  # noqa: S101 - the group has no others
+    return error

@@ -1,0 +1,387 @@
+"""The owner's commands about people, key faces and stand-ins.
+
+A command first asks whom it has to ask, and then does what it does in one transaction with its answer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+import stylecrypt_protocol as protocol
+from stylecrypt_protocol import Card, CardChange
+
+from stylecrypt_msg.errors import InputError, StyleCryptError, explaining
+from stylecrypt_msg.messenger import key_face_picture
+from stylecrypt_msg.pictures import read_picture
+from stylecrypt_msg.profile import Contact
+from stylecrypt_msg.transports.matrix_session import Post
+
+from . import texts
+from .config import Config
+from .desk import About, Desk, Media, Outgoing, reference
+from .health import Health
+from .places import Places
+from .request import contact_of
+from .session import BotSession
+from .studio import Studio
+
+__all__ = ["KEY_FACE", "Act", "Call", "Commands"]
+
+KEY_FACE = "org.stylecrypt.key_face"
+"""In the content of a file's event: it is a key face, sealed to somebody."""
+
+Act: TypeAlias = Callable[[], str]
+"""Changes the profile and the desk, in a transaction. Returns the answer."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A command as the owner gave it.
+
+    Attributes:
+        about: the subject of the message that it replies to.
+        photo: finds the photo that it is below, or replies to; raises InputError if there is none.
+    """
+
+    post: Post
+    arguments: Sequence[str]
+    about: About | None
+    photo: Callable[[], Awaitable[Post]]
+
+    def id(self, what: str) -> str:
+        """A transaction id for something that the command posts."""
+        return f"{reference(self.post).hex()[:32]}-{what}"
+
+
+class Commands:
+    """What can be told to the bot besides photos."""
+
+    def __init__(
+        self, config: Config, session: BotSession, desk: Desk, places: Places, studio: Studio, health: Health
+    ) -> None:
+        self._config, self._session, self._desk = config, session, desk
+        self._places, self._studio, self._health = places, studio, health
+        self._profile = desk.profile
+
+    async def prepare(self, name: str, call: Call) -> Act:
+        """Raises InputError for a command that there is not, and what the command raises."""
+        for usage, _, method in _COMMANDS:
+            if usage.split()[0] == f"!{name}" and method is not None:
+                try:
+                    return await method(self, call)
+                except _UsageError:
+                    return partial("Write it like this: {}".format, "`" + usage + "`")
+        raise InputError(
+            f"There is no command !{texts.printable(name, 40)}.", hint="`!help` names those that there are."
+        )
+
+    async def help(self, _: Call) -> Act:
+        lines = [f"`{usage}`: {what}" for usage, what, _ in _COMMANDS]
+        return lambda: "\n".join(lines)
+
+    async def status(self, _: Call) -> Act:
+        well, status = self._health.status()
+        rooms = []
+        for name, room in self._config.rooms.items():
+            try:
+                await self._places.named(name)
+            except StyleCryptError as error:
+                rooms.append(f"#{name}: {error}")
+            else:
+                does = [what for what, on in (("sends", room.send), ("receives", room.receive)) if on]
+                rooms.append(f"#{name}: {', '.join(does) or 'nothing'}{', posts without asking' * room.auto_send}.")
+
+        def act() -> str:
+            desk = self._desk
+            drafts = [f"{d.room} ({'being posted' if d.posting else 'waits for you'})" for d in desk.drafts.all()]
+            lines = [
+                "All is well." if well else f"Something is wrong: {status}",
+                f"Photos: {', '.join(drafts) or 'none'}.",
+                f"To be looked at: {len(desk.inbox) - 1}. To be posted: {len(desk.outbox)}.",
+            ]
+            return "\n".join([*lines, *rooms])
+
+        return act
+
+    # Cards and contacts
+
+    async def contacts(self, _: Call) -> Act:
+        def act() -> str:
+            lines = [texts.standing(contact) for contact in self._profile.contacts()]
+            return (
+                "\n".join(lines) or "There are no contacts yet: `!add @user:server`, or `!add` and the text of a card."
+            )
+
+        return act
+
+    async def card(self, call: Call) -> Act:
+        card = self._profile.card
+        match call.arguments:
+            case []:
+                return lambda: (
+                    f"{card.display_name} ({card.user_id}). `!card send @user:server` gives it to somebody, `!card publish` "
+                    f"shows it to everybody in the profile of {self._session.user_id}.\n{card.to_text()}"
+                )
+            case ["publish"]:
+                await self._session.publish_card(card.to_text())
+                return lambda: "Your card is in my profile now. `!card withdraw` takes it out."
+            case ["withdraw"]:
+                await self._session.publish_card(None)
+                return lambda: "Your card is not in my profile any more."
+            case ["send", user_id] if _is_user(user_id):
+
+                def act() -> str:
+                    content = {"msgtype": "m.text", "body": card.to_text(), "m.mentions": {}}
+                    self._desk.post(Outgoing(call.id("card"), user_id, content))
+                    return f"Your card goes to {user_id}, as soon as they are in a room with me."
+
+                return act
+        raise _UsageError
+
+    async def add(self, call: Call) -> Act:
+        match call.arguments:
+            case [] if call.about is not None and call.about.card is not None:
+                text = call.about.card
+            case [user_id] if _is_user(user_id):
+                published = await self._session.published_card(user_id)
+                if published is None:
+                    raise InputError(f"{user_id} shows no card in their profile.", hint="Ask them to send you theirs.")
+                text = published
+            case [text] if text.lower().startswith("stylecard1"):
+                pass
+            case _:
+                raise _UsageError
+        return partial(self.add_card, text)
+
+    def add_card(self, text: str) -> str:
+        """An `Act`. What keeps a card with other keys is not undone by the error that tells of it."""
+        try:
+            with explaining():
+                card = Card.from_text(text)
+            added = self._profile.add_contact(card)
+        except StyleCryptError as error:
+            return texts.failure(error)
+        said = {
+            None: "is a contact now",
+            CardChange.SAME: "was a contact already",
+            CardChange.RENAMED: "has a new name",
+            CardChange.ROTATED: "has new keys, for which the old ones vouch",
+        }[added.change]
+        name = texts.quoted(added.contact.name)
+        return (
+            f"{added.contact.name} ({added.contact.user_id}) {said}. `!verify {name}` shows words to compare, `!trust {name}` "
+            "lets them see your photos."
+        )
+
+    async def verify(self, call: Call) -> Act:
+        match call.arguments:
+            case [name]:
+                return partial(self._words, name)
+            case [name, "yes" | "no" as answer]:
+                return partial(self._verified, name, answer == "yes")
+        raise _UsageError
+
+    def _words(self, name: str) -> str:
+        contact = contact_of(self._profile, name)
+        words = self._profile.words(contact.user_id)
+        self._profile.set_setting(_shown(contact), " ".join(words))
+        return texts.words_of(contact.name, words)
+
+    def _verified(self, name: str, matching: bool) -> str:
+        contact = contact_of(self._profile, name)
+        words = (self._profile.setting(_shown(contact)) or "").split()
+        if not words:
+            return f"Look at the words first: `!verify {texts.quoted(contact.name)}`"
+        if not matching:
+            self._profile.discard_pending(contact.user_id)
+            return (
+                f"Then somebody may stand between you and {contact.name}. A card that was offered anew is thrown away; "
+                "get theirs from themselves."
+            )
+        self._profile.verify(contact.user_id, words)
+        return f"{contact.name} is verified."
+
+    async def trust(self, call: Call, *, undo: bool = False) -> Act:
+        match call.arguments:
+            case [name]:
+                place = None
+            case [name, room] if room.startswith("#"):
+                place = await self._places.named(_room_name(room))
+            case _:
+                raise _UsageError
+
+        def act() -> str:
+            contact = contact_of(self._profile, name)
+            self._profile.trust(contact.user_id, conversation=place.room_id if place else None, undo=undo)
+            where = f" in {place.name}" if place else ""
+            return f"{contact.name} may {'not ' * undo}see your photos{where}{' any more' * undo}."
+
+        return act
+
+    async def untrust(self, call: Call) -> Act:
+        return await self.trust(call, undo=True)
+
+    async def block(self, call: Call, *, undo: bool = False) -> Act:
+        match call.arguments:
+            case [name]:
+                pass
+            case _:
+                raise _UsageError
+
+        def act() -> str:
+            contact = contact_of(self._profile, name)
+            return texts.standing(self._profile.block(contact.user_id, undo=undo))
+
+        return act
+
+    async def unblock(self, call: Call) -> Act:
+        return await self.block(call, undo=True)
+
+    # Faces
+
+    async def stand_in(self, call: Call) -> Act:
+        match call.arguments:
+            case [room] | [room, _]:
+                place = await self._places.named(_room_name(room))
+            case _:
+                raise _UsageError
+
+        def act() -> str:
+            if len(call.arguments) == 2:
+                seed = call.arguments[1]
+                self._profile.choose_stand_in(place.room_id, None if seed == "default" else seed)
+            return f"Who is shown in {place.name} instead of you: {self._profile.conversation(place.room_id).stand_in}"
+
+        return act
+
+    async def key_face(self, call: Call) -> Act:
+        match call.arguments:
+            case []:
+                return self._key_faces
+            case ["add", name]:
+                return await self._new_key_face(call, name)
+            case ["remove", name]:
+
+                def act() -> str:
+                    self._profile.remove_key_face(name)
+                    return f"{name} is removed. Who has it keeps it."
+
+                return act
+            case ["share", name, contact]:
+                return await self._share(call, name, contact, None)
+            case ["share", name, contact, user_id]:
+                return await self._share(call, name, contact, user_id)
+        raise _UsageError
+
+    def _key_faces(self) -> str:
+        contacts = self._profile.contacts()
+        names = {contact.card.id: contact.name for contact in contacts}
+        lines = [
+            f"{face.name}: {', '.join(sorted(names[card] for card in face.shared_with if card in names)) or 'nobody'} has it"
+            for face in self._profile.key_faces()
+        ]
+        lines += [f"{c.name} gave you {len(faces)}" for c in contacts if (faces := self._profile.key_faces_of(c))]
+        return (
+            "\n".join(lines)
+            or "There are no key faces yet: send a photo of your face with the text `!keyface add NAME`."
+        )
+
+    async def _new_key_face(self, call: Call, name: str) -> Act:
+        photo = await self._session.picture(await call.photo())
+        if photo is None:
+            raise InputError("The photo cannot be fetched.", hint="Send it once more.")
+        picture = await self._studio.run(key_face_picture, photo)
+        pixels = (await self._studio.run(read_picture, picture)).pixels
+        wire = protocol.Pixels(width=pixels.shape[1], height=pixels.shape[0], rgb=pixels.tobytes())
+
+        def act() -> str:
+            self._profile.add_key_face(name, picture, wire)
+            return f"{name} is a key face of yours. `!keyface share {texts.quoted(name)} NAME` gives it to a contact."
+
+        return act
+
+    async def _share(self, call: Call, name: str, whom: str, user_id: str | None) -> Act:
+        contact = contact_of(self._profile, whom)
+        to = user_id or contact.user_id
+        if not _is_user(to):
+            raise InputError(
+                f"It is not known where {contact.name} is on Matrix.",
+                hint=f"Name their bot: `!keyface share {texts.quoted(name)} {texts.quoted(contact.name)} @user:server`",
+            )
+        self._profile.authorised(contact.user_id, None)
+        face = self._profile.key_face(name)
+        sealed = await self._studio.run(
+            protocol.share_key_face,
+            self._profile.identity,
+            [contact.card],
+            face.key_face,
+            face.picture,
+            sent_at=int(time.time()),
+        )
+        kind = "application/octet-stream"
+        content = {
+            "msgtype": "m.file",
+            "body": "key-face",
+            "filename": "key-face",
+            "info": {"mimetype": kind, "size": len(sealed)},
+            "m.mentions": {},
+            KEY_FACE: {"v": 1},
+        }
+
+        def act() -> str:
+            self._desk.post(Outgoing(call.id("key-face"), to, content), Media(sealed, kind))
+            self._profile.mark_shared(face.name, [contact.card.id])
+            return f"{face.name} goes to {contact.name}, as soon as they are in a room with me."
+
+        return act
+
+    async def device(self, call: Call) -> Act:
+        match call.arguments:
+            case [user_id, device_id, key, *more] if _is_user(user_id):
+                self._session.verify(user_id, device_id, "".join([key, *more]))
+                return lambda: f"The device {device_id} of {user_id} is verified."
+        raise _UsageError
+
+
+class _UsageError(Exception):
+    """The arguments are not those of the command."""
+
+
+_COMMANDS: Sequence[tuple[str, str, Callable[[Commands, Call], Awaitable[Act]] | None]] = (
+    ("#room @name ... [level=latent] [text]", "below a photo: show it to these contacts there, and text to them alone", None),
+    ("!send #room @name ...", "the same as a reply to a photo", None),
+    ("!post", "as a reply to what I showed: what ✅ does", None),
+    ("!drop", "as a reply: what ❌ does", None),
+    ("!open", "as a reply to what I told you of a message: look at it again", None),
+    ("!contacts", "whom you know", Commands.contacts),
+    ("!card [publish | withdraw | send @user:server]", "your card, for others", Commands.card),
+    ("!add @user:server | CARD", "take somebody's card out of their profile, or as text; or as a reply to one", Commands.add),
+    ("!verify NAME [yes | no]", "words to compare with a contact, and whether they match", Commands.verify),
+    ("!trust NAME [#room]", "let a contact see your photos", Commands.trust),
+    ("!untrust NAME [#room]", "not any more", Commands.untrust),
+    ("!block NAME", "neither send to a contact nor open what they send", Commands.block),
+    ("!unblock NAME", "let them through again", Commands.unblock),
+    ("!keyface [add NAME | share NAME CONTACT [@user:server] | remove NAME]", "photos that undo fakes without a seal; `add` "
+     "goes below a photo or replies to one", Commands.key_face),
+    ("!standin #room [SEED | default]", "whose face is shown there", Commands.stand_in),
+    ("!device @user:server DEVICE KEY", "a device is who it says: you compared its key", Commands.device),
+    ("!status", "how I am", Commands.status),
+    ("!help", "this", Commands.help),
+)  # fmt: skip
+
+
+def _is_user(text: str) -> bool:
+    return text.startswith("@") and ":" in text
+
+
+def _room_name(text: str) -> str:
+    return text if ":" in text else text.removeprefix("#")
+
+
+def _shown(contact: Contact) -> str:
+    """The setting that keeps which words were shown: no other card that comes meanwhile passes for verified."""
+    return f"bot words {contact.user_id}"

@@ -1,0 +1,293 @@
+"""What the owner says in the control room: photos to post, commands, and reactions to what the bot showed.
+
+Nobody else is listened to, and only in that room. A message counts if it was encrypted by a device of the owner's that the
+bot trusts: else a server could make the bot trust anybody. Reactions are never encrypted, so they decide nothing but what
+the owner prepared: whether a photo that they addressed is posted, or a card that they saw is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from stylecrypt_msg.errors import InputError, NotAuthorisedError, StyleCryptError
+from stylecrypt_msg.messenger import Draft as PhotoDraft
+from stylecrypt_msg.messenger import EncryptedPhoto
+from stylecrypt_msg.profile import Contact
+from stylecrypt_msg.transports.matrix_session import Post
+
+from . import texts
+from .commands import Act, Call, Commands
+from .config import Config
+from .desk import NO, YES, About, Desk, Draft, Media, Outgoing, reference, relation, thread_of
+from .looks import cover_of
+from .outbox import Outbox
+from .places import Place, Places
+from .request import Request, contact_of, parse_command, parse_request
+from .session import BotSession
+from .studio import Studio
+
+__all__ = ["Control"]
+
+_log = logging.getLogger(__name__)
+_HINT = "Send a photo with a text such as `#room @name`, or reply to one with `!send #room @name`."
+
+
+class Control:
+    """Deals with posts of the control room, one after another."""
+
+    def __init__(
+        self,
+        config: Config,
+        session: BotSession,
+        desk: Desk,
+        places: Places,
+        studio: Studio,
+        outbox: Outbox,
+        commands: Commands,
+    ) -> None:
+        self._config, self._session, self._desk = config, session, desk
+        self._places, self._studio, self._outbox, self._commands = places, studio, outbox, commands
+        self._profile = desk.profile
+
+    async def handle(self, post: Post) -> None:
+        """Takes down all that follows from a post. Raises NetworkError: it is to be handled again."""
+        try:
+            if post.type == "m.reaction":
+                await self._reaction(post)
+            elif not await self._session.vouches_for(post, self._config.trust):
+                await self._not_the_owner(post)
+            elif post.is_picture:
+                await self._picture(post, _caption(post.content))
+            else:
+                await self._text(post, str(post.content.get("body", "")).strip())
+        except StyleCryptError as error:
+            if not isinstance(error, InputError | NotAuthorisedError):
+                raise
+            self._answer(post, texts.failure(error))
+
+    def _answer(self, post: Post, text: str, **more: Any) -> None:
+        """The whole of what follows from a post."""
+        with self._desk.transaction():
+            self._desk.tell(text, to=post, **more)
+            self._desk.done(post)
+
+    async def _not_the_owner(self, post: Post) -> None:
+        _log.warning("not obeyed: the message is not from a device that is trusted", extra={"event": post.event_id})
+        self._answer(
+            post,
+            "I did not obey this: it was not encrypted, or by a device of yours that I do not trust. "
+            "`stylecrypt bot verify` on the bot's machine lets you verify it.",
+        )
+
+    # Reactions
+
+    async def _reaction(self, post: Post) -> None:
+        relation = post.content.get("m.relates_to")
+        target, key = (relation.get("event_id"), relation.get("key")) if isinstance(relation, dict) else (None, None)
+        about = await self._about(target) if isinstance(target, str) else None
+        chosen = str(key).rstrip("\ufe0f")
+        with self._desk.transaction():
+            if about is not None and chosen in (YES, NO):
+                self._decide(post, about, yes=chosen == YES)
+            self._desk.done(post)
+
+    async def _about(self, event_id: str) -> About | None:
+        """What a message of the bot's is about. It may have been posted a moment ago, or before the bot was stopped, and not
+        been taken down yet."""
+        about = self._desk.about(event_id)
+        if about is None:
+            await self._outbox.settled()
+            about = self._desk.about(event_id)
+        return about
+
+    def _decide(self, post: Post, about: About, *, yes: bool) -> None:
+        """In a transaction."""
+        if about.card is not None:
+            if yes:
+                self._desk.tell(self._commands.add_card(about.card), to=post)
+            return
+        draft = None if about.draft is None else self._desk.drafts.get(about.draft.encode())
+        if draft is None or draft.posting:
+            return  # it is posted, or dropped
+        if not yes:
+            self._desk.drop(draft)
+            self._desk.tell("Dropped.", to=draft.request, thread=draft.request_thread)
+            return
+        try:
+            for user_id in draft.to:  # they may not be authorised any more
+                self._profile.authorised(user_id, draft.room_id)
+        except StyleCryptError as error:
+            self._desk.tell(f"Not posted: {texts.failure(error)}", to=draft.request, thread=draft.request_thread)
+            return
+        self._release(draft)
+
+    def _release(self, draft: Draft) -> None:
+        """Lets a draft go to its room. In a transaction."""
+        desk = self._desk
+        desk.drafts.put(draft.id.encode(), replace(draft, posting=True))
+        desk.post(Outgoing(draft.id, draft.room_id, draft.content, media=draft.id, draft=draft.id))
+
+    # Photos
+
+    async def _picture(self, post: Post, caption: str) -> None:
+        if caption.startswith("!"):
+            await self._command(post, caption, photo=post)
+        elif caption or self._replied(post) is not None:
+            await self._photo(post, post, parse_request(caption))
+        else:
+            self._answer(post, _HINT)
+
+    async def _photo(self, post: Post, photo: Post, request: Request) -> None:
+        """Prepares a photo as a post asks for it."""
+        place, answered = await self._destination(post, request)
+        if place.room is None or not place.room.send:
+            raise NotAuthorisedError(
+                f"Nothing is sent into {place.name}.", hint="Set `send: true` for it in the configuration."
+            )
+        names = [*request.to, *_mentioned(post.content, self._profile.contacts())]
+        if not names:
+            raise InputError("Nobody is named who may see the photo.", hint="Name contacts: `#room @name`.")
+        contacts = {contact.user_id: contact for contact in (contact_of(self._profile, name) for name in names)}
+        for user_id in contacts:
+            self._profile.authorised(user_id, place.room_id)
+        picture = await self._session.picture(photo)
+        if picture is None:
+            raise InputError(
+                "The photo cannot be fetched: it is gone, damaged, or too large.",
+                hint="Send it once more, or a smaller one.",
+            )
+        draft = PhotoDraft(
+            photo=picture, to=tuple(contacts), level=request.level, conversation=place.room_id, caption=request.caption
+        )
+        prepared = await self._studio.prepare(draft)
+        content, media = await self._studio.run(cover_of, prepared)
+        self._keep(post, place, prepared, content | answered, media)
+
+    def _keep(self, post: Post, place: Place, photo: EncryptedPhoto, content: dict[str, Any], media: Media) -> None:
+        """The draft, and the question whether to post it."""
+        draft = Draft(
+            id=reference(post).hex()[:32],
+            request=post.event_id,
+            request_thread=thread_of(post.content),
+            room=place.name,
+            room_id=place.room_id,
+            to=tuple(contact.user_id for contact in photo.recipients),
+            content=content,
+        )
+        with self._desk.transaction():
+            for gone in self._desk.draft(draft, media):
+                self._desk.tell("Dropped, since too many photos wait.", to=gone.request, thread=gone.request_thread)
+            if place.room is not None and place.room.auto_send:
+                self._release(draft)
+            else:
+                shown = {key: content[key] for key in ("msgtype", "filename", "info")}
+                self._desk.tell(
+                    texts.preview(photo, place.name, photo.recipients),
+                    to=post, content=shown, media=draft.id, about=About(draft=draft.id), buttons=True,
+                )  # fmt: skip
+            self._desk.done(post)
+
+    async def _destination(self, post: Post, request: Request) -> tuple[Place, dict[str, Any]]:
+        """Where a photo goes, and what it answers there: what the owner replies to says both."""
+        about = None
+        if (replied := self._replied(post)) is not None:
+            about = await self._about(replied)
+        if about is not None and about.room_id is not None:
+            place = await self._places.of(about.room_id)
+            if request.room is None or (await self._places.named(request.room)).room_id == about.room_id:
+                return place, relation(about.event_id, about.thread)
+        if request.room is None:
+            raise InputError("It is not said which room the photo is for.", hint=_HINT)
+        return await self._places.named(request.room), {}
+
+    @staticmethod
+    def _replied(post: Post) -> str | None:
+        """The message that a post replies to."""
+        relation = post.content.get("m.relates_to")
+        answer = relation.get("m.in_reply_to") if isinstance(relation, dict) else None
+        if not isinstance(answer, dict) or not isinstance(answer.get("event_id"), str):
+            return None
+        # Apps that know no threads show a message of one as a reply to the one before it.
+        if isinstance(relation, dict) and relation.get("rel_type") == "m.thread" and relation.get("is_falling_back"):
+            return None
+        return str(answer["event_id"])
+
+    # Texts
+
+    async def _text(self, post: Post, text: str) -> None:
+        if post.content.get("msgtype") not in ("m.text", "m.emote"):
+            self._commit(post, lambda: "")
+        elif text.startswith("!"):
+            await self._command(post, text)
+        else:
+            self._answer(post, f"{_HINT} `!help` names all commands.")
+
+    async def _command(self, post: Post, text: str, photo: Post | None = None) -> None:
+        name, arguments = parse_command(text)
+        replied = self._replied(post)
+        match name:
+            case "send":
+                await self._photo(post, await self._meant(post, photo), parse_request(text[len("!send") :]))
+            case "post" | "drop" | "open":
+                about = None if replied is None else await self._about(replied)
+                await self._choice(post, name, about)
+            case _:
+                about = None if replied is None or name != "add" else await self._about(replied)
+                call = Call(post, arguments, about, partial(self._meant, post, photo))
+                act = await self._commands.prepare(name, call)
+                await asyncio.to_thread(self._commit, post, act)
+
+    def _commit(self, post: Post, act: Act) -> None:
+        """Does and answers, or neither."""
+        with self._desk.transaction():
+            if text := act():
+                self._desk.tell(text, to=post)
+            self._desk.done(post)
+
+    async def _choice(self, post: Post, name: str, about: About | None) -> None:
+        """What reactions say, in words, which are encrypted."""
+        if name == "open" and about is not None and about.room_id is not None and about.event_id is not None:
+            found = await self._session.event(about.room_id, about.event_id)
+            if found is None:
+                raise InputError("The message is not there any more.")
+            with self._desk.transaction():
+                self._desk.receive(found, "rooms", again=True)
+                self._desk.done(post)
+        elif name != "open" and about is not None and (about.draft is not None or about.card is not None):
+            with self._desk.transaction():
+                self._decide(post, about, yes=name == "post")
+                self._desk.done(post)
+        else:
+            raise InputError(f"It is not clear what to {name}.", hint=f"Reply with `!{name}` to what I told you of it.")
+
+    async def _meant(self, post: Post, photo: Post | None) -> Post:
+        """The photo that a command is below, or replies to. Raises InputError."""
+        if photo is not None:
+            return photo
+        replied = self._replied(post)
+        found = None if replied is None else await self._session.event(post.room_id, replied)
+        if found is None or not found.is_picture or found.sender != self._config.owner:
+            raise InputError("This is not a reply to a photo of yours.", hint="Reply to the photo that you mean.")
+        if not await self._session.vouches_for(found, self._config.trust):
+            raise NotAuthorisedError("The photo is not from a device of yours that I trust.")
+        return found
+
+
+def _caption(content: Mapping[str, Any]) -> str:
+    """The text below a picture. Where there is no file name beside it, the text is one, unless it is meant for the bot."""
+    body = content.get("body")
+    if not isinstance(body, str) or body == content.get("filename"):
+        return ""
+    return body.strip() if "filename" in content or body.startswith(("#", "!")) else ""
+
+
+def _mentioned(content: Mapping[str, Any], contacts: Sequence[Contact]) -> list[str]:
+    """The contacts among those whom an app says that a message mentions."""
+    mentions = content.get("m.mentions")
+    users = mentions.get("user_ids") if isinstance(mentions, dict) else None
+    return [contact.user_id for contact in contacts if isinstance(users, list) and contact.user_id in users]

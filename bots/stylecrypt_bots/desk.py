@@ -1,0 +1,245 @@
+"""What must not be lost when the bot is stopped at any moment: queues and drafts, in the profile's database.
+
+A post that came in stays in the inbox until what follows from it is in the outbox, or among the drafts: both in one
+transaction. What is in the outbox stays there until the server has it, under a transaction id by which the server knows what it
+has already. So nothing is lost and nothing is done twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+from pydantic import with_config
+
+from stylecrypt_msg.profile import STORED, Profile
+from stylecrypt_msg.transports.matrix_session import Post
+
+__all__ = ["NO", "YES", "About", "Desk", "Draft", "Lane", "Media", "Outgoing", "reference", "relation", "thread_of"]
+
+YES, NO = "\u2705", "\u274c"  # the buttons
+
+Lane: TypeAlias = Literal["control", "rooms"]
+"""What the owner says, and what is said in other rooms: each is dealt with in order, apart from the other."""
+
+_ABOUTS = 2000  # messages in the control room whose subject is remembered
+_DRAFTS = 64
+
+
+@with_config(STORED)
+@dataclass(frozen=True)
+class Media:
+    """Picture files of an event."""
+
+    picture: bytes = field(repr=False)
+    media_type: str
+    thumbnail: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class About:
+    """What a message in the control room is about, so that the owner's reactions and replies have a meaning.
+
+    ``draft``: the id of a photo that waits for a ✅. ``card``: a contact card that waits for one. ``room_id`` and ``event_id``,
+    ``thread``: a message in another room, and the root of its thread.
+    """
+
+    draft: str | None = None
+    card: str | None = None
+    room_id: str | None = None
+    event_id: str | None = None
+    thread: str | None = None
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """An event that is to be posted.
+
+    Attributes:
+        id: the transaction id.
+        room_id: where; a user id: the direct room with that user.
+        media: the id of its pictures.
+        private: only the owner and the bot may be in the room.
+        about: remembered under the event's id once it is posted, with ✅ and ❌ to choose from if ``buttons``.
+        draft: it is the photo of this draft, and what becomes of it is reported.
+    """
+
+    id: str
+    room_id: str
+    content: dict[str, Any] = field(repr=False)
+    type: str = "m.room.message"
+    media: str | None = None
+    private: bool = False
+    about: About | None = None
+    buttons: bool = False
+    draft: str | None = None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A photo that is ready to be posted.
+
+    Attributes:
+        request: the owner's message that asked for it, and the root of its thread.
+        room: as the owner calls it.
+        to: user ids of the contacts who can open it.
+        content: of the event.
+        posting: the owner has agreed.
+    """
+
+    id: str
+    request: str
+    request_thread: str | None
+    room: str
+    room_id: str
+    to: tuple[str, ...]
+    content: dict[str, Any] = field(repr=False)
+    posting: bool = False
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """An `About` with the event that it belongs to."""
+
+    event_id: str
+    about: About
+
+
+def reference(post: Post) -> bytes:
+    """32 bytes that name a post, always the same."""
+    return hashlib.sha256(f"{post.room_id} {post.event_id}".encode()).digest()
+
+
+class Desk:
+    """All of it. What changes something is part of the `transaction` that is under way; several threads may use it."""
+
+    def __init__(self, profile: Profile, control_room: str) -> None:
+        self.profile, self.control_room = profile, control_room
+        self.drafts = profile.records("bot draft", Draft)
+        self.media = profile.records("bot media", Media)
+        self.inbox = profile.records("bot inbox", Post)
+        self.outbox = profile.records("bot outbox", Outgoing)
+        self._abouts = profile.records("bot about", _Kept)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return self.profile.transaction()
+
+    # What came in
+
+    def receive(self, post: Post, lane: Lane, *, again: bool = False) -> bool:
+        """Puts a post into the inbox. False: it was there before; unless it is wanted ``again``."""
+        with self.transaction():
+            if (self.profile.finished(reference(post)) and not again) or self.inbox.get(reference(post)) is not None:
+                return False
+            self.inbox.put(reference(post), post, owner=lane.encode())
+            return True
+
+    def next(self, lane: Lane) -> Post | None:
+        """The oldest of the inbox."""
+        return self.inbox.first(lane.encode())
+
+    def done(self, post: Post) -> None:
+        """All that follows from a post was taken down."""
+        self.inbox.delete(reference(post))
+        self.profile.finish(reference(post))
+
+    # What goes out
+
+    def post(self, outgoing: Outgoing, media: Media | None = None) -> None:
+        """Puts an event into the outbox; ``media`` under its id."""
+        if media is not None:
+            self.media.put(outgoing.id.encode(), media)
+            outgoing = replace(outgoing, media=outgoing.id)
+        self.outbox.put(outgoing.id.encode(), outgoing, owner=outgoing.room_id.encode())
+
+    def tell(
+        self,
+        text: str,
+        *,
+        to: Post | str | None = None,
+        thread: str | None = None,
+        content: Mapping[str, Any] | None = None,
+        media: Media | str | None = None,
+        about: About | None = None,
+        buttons: bool = False,
+    ) -> None:
+        """Puts something for the owner into the outbox: a text, or a picture with the text below it (``content``; ``media``, or
+        the id of media that are there); as an answer ``to`` a message of theirs, in its thread."""
+        if isinstance(to, Post):
+            thread = thread_of(to.content)
+        answered = to.event_id if isinstance(to, Post) else to
+        shown = {"msgtype": "m.notice"} if content is None else content
+        outgoing = Outgoing(
+            id=secrets.token_hex(16),
+            room_id=self.control_room,
+            content={**shown, "body": text, "m.mentions": {}, **relation(answered, thread)},
+            media=media if isinstance(media, str) else None,
+            private=True,
+            about=about,
+            buttons=buttons,
+        )
+        self.post(outgoing, media if isinstance(media, Media) else None)
+
+    def posted(self, outgoing: Outgoing, event_id: str | None) -> None:
+        """It is on the server under this id. None: it never will be."""
+        self.outbox.delete(outgoing.id.encode())
+        if outgoing.media == outgoing.id and outgoing.draft is None:
+            self.media.delete(outgoing.id.encode())
+        if outgoing.about is not None and event_id is not None:
+            self.remember(event_id, outgoing.about)
+
+    def rooms_waiting(self) -> set[str]:
+        """Those that something is to be posted in."""
+        return {outgoing.room_id for outgoing in self.outbox.all()}
+
+    # Drafts, and what the owner's reactions mean
+
+    def draft(self, draft: Draft, media: Media) -> Sequence[Draft]:
+        """Keeps one more. Returns those that had to go: 64 are kept."""
+        self.media.put(draft.id.encode(), media)
+        self.drafts.put(draft.id.encode(), draft)
+        waiting = [other for other in self.drafts.all() if not other.posting]
+        gone = waiting[: max(0, len(waiting) - _DRAFTS)]
+        for other in gone:
+            self.drop(other)
+        return gone
+
+    def drop(self, draft: Draft) -> None:
+        self.drafts.delete(draft.id.encode())
+        self.media.delete(draft.id.encode())
+
+    def about(self, event_id: str) -> About | None:
+        """What a message in the control room is about."""
+        kept = self._abouts.get(event_id.encode())
+        return None if kept is None else kept.about
+
+    def remember(self, event_id: str, about: About) -> None:
+        self._abouts.put(event_id.encode(), _Kept(event_id, about))
+        if len(self._abouts) > _ABOUTS and (oldest := self._abouts.first()) is not None:
+            self._abouts.delete(oldest.event_id.encode())
+
+
+def thread_of(content: Mapping[str, Any]) -> str | None:
+    """The root of the thread that a message is in."""
+    relation = content.get("m.relates_to")
+    if (
+        isinstance(relation, dict)
+        and relation.get("rel_type") == "m.thread"
+        and isinstance(relation.get("event_id"), str)
+    ):
+        return str(relation["event_id"])
+    return None
+
+
+def relation(to: str | None, thread: str | None) -> dict[str, Any]:
+    """What makes a message an answer to another one, in a thread where that has one."""
+    if to is None:
+        return {}
+    answer = {"m.in_reply_to": {"event_id": to}}
+    if thread is None:
+        return {"m.relates_to": answer}
+    return {"m.relates_to": {"rel_type": "m.thread", "event_id": thread, "is_falling_back": False, **answer}}

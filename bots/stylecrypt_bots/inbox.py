@@ -1,0 +1,202 @@
+"""What others post in rooms: messages to the owner are opened and shown in the control room; cards and key faces are kept, the
+former when the owner agrees. Ordinary pictures, and messages to others, are nobody's business."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections import deque
+
+import stylecrypt_protocol as protocol
+from stylecrypt_protocol import Card
+
+from stylecrypt_msg.errors import InputError, NoMessageError, RefusedError, StyleCryptError, explaining
+from stylecrypt_msg.messenger import DecryptedPhoto, check_key_face
+from stylecrypt_msg.transports.matrix import envelope_of
+from stylecrypt_msg.transports.matrix_session import Post
+
+from . import texts
+from .commands import KEY_FACE
+from .config import Config
+from .desk import NO, YES, About, Desk, reference, thread_of
+from .health import Health
+from .looks import original_of
+from .outbox import link
+from .places import Place, Places
+from .session import BotSession
+from .studio import Studio
+
+__all__ = ["Inbox", "is_of_interest"]
+
+_log = logging.getLogger(__name__)
+_CARD = re.compile(r"\bstylecard1[0-9a-z]{50,8000}\b", re.IGNORECASE)
+_NOTICES, _HOUR = 20, 3600.0  # about what was not opened, by one user in an hour: more would be a nuisance
+
+# Nothing of use can be said about these: they are others' messages, or the owner has seen them.
+_SILENT = (protocol.NotForMeError, protocol.ReplayedError)
+
+
+def is_of_interest(post: Post) -> bool:
+    """Whether a post in a room may be something for the owner. Edits never are: they are of what was looked at before."""
+    relation = post.content.get("m.relates_to")
+    if post.type != "m.room.message" or (isinstance(relation, dict) and relation.get("rel_type") == "m.replace"):
+        return False
+    return post.is_picture or KEY_FACE in post.content or _card_text(post) is not None
+
+
+def _card_text(post: Post) -> str | None:
+    body = post.content.get("body")
+    found = _CARD.search(body) if isinstance(body, str) and post.content.get("msgtype") == "m.text" else None
+    return found[0] if found else None
+
+
+class Inbox:
+    """Deals with posts of other rooms, one after another."""
+
+    def __init__(
+        self, config: Config, session: BotSession, desk: Desk, places: Places, studio: Studio, health: Health
+    ) -> None:
+        self._config, self._session, self._desk = config, session, desk
+        self._places, self._studio, self._health = places, studio, health
+        self._profile = desk.profile
+        self._notices: dict[str, deque[float]] = {}
+
+    async def handle(self, post: Post) -> None:
+        """Takes down all that follows from a post. Raises NetworkError: it is to be handled again."""
+        place = await self._places.of(post.room_id)
+        if place.room is not None and not place.room.receive:
+            self._ignore(post, "not wanted")
+        elif KEY_FACE in post.content:
+            await self._key_face(post, place)
+        elif (text := _card_text(post)) is not None:
+            await asyncio.to_thread(self._card, post, place, text)
+        else:
+            await self._picture(post, place)
+
+    def _ignore(self, post: Post, outcome: str) -> None:
+        self._health.seen.labels(outcome).inc()
+        with self._desk.transaction():
+            self._desk.done(post)
+
+    # Pictures
+
+    async def _picture(self, post: Post, place: Place) -> None:
+        picture = await self._session.picture(post)
+        if picture is None:
+            self._ignore(post, "not there")
+            return
+        try:
+            photo = await self._studio.open(
+                picture, envelope=envelope_of(post), seen=self._profile.seen(reference(post))
+            )
+        except NoMessageError:
+            covert = await self._covert(post, place, picture)
+            if covert is None:
+                self._ignore(post, "ordinary")
+                return
+            photo = covert
+        except StyleCryptError as error:
+            self._refuse(post, place, error)
+            return
+        if photo.sender is not None and photo.sender == self._profile.me:
+            self._ignore(post, "one's own")
+        else:
+            await self._show(post, place, photo)
+
+    async def _covert(self, post: Post, place: Place, picture: bytes) -> DecryptedPhoto | None:
+        """A picture without a message, by a contact from whom such may be expected in this room."""
+        for name in () if place.room is None else place.room.covert_from:
+            try:
+                contact = self._profile.contact(name)
+                if contact.blocked or (contact.user_id.startswith("@") and contact.user_id != post.sender):
+                    continue
+                return await self._studio.open(picture, sender=contact.user_id)
+            except StyleCryptError as error:  # no face, or no key face of theirs
+                _log.info("not a covert picture", extra={"room": post.room_id, "error": type(error).__name__})
+        return None
+
+    async def _show(self, post: Post, place: Place, photo: DecryptedPhoto) -> None:
+        most = await self._session.upload_limit()
+        content, media = await self._studio.run(original_of, photo, most_bytes=most)
+        text = texts.described(photo, place.name, post.sender, link(post.room_id, post.event_id))
+        with self._desk.transaction():
+            self._desk.tell(text, content=content, media=media, about=_about(post))
+            self._desk.done(post)
+        self._health.seen.labels("opened").inc()
+        _log.info("opened", extra={"room": post.room_id, "event": post.event_id, "reached": str(photo.level)})
+
+    def _refuse(self, post: Post, place: Place, error: StyleCryptError) -> None:
+        """Names what was not opened, and why."""
+        reason = error.reason if isinstance(error, RefusedError) else None
+        _log.info(
+            "not opened", extra={"room": post.room_id, "event": post.event_id, "why": type(reason or error).__name__}
+        )
+        if isinstance(reason, _SILENT):
+            self._ignore(post, type(reason).__name__)
+            return
+        self._health.seen.labels("refused").inc()
+        with self._desk.transaction():
+            if self._may_tell(post.sender):
+                text = f"A message in {place.name}, posted by {post.sender}, was not opened: {texts.failure(error)}"
+                self._desk.tell(f"{text}\n{link(post.room_id, post.event_id)}", about=_about(post))
+            self._desk.done(post)
+
+    def _may_tell(self, user_id: str) -> bool:
+        """Whether one more notice about what somebody posted is not too many."""
+        times, now = self._notices.setdefault(user_id, deque()), time.monotonic()
+        while times and times[0] < now - _HOUR:
+            times.popleft()
+        if len(times) >= _NOTICES:
+            return False
+        times.append(now)
+        return True
+
+    # Cards and key faces
+
+    def _card(self, post: Post, place: Place, text: str) -> None:
+        try:
+            with explaining():
+                card = Card.from_text(text)
+        except StyleCryptError:
+            self._ignore(post, "ordinary")
+            return
+        known = self._profile.by_card(card.id)
+        with self._desk.transaction():
+            if (
+                card.id != self._profile.card.id
+                and (known is None or known.card != card)
+                and self._may_tell(post.sender)
+            ):
+                whose = f"{texts.printable(card.display_name) or 'somebody'} ({texts.printable(card.user_id)})"
+                self._desk.tell(
+                    f"{post.sender} gave the card of {whose} in {place.name}. {YES} keeps it, {NO} does not.",
+                    about=About(card=text), buttons=True,
+                )  # fmt: skip
+            self._desk.done(post)
+
+    async def _key_face(self, post: Post, place: Place) -> None:
+        data = await self._session.picture(post)
+        try:
+            if data is None:
+                raise InputError("The key face cannot be fetched.", hint="Ask for it once more.")
+            with explaining():
+                shared = await self._studio.run(
+                    protocol.open_key_face, data, self._profile.identity, self._profile.cards(), now=int(time.time())
+                )
+            owner = self._profile.by_card(shared.sender)
+            if owner is None or owner.blocked:
+                raise InputError("This key face is from somebody whom you have blocked, or do not know.")
+            await self._studio.run(check_key_face, shared.picture)
+        except StyleCryptError as error:
+            self._refuse(post, place, error)
+            return
+        with self._desk.transaction():
+            if self._profile.keep_key_face(shared, int(time.time())):
+                self._desk.tell(f"{owner.name} gave you a key face, in {place.name}.")
+            self._desk.done(post)
+
+
+def _about(post: Post) -> About:
+    return About(room_id=post.room_id, event_id=post.event_id, thread=thread_of(post.content))

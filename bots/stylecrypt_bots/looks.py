@@ -1,0 +1,64 @@
+"""How pictures look in a room: like those that any Matrix app posts. All that is shown of them is made from the picture itself,
+as it is posted: nothing of an original is at hand here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import blurhash
+import numpy as np
+from PIL import Image
+
+from stylecrypt_msg.messenger import DecryptedPhoto, EncryptedPhoto, Level
+from stylecrypt_msg.pictures import encode_picture, read_picture
+from stylecrypt_msg.transports import Parcel
+from stylecrypt_msg.transports.matrix import picture_content
+
+from .desk import Media
+
+__all__ = ["cover_of", "original_of", "with_caption"]
+
+_TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
+_THUMBNAIL = (800, 600)  # px; what Element makes
+_BLURRED = 32  # px a side, of which a blurhash is made: it keeps less than that
+
+
+def cover_of(photo: EncryptedPhoto) -> tuple[dict[str, Any], Media]:
+    """A photo that may travel, as the content of an event and the picture with it. Raises InputError if its envelope fits
+    nowhere."""
+    inside = photo.packed if photo.envelope is None else None
+    content = picture_content(Parcel(photo.picture, photo.media_type, photo.envelope, inside))
+    return _complete(content, Media(photo.picture, photo.media_type))
+
+
+def original_of(photo: DecryptedPhoto, *, most_bytes: int) -> tuple[dict[str, Any], Media]:
+    """A photo that was opened, for its recipient; smaller than it is, if the server takes no more than ``most_bytes``."""
+    data, pixels, made = photo.encoded(), photo.pixels, photo.level is not Level.ORIGINAL
+    if photo.suffix not in _TYPES:
+        data = encode_picture(pixels, "PNG")
+    media_type = _TYPES.get(photo.suffix, "image/png")
+    while len(data) > most_bytes:
+        data, media_type = encode_picture(pixels, "JPEG", quality=92, ai_made=made), "image/jpeg"
+        pixels = np.asarray(Image.fromarray(pixels).reduce(2))
+    return _complete(picture_content(Parcel(data, media_type)), Media(data, media_type))
+
+
+def with_caption(content: dict[str, Any], caption: str) -> dict[str, Any]:
+    """With a text below the picture."""
+    return {**content, "body": caption}
+
+
+def _complete(content: dict[str, Any], media: Media) -> tuple[dict[str, Any], Media]:
+    """With a thumbnail and a blurhash."""
+    pixels = read_picture(media.picture).pixels
+    small = Image.fromarray(pixels)
+    small.thumbnail(_THUMBNAIL, Image.Resampling.LANCZOS)
+    thumbnail = encode_picture(np.asarray(small), "JPEG", quality=80)
+    blurred = np.asarray(small.resize((_BLURRED, _BLURRED), Image.Resampling.BILINEAR))
+    info = {
+        **content["info"],
+        "thumbnail_info": {"mimetype": "image/jpeg", "size": len(thumbnail), "w": small.width, "h": small.height},
+        # Named as apps name it until the specification has it (MSC2448).
+        "xyz.amorgan.blurhash": str(blurhash.encode(blurred, 4, 3)),
+    }
+    return {**content, "info": info}, Media(media.picture, media.media_type, thumbnail)

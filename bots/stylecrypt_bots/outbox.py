@@ -1,0 +1,172 @@
+"""Posts what is in the outbox: each room's in order, again and again until the server has it, and there once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from dataclasses import replace
+from urllib.parse import quote
+
+from stylecrypt_msg.errors import NetworkError, NotAuthorisedError, StyleCryptError
+from stylecrypt_msg.transports.matrix_session import LoggedOutError, ServerRefusalError
+
+from .config import Config
+from .desk import NO, YES, About, Desk, Outgoing
+from .health import Health
+from .session import BotSession
+
+__all__ = ["Backoff", "Outbox", "link"]
+
+_log = logging.getLogger(__name__)
+
+
+class Backoff:
+    """How long to wait before trying again: 1 s, then twice as long each time, up to a minute."""
+
+    def __init__(self) -> None:
+        self._next = 1.0
+
+    async def wait(self) -> None:
+        seconds, self._next = self._next, min(60.0, self._next * 2)
+        await asyncio.sleep(seconds)
+
+
+class Outbox:
+    """Made for one run of the bot, whose `run` it is in."""
+
+    def __init__(self, config: Config, session: BotSession, desk: Desk, health: Health) -> None:
+        self._config, self._session, self._desk, self._health = config, session, desk, health
+        self._lanes: dict[str, asyncio.Task[None]] = {}
+        self._filled, self._moved = asyncio.Event(), asyncio.Event()
+
+    def wake(self) -> None:
+        """There is something new in it."""
+        self._filled.set()
+
+    async def settled(self) -> None:
+        """Returns when the server has all that was for the owner, so that it is known what their reactions are about."""
+        while self._desk.outbox.first(self._desk.control_room.encode()) is not None:
+            self._moved.clear()
+            await self._moved.wait()
+
+    async def run(self) -> None:
+        """Until it is cancelled. Raises LoggedOutError."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                self._filled.clear()
+                for room_id in self._desk.rooms_waiting() - self._lanes.keys():
+                    self._lanes[room_id] = group.create_task(self._lane(room_id))
+                await self._filled.wait()
+
+    async def _lane(self, room_id: str) -> None:
+        """Posts all for one room."""
+        backoff = Backoff()
+        while (outgoing := self._desk.outbox.first(room_id.encode())) is not None:
+            try:
+                event_id = await self._send(outgoing)
+            except LoggedOutError:
+                raise
+            except StyleCryptError as error:
+                if not self._is_final(outgoing, error):
+                    _log.warning("not posted yet", extra={"room": room_id, "error": str(error)})
+                    self._health.failed("post", str(error) if outgoing.private else None)
+                    await backoff.wait()
+                    continue
+                _log.error("not posted", extra={"room": room_id, "error": str(error)})
+                self._failed(outgoing, error)
+            else:
+                _log.info("posted", extra={"room": room_id, "event": event_id, "transaction": outgoing.id})
+                self._sent(outgoing, event_id)
+                backoff = Backoff()
+            self._health.well("post")
+            self._moved.set()
+        del self._lanes[room_id]
+
+    async def _send(self, outgoing: Outgoing) -> str | None:
+        """The id of the event. None: it was about a draft that is gone."""
+        session, config = self._session, self._config
+        room_id, members = outgoing.room_id, {session.user_id, config.owner} if outgoing.private else None
+        if room_id.startswith("@"):
+            setting = f"bot direct room {room_id}"
+            known = self._desk.profile.setting(setting)
+            room_id, members = await session.direct_room(room_id, known=known), {session.user_id, room_id}
+            if room_id != known:
+                self._desk.profile.set_setting(setting, room_id)
+        if outgoing.media is None:
+            return await session.send(
+                room_id,
+                outgoing.content,
+                type=outgoing.type,
+                trust=config.trust,
+                transaction=outgoing.id,
+                members=members,
+            )
+        media = self._desk.media.get(outgoing.media.encode())
+        if media is None:
+            return None
+        return await session.send_picture(
+            room_id, media.picture, outgoing.content, media_type=media.media_type, thumbnail=media.thumbnail,
+            trust=config.trust, transaction=outgoing.id, members=members,
+        )  # fmt: skip
+
+    @staticmethod
+    def _is_final(outgoing: Outgoing, error: StyleCryptError) -> bool:
+        """Whether trying again is no use. What is for the owner waits until their devices are trusted."""
+        if isinstance(error, NotAuthorisedError):
+            return not outgoing.private
+        if isinstance(error, ServerRefusalError):
+            return error.final
+        return not isinstance(error, NetworkError)
+
+    def _sent(self, outgoing: Outgoing, event_id: str | None) -> None:
+        desk = self._desk
+        with desk.transaction():
+            desk.posted(outgoing, event_id)
+            if event_id is None:
+                return
+            self._health.posted(outgoing)
+            if outgoing.buttons:
+                for key in (YES, NO):
+                    content = {"m.relates_to": {"rel_type": "m.annotation", "event_id": event_id, "key": key}}
+                    desk.post(
+                        Outgoing(
+                            secrets.token_hex(16),
+                            outgoing.room_id,
+                            content,
+                            type="m.reaction",
+                            private=outgoing.private,
+                        )
+                    )
+            if outgoing.draft is not None and (draft := desk.drafts.get(outgoing.draft.encode())) is not None:
+                desk.drop(draft)
+                desk.tell(
+                    f"Posted in {draft.room}: {link(outgoing.room_id, event_id)}",
+                    to=draft.request,
+                    thread=draft.request_thread,
+                )
+        self.wake()
+
+    def _failed(self, outgoing: Outgoing, error: StyleCryptError) -> None:
+        """Tells the owner. A draft waits again."""
+        desk, said = self._desk, f"{error} {error.hint or ''}".strip()
+        with desk.transaction():
+            desk.posted(outgoing, None)
+            draft = desk.drafts.get(outgoing.draft.encode()) if outgoing.draft is not None else None
+            if draft is not None:
+                desk.drafts.put(draft.id.encode(), replace(draft, posting=False))
+                desk.tell(
+                    f"Not posted in {draft.room}: {said} {YES} tries again, {NO} drops it.",
+                    to=draft.request,
+                    thread=draft.request_thread,
+                    about=About(draft=draft.id),
+                    buttons=True,
+                )
+            elif not (outgoing.private and outgoing.media is None):
+                desk.tell(f"Something could not be posted: {said}")
+        self.wake()
+
+
+def link(room_id: str, event_id: str) -> str:
+    """To a message, for any Matrix app."""
+    return f"https://matrix.to/#/{quote(room_id, safe='!:')}/{quote(event_id, safe='$')}"

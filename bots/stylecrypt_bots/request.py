@@ -1,0 +1,80 @@
+"""What the owner writes, taken apart: ``#room @name @"a name" level=latent text`` and ``!command argument "an argument"``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stylecrypt_msg.errors import InputError
+from stylecrypt_msg.messenger import Level
+from stylecrypt_msg.profile import Contact, Profile
+
+__all__ = ["Request", "contact_of", "parse_command", "parse_request"]
+
+_WORD = re.compile(r'\s*((?:[@#]?"[^"]*")|\S+)')
+
+
+@dataclass(frozen=True)
+class Request:
+    """A photo's destination. ``room``: as written, without "#" if it is a name; None: it says none. ``to``: as written,
+    without "@" if they are names."""
+
+    room: str | None
+    to: tuple[str, ...]
+    level: Level | None
+    caption: str
+
+
+def parse_request(text: str) -> Request:
+    """Raises InputError for two rooms, or a level that there is not."""
+    room: str | None = None
+    to: list[str] = []
+    level: Level | None = None
+    at = 0
+    while match := _WORD.match(text, at):
+        word = match[1]
+        if word.startswith("#") and len(word) > 1:
+            if room is not None:
+                raise InputError("A photo goes into one room at a time.", hint=f"Leave out {room} or {word}.")
+            room = word if ":" in word else word[1:].strip('"')
+        elif word.startswith("@") and len(word) > 1:
+            to.append(word if ":" in word else word[1:].strip('"'))
+        elif word.startswith("level="):
+            try:
+                level = Level(word.removeprefix("level="))
+            except ValueError:
+                raise InputError(f"There is no {word}.", hint=f"Levels are {', '.join(Level)}.") from None
+        else:
+            break
+        at = match.end()
+    return Request(room, tuple(to), level, text[at:].strip())
+
+
+def parse_command(text: str) -> tuple[str, list[str]]:
+    """Name and arguments of a command, without "!" and quotation marks."""
+    words = [match[1] for match in _WORD.finditer(text[1:])]
+    unquoted = [word.strip('"') if word.startswith('"') else word for word in words]
+    return (unquoted[0].lower(), unquoted[1:]) if unquoted else ("", [])
+
+
+def contact_of(profile: Profile, name: str) -> Contact:
+    """A contact by name, user id, card id, or the part of a user id that people type: "bob" for "@bob:example.org".
+
+    Raises InputError.
+    """
+    local = [
+        contact
+        for contact in profile.contacts()
+        if contact.user_id.startswith("@") and contact.user_id[1:].partition(":")[0].casefold() == name.casefold()
+    ]
+    try:
+        return profile.contact(name)
+    except InputError:
+        if len(local) == 1 and not _called(profile.contacts(), name):
+            return local[0]
+        raise
+
+
+def _called(contacts: Sequence[Contact], name: str) -> bool:
+    return any(contact.name.casefold() == name.casefold() for contact in contacts)

@@ -1,0 +1,146 @@
+"""The bot's Matrix account: what `MatrixSession` does for a run of a program, and what somebody needs who stays: rooms that
+it makes or is invited to, messages of its owner's that nobody else can have written, and profile fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import nio
+
+from stylecrypt_msg.transports.matrix_session import MatrixSession, Post, ServerRefusalError, Trust
+
+__all__ = ["BotSession", "RoomView"]
+
+CARD_FIELD = "org.stylecrypt.card"
+_ENCRYPTION = {"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
+
+
+@dataclass(frozen=True)
+class RoomView:
+    """A room, seen from here. ``unknown``: devices that are not trusted, so that nothing is sent."""
+
+    encrypted: bool
+    members: frozenset[str]
+    unknown: tuple[str, ...]
+
+
+class BotSession(MatrixSession):
+    """Made by `open`. ``may_invite`` tells whose invitations are accepted; nobody's, unless it is set. ``on_sync`` hears
+    whenever the server answered."""
+
+    may_invite: Callable[[str], bool] = staticmethod(lambda _: False)
+    on_sync: Callable[[], None] = staticmethod(lambda: None)
+
+    async def _maintain(self) -> None:
+        self.on_sync()
+        await super()._maintain()
+
+    async def invited(self, room_id: str, by: str) -> None:
+        """Accepts an invitation, or declines it: what is left open would be there for good."""
+        accepted = self.may_invite(by)
+        request = self.client.join(room_id) if accepted else self.client.room_leave(room_id)
+        answer = await self._request(request)
+        if not isinstance(answer, nio.JoinResponse | nio.RoomLeaveResponse):
+            refusal = self._refused(answer, "answer an invitation")
+            if not refusal.final:
+                raise refusal
+
+    async def direct_room(self, user_id: str, *, name: str = "", known: str | None = None) -> str:
+        """The encrypted room of oneself and one other: the one that is known, or one that there is, or a new one to which they
+        are invited. Raises NetworkError."""
+        joined = await self._answer(self.client.joined_rooms(), nio.JoinedRoomsResponse, "name the rooms one is in")
+        for room_id in sorted(joined.rooms, key=lambda room_id: room_id != known):
+            answer = await self._answer(
+                self.client.room_get_state(room_id), nio.RoomGetStateResponse, f"say who is in {room_id}"
+            )
+            inside = {
+                event["state_key"]
+                for event in answer.events
+                if event.get("type") == "m.room.member" and event["content"].get("membership") in ("join", "invite")
+            }
+            if inside == {self.user_id, user_id} and any(e.get("type") == "m.room.encryption" for e in answer.events):
+                return str(room_id)
+        made = await self._answer(
+            self.client.room_create(
+                name=name or None, is_direct=True, invite=[user_id], initial_state=[_ENCRYPTION],
+                preset=nio.RoomPreset.private_chat,
+            ),
+            nio.RoomCreateResponse,
+            f"make a room with {user_id}",
+        )  # fmt: skip
+        return str(made.room_id)
+
+    async def room_name(self, room_id: str) -> str:
+        """What people call a room: its name, its address, or its id."""
+        for type, key in (("m.room.name", "name"), ("m.room.canonical_alias", "alias")):
+            answer = await self._request(self.client.room_get_state_event(room_id, type))
+            content = getattr(answer, "content", None)
+            if isinstance(content, dict) and isinstance(content.get(key), str) and content[key].strip():
+                return "".join(letter for letter in content[key][:100] if letter.isprintable())
+        return room_id
+
+    async def event(self, room_id: str, event_id: str) -> Post | None:
+        """A message that came before. None: it is gone, or none that one may see. Raises NetworkError."""
+        return await self._again(room_id, event_id)
+
+    @property
+    def key(self) -> str:
+        """The Ed25519 key of this device, which apps show when one looks at it."""
+        return str(self.client.olm.account.identity_keys["ed25519"])
+
+    async def look(self, room_id: str, trust: Trust) -> RoomView:
+        """Who would read what is sent into a room. Raises NetworkError."""
+        async with self.client.sending:
+            room = await self._room(room_id)
+            _, unknown = self._unknown(self._devices(room), trust) if room.encrypted else (None, [])
+        devices = tuple(f"{device.user_id} {device.id} {device.ed25519}" for device in unknown)
+        return RoomView(bool(room.encrypted), frozenset(room.users), devices)
+
+    # Cards in profile fields (Matrix 1.16; MSC4133)
+
+    async def publish_card(self, text: str | None) -> None:
+        """Shows a card to everybody who looks at one's profile; None: not any more. Raises NetworkError."""
+        path = self._field(self.user_id)
+        if text is None:
+            await self._ask("DELETE", path, None, "take a card out of the profile")
+        else:
+            await self._ask("PUT", path, {CARD_FIELD: text}, "put a card into the profile")
+
+    async def published_card(self, user_id: str) -> str | None:
+        """The card that somebody shows. None: they show none. Raises NetworkError."""
+        try:
+            answer = await self._ask("GET", self._field(user_id), None, f"show the card of {user_id}")
+        except ServerRefusalError as error:
+            if error.status == 404:
+                return None
+            raise
+        text = answer.get(CARD_FIELD)
+        return text if isinstance(text, str) else None
+
+    @staticmethod
+    def _field(user_id: str) -> str:
+        return f"/_matrix/client/v3/profile/{quote(user_id, safe='')}/{CARD_FIELD}"
+
+    async def _ask(self, method: str, path: str, content: dict[str, Any] | None, to: str) -> dict[str, Any]:
+        data = None if content is None else json.dumps(content)
+        answer = await self._request(self.client._send(_Json, method, path, data))
+        if answer.transport_response.status != 200:
+            raise self._refused(answer, to)
+        return dict(answer.content)
+
+
+class _Json(nio.Response):  # type: ignore[misc]  # nio has no types
+    """An answer of which nio knows nothing."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        super().__init__()
+        self.content = content
+        self.status_code, self.message = content.get("errcode"), content.get("error", "")
+
+    @classmethod
+    def from_dict(cls, parsed: dict[str, Any], *_: object) -> _Json:
+        return cls(parsed if isinstance(parsed, dict) else {})

@@ -1,0 +1,64 @@
+"""Work on pictures: in a thread, one at a time, since each takes all of the processor and much memory."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+from stylecrypt_protocol import SeenStore
+
+from stylecrypt_msg.errors import InputError
+from stylecrypt_msg.messenger import DecryptedPhoto, Draft, EncryptedPhoto, Messenger
+from stylecrypt_msg.models.shelf import Shelf
+from stylecrypt_msg.profile import Profile
+from stylecrypt_msg.recognisers import Recogniser, load_recogniser
+
+from .health import Health
+
+__all__ = ["Studio"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Studio:
+    """The messenger, for a program with an event loop."""
+
+    def __init__(self, profile: Profile, model: str, health: Health) -> None:
+        self._messenger = Messenger(lambda: profile, Shelf(), _recogniser)
+        self._model, self._health = model, health
+        self._one = ThreadPoolExecutor(1, "studio")
+
+    async def prepare(self, draft: Draft) -> EncryptedPhoto:
+        """As `Messenger.prepare`."""
+        with self._health.work.labels("prepare").time():
+            return await self.run(self._messenger.prepare, draft, now=int(time.time()), model=self._model)
+
+    async def open(
+        self, picture: bytes, *, envelope: bytes | None = None, seen: SeenStore | None = None, sender: str | None = None
+    ) -> DecryptedPhoto:
+        """As `Messenger.open`."""
+        with self._health.work.labels("open").time():
+            return await self.run(
+                self._messenger.open, picture, envelope=envelope, seen=seen, sender=sender, now=int(time.time()),
+                model=self._model,
+            )  # fmt: skip
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Something else that takes its time."""
+        return await asyncio.get_running_loop().run_in_executor(self._one, partial(work, *args, **kwargs))
+
+    def close(self) -> None:
+        """Returns when what is under way is done."""
+        self._one.shutdown(cancel_futures=True)
+
+
+def _recogniser() -> Recogniser | None:
+    try:
+        return load_recogniser()
+    except InputError:  # not installed: the leak report says so
+        return None

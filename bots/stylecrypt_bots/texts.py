@@ -1,0 +1,103 @@
+"""What the bot says to its owner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stylecrypt_msg.errors import StyleCryptError
+from stylecrypt_msg.messenger import DecryptedPhoto, EncryptedPhoto, Level
+from stylecrypt_msg.profile import Contact
+
+from .desk import NO, YES
+
+__all__ = ["GREETING", "described", "failure", "preview", "printable", "standing", "words_of"]
+
+GREETING = (
+    "This is your StyleCrypt bot. Send me a photo with a text such as `#room @name`: I show you the photo with another "
+    "face, and post it there when you agree. Who is named sees the real one. What others send you, I show you here. "
+    "`!help` names all that I can do."
+)
+
+
+def printable(text: str, most: int = 200) -> str:
+    """Text from outside, as part of a line."""
+    return "".join(letter if letter.isprintable() else " " for letter in text[:most]).strip()
+
+
+def failure(error: StyleCryptError) -> str:
+    return f"{error} {error.hint or ''}".strip()
+
+
+def preview(photo: EncryptedPhoto, room: str, to: Sequence[Contact]) -> str:
+    """What everybody will see, and what that still tells: below the fake photo."""
+    leaks = photo.leaks
+    lines = [
+        f"For {', '.join(contact.name for contact in to)} in {room}; everybody else sees this.",
+        f"{leaks.faces_covered} of {leaks.faces_found} faces are replaced.",
+    ]
+    if leaks.metadata_dropped:
+        lines.append(f"Left out of the file: {', '.join(leaks.metadata_dropped)}.")
+    if leaks.distances is None:
+        lines.append("Nothing compared the new face with yours: the extra `identity` is not installed.")
+    elif leaks.looks_like_sender:
+        lines.append(f"Warning: to {leaks.recogniser} it is still the same person.")
+    else:
+        lines.append(
+            f"To {leaks.recogniser} it is somebody else: distance {min(leaks.distances):.2f}, the same person below "
+            f"{leaks.threshold:.2f}."
+        )
+    lines.append(f"{YES} posts it, {NO} drops it.")
+    return "\n".join(lines)
+
+
+_REACHED = {
+    Level.ORIGINAL: "the photo as it was",
+    Level.LATENT: "the sender's own inversion",
+    Level.KEYFACE: "a likeness, recovered from the pixels alone",
+}
+
+
+def described(photo: DecryptedPhoto, where: str, by: str, link: str) -> str:
+    """Below a photo that was opened: who, where, how much of it, and whether that is proved."""
+    if photo.sender is None:
+        who = f"{by} (nobody signed it)"
+    elif photo.signed:
+        who = f"{photo.sender.name} ({'verified' if photo.verified else 'not verified'})"
+        if photo.sender.user_id != by:
+            who += f", posted by {by}"
+    else:
+        who = f"{photo.sender.name}, as it seems; posted by {by}, and nobody signed it"
+    lines = [f"{who} in {where}: {_REACHED[photo.level]}."]
+    if photo.caption:
+        lines.append(f"“{photo.caption}”")
+    return "\n".join([*lines, *photo.warnings, link])
+
+
+def standing(contact: Contact) -> str:
+    """What there is to say about a contact, in a line."""
+    words = ["verified" if contact.verified else "not verified"]
+    if contact.withdrawn:
+        words.append("keys withdrawn")
+    if contact.blocked:
+        words.append("blocked")
+    if contact.pending is not None:
+        words.append("offers new keys that are not verified")
+    if contact.trusted:
+        words.append("may see your photos")
+    elif contact.conversations:
+        words.append("may see your photos in some rooms")
+    else:
+        words.append("may not see your photos")
+    return f"{printable(contact.name)} ({printable(contact.user_id)}): {', '.join(words)}"
+
+
+def words_of(name: str, words: Sequence[str]) -> str:
+    return (
+        f"Compare these words with {name}, in person or on a call. Their `!verify` shows the same ones:\n"
+        f"{' '.join(words[:6])}\n{' '.join(words[6:])}\n`!verify {quoted(name)} yes` if all match, `no` if not."
+    )
+
+
+def quoted(name: str) -> str:
+    """A name as commands take it."""
+    return f'"{name}"' if any(letter.isspace() for letter in name) else name

@@ -1,0 +1,44 @@
+"""What the bot's tests share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from stylecrypt_msg.models import FaceModel, load_model, shelf
+from stylecrypt_msg.pictures import encode_picture
+
+from ..conftest import People
+from ..synapse import Homeserver
+from .people import Household
+
+
+@pytest.fixture(scope="session")
+def runner() -> Iterator[asyncio.Runner]:
+    """One loop for all: bots go on in it where the last test left them."""
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture
+def one_model(default_model: FaceModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model of the other tests, so that it is loaded once."""
+    monkeypatch.setattr(shelf, "load_model", lambda name: default_model if name == "default" else load_model(name))
+
+
+@pytest.fixture(scope="session")
+def household(
+    homeserver: Homeserver, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Household]:
+    """Ann and her bot, for what takes no second one."""
+    ann = Household(homeserver, tmp_path_factory.mktemp("household"), "Ann")
+    runner.run(ann.set_up())
+    yield ann
+    runner.run(ann.leave())
+
+
+@pytest.fixture(scope="session")
+def photo(people: People) -> bytes:
+    return encode_picture(people.photo, "JPEG")

@@ -1,0 +1,47 @@
+"""What can be told to the bot in the control room, and what it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from stylecrypt_msg.profile import Profile
+
+from .people import Household
+
+
+@pytest.fixture(scope="module")
+def bob(tmp_path_factory: pytest.TempPathFactory) -> Profile:
+    return Profile.create(
+        tmp_path_factory.mktemp("bob") / "p",
+        name="Bob Smith",
+        user_id="@bob:elsewhere",
+        passphrase=None,
+        now=int(time.time()),
+    )
+
+
+def test_contacts_are_added_verified_trusted_and_blocked(
+    runner: asyncio.Runner, household: Household, bob: Profile
+) -> None:
+    async def test() -> None:
+        ann = household
+        assert "no contacts yet" in await ann.ask("!contacts", "contacts")
+        assert "Bob Smith (@bob:elsewhere) is a contact now" in await ann.ask(f"!add {bob.card.to_text()}", "Bob Smith")
+        assert "was a contact already" in await ann.ask(f"!add {bob.card.to_text()}", "Bob Smith")
+        assert "Look at the words first" in await ann.ask('!verify "Bob Smith" yes', "words")
+        words = await ann.ask('!verify "bob smith"', "Compare these words")
+        bob.add_contact(ann.profile.card)
+        assert set(bob.words("Ann")) <= set(words.split())
+        assert await ann.ask("!verify bob yes", "verified") == "Bob Smith is verified."
+        assert "may see your photos." in await ann.ask("!trust @bob:elsewhere", "may see")
+        assert "blocked" in await ann.ask("!block bob", "Bob Smith (@bob:elsewhere)")
+        assert "may see your photos" in await ann.ask("!contacts", "Bob Smith (@bob:elsewhere)")
+        assert "blocked" not in await ann.ask("!unblock bob", "Bob Smith (@bob:elsewhere)")
+        assert "may not see your photos any more" in await ann.ask("!untrust bob", "may not see")
+        contact = ann.profile.contact("Bob Smith")
+        assert (contact.verified, contact.trusted, contact.blocked) == (True, False, False)
+
+    runner.run(test())

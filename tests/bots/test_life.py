@@ -1,0 +1,187 @@
+"""Stopped, started again, without a server: nothing is lost and nothing is done twice."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from collections.abc import Iterator
+
+import pytest
+from stylecrypt_bots.account import log_in, open_session
+from stylecrypt_bots.bot import Bot
+from stylecrypt_bots.commands import Commands
+
+from stylecrypt_msg.errors import InputError, NetworkError
+from stylecrypt_msg.transports.matrix_session import LoggedOutError, Password, Post
+
+from ..synapse import Homeserver, User
+from .people import Household
+
+
+@pytest.fixture
+def ann(
+    homeserver: Homeserver, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Household]:
+    """A household of the test's own."""
+    ann = Household(homeserver, tmp_path_factory.mktemp("ann"), "Ann")
+    runner.run(ann.set_up())
+    yield ann
+    runner.run(ann.leave())
+
+
+async def answers(ann: Household, sent: list[str]) -> list[tuple[str, str]]:
+    """The message that each answer answers, and its text, in the order in which they came; those to the last ones too."""
+    found: list[Post] = []
+    while not found or answered(found[-1]) != sent[-1]:
+        found.append(await ann.owner.wait(lambda post: answered(post) in sent, "an answer"))
+    await ann.owner.look()
+    found += [post for post in ann.owner.seen if answered(post) in sent]
+    return [(answered(post), str(post.content["body"])) for post in found]
+
+
+def answered(post: Post) -> str:
+    return str(post.content.get("m.relates_to", {}).get("m.in_reply_to", {}).get("event_id"))
+
+
+def test_a_hundred_and_twenty_commands_while_it_was_stopped(runner: asyncio.Runner, ann: Household) -> None:
+    """The server itself sends only the newest hundred."""
+
+    async def test() -> None:
+        await ann.stop()
+        sent = [await ann.owner.say(ann.control, f"!nonsense{number}") for number in range(120)]
+        ann.start()
+        got = await answers(ann, sent)
+        assert [event for event, _ in got] == sent
+        assert [text.split(".")[0] for _, text in got] == [f"There is no command !nonsense{n}" for n in range(120)]
+
+    runner.run(test())
+
+
+def test_what_it_did_before_is_not_done_again(runner: asyncio.Runner, ann: Household) -> None:
+    async def test() -> None:
+        sent = [await ann.owner.say(ann.control, "!status")]
+        assert len(await answers(ann, sent)) == 1
+        for _ in range(2):
+            await ann.restart()
+        sent.append(await ann.owner.say(ann.control, "!status"))
+        assert [event for event, _ in await answers(ann, sent)] == sent[1:]
+        # Stopping does not log out.
+        await ann.stop()
+        session = await open_session(ann.config, ann.profile)
+        await session.close()
+        ann.start()
+
+    runner.run(test())
+
+
+def test_what_was_there_before_it_was_set_up_is_not_looked_at(
+    runner: asyncio.Runner, homeserver: Homeserver, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    async def test() -> None:
+        ann = Household(homeserver, tmp_path_factory.mktemp("early"), "Ann")
+        room = homeserver.room(ann.owner_account, ann.bot_account, encrypted=True)
+        path = f"/_matrix/client/v3/rooms/{room}/send/m.room.message/"
+        old = {"msgtype": "m.text", "body": ann.profile.card.to_text()}
+        await asyncio.to_thread(homeserver.ask, "PUT", f"{path}1", old, ann.owner_account)
+        await log_in(ann.config, ann.profile, Password(ann.bot_account.id, ann.bot_account.password))
+        await asyncio.to_thread(homeserver.ask, "PUT", f"{path}2", {**old, "body": "!status"}, ann.owner_account)
+        ann.configure(control_room=room)
+        ann.start()
+        # The newer one is dealt with, if only to say that it was not encrypted.
+        events = homeserver.events(room, ann.owner_account)
+        while sum(event["type"] == "m.room.encrypted" for event in events) < 2:
+            ann.check()
+            await asyncio.sleep(0.2)
+            events = await asyncio.to_thread(homeserver.events, room, ann.owner_account)
+        await asyncio.sleep(1)
+        assert len(ann.profile.records("bot inbox", Post)) == 0
+        events = await asyncio.to_thread(homeserver.events, room, ann.owner_account)
+        assert sum(event["type"] == "m.room.encrypted" for event in events) == 2  # the greeting, and that answer
+        await ann.stop()
+        ann.profile.close()
+
+    runner.run(test())
+
+
+def test_a_homeserver_that_goes_and_comes_back(runner: asyncio.Runner, ann: Household) -> None:
+    async def test() -> None:
+        await ann.stop()
+        sent = [await ann.owner.say(ann.control, "!status")]
+        await asyncio.to_thread(ann.server.stop)
+        ann.start()
+        await asyncio.sleep(3)  # it tries, and waits
+        ann.check()
+        assert not ann.bot.health.status()[0]
+        await asyncio.to_thread(ann.server.start)
+        assert [event for event, _ in await answers(ann, sent)] == sent
+        assert ann.bot.health.status()[0]
+        await asyncio.to_thread(ann.server.stop)
+        await asyncio.sleep(3)
+        await asyncio.to_thread(ann.server.start)
+        sent = [await ann.owner.say(ann.control, "!status")]
+        assert [event for event, _ in await answers(ann, sent)] == sent
+
+    runner.run(test())
+
+
+def test_a_bug_stops_nothing_else(runner: asyncio.Runner, ann: Household, monkeypatch: pytest.MonkeyPatch) -> None:
+    """nio would end its loop, and lose this message and the next."""
+
+    async def broken(self: Commands, call: object) -> None:
+        raise ZeroDivisionError("secret")
+
+    async def test() -> None:
+        monkeypatch.setattr(Commands, "prepare", broken)
+        sent = [await ann.owner.say(ann.control, "!contacts"), await ann.owner.say(ann.control, "!help")]
+        got = await answers(ann, sent)
+        assert [event for event, _ in got] == sent
+        assert all("this is a bug" in text and "secret" not in text for _, text in got)
+
+    runner.run(test())
+
+
+def test_a_token_that_is_withdrawn_ends_it(runner: asyncio.Runner, ann: Household) -> None:
+    """nio would ask the server a thousand times a second."""
+
+    async def test() -> None:
+        session_token = ann.profile.setting(f"bot token {ann.bot_account.id}")
+        assert session_token
+        account = User(ann.bot_account.id, "", session_token)
+        await asyncio.to_thread(ann.server.ask, "POST", "/_matrix/client/v3/logout", {}, account)
+        assert ann._task is not None
+        with pytest.raises(LoggedOutError, match="does not accept the access token") as error:
+            await ann._task
+        assert error.value.exit_code == 3
+        ann._task = None
+        # Logging in anew mends it: on the same device, with the keys that others know.
+        await log_in(ann.config, ann.profile, Password(ann.bot_account.id, ann.bot_account.password))
+        ann.start()
+        assert "All is well" in await ann.ask("!status", "All is well")
+
+    runner.run(test())
+
+
+def test_a_bot_that_was_not_set_up_or_is_somebody_else(
+    runner: asyncio.Runner, homeserver: Homeserver, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    async def test() -> None:
+        ann = Household(homeserver, tmp_path_factory.mktemp("new"), "Ann")
+        with pytest.raises(InputError, match="is not set up"):
+            await Bot(ann.config, ann.profile).run()
+        with pytest.raises(InputError, match=f"This is the login of {ann.owner_account.id}"):
+            await log_in(ann.config, ann.profile, Password(ann.owner_account.id, ann.owner_account.password))
+        with pytest.raises(NetworkError, match="refused to let"):
+            await log_in(ann.config, ann.profile, Password(ann.bot_account.id, "wrong"))
+        ann.profile.close()
+
+    runner.run(test())
+
+
+def test_its_keys_are_its_own(runner: asyncio.Runner, household: Household) -> None:
+    folder = household.profile.folder / "bot"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
+    token = household.profile.setting(f"bot token {household.bot_account.id}")
+    assert token
+    for file in (*folder.iterdir(), *household.profile.folder.glob("profile.db*")):
+        assert token.encode() not in file.read_bytes()
