@@ -102,9 +102,12 @@ class _State:
 
     @torch.no_grad()
     def blend(self) -> None:
-        """Moves the averaged weights, the ones that ship, towards the trained ones; batch-norm statistics too."""
+        """Moves the averaged weights, the ones that ship, towards the trained ones; batch-norm statistics too.
+
+        Over 100 steps: the rate falls over the last thousand or so, and with 1000 the average was 0.6 dB behind.
+        """
         step = self.pairs_steps + self.face_steps
-        decay = min(0.999, (1 + step) / (10 + step))
+        decay = min(0.99, (1 + step) / (10 + step))
         for mean, value in zip(self.average.state_dict().values(), self.encoder.state_dict().values(), strict=True):
             if mean.is_floating_point():
                 mean.lerp_(value, 1 - decay)
