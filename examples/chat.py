@@ -13,9 +13,8 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from stylecrypt_msg.transports import Delivery, Parcel
-
 from stylecrypt_msg import AsyncStyleCrypt
+from stylecrypt_msg.transports import Delivery, Parcel
 
 
 class Room:
