@@ -31,7 +31,8 @@ def key_face_picture(photo: bytes | str | os.PathLike[str]) -> bytes:
     wide = centre + (quad - centre) * _MARGIN
     side = min(_SIDE, max(64, round(float(abs(wide[1] - wide[0]).max()))))
     head = crop(pixels, wide, side)
-    if len(detect_faces(head)) != 1:
+    # Of several finds, as in what is mirrored at the photo's border, the largest is the face to all who use it.
+    if not detect_faces(head):
         raise InputError(f"The face in {where} is too small or too far from the front.", hint="Use another photo.")
     return encode_picture(head, "JPEG")
 
