@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import blurhash
 import numpy as np
 import pytest
-from stylecrypt_bots.desk import YES
+import stylecrypt_protocol as protocol
+from stylecrypt_bots.desk import NO, YES
 
-from stylecrypt_msg.pictures import read_picture
+from stylecrypt_msg import StyleCrypt
+from stylecrypt_msg.pictures import encode_picture, read_picture
 from stylecrypt_msg.transports.matrix_session import Post
 
+from ..conftest import People
 from ..synapse import Homeserver
-from .people import Household, Person
+from .people import Household, Person, reply_to
 
 pytestmark = pytest.mark.usefixtures("one_model")
 
@@ -61,6 +65,13 @@ def family(
 
 def is_picture(post: Post) -> bool:
     return post.is_picture
+
+
+async def said_besides(house: Household) -> list[str]:
+    """What the bot has said to its owner, and nobody waited for."""
+    await house.owner.look()
+    mine = [post for post in house.owner.seen if post.sender == house.bot_account.id and post.type == "m.room.message"]
+    return [str(post.content["body"]) for post in mine if post.room_id == house.control]
 
 
 def near(one: bytes, other: np.ndarray) -> float:
@@ -122,5 +133,202 @@ def test_the_family_sees_a_stranger_and_bob_the_photo(
         for house in (alice, bob):
             for kind in ("bot inbox", "bot outbox", "bot draft", "bot media"):
                 assert len(house.profile.records(kind, str)) == 0, kind
+
+    runner.run(test())
+
+
+def test_no_is_no(runner: asyncio.Runner, family: Family, photo: bytes) -> None:
+    async def test() -> None:
+        alice = family.alice
+        asked = await alice.owner.show(alice.control, photo, "#family @bob level=latent")
+        preview = await alice.shown("the preview")
+        assert preview.content["m.relates_to"]["m.in_reply_to"]["event_id"] == asked
+        await alice.owner.react(alice.control, preview.event_id, NO)
+        await alice.owner.text(alice.control, "Dropped.")
+        await alice.owner.react(alice.control, preview.event_id, YES)  # too late
+        await alice.owner.say(alice.control, "!post", **reply_to(preview.event_id))
+        assert "none" in await alice.ask("!status", "Photos:")
+        assert len(alice.profile.records("bot media", str)) == 0
+        await family.mallory.look()
+        assert not any(post.is_picture for post in family.mallory.seen)
+
+    runner.run(test())
+
+
+def test_what_is_wrong_with_a_request_is_said_and_nothing_is_posted(
+    runner: asyncio.Runner, family: Family, photo: bytes
+) -> None:
+    async def test() -> None:
+        alice = family.alice
+        await alice.restart(
+            rooms={**alice.config.model_dump()["rooms"], "quiet": {"room": family.rooms["plain"], "send": False}}
+        )
+        wrong = {
+            "": "Send a photo with a text such as",
+            "#nowhere @bob": "There is no room #nowhere in the configuration. There are: #plain, #family, #quiet.",
+            "#family": "Nobody is named who may see the photo.",
+            "@bob": "It is not said which room the photo is for.",
+            "#family @carol": "There is no contact 'carol'.",
+            "#family #plain @bob": "A photo goes into one room at a time.",
+            "#family @bob level=best": "There is no level=best.",
+            "#quiet @bob": "Nothing is sent into #quiet.",
+        }
+        for caption, said in wrong.items():
+            await alice.owner.show(alice.control, photo, caption)
+            await alice.owner.text(alice.control, said)
+        await alice.owner.show(
+            alice.control, encode_picture(np.zeros((64, 64, 3), np.uint8), "PNG"), "#family @bob", kind="image/png"
+        )
+        await alice.owner.text(alice.control, "No face was found")
+        alice.profile.trust("Bob", undo=True)
+        await alice.owner.show(alice.control, photo, "#family @bob")
+        await alice.owner.text(alice.control, "Bob is not authorised to see your photos")
+        assert "Bob may see your photos in #family" in await alice.ask("!trust bob #family", "may see")
+        await alice.owner.show(alice.control, photo, "#plain @bob")
+        await alice.owner.text(alice.control, "Bob is not authorised to see your photos")
+        alice.profile.trust("Bob")
+        assert len(alice.profile.records("bot draft", str)) == 0
+        await family.mallory.look()
+        assert not any(post.is_picture for post in family.mallory.seen)
+
+    runner.run(test())
+
+
+def test_a_photo_without_a_text_is_sent_by_a_reply_to_it(runner: asyncio.Runner, family: Family, photo: bytes) -> None:
+    """And who lost the right to see it meanwhile does not: nothing is posted."""
+
+    async def test() -> None:
+        alice = family.alice
+        asked = await alice.owner.show(alice.control, photo)
+        await alice.owner.text(alice.control, "reply to one with `!send")
+        await alice.owner.say(alice.control, "!send #family @bob level=latent hello", **reply_to(asked))
+        preview = await alice.shown("the preview")
+        alice.profile.trust("Bob", undo=True)
+        await alice.owner.react(alice.control, preview.event_id, YES)
+        await alice.owner.text(alice.control, "Not posted: Bob is not authorised")
+        alice.profile.trust("Bob")
+        await alice.owner.say(alice.control, "!drop", **reply_to(preview.event_id))
+        await alice.owner.text(alice.control, "Dropped.")
+        other = await alice.owner.say(alice.control, "a text")
+        await alice.owner.say(alice.control, "!send #family @bob", **reply_to(other))
+        await alice.owner.text(alice.control, "This is not a reply to a photo of yours.")
+
+    runner.run(test())
+
+
+def test_an_answer_goes_where_the_photo_came_from(runner: asyncio.Runner, family: Family, photo: bytes) -> None:
+    """Bob replies with a photo to what his bot showed him: in its room, to its event, in its thread; at once, as he wants it.
+
+    Whoever posts Alice's message for her is named.
+    """
+
+    async def test() -> None:
+        alice, bob, mallory, room = family.alice, family.bob, family.mallory, family.rooms["family"]
+        await bob.restart(rooms={"family": {"room": room, "auto_send": True}})
+        bob.profile.trust("Alice")
+
+        sealed = StyleCrypt(alice.profile).encrypt(photo, to=["Bob"], level="latent", stand_in="somebody")
+        root = await mallory.say(room, "a thread")
+        relation = {
+            "rel_type": "m.thread",
+            "event_id": root,
+            "is_falling_back": True,
+            "m.in_reply_to": {"event_id": root},
+        }
+        posted = await mallory.show(room, sealed.picture, **{"m.relates_to": relation})
+        shown = await bob.shown("Alice's photo")
+        said = str(shown.content["body"])
+        assert f"Alice (not verified), posted by {mallory.id} in #family: the sender's own inversion." in said
+
+        await bob.owner.show(bob.control, photo, "@alice level=latent", **reply_to(shown.event_id))
+        answer = await mallory.wait(is_picture, "Bob's fake")
+        assert answer.sender == bob.bot_account.id
+        expected = {
+            "rel_type": "m.thread",
+            "event_id": root,
+            "is_falling_back": False,
+            "m.in_reply_to": {"event_id": posted},
+        }
+        assert answer.content["m.relates_to"] == expected
+        assert "Bob (not verified) in #family" in str((await alice.shown("Bob's photo")).content["body"])
+        await bob.restart(rooms={name: {"room": room} for name, room in family.rooms.items()})
+
+    runner.run(test())
+
+
+def test_strangers_and_blocked_contacts_are_named_and_not_opened(
+    runner: asyncio.Runner, family: Family, photo: bytes, tmp_path: Path
+) -> None:
+    async def test() -> None:
+        alice, bob, mallory, room = family.alice, family.bob, family.mallory, family.rooms["plain"]
+        with StyleCrypt.create(tmp_path / "mallory", name="Mallory", user_id=mallory.id) as stranger:
+            stranger.profile.add_contact(bob.profile.card, trust=True)
+            sealed = stranger.encrypt(photo, to=["Bob"], level="latent", stand_in="somebody")
+            await mallory.show(room, sealed.picture)
+            notice = await bob.owner.wait(lambda post: "was not opened" in str(post.content.get("body")), "a notice")
+            said = str(notice.content["body"])
+            assert f"A message in #plain, posted by {mallory.id}, was not opened" in said
+            assert "somebody who is not among your contacts" in said
+
+            # As a contact she can be looked at again, but not when she is blocked.
+            bob.profile.add_contact(stranger.profile.card)
+            bob.profile.block("Mallory")
+            await bob.owner.say(bob.control, "!open", **reply_to(notice.event_id))
+            await bob.owner.text(bob.control, "This message is from Mallory, whom you have blocked.")
+            bob.profile.block("Mallory", undo=True)
+            await bob.owner.say(bob.control, "!open", **reply_to(notice.event_id))
+            assert "Mallory (not verified) in #plain" in str((await bob.shown("the photo")).content["body"])
+            bob.profile.remove("Mallory")
+
+        # What is damaged is said to be so; what is for others, or ordinary, or a copy, is not worth a word.
+        for house in (alice, bob):
+            await house.owner.look()
+            house.owner.seen.clear()
+        damaged = {protocol.EVENT_KEY: {"v": 1, "public": "garbage"}}
+        await mallory.show(room, photo, **damaged)
+        for house in (alice, bob):
+            await house.owner.text(house.control, "was not opened: These bytes are damaged")
+        await mallory.show(room, photo)
+        await mallory.show(room, sealed.picture)  # a stranger's again, whom Bob does not know any more
+        await bob.owner.text(bob.control, "somebody who is not among your contacts")
+        for_alice = StyleCrypt(bob.profile).encrypt(photo, to=["Alice"], level="latent", stand_in="somebody")
+        await mallory.show(room, for_alice.picture)  # Bob's own, posted by somebody else
+        await alice.shown("Bob's photo")
+        await mallory.show(room, for_alice.picture)  # and once more
+        assert "To be looked at: 0." in await bob.ask("!status", "To be looked at")
+        assert await said_besides(alice) == await said_besides(bob) == []
+
+    runner.run(test())
+
+
+def test_key_faces_and_covert_pictures(runner: asyncio.Runner, family: Family, photo: bytes, people: People) -> None:
+    """Alice gives Bob's bot a key face; from then on it recognises what she posts without any message."""
+
+    async def test() -> None:
+        alice, bob, mallory, room = family.alice, family.bob, family.mallory, family.rooms["plain"]
+        await bob.owner.look()
+        bob.owner.seen.clear()
+        await bob.restart(
+            invite_allow=[alice.bot_account.id], rooms={"plain": {"room": room, "covert_from": ["Alice"]}}
+        )
+        assert "no key faces yet" in await alice.ask("!keyface", "key face")
+        await alice.owner.show(alice.control, encode_picture(people.photo, "JPEG"), "!keyface add me")
+        await alice.owner.text(alice.control, "me is a key face of yours")
+        await alice.ask("!keyface share me bob", "me goes to Bob")
+        await bob.owner.text(bob.control, "Alice gave you a key face")
+        assert "me: Bob has it" in await alice.ask("!keyface", "has it")
+        assert "Alice gave you 1" in await bob.ask("!keyface", "gave you")
+
+        covert = StyleCrypt(alice.profile).encrypt(photo, covert=True, stand_in="somebody", level="keyface")
+        await mallory.show(room, covert.picture)  # not by Alice: an ordinary picture
+        bot = await Person.log_in(family.alice.server, alice.bot_account, alice.folder / "another app")
+        await bot.show(room, covert.picture)
+        shown = await bob.shown("what was recognised")
+        said = str(shown.content["body"])
+        assert (
+            f"Alice, as it seems; posted by {alice.bot_account.id}, and nobody signed it in #plain: a likeness" in said
+        )
+        await bot.session.close()
+        assert await said_besides(bob) == []
 
     runner.run(test())

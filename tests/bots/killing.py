@@ -1,0 +1,75 @@
+"""Runs a bot that is killed when it comes to a certain point: `python -m tests.bots.killing CONFIG PROFILE POINT [COUNT]`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from stylecrypt_bots import bot, desk, outbox, session, studio
+from stylecrypt_bots.config import load_config
+
+from stylecrypt_msg.profile import Profile
+from stylecrypt_msg.transports import matrix_session
+
+# Where it is killed: after (or before) a function has done its work. "Accepted": the server has it, the profile does not know.
+POINTS: dict[str, tuple[Any, str, bool]] = {
+    "received": (desk.Desk, "receive", True),
+    "before the work": (studio.Studio, "run", False),
+    "after the work": (studio.Studio, "run", True),
+    "before posting": (session.BotSession, "_put", False),
+    "accepted": (session.BotSession, "_put", True),
+    "before taking down": (outbox.Outbox, "_sent", False),
+    "taken down": (outbox.Outbox, "_sent", True),
+    "before moving on": (matrix_session._Place, "write", False),
+    "moved on": (matrix_session._Place, "write", True),
+}
+
+
+def kill_at(point: str, count: int) -> None:
+    owner, name, after = POINTS[point]
+    real: Callable[..., Any] = getattr(owner, name)
+    left = count
+
+    def now() -> None:
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if asyncio.iscoroutinefunction(real):
+
+        async def wrapped(*args: Any, **kwargs: Any) -> Any:
+            if not after:
+                now()
+            result = await real(*args, **kwargs)
+            if after:
+                now()
+            return result
+
+    else:
+
+        def wrapped(*args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
+            if not after:
+                now()
+            result = real(*args, **kwargs)
+            if after:
+                now()
+            return result
+
+    setattr(owner, name, wrapped)
+
+
+def main(config: str, profile: str, point: str, count: str = "1") -> None:
+    if point != "never":
+        kill_at(point, int(count))
+    with Profile.open(Path(profile)) as opened:
+        asyncio.run(bot.Bot(load_config(Path(config)), opened).run())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
