@@ -15,7 +15,7 @@ from ..synapse import Homeserver
 from .people import Household
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def runner() -> Iterator[asyncio.Runner]:
     """One loop for all: bots go on in it where the last test left them."""
     with asyncio.Runner() as runner:
@@ -28,7 +28,7 @@ def one_model(default_model: FaceModel, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(shelf, "load_model", lambda name: default_model if name == "default" else load_model(name))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def household(
     homeserver: Homeserver, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Household]:
