@@ -48,6 +48,7 @@ suppress_key_server_warning: true
 federation_domain_whitelist: []
 send_federation: false
 presence: {{enabled: false}}
+login_via_existing_session: {{enabled: true, require_ui_auth: false}}
 max_upload_size: {max_upload}
 rc_message: {much}
 rc_registration: {much}

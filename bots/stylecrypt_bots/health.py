@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from pathlib import Path
 
@@ -102,7 +103,7 @@ class Health:
         except OSError as error:
             await runner.cleanup()
             raise InputError(
-                f"Nothing can be served at {where.host}:{where.port}: {(error.strerror or 'it failed').lower()}.",
+                f"Nothing can be served at {where.host}:{where.port}: {os.strerror(error.errno or 0).lower()}.",
                 hint="Choose another port under `health` in the configuration.",
             ) from error
         return runner

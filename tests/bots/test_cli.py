@@ -1,0 +1,231 @@
+"""`stylecrypt bot`, as an operator uses it: set up, check, run, look at its health, stop it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from stylecrypt_bots import logs
+
+from stylecrypt_msg.profile import Profile
+
+from ..synapse import Homeserver
+from .people import PATIENCE, Household
+
+COMMAND = [sys.executable, "-c", "from stylecrypt_msg.cli import main; main()"]
+SECRETS = {"STYLECRYPT_PASSPHRASE": "open sesame"}
+
+
+def stylecrypt(
+    *arguments: object, env: dict[str, str] | None = None, code: int = 0, **more: Any
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True,
+        env={**os.environ, **SECRETS, **(env or {})}, timeout=PATIENCE, stdin=subprocess.DEVNULL, **more,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    return done
+
+
+class Operator:
+    """Somebody with a server to run bots on."""
+
+    def __init__(self, server: Homeserver, folder: Path) -> None:
+        self.server, self.folder = server, folder
+        self.owner, self.bot = server.register("owner"), server.register("bot")
+        self.config, self.profile = folder / "bot.yaml", folder / "profile"
+
+    def new(self, **changes: Any) -> None:
+        values = {"homeserver": self.server.url, "user_id": self.bot.id, "owner": self.owner.id, "profile": "profile"}
+        self.config.write_text(yaml.safe_dump(values | changes))
+
+    def setup(self, *options: object, **more: Any) -> subprocess.CompletedProcess[str]:
+        env = {"STYLECRYPT_MATRIX_PASSWORD": self.bot.password, **more.pop("env", {})}
+        return stylecrypt("bot", "setup", "-c", self.config, "--name", "Ann", *options, env=env, **more)
+
+    def check(self, **more: Any) -> list[dict[str, str]]:
+        found: list[dict[str, str]] = json.loads(stylecrypt("bot", "check", "-c", self.config, "--json", **more).stdout)
+        return found
+
+
+@pytest.fixture
+def operator(homeserver: Homeserver, tmp_path: Path) -> Operator:
+    return Operator(homeserver, tmp_path)
+
+
+def test_setup_makes_what_is_missing(operator: Operator) -> None:
+    done = stylecrypt(
+        "--profile", operator.profile, "bot", "setup", "-c", operator.config, "--homeserver", operator.server.url,
+        "--user", operator.bot.id, "--owner", operator.owner.id, "--name", "Ann", "--json",
+        env={"STYLECRYPT_MATRIX_PASSWORD": operator.bot.password},
+    )  # fmt: skip
+    result = json.loads(done.stdout)
+    assert result["user"] == operator.bot.id
+    assert yaml.safe_load(operator.config.read_text())["owner"] == operator.owner.id
+    with Profile.open(operator.profile, lambda: "open sesame") as profile:
+        assert profile.locked
+        assert profile.card.user_id == operator.bot.id
+    for secret in (operator.bot.password, "open sesame"):
+        assert secret not in done.stdout + done.stderr + operator.config.read_text()
+    # Again: on the same device.
+    again = json.loads(stylecrypt(
+        "--profile", operator.profile, "bot", "setup", "-c", operator.config, "--json",
+        env={"STYLECRYPT_MATRIX_PASSWORD": operator.bot.password},
+    ).stdout)  # fmt: skip
+    assert again["device"] == result["device"]
+    asked = stylecrypt("bot", "setup", "-c", operator.config, "--owner", "@x:y", code=1)
+    assert "is there already" in asked.stderr
+
+
+def test_setup_by_token_by_file_descriptor_and_without_any(operator: Operator) -> None:
+    operator.new()
+    asked = stylecrypt("bot", "setup", "-c", operator.config, "--name", "Ann", code=4)
+    assert "there is no terminal to ask for it" in asked.stderr
+    wrong = stylecrypt("bot", "setup", "-c", operator.config, env={"STYLECRYPT_MATRIX_TOKEN": "syt_wrong"}, code=3)
+    assert "does not accept the access token" in wrong.stderr
+    secret = operator.folder / "secret"
+    secret.write_text(f"{operator.bot.password}\n")
+    with secret.open() as file:
+        operator.setup(
+            "--password-fd", file.fileno(), env={"STYLECRYPT_MATRIX_PASSWORD": ""}, pass_fds=(file.fileno(),)
+        )
+    own = operator.server.ask(
+        "POST", "/_matrix/client/v3/login",
+        {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": operator.bot.id},
+         "password": operator.bot.password},
+    )  # fmt: skip
+    other = stylecrypt(
+        "bot", "setup", "-c", operator.config, env={"STYLECRYPT_MATRIX_TOKEN": own["access_token"]}, code=1
+    )
+    assert "holds the keys of" in other.stderr
+
+
+def test_setup_with_a_browser(operator: Operator) -> None:
+    operator.new()
+    process = subprocess.Popen(
+        [*COMMAND, "bot", "setup", "-c", str(operator.config), "--name", "Ann", "--sso"],
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **SECRETS},
+    )  # fmt: skip
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    address = urllib.parse.urlsplit(line.split()[-1])
+    assert address.path == "/_matrix/client/v3/login/sso/redirect"
+    back = urllib.parse.parse_qs(address.query)["redirectUrl"][0]
+    # What the server and the browser do, once somebody has logged in there.
+    token = operator.server.ask("POST", "/_matrix/client/v1/login/get_token", {}, operator.bot)["login_token"]
+    with pytest.raises(urllib.error.HTTPError):
+        fetched(back.rsplit("/", 1)[0] + "/?loginToken=stolen")
+    assert "You are logged in" in fetched(f"{back}?loginToken={token}")
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    assert f"{operator.bot.id} is logged in" in out
+    assert [finding["state"] for finding in operator.check()] == ["ok", "ok", "missing"]
+
+
+def test_check_says_what_is_wrong(operator: Operator) -> None:
+    plain = operator.server.room(operator.owner, operator.bot)
+    elsewhere = operator.server.room(operator.owner)
+    rooms = {"family": {"room": plain}, "other": {"room": elsewhere}}
+    operator.new(rooms=rooms)
+    operator.setup()
+    found = {finding["what"]: finding for finding in operator.check(code=1)}
+    assert found["login"]["state"] == "ok"
+    assert found["control room"]["state"] == "missing"
+    assert found["#family"]["detail"] == "2 people, not encrypted"
+    assert (found["#other"]["state"], found["#other"]["remedy"] != "") == ("broken", True)
+    operator.new(control_room=plain)
+    assert {finding["what"]: finding["state"] for finding in operator.check(code=1)}["control room"] == "broken"
+    operator.new(user_id="@other:mx.test")
+    assert "is not set up" in str(operator.check(code=1))
+
+
+def test_run_and_stop(operator: Operator) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    operator.new(health={"port": port}, heartbeat="alive", log_level="debug")
+    operator.setup()
+    started = time.time()
+    log = (operator.folder / "log").open("w")
+    process = subprocess.Popen(
+        [*COMMAND, "bot", "run", "-c", str(operator.config)], stderr=log, stdout=log,
+        env={**os.environ, **SECRETS},
+    )  # fmt: skip
+    try:
+        health = _ask(f"http://127.0.0.1:{port}/health")
+        assert health["status"] == "ok"
+        assert health["problems"] == {}
+        metrics = fetched(f"http://127.0.0.1:{port}/metrics")
+        assert re.search(r'^stylecrypt_bot_waiting\{where="outbox"\} \d', metrics, re.M)
+        assert "process_resident_memory_bytes" in metrics
+        assert started - 1 < int((operator.folder / "alive").read_text()) <= time.time()
+        assert "is running, or another program" in str(operator.check())
+        second = stylecrypt("bot", "run", "-c", operator.config, code=1).stderr
+        assert f"Nothing can be served at 127.0.0.1:{port}: address already in use." in second
+    finally:
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(PATIENCE)
+    assert code == 0
+    log.close()
+    lines = [json.loads(line) for line in (operator.folder / "log").read_text().splitlines()]
+    assert (lines[0]["message"], lines[-1]["message"]) == ("started", "stopped")
+    assert {"time", "level", "user", "device", "control_room"} <= lines[0].keys()
+    operator.check()  # it is still logged in
+
+
+def fetched(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - a bot's own
+        return str(answer.read().decode())
+
+
+def _ask(url: str) -> dict[str, Any]:
+    """The answer of a bot that is starting."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            found: dict[str, Any] = json.loads(fetched(url))
+            return found
+        except OSError as error:  # it does not listen yet, or is not well yet
+            assert time.monotonic() < end, error
+            time.sleep(0.2)
+
+
+def test_logs_tell_nothing_of_what_was_written(
+    runner: asyncio.Runner, household: Household, capfd: pytest.CaptureFixture[str]
+) -> None:
+    logger = logging.getLogger("stylecrypt_bots")
+    before = (logger.handlers, logger.propagate, logger.level)
+    logs.set_up("DEBUG")
+
+    async def test() -> None:
+        await household.ask("!nonsense meet me at noon", "There is no command")
+        await household.ask("!card", household.profile.card.user_id)
+
+    try:
+        runner.run(test())
+    finally:
+        logger.handlers, logger.propagate, logger.level = before
+    written = capfd.readouterr().err
+    assert [line for line in written.splitlines() if json.loads(line)["message"] == "posted"]
+    for secret in (
+        "noon",
+        "nonsense",
+        "stylecard1",
+        household.profile.setting(f"bot token {household.bot_account.id}"),
+    ):
+        assert str(secret) not in written
