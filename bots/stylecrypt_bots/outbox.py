@@ -11,8 +11,9 @@ from urllib.parse import quote
 from stylecrypt_msg.errors import NetworkError, NotAuthorisedError, StyleCryptError
 from stylecrypt_msg.transports.matrix_session import LoggedOutError, ServerRefusalError
 
+from . import texts
 from .config import Config
-from .desk import NO, YES, About, Desk, Outgoing
+from .desk import NO, YES, About, Desk, Draft, Outgoing
 from .health import Health
 from .session import BotSession
 
@@ -138,7 +139,7 @@ class Outbox:
                             private=outgoing.private,
                         )
                     )
-            if outgoing.draft is not None and (draft := desk.drafts.get(outgoing.draft.encode())) is not None:
+            if (draft := self._draft(outgoing.draft)) is not None:
                 desk.drop(draft)
                 desk.tell(
                     f"Posted in {draft.room}: {link(outgoing.room_id, event_id)}",
@@ -148,12 +149,11 @@ class Outbox:
         self.wake()
 
     def _failed(self, outgoing: Outgoing, error: StyleCryptError) -> None:
-        """Tells the owner. A draft waits again."""
-        desk, said = self._desk, f"{error} {error.hint or ''}".strip()
+        """Tells the owner. A draft waits again, unless it is the preview that could not be shown."""
+        desk, said = self._desk, texts.failure(error)
         with desk.transaction():
             desk.posted(outgoing, None)
-            draft = desk.drafts.get(outgoing.draft.encode()) if outgoing.draft is not None else None
-            if draft is not None:
+            if (draft := self._draft(outgoing.draft)) is not None:
                 desk.drafts.put(draft.id.encode(), replace(draft, posting=False))
                 desk.tell(
                     f"Not posted in {draft.room}: {said} {YES} tries again, {NO} drops it.",
@@ -162,9 +162,17 @@ class Outbox:
                     about=About(draft=draft.id),
                     buttons=True,
                 )
-            elif not (outgoing.private and outgoing.media is None):
+            elif (
+                draft := self._draft(outgoing.about and outgoing.about.draft)
+            ) is not None and outgoing.media is not None:
+                desk.drop(draft)
+                desk.tell(f"This photo cannot be posted: {said}", to=draft.request, thread=draft.request_thread)
+            elif outgoing.media is not None or not outgoing.private:
                 desk.tell(f"Something could not be posted: {said}")
         self.wake()
+
+    def _draft(self, draft_id: str | None) -> Draft | None:
+        return None if draft_id is None else self._desk.drafts.get(draft_id.encode())
 
 
 def link(room_id: str, event_id: str) -> str:

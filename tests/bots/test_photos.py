@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import stylecrypt_protocol as protocol
 from stylecrypt_bots.desk import NO, YES
+from stylecrypt_bots.session import BotSession
 
 from stylecrypt_msg import StyleCrypt
 from stylecrypt_msg.pictures import encode_picture, read_picture
@@ -330,5 +331,61 @@ def test_key_faces_and_covert_pictures(runner: asyncio.Runner, family: Family, p
         )
         await bot.session.close()
         assert await said_besides(bob) == []
+
+    runner.run(test())
+
+
+def test_a_photo_that_the_server_does_not_take(
+    runner: asyncio.Runner, family: Family, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The owner is told; a draft that could be shown can be posted later."""
+    limit = BotSession.upload_limit
+
+    async def small(session: BotSession) -> int:
+        return 1000
+
+    async def test() -> None:
+        alice = family.alice
+        monkeypatch.setattr(BotSession, "upload_limit", small)
+        await alice.owner.show(alice.control, photo, "#family @bob level=latent")
+        said = await alice.owner.text(alice.control, "This photo cannot be posted")
+        assert "takes up to 1000" in said
+        monkeypatch.setattr(BotSession, "upload_limit", limit)
+        await alice.owner.show(alice.control, photo, "#family @bob level=latent")
+        preview = await alice.shown("the preview")
+        monkeypatch.setattr(BotSession, "upload_limit", small)
+        await alice.owner.react(alice.control, preview.event_id, YES)
+        failed = await alice.owner.wait(
+            lambda post: "Not posted in #family" in str(post.content.get("body")), "the failure"
+        )
+        monkeypatch.setattr(BotSession, "upload_limit", limit)
+        await alice.owner.react(alice.control, failed.event_id, YES)
+        await alice.owner.text(alice.control, "Posted in #family")
+        await family.bob.shown("the photo")
+
+    runner.run(test())
+
+
+def test_a_device_that_is_new_in_a_room(runner: asyncio.Runner, family: Family, photo: bytes, tmp_path: Path) -> None:
+    """Nothing is posted there until the owner vouches for it, from the control room."""
+
+    async def test() -> None:
+        alice, mallory = family.alice, family.mallory
+        other = await Person.log_in(alice.server, mallory.user, tmp_path)
+        await alice.owner.show(alice.control, photo, "#family @bob level=latent")
+        preview = await alice.shown("the preview")
+        await alice.owner.react(alice.control, preview.event_id, YES)
+        failed = await alice.owner.wait(
+            lambda post: "Not posted in #family" in str(post.content.get("body")), "the failure"
+        )
+        key = other.session.client.olm.account.identity_keys["ed25519"]
+        assert f"{other.session.device_id} of {mallory.id}, with the key {key}" in str(failed.content["body"])
+        await alice.ask(f"!device {mallory.id} {other.session.device_id} AAAA", "is another one")
+        await alice.ask(f"!device {mallory.id} {other.session.device_id} {key}", "is verified")
+        await alice.owner.react(alice.control, failed.event_id, YES)
+        await alice.owner.text(alice.control, "Posted in #family")
+        await other.wait(is_picture, "the fake, on the new device")
+        await family.bob.shown("the photo")
+        await other.session.close()
 
     runner.run(test())

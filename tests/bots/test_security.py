@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+import urllib.error
 from collections.abc import Iterator
 
 import pytest
-from stylecrypt_bots.account import open_session
+from stylecrypt_bots.account import log_in, open_session
+
+from stylecrypt_msg.transports.matrix_session import Password
 
 from ..synapse import Homeserver, User
 from .people import PATIENCE, Household, Person
@@ -114,5 +118,82 @@ def test_invitations(runner: asyncio.Runner, ann: Household) -> None:
             content = {"invite": [ann.bot_account.id]}
             room = await asyncio.to_thread(server.ask, "POST", "/_matrix/client/v3/createRoom", content, user)
             await membership(room["room_id"], user, wanted)
+
+    runner.run(test())
+
+
+def test_in_verified_mode_only_verified_devices_get_anything(
+    homeserver: Homeserver, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """And what waits for the owner is there as soon as theirs is one."""
+
+    async def test() -> None:
+        ann = Household(homeserver, tmp_path_factory.mktemp("strict"), "Ann")
+        ann.configure(trust="verified")
+        ann.owner = await Person.log_in(homeserver, ann.owner_account, ann.folder)
+        await log_in(ann.config, ann.profile, Password(ann.bot_account.id, ann.bot_account.password))
+        ann.start()
+        ann.control = await ann.accept_invitation()
+        await problem(ann, "a device that was not verified")
+        assert texts(ann) == []
+        await ann.stop()
+        session = await open_session(ann.config, ann.profile)
+        key = ann.owner.session.client.olm.account.identity_keys["ed25519"]
+        session.verify(ann.owner_account.id, ann.owner.session.device_id, key)
+        await session.close()
+        ann.start()
+        await ann.owner.text(ann.control, "This is your StyleCrypt bot.")
+        assert "All is well" in await ann.ask("!status", "All is well")
+        await ann.leave()
+
+    runner.run(test())
+
+
+def test_devices_of_the_blacklist_get_nothing(runner: asyncio.Runner, ann: Household) -> None:
+    """The owner's own old phone, in the control room itself; neither is it obeyed."""
+
+    async def test() -> None:
+        old = await Person.log_in(ann.server, ann.owner_account, ann.folder / "old phone")
+        await old.look()
+        await ann.restart(blacklist=[{"user": ann.owner_account.id, "device": old.session.device_id}])
+        assert "All is well" in await ann.ask("!status", "All is well")
+        await old.look()
+        assert not any(post.sender == ann.bot_account.id for post in old.seen)  # it cannot decrypt them
+        await old.say(ann.control, "!contacts")
+        await ann.owner.text(ann.control, "I did not obey this")
+        await old.session.close()
+
+    runner.run(test())
+
+
+def test_posts_of_any_shape_stop_nothing(runner: asyncio.Runner, ann: Household) -> None:
+    server = ann.server
+    room = server.room(ann.owner_account, ann.bot_account)
+    odd: list[object] = [
+        {}, {"body": None}, {"msgtype": "m.image"}, {"msgtype": "m.image", "body": 7, "url": 7, "file": [], "info": "x"},
+        {"msgtype": "m.image", "body": "x", "url": "mxc://mx.test/none", "info": {"size": 2**52}},
+        {"msgtype": "m.text", "body": "stylecard1" + "q" * 300}, {"msgtype": "m.text", "body": "\ud800 stylecard1"},
+        {"msgtype": "m.file", "org.stylecrypt.key_face": []}, {"m.relates_to": "x", "msgtype": "m.image", "body": "x"},
+        {"org.stylecrypt.envelope": 1, "msgtype": "m.image", "body": "x", "m.relates_to": {"rel_type": ["m.replace"]}},
+    ]  # fmt: skip
+
+    async def test() -> None:
+        for number, content in enumerate(odd):
+            for place, user in ((room, ann.owner_account), (ann.control, ann.owner_account)):
+                for kind in ("m.room.message", "m.reaction"):
+                    path = f"/_matrix/client/v3/rooms/{place}/send/{kind}/{kind}{number}"
+                    with contextlib.suppress(urllib.error.HTTPError):  # what the server itself does not take
+                        await asyncio.to_thread(server.ask, "PUT", path, content, user)
+        encrypted: list[dict[str, object]] = [
+            {"m.relates_to": 1, "msgtype": "m.text", "body": "!"}, {"msgtype": "m.text", "body": {"a": 1}}, {"msgtype": []},
+            {"msgtype": "m.image", "body": "!keyface add x", "filename": "x"}, {"msgtype": "m.text", "body": '!verify "'},
+            {"msgtype": "m.image", "body": "#family @bob", "m.mentions": {"user_ids": 3}},
+            {"msgtype": "m.text", "body": "!trust " + "x " * 5000},
+            {"msgtype": "m.text", "body": "!add stylecard1qqqq"}, {"msgtype": "m.text", "body": "!device @a:b c d"},
+        ]  # fmt: skip
+        for content in encrypted:
+            await ann.owner.session.send(ann.control, content, trust="first-use")
+        assert "All is well" in await ann.ask("!status", "All is well")
+        assert ann.profile.contacts() == []
 
     runner.run(test())
