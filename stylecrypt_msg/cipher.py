@@ -26,7 +26,18 @@ from .refine import refine
 from .standins import stand_in
 from .stylemix import LayerMask, mix
 
-__all__ = ["CoveredPhoto", "Form", "KeyFace", "Report", "UncoveredPhoto", "cover", "invert", "restore", "to_pixels", "uncover"]
+__all__ = [
+    "CoveredPhoto",
+    "Form",
+    "KeyFace",
+    "Report",
+    "UncoveredPhoto",
+    "cover",
+    "invert",
+    "restore",
+    "to_pixels",
+    "uncover",
+]
 
 Form: TypeAlias = Literal["photo", "portrait"]
 Pixels: TypeAlias = NDArray[np.uint8]
