@@ -162,9 +162,9 @@ class Outbox:
                     about=About(draft=draft.id),
                     buttons=True,
                 )
-            elif (
-                draft := self._draft(outgoing.about and outgoing.about.draft)
-            ) is not None and outgoing.media is not None:
+            elif outgoing.media is not None and (
+                draft := self._draft(outgoing.about.draft if outgoing.about else None)
+            ):
                 desk.drop(draft)
                 desk.tell(f"This photo cannot be posted: {said}", to=draft.request, thread=draft.request_thread)
             elif outgoing.media is not None or not outgoing.private:
