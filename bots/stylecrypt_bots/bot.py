@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import aclosing
 
 from stylecrypt_msg.errors import NetworkError, StyleCryptError
@@ -26,6 +27,7 @@ from .outbox import Backoff, Outbox
 from .places import Places
 from .session import BotSession
 from .studio import Studio
+from .verification import Compare, Verifier
 
 __all__ = ["CONTROL_ROOM", "Bot"]
 
@@ -35,10 +37,18 @@ CONTROL_ROOM = "bot control room"
 
 
 class Bot:
-    """For one run."""
+    """For one run. ``compare`` and ``verified`` are for `Verifier`; without, devices that ask to be verified are declined."""
 
-    def __init__(self, config: Config, profile: Profile) -> None:
+    def __init__(
+        self,
+        config: Config,
+        profile: Profile,
+        *,
+        compare: Compare | None = None,
+        verified: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.config, self.profile = config, profile
+        self._compare, self._verified = compare, verified
         self.health = Health(config.heartbeat)
         self._arrived: dict[Lane, asyncio.Event] = {"control": asyncio.Event(), "rooms": asyncio.Event()}
 
@@ -77,6 +87,7 @@ class Bot:
         config, health = self.config, self.health
         session.client.largest = config.media.max_bytes
         session.on_sync = health.synced
+        Verifier(session, config.owner, self._compare, self._verified)
         backoff = Backoff()
         while True:
             try:

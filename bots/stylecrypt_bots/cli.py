@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from .bot import Bot
 from .checks import findings
 from .config import Config, load_config, read_config
 
-__all__ = ["check", "run", "setup"]
+__all__ = ["check", "run", "setup", "verify"]
 
 _TOKEN, _PASSWORD = "STYLECRYPT_MATRIX_TOKEN", "STYLECRYPT_MATRIX_PASSWORD"
 _log = logging.getLogger(__name__)
@@ -40,9 +41,41 @@ def run(session: Session, path: Path) -> None:
         asyncio.run(_until_told_to_stop(Bot(config, profile)))
 
 
-async def _until_told_to_stop(bot: Bot) -> None:
+def verify(session: Session, path: Path) -> None:
+    config = load_config(path)
+    logs.set_up("ERROR")  # the terminal is for the emoji
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise InputError("There is no terminal to say on whether the emoji match.", hint="Run it on one.")
+    with _profile(session, config) as profile:
+        asyncio.run(_until_verified(config, profile))
+
+
+async def _until_verified(config: Config, profile: Profile) -> None:
+    """Runs the bot meanwhile: what comes in is not lost."""
+    done, devices = asyncio.Event(), []
+
+    def verified(device_id: str) -> None:
+        devices.append(device_id)
+        done.set()
+
+    console.note(
+        f"In the app of {config.owner}, ask to verify the session of {config.user_id} by emoji. Ctrl-C ends this."
+    )
+    await _until_told_to_stop(Bot(config, profile, compare=_compare, verified=verified), done)
+    for device_id in devices:
+        console.say(f"The device {device_id} of {config.owner} is verified.")
+
+
+async def _compare(device_id: str, emoji: Sequence[tuple[str, str]]) -> bool:
+    console.note(f"The device {device_id} should show these:")
+    for symbol, name in emoji:
+        console.note(f"  {symbol}  {name}")
+    return await asyncio.to_thread(typer.confirm, "Does it show the same?", err=True)
+
+
+async def _until_told_to_stop(bot: Bot, told: asyncio.Event | None = None) -> None:
     task = asyncio.create_task(bot.run())
-    told = asyncio.Event()
+    told = told or asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     stopping = asyncio.create_task(told.wait())

@@ -92,6 +92,11 @@ class BotSession(MatrixSession):
         """The Ed25519 key of this device, which apps show when one looks at it."""
         return str(self.client.olm.account.identity_keys["ed25519"])
 
+    async def device(self, user_id: str, device_id: str) -> Any:
+        """nio's view of a device, as the server describes it now; None: there is none. Raises NetworkError."""
+        await self._query_keys([user_id])
+        return self.client.device_store[user_id].get(device_id)
+
     async def look(self, room_id: str, trust: Trust) -> RoomView:
         """Who would read what is sent into a room. Raises NetworkError."""
         async with self.client.sending:

@@ -600,6 +600,14 @@ def bot_run(context: typer.Context, config: BotConfig = Path("bot.yaml")) -> Non
     command.run(_session(context), config)
 
 
+@bot_app.command("verify")
+def bot_verify(context: typer.Context, config: BotConfig = Path("bot.yaml")) -> None:
+    """Let a device of yours verify the bot, and the bot your device, by comparing emoji. Stop `bot run` before."""
+    from . import bot as command
+
+    command.verify(_session(context), config)
+
+
 @bot_app.command("check")
 def bot_check(context: typer.Context, config: BotConfig = Path("bot.yaml"), json: Json = False) -> None:
     """Try what the bot needs, without posting anything: configuration, login, rooms, devices."""

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import InputError
 from .session import Session
 
-__all__ = ["check", "run", "setup"]
+__all__ = ["check", "run", "setup", "verify"]
 
 
 def setup(session: Session, config: Path, **options: Any) -> None:
@@ -18,6 +18,10 @@ def setup(session: Session, config: Path, **options: Any) -> None:
 
 def run(session: Session, config: Path) -> None:
     _commands().run(session, config)
+
+
+def verify(session: Session, config: Path) -> None:
+    _commands().verify(session, config)
 
 
 def check(session: Session, config: Path, as_json: bool) -> None:

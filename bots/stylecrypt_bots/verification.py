@@ -1,0 +1,190 @@
+"""Emoji verification: a device of the owner's and the bot prove to each other which keys are theirs.
+
+The Matrix specification, "Short Authentication String (SAS) verification", by to-device messages; the device begins, the bot
+answers. vodozemac does the cryptography. (nio's own is not what the specification says: it shows other emoji, and
+commits to its key and proves it in ways that today's apps do not accept.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import nio
+import vodozemac
+from nio.crypto.sas import Sas as NioSas
+
+from .session import BotSession
+
+__all__ = ["Compare", "Verifier"]
+
+Compare: TypeAlias = Callable[[str, Sequence[tuple[str, str]]], Awaitable[bool]]
+"""Shows a device's id and seven emoji with their names where nobody else can have written them. Returns whether the device
+shows the same."""
+
+_log = logging.getLogger(__name__)
+_SAS, _AGREEMENT, _HASH = "m.sas.v1", "curve25519-hkdf-sha256", "sha256"
+_MAC = "hkdf-hmac-sha256.v2"
+
+
+@dataclass
+class _Run:
+    """One attempt."""
+
+    device_id: str
+    start: Mapping[str, Any]
+    sas: Any = field(default_factory=vodozemac.Sas)
+    shared: Any = None
+    agreed: bool = False
+    their_mac: Mapping[str, Any] | None = None
+
+    @property
+    def key(self) -> str:
+        return str(self.sas.public_key.to_base64())
+
+
+class Verifier:
+    """Hears what the owner's devices ask. ``compare`` None: everything is declined. ``verified`` hears of devices that are."""
+
+    def __init__(
+        self, session: BotSession, owner: str, compare: Compare | None, verified: Callable[[str], None]
+    ) -> None:
+        self._session, self._owner, self._compare, self._verified = session, owner, compare, verified
+        self._runs: dict[str, _Run] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        session.client.olm.handle_key_verification = lambda _: None  # nio would answer too
+        session.client.add_to_device_callback(self._heard, (nio.KeyVerificationEvent, nio.UnknownToDeviceEvent))
+
+    async def _heard(self, event: Any) -> None:
+        source = event.source
+        content, kind = source.get("content"), str(source.get("type")).removeprefix("m.key.verification.")
+        if source.get("sender") != self._owner or not isinstance(content, dict) or kind == source.get("type"):
+            return
+        transaction = content.get("transaction_id")
+        if not isinstance(transaction, str):
+            return
+        try:
+            match kind:
+                case "request" | "start":
+                    await self._begin(transaction, kind, content)
+                case "key" if transaction in self._runs:
+                    await self._agree(transaction, content)
+                case "mac" if transaction in self._runs:
+                    self._runs[transaction].their_mac = content
+                    await self._finish(transaction)
+                case "cancel":
+                    self._runs.pop(transaction, None)
+        except (KeyError, TypeError, ValueError, AttributeError):  # vodozemac's are ValueErrors
+            await self._cancel(transaction, "m.invalid_message", "This is not a message of a verification.")
+
+    async def _begin(self, transaction: str, kind: str, content: Mapping[str, Any]) -> None:
+        device_id = str(content["from_device"])
+        self._runs.pop(transaction, None)
+        if self._compare is None:
+            _log.info("a device asks to be verified", extra={"device": device_id})
+            self._runs[transaction] = _Run(device_id, content)
+            await self._cancel(
+                transaction, "m.user", "Run `stylecrypt bot verify` on the bot's machine, and ask again."
+            )
+            return
+        run = self._runs[transaction] = _Run(device_id, content)
+        if kind == "request":
+            if _SAS not in content["methods"]:
+                await self._cancel(transaction, "m.unknown_method", "Only emoji can be compared.")
+                return
+            await self._send(transaction, "ready", {"from_device": self._session.device_id, "methods": [_SAS]})
+            return
+        offered = (content["key_agreement_protocols"], content["hashes"], content["message_authentication_codes"])
+        wanted = (_AGREEMENT, _HASH, _MAC)
+        emoji = "emoji" in content["short_authentication_string"]
+        if (
+            content["method"] != _SAS
+            or not emoji
+            or any(one not in many for one, many in zip(wanted, offered, strict=True))
+        ):
+            await self._cancel(transaction, "m.unknown_method", "This device knows other ways to verify than the bot.")
+            return
+        commitment = hashlib.sha256((run.key + nio.Api.to_canonical_json(content)).encode()).digest()
+        accept = {
+            "method": _SAS, "key_agreement_protocol": _AGREEMENT, "hash": _HASH, "message_authentication_code": _MAC,
+            "short_authentication_string": ["decimal", "emoji"],
+            "commitment": base64.b64encode(commitment).decode().rstrip("="),
+        }  # fmt: skip
+        await self._send(transaction, "accept", accept)
+
+    async def _agree(self, transaction: str, content: Mapping[str, Any]) -> None:
+        run, session = self._runs[transaction], self._session
+        if run.shared is not None or "method" not in run.start:
+            await self._cancel(transaction, "m.unexpected_message", "This comes out of turn.")
+            return
+        theirs = str(content["key"])
+        await self._send(transaction, "key", {"key": run.key})
+        run.shared = run.sas.diffie_hellman(vodozemac.Curve25519PublicKey.from_base64(theirs))
+        info = "|".join(
+            ["MATRIX_KEY_VERIFICATION_SAS", self._owner, run.device_id, theirs, session.user_id, session.device_id, run.key,
+             transaction]
+        )  # fmt: skip
+        emoji = [NioSas.emoji[index] for index in run.shared.bytes(info).emoji_indices]
+        # The owner takes their time; the server is listened to meanwhile.
+        task = asyncio.create_task(self._ask(transaction, emoji))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _ask(self, transaction: str, emoji: Sequence[tuple[str, str]]) -> None:
+        run, session = self._runs[transaction], self._session
+        assert self._compare is not None  # noqa: S101 - or it was declined
+        if not await self._compare(run.device_id, emoji):
+            await self._cancel(transaction, "m.mismatched_sas", "The emoji do not match.")
+            return
+        info = self._info(session.user_id, session.device_id, self._owner, run.device_id, transaction)
+        name = f"ed25519:{session.device_id}"
+        mac = {
+            "mac": {name: run.shared.calculate_mac(session.key, info + name)},
+            "keys": run.shared.calculate_mac(name, info + "KEY_IDS"),
+        }
+        await self._send(transaction, "mac", mac)
+        run.agreed = True
+        await self._finish(transaction)
+
+    async def _finish(self, transaction: str) -> None:
+        """Once both sides have agreed and proved their keys."""
+        run, session = self._runs[transaction], self._session
+        if not run.agreed or run.their_mac is None:
+            return
+        device = await session.device(self._owner, run.device_id)
+        info = self._info(self._owner, run.device_id, session.user_id, session.device_id, transaction)
+        macs, name = dict(run.their_mac["mac"]), f"ed25519:{run.device_id}"
+        try:
+            run.shared.verify_mac(",".join(sorted(macs)), info + "KEY_IDS", run.their_mac["keys"])
+            run.shared.verify_mac(device.ed25519, info + name, macs[name])
+        except (ValueError, KeyError, AttributeError):
+            await self._cancel(transaction, "m.key_mismatch", "The device does not have the key that the server says.")
+            return
+        session.client.verify_device(device)
+        await self._send(transaction, "done", {})
+        del self._runs[transaction]
+        _log.info("a device is verified", extra={"device": run.device_id})
+        self._verified(run.device_id)
+
+    @staticmethod
+    def _info(user_id: str, device_id: str, other_user: str, other_device: str, transaction: str) -> str:
+        return f"MATRIX_KEY_VERIFICATION_MAC{user_id}{device_id}{other_user}{other_device}{transaction}"
+
+    async def _cancel(self, transaction: str, code: str, reason: str) -> None:
+        if transaction in self._runs:
+            await self._send(transaction, "cancel", {"code": code, "reason": reason})
+            self._runs.pop(transaction, None)
+
+    async def _send(self, transaction: str, kind: str, content: Mapping[str, Any]) -> None:
+        message = nio.ToDeviceMessage(
+            f"m.key.verification.{kind}",
+            self._owner,
+            self._runs[transaction].device_id,
+            {**content, "transaction_id": transaction},
+        )
+        await self._session.client.to_device(message)
