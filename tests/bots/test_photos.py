@@ -117,7 +117,8 @@ def test_the_family_sees_a_stranger_and_bob_the_photo(
         blurred = np.array(blurhash.decode(info["xyz.amorgan.blurhash"], 8, 8))
         mean = read_picture(fake).pixels.mean((0, 1))
         assert np.abs(blurred.mean((0, 1)) - mean).max() < 25
-        everything = str(content)
+        # Without what is sealed, whose base64 spells any short name by chance.
+        everything = str({key: value for key, value in content.items() if key != "org.stylecrypt.envelope"})
         for secret in ("beach", "Bob", "Alice", alice.profile.card.id.hex()):
             assert secret not in everything
             assert secret.encode() not in fake
