@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from contextlib import aclosing
 
-from stylecrypt_msg.errors import NetworkError, StyleCryptError
+from stylecrypt_msg.errors import InputError, NetworkError, StyleCryptError
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix_session import LoggedOutError, Post, ServerRefusalError
 
@@ -32,6 +32,9 @@ from .verification import Compare, Verifier
 __all__ = ["CONTROL_ROOM", "Bot"]
 
 _log = logging.getLogger(__name__)
+_STARTS = (
+    10  # after which a message is given up that the bot did not survive; a crash of a library, or too little memory
+)
 CONTROL_ROOM = "bot control room"
 """The setting in which the profile keeps the room's id."""
 
@@ -149,6 +152,8 @@ class Bot:
     async def _lane(self, lane: Lane, desk: Desk, outbox: Outbox, worker: Control | Inbox) -> None:
         """Deals with what is in a part of the inbox, in order."""
         backoff = Backoff()
+        if (post := desk.next(lane)) is not None and desk.starts(lane, post) > _STARTS:
+            self._give_up(desk, post, InputError("This ended the bot again and again."))
         while True:
             self._arrived[lane].clear()
             post = desk.next(lane)

@@ -110,8 +110,9 @@ class _Kept:
 
 
 def reference(post: Post) -> bytes:
-    """32 bytes that name a post, always the same."""
-    return hashlib.sha256(f"{post.room_id} {post.event_id}".encode()).digest()
+    """32 bytes that name a post, always the same. One that was encrypted goes by its ciphertext: a server that posts it again,
+    to have it obeyed twice, posts nothing new."""
+    return hashlib.sha256(f"{post.room_id} {post.digest or post.event_id}".encode()).digest()
 
 
 class Desk:
@@ -141,6 +142,14 @@ class Desk:
     def next(self, lane: Lane) -> Post | None:
         """The oldest of the inbox."""
         return self.inbox.first(lane.encode())
+
+    def starts(self, lane: Lane, post: Post) -> int:
+        """How often the bot was started with this post as the first one: it may be what ends it."""
+        setting, name = f"bot starts {lane}", reference(post).hex()
+        before, _, count = (self.profile.setting(setting) or "").partition(" ")
+        starts = int(count) + 1 if before == name else 1
+        self.profile.set_setting(setting, f"{name} {starts}")
+        return starts
 
     def done(self, post: Post) -> None:
         """All that follows from a post was taken down."""

@@ -85,7 +85,13 @@ class Inbox:
     async def _picture(self, post: Post, place: Place) -> None:
         picture = await self._session.picture(post)
         if picture is None:
-            self._ignore(post, "not there")
+            if protocol.EVENT_KEY in post.content:
+                gone = InputError(
+                    "Its picture is gone, damaged, or larger than you allow.", hint="Ask for it once more."
+                )
+                self._refuse(post, place, gone)
+            else:
+                self._ignore(post, "not there")
             return
         try:
             photo = await self._studio.open(

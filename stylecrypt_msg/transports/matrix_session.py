@@ -11,6 +11,7 @@ program at a time has it: two would use up the same keys. Nothing here ever logs
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import json
 import logging
@@ -130,6 +131,7 @@ class Post:
         content: what the sender wrote: anything at all.
         type: of the event.
         device_key: the Curve25519 key of the device that encrypted it; None: it was not encrypted.
+        digest: the SHA-256 of what was encrypted, in hex: a server can post it again, but not otherwise.
     """
 
     room_id: str
@@ -138,6 +140,7 @@ class Post:
     content: Mapping[str, Any] = field(repr=False)
     type: str = "m.room.message"
     device_key: str | None = None
+    digest: str | None = None
 
     @property
     def is_picture(self) -> bool:
@@ -723,6 +726,14 @@ class _Client(nio.AsyncClient):  # type: ignore[misc]  # nio has no types
             ) from error
         except DatabaseError as error:
             raise _damaged(self.store_path) from error
+        decrypt = self.olm.decrypt_megolm_event
+
+        def with_digest(event: nio.MegolmEvent, *room_id: str) -> Any:
+            decrypted = decrypt(event, *room_id)
+            decrypted.digest = hashlib.sha256(event.ciphertext.encode()).hexdigest()
+            return decrypted
+
+        self.olm.decrypt_megolm_event = with_digest
 
     async def receive_response(self, response: Any) -> None:
         if isinstance(response, nio.SyncResponse):
@@ -844,8 +855,9 @@ def _post(room_id: str, event: Any) -> Post | None:
     content, type = source.get("content"), source.get("type")
     if type not in ("m.room.message", "m.reaction") or not isinstance(content, dict):
         return None
-    device_key = event.sender_key if getattr(event, "decrypted", False) else None
-    return Post(room_id, event.event_id, event.sender, content, type, device_key)
+    if not getattr(event, "decrypted", False):
+        return Post(room_id, event.event_id, event.sender, content, type)
+    return Post(room_id, event.event_id, event.sender, content, type, event.sender_key, event.digest)
 
 
 def _printable(text: str) -> str:

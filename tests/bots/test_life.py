@@ -10,6 +10,7 @@ import pytest
 from stylecrypt_bots.account import log_in, open_session
 from stylecrypt_bots.bot import Bot
 from stylecrypt_bots.commands import Commands
+from stylecrypt_bots.desk import Desk
 
 from stylecrypt_msg.errors import InputError, NetworkError
 from stylecrypt_msg.transports.matrix_session import LoggedOutError, Password, Post
@@ -185,3 +186,37 @@ def test_its_keys_are_its_own(runner: asyncio.Runner, household: Household) -> N
     assert token
     for file in (*folder.iterdir(), *household.profile.folder.glob("profile.db*")):
         assert token.encode() not in file.read_bytes()
+
+
+def test_a_message_that_ends_the_bot_again_and_again_is_given_up(runner: asyncio.Runner, ann: Household) -> None:
+    async def test() -> None:
+        await ann.stop()
+        sent = [await ann.owner.say(ann.control, "!status"), await ann.owner.say(ann.control, "!help")]
+        ann.start()
+        await answers(ann, sent)
+        await ann.stop()
+        desk = Desk(ann.profile, ann.control)
+        post = Post(ann.control, "$poison", ann.owner_account.id, {"msgtype": "m.text", "body": "!contacts"})
+        desk.receive(post, "control")
+        assert [desk.starts("control", post) for _ in range(10)] == list(range(1, 11))
+        ann.start()
+        await ann.owner.text(ann.control, "I could not do this: This ended the bot again and again.")
+        assert desk.next("control") is None
+
+    runner.run(test())
+
+
+def test_a_command_that_the_server_posts_again_is_not_obeyed_again(runner: asyncio.Runner, ann: Household) -> None:
+    """In another run, and as another event: it cannot make another ciphertext."""
+
+    async def test() -> None:
+        sent = [await ann.owner.say(ann.control, "!contacts")]
+        await answers(ann, sent)
+        await ann.restart()
+        event = next(e for e in ann.server.events(ann.control, ann.owner_account) if e["event_id"] == sent[0])
+        path = f"/_matrix/client/v3/rooms/{ann.control}/send/m.room.encrypted/again"
+        again = await asyncio.to_thread(ann.server.ask, "PUT", path, event["content"], ann.owner_account)
+        sent = [str(again["event_id"]), await ann.owner.say(ann.control, "!status")]
+        assert [event for event, _ in await answers(ann, sent)] == sent[1:]
+
+    runner.run(test())

@@ -15,6 +15,8 @@ from stylecrypt_bots.session import BotSession
 
 from stylecrypt_msg import StyleCrypt
 from stylecrypt_msg.pictures import encode_picture, read_picture
+from stylecrypt_msg.transports import Parcel
+from stylecrypt_msg.transports.matrix import picture_content
 from stylecrypt_msg.transports.matrix_session import Post
 
 from ..conftest import People
@@ -388,5 +390,29 @@ def test_a_device_that_is_new_in_a_room(runner: asyncio.Runner, family: Family, 
         await other.wait(is_picture, "the fake, on the new device")
         await family.bob.shown("the photo")
         await other.session.close()
+
+    runner.run(test())
+
+
+def test_a_picture_that_is_larger_than_allowed_is_not_fetched(
+    runner: asyncio.Runner, family: Family, photo: bytes
+) -> None:
+    async def test() -> None:
+        alice, bob, mallory, room = family.alice, family.bob, family.mallory, family.rooms["plain"]
+        rooms = {name: {"room": room} for name, room in family.rooms.items()}
+        await bob.restart(rooms=rooms, media={"max_bytes": 1000})
+        sealed = StyleCrypt(alice.profile).encrypt(photo, to=["Bob"], level="latent", stand_in="somebody")
+        parcel = Parcel(sealed.picture, sealed.media_type, inside=sealed.packed)
+        content = picture_content(parcel)
+        for size in ({}, {"size": 10}):  # whatever it says
+            content["info"] = {**content["info"], **size}
+            await mallory.session.send_picture(
+                room, sealed.picture, content, media_type=sealed.media_type, trust="first-use"
+            )
+            await bob.owner.text(bob.control, "Its picture is gone, damaged, or larger than you allow.")
+        await mallory.show(room, photo)  # an ordinary one is not worth a word
+        assert "To be looked at: 0." in await bob.ask("!status", "To be looked at")
+        assert await said_besides(bob) == []
+        await bob.restart(media={"max_bytes": 20_000_000})
 
     runner.run(test())
