@@ -57,6 +57,7 @@ rc_joins: {{local: {much}, remote: {much}}}
 rc_joins_per_room: {much}
 rc_invites: {{per_room: {much}, per_user: {much}, per_issuer: {much}}}
 rc_media_create: {much}
+rc_room_creation: {much}
 """
 _LOG = """\
 version: 1
