@@ -99,6 +99,7 @@ class Bot:
             except NetworkError as error:
                 self._not_reached(error)
                 await backoff.wait()
+        desk.bring_along()
         health.watch(desk)
         places, outbox = Places(config, session), Outbox(config, session, desk, health)
         studio = Studio(self.profile, config.model, health)

@@ -201,6 +201,19 @@ class Desk:
         if outgoing.about is not None and event_id is not None:
             self.remember(event_id, outgoing.about)
 
+    def bring_along(self) -> None:
+        """Takes what is for the owner from a control room that was left to the present one."""
+        with self.transaction():
+            for outgoing in self.outbox.all():
+                if not outgoing.private or outgoing.room_id == self.control_room:
+                    continue
+                if outgoing.type != "m.room.message":  # it is about a message there
+                    self.posted(outgoing, None)
+                    continue
+                content = {key: value for key, value in outgoing.content.items() if key != "m.relates_to"}
+                moved = replace(outgoing, room_id=self.control_room, content=content)
+                self.outbox.put(moved.id.encode(), moved, owner=moved.room_id.encode())
+
     def rooms_waiting(self) -> set[str]:
         """Those that something is to be posted in."""
         return {outgoing.room_id for outgoing in self.outbox.all()}

@@ -12,7 +12,7 @@ from stylecrypt_msg.profile import Contact, Profile
 
 __all__ = ["Request", "contact_of", "parse_command", "parse_request"]
 
-_WORD = re.compile(r'\s*((?:[@#]?"[^"]*")|\S+)')
+_WORD = re.compile(r"""\s*([@#]?"[^"]*"|'[^']*'|\S+)""")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def parse_request(text: str) -> Request:
 def parse_command(text: str) -> tuple[str, list[str]]:
     """Name and arguments of a command, without "!" and quotation marks."""
     words = [match[1] for match in _WORD.finditer(text[1:])]
-    unquoted = [word.strip('"') if word.startswith('"') else word for word in words]
+    unquoted = [word.strip(word[0]) if word.startswith(('"', "'")) else word for word in words]
     return (unquoted[0].lower(), unquoted[1:]) if unquoted else ("", [])
 
 

@@ -220,3 +220,24 @@ def test_a_command_that_the_server_posts_again_is_not_obeyed_again(runner: async
         assert [event for event, _ in await answers(ann, sent)] == sent[1:]
 
     runner.run(test())
+
+
+def test_a_control_room_that_was_left_is_replaced(runner: asyncio.Runner, ann: Household) -> None:
+    """What the owner did not see yet comes to the new one."""
+
+    async def test() -> None:
+        await ann.stop()
+        await ann.owner.say(ann.control, "!contacts")
+        old = ann.control
+        path = f"/_matrix/client/v3/rooms/{old}/leave"
+        await asyncio.to_thread(ann.server.ask, "POST", path, {}, ann.owner_account)
+        ann.owner.session.client.invited_rooms.clear()
+        ann.start()
+        ann.control = await ann.accept_invitation()
+        assert ann.control != old
+        await ann.owner.text(ann.control, "This is your StyleCrypt bot.")
+        assert "All is well" in await ann.ask("!status", "All is well")
+        desk = Desk(ann.profile, ann.control)
+        assert desk.rooms_waiting() <= {ann.control}
+
+    runner.run(test())

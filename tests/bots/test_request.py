@@ -1,0 +1,118 @@
+"""What the owner writes, taken apart; and what they are advised to write."""
+
+from __future__ import annotations
+
+import ast
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from stylecrypt_bots import texts
+from stylecrypt_bots.request import Request, contact_of, parse_command, parse_request
+
+from stylecrypt_msg.errors import InputError
+from stylecrypt_msg.messenger import Level
+from stylecrypt_msg.profile import Profile
+
+SOURCES = Path(texts.__file__).parents[2] / "stylecrypt_msg"
+
+
+@pytest.mark.parametrize(
+    ("text", "request_"),
+    [
+        ("", Request(None, (), None, "")),
+        ("#family @bob", Request("family", ("bob",), None, "")),
+        ("@bob  #family\n@carol hello @dora", Request("family", ("bob", "carol"), None, "hello @dora")),
+        ('#a @"Bob Smith" @c:x level=latent the  text', Request("a", ("Bob Smith", "@c:x"), Level.LATENT, "the  text")),
+        ("#family:example.org @bob", Request("#family:example.org", ("bob",), None, "")),
+        ('#"family" hello', Request("family", (), None, "hello")),
+        ("hello #family", Request(None, (), None, "hello #family")),
+        ("# @ x", Request(None, (), None, "# @ x")),
+    ],
+)  # fmt: skip
+def test_requests(text: str, request_: Request) -> None:
+    assert parse_request(text) == request_
+
+
+@pytest.mark.parametrize("text", ["#a #b @c", "#a @b level=best"])
+def test_requests_that_make_no_sense(text: str) -> None:
+    with pytest.raises(InputError) as error:
+        parse_request(text)
+    assert error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("!help", ("help", [])),
+        ("!Verify 'Bob Smith' yes", ("verify", ["Bob Smith", "yes"])),
+        ('!trust "Bob Smith" #family', ("trust", ["Bob Smith", "#family"])),
+        ("!", ("", [])),
+        ('!verify "', ("verify", [""])),
+    ],
+)
+def test_commands(text: str, command: tuple[str, list[str]]) -> None:
+    assert parse_command(text) == command
+
+
+def test_contacts_by_what_people_type(tmp_path: Path) -> None:
+    now = int(time.time())
+    me = Profile.create(tmp_path / "me", name="Me", passphrase=None, now=now)
+    for name, user_id in (
+        ("Bob", "@rob:here"),
+        ("Carol", "@carol:here"),
+        ("Dora", "@bob:there"),
+        ("Eve", "@eve:a"),
+        ("Ev", "@eve:b"),
+    ):
+        other = Profile.create(tmp_path / name, name=name, user_id=user_id, passphrase=None, now=now)
+        me.add_contact(other.card)
+        other.close()
+    for typed, name in (
+        ("bob", "Bob"),
+        ("rob", "Bob"),
+        ("@bob:there", "Dora"),
+        ("CAROL", "Carol"),
+        ("eve", "Eve"),
+        ("ev", "Ev"),
+    ):
+        assert contact_of(me, typed).name == name
+    for typed in ("nobody", "@nobody:here", ""):
+        with pytest.raises(InputError):
+            contact_of(me, typed)
+    me.close()
+
+
+def hints() -> Iterator[tuple[str, str]]:
+    """What errors of the parts that the bot uses advise; names in them are N."""
+    for path in (*SOURCES.glob("messenger/*.py"), *SOURCES.glob("profile/*.py"), SOURCES / "cipher.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.keyword) and node.arg == "hint":
+                if isinstance(node.value, ast.Constant):
+                    yield path.name, str(node.value.value)
+                elif isinstance(node.value, ast.JoinedStr):
+                    parts = [part.value if isinstance(part, ast.Constant) else "N" for part in node.value.values]
+                    yield path.name, "".join(map(str, parts))
+
+
+# Of what is done on the bot's machine, or cannot be asked for in the chat.
+ELSEWHERE = (
+    "stylecrypt init",
+    "chmod",
+    "--profile",
+    "stylecrypt model",
+    "--face",
+    "--key-face",
+    "--covert",
+    "stylecrypt key",
+)
+
+
+@pytest.mark.parametrize(("where", "hint"), [pytest.param(*found, id=found[1][:40]) for found in hints()])
+def test_advice_is_for_the_chat(where: str, hint: str) -> None:
+    said = texts.failure(InputError("It failed.", hint=hint))
+    assert said.startswith("It failed. ")
+    if not any(word in said for word in ELSEWHERE):
+        assert "--" not in said
+        assert "stylecrypt" not in said
