@@ -325,14 +325,15 @@ def test_key_faces_and_covert_pictures(runner: asyncio.Runner, family: Family, p
 
         covert = StyleCrypt(alice.profile).encrypt(photo, covert=True, stand_in="somebody", level="keyface")
         await mallory.show(room, covert.picture)  # not by Alice: an ordinary picture
-        bot = await Person.log_in(family.alice.server, alice.bot_account, alice.folder / "another app")
-        await bot.show(room, covert.picture)
+        app = await Person.log_in(family.alice.server, alice.bot_account, alice.folder / "another app")
+        await app.show(room, covert.picture)
         shown = await bob.shown("what was recognised")
         said = str(shown.content["body"])
         assert (
             f"Alice, as it seems; posted by {alice.bot_account.id}, and nobody signed it in #plain: a likeness" in said
         )
-        await bot.session.close()
+        await app.session.client.logout()  # later tests are not to meet this device
+        await app.session.close()
         assert await said_besides(bob) == []
 
     runner.run(test())

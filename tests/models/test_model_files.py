@@ -213,8 +213,8 @@ def test_names_that_are_refused(name: str) -> None:
 
 def test_names_and_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refused("nobody", "There is no model 'nobody'")
-    refused("nobody.pt", "there is no file")
-    refused("./nobody", "there is no file")
+    refused("nobody.pt", "There is no file")
+    refused("./nobody", "There is no file")
     refused(tmp_path, "folder")
     monkeypatch.chdir(tmp_path)
     shutil.copy(DATA / "ros_tiny.pt", "bare")
