@@ -36,9 +36,13 @@ MAY_IMPORT = {
     },
     "sdk": {"cipher", "errors", "messenger", "models", "pictures", "profile", "recognisers", "transports"},
     "training": {"errors", "faces", "models", "pictures", "recognisers"},
+    "evaluation": {
+        "cipher", "errors", "faces", "models", "pictures", "recognisers", "refine", "residual", "sdk", "standins",
+        "stylemix",
+    },
     "benchmarks": {"errors", "faces", "models", "pictures"},
     "cli": {
-        "benchmarks", "cipher", "errors", "faces", "messenger", "models", "pictures", "profile", "recognisers", "refine",
+        "benchmarks", "cipher", "errors", "evaluation", "faces", "messenger", "models", "pictures", "profile", "recognisers", "refine",
         "sdk", "standins", "stylemix", "training", "transports",
     },
 }  # fmt: skip
