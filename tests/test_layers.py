@@ -42,8 +42,8 @@ MAY_IMPORT = {
     },
     "benchmarks": {"errors", "faces", "models", "pictures"},
     "cli": {
-        "benchmarks", "cipher", "errors", "evaluation", "faces", "messenger", "models", "pictures", "profile", "recognisers", "refine",
-        "sdk", "standins", "stylemix", "training", "transports",
+        "benchmarks", "cipher", "errors", "evaluation", "faces", "messenger", "models", "pictures", "profile",
+        "recognisers", "refine", "sdk", "standins", "stylemix", "training", "transports",
     },
 }  # fmt: skip
 
