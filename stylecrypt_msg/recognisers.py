@@ -1,13 +1,17 @@
 """Who is it: face recognisers that nothing here was trained to please, to tell whether a fake still looks like its sender.
 
 One comes with the extra ``identity``: dlib's ResNet (King, "High Quality Face Recognition with Deep Metric Learning",
-2017). Another is any object that has what `Recogniser` asks for. What follows from a distance is for the caller to say.
+2017). Those that the paper measures with are read from files: ArcFace (Deng et al. 2019, arXiv 1801.07698) as ONNX, and
+BlendFace (Shiohara, Yang and Taketomi 2023, arXiv 2307.10854) as its authors' checkpoint. Another is any object that has
+what `Recogniser` asks for. What follows from a distance is for the caller to say.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import math
+import zipfile
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import util
 from pathlib import Path
@@ -15,12 +19,15 @@ from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor
 
 from .errors import InputError
 from .faces import crop
 
-__all__ = ["DLIB_CHIP", "Recogniser", "load_recogniser"]
+__all__ = ["ARCFACE_CHIP", "DLIB_CHIP", "Recogniser", "load_recogniser"]
 
 DLIB_CHIP = (0.15, 0.26, 0.70)
 """Where dlib's face chip (150 px, a quarter of padding) lies in FFHQ's square: left, top and side, of the square's side.
@@ -29,7 +36,16 @@ Both place eyes and mouth, so that one crop serves all. Fitted on 126 photos to 
 distances between two people differ from those of dlib's chips by 0.02 (root mean square).
 """
 
+ARCFACE_CHIP = (0.098, 0.087, 0.806)
+"""Where ArcFace's crop (112 px) lies in FFHQ's square, likewise.
+
+Fitted by least squares on photos, so that YuNet's landmarks meet the five points that InsightFace aligns to
+(``arcface_dst`` of its ``face_align.py``).
+"""
+
 _CHIP_SIZE = 150
+_ARCFACE_SIZE = 112
+_MAX_FILE = 2**30  # bytes; the largest ResNet of ArcFace's, with 200 layers, has 0.5 GB
 # dlib parses this file in C++ and trusts it: only the one that its author published is read.
 _MODEL = "dlib_face_recognition_resnet_model_v1.dat"
 _MODEL_DIGEST = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
@@ -65,26 +81,146 @@ class _Dlib:
     def describe(self, squares: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         if not squares:
             return np.empty((0, 128), np.float32)
-        chips = [crop(square, _chip_of(square.shape[0]), _CHIP_SIZE) for square in squares]
+        chips = [_chip(square, DLIB_CHIP, _CHIP_SIZE) for square in squares]
         with self._lock:
             return np.array(self._network.compute_face_descriptor(chips), np.float32)
 
 
-def _chip_of(size: int) -> NDArray[np.float64]:
-    left, top, side = DLIB_CHIP
-    return size * np.array([(left, top), (left + side, top), (left + side, top + side), (left, top + side)])
+class _Angular:
+    """A recogniser trained with an angular margin: ``network`` takes chips (1, 3, 112, 112), RGB in [-1, 1].
+
+    Descriptors have length 1, so that their distance d and the cosine c between them say the same: d * d = 2 - 2 * c.
+    """
+
+    # What InsightFace's own comparison of two pictures takes for "likely to be" and for "are" the same person: cosines
+    # above 0.2 and 0.28. BlendFace's authors name none.
+    threshold = math.sqrt(2 - 2 * 0.20)
+    strict = math.sqrt(2 - 2 * 0.28)
+
+    def __init__(self, name: str, network: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> None:
+        self.name = name
+        self._network = network
+        self._length = self._run(np.zeros((_ARCFACE_SIZE, _ARCFACE_SIZE, 3), np.uint8)).size
+
+    def describe(self, squares: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        # One at a time: many ONNX files take one.
+        described = [self._run(_chip(square, ARCFACE_CHIP, _ARCFACE_SIZE)) for square in squares]
+        return np.stack(described) if described else np.empty((0, self._length), np.float32)
+
+    def _run(self, chip: NDArray[np.uint8]) -> NDArray[np.float32]:
+        image = chip.astype(np.float32).transpose(2, 0, 1)[None] / 127.5 - 1
+        descriptor = self._network(image).reshape(-1)
+        return np.asarray(descriptor / max(float(np.linalg.norm(descriptor)), 1e-12), np.float32)
+
+
+def _chip(square: NDArray[np.uint8], place: tuple[float, float, float], size: int) -> NDArray[np.uint8]:
+    """The recogniser's crop, (size, size, 3) uint8, that lies at ``place`` in an aligned square."""
+    left, top, side = place
+    corners = np.array([(left, top), (left + side, top), (left + side, top + side), (left, top + side)])
+    return crop(square, square.shape[0] * corners, size)
 
 
 _loading = Lock()
 
 
-def load_recogniser() -> Recogniser:
-    """The recogniser of the extra ``identity``; loaded once, by whichever thread asks first.
+def load_recogniser(which: str = "dlib") -> Recogniser:
+    """The recogniser "dlib", that of the extra ``identity``, or "arcface:FILE" or "blendface:FILE".
 
-    Raises InputError, which says how to install it, when the extra is missing or its model is not the published one.
+    dlib's is loaded once, by whichever thread asks first. ArcFace's FILE is an ONNX model that takes RGB from -1 to 1, such
+    as ``w600k_r50.onnx`` of InsightFace; BlendFace's is its authors' ``blendface.pt``, or another checkpoint of a ResNet from
+    InsightFace's ``arcface_torch``. No file runs code.
+
+    Raises InputError when there is no such recogniser, its package is missing, which it says how to install, or its file
+    cannot be used.
     """
-    with _loading:
-        return _load_dlib()
+    kind, _, file = which.partition(":")
+    if which == "dlib":
+        with _loading:
+            return _load_dlib()
+    if kind not in ("arcface", "blendface") or not file:
+        raise InputError(f"There is no recogniser {which!r}.", hint="Give dlib, arcface:FILE or blendface:FILE.")
+    path = Path(file)
+    try:
+        if path.stat().st_size > _MAX_FILE:
+            raise InputError(f"{path} is larger than any face recogniser ({_MAX_FILE >> 30} GiB).")
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        network = _onnx(path) if kind == "arcface" else _iresnet(path)
+    except OSError as error:
+        reason = (error.strerror or "the system refused").lower()
+        raise InputError(f"{path} cannot be read: {reason}.", hint="Check the name and the folder.") from error
+    try:
+        return _Angular(f"{kind} {digest[:12]}", network)
+    except Exception as error:  # of whatever the network meets that is not as described
+        raise InputError(
+            f"{path} is not a recogniser that takes aligned faces of {_ARCFACE_SIZE} px.",
+            hint="Expected is InsightFace's w600k_r50.onnx for arcface, blendface.pt for blendface, or one like them.",
+        ) from error
+
+
+def _onnx(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise InputError(
+            "ONNX models cannot be run: onnxruntime is not installed.",
+            hint="Run `pip install 'stylecrypt-msg[arcface]'`.",
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what is wrong is raised as well
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # of many types, on files that are something else
+        raise InputError(f"{path} is not an ONNX model that can be run.", hint="Copy or download it again.") from error
+    name = session.get_inputs()[0].name
+    return lambda image: np.asarray(session.run(None, {name: image})[0], np.float32)
+
+
+def _iresnet(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """ArcFace's ResNet (Duta et al. 2020, arXiv 2004.04989) of any depth, from its weights."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+        state = torch.load(path, map_location="cpu", weights_only=True) if unpacked <= _MAX_FILE else None
+        if not isinstance(state, dict):
+            raise ValueError
+        weights = {str(name): value.float() for name, value in state.items()}
+    except OSError:
+        raise
+    except Exception as error:  # malformed files raise whatever the unpickler stumbles over
+        raise InputError(
+            f"{path} is not a checkpoint that holds a network's weights and nothing else.",
+            hint="Give the state dict alone, as the published blendface.pt does.",
+        ) from error
+
+    def norm(x: Tensor, name: str) -> Tensor:
+        mean, variance, weight, bias = (weights[f"{name}.{part}"] for part in _NORM)
+        return F.batch_norm(x, mean, variance, weight, bias)
+
+    def block(x: Tensor, name: str, stride: int) -> Tensor:
+        y = F.conv2d(norm(x, f"{name}.bn1"), weights[f"{name}.conv1.weight"], padding=1)
+        y = F.prelu(norm(y, f"{name}.bn2"), weights[f"{name}.prelu.weight"])
+        y = norm(F.conv2d(y, weights[f"{name}.conv2.weight"], stride=stride, padding=1), f"{name}.bn3")
+        if f"{name}.downsample.0.weight" in weights:
+            x = norm(F.conv2d(x, weights[f"{name}.downsample.0.weight"], stride=stride), f"{name}.downsample.1")
+        return x + y
+
+    @torch.inference_mode()
+    def network(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        x = F.conv2d(torch.from_numpy(image), weights["conv1.weight"], padding=1)
+        x = F.prelu(norm(x, "bn1"), weights["prelu.weight"])
+        for stage in range(1, 5):
+            count = 0
+            while f"layer{stage}.{count}.conv1.weight" in weights:
+                x = block(x, f"layer{stage}.{count}", stride=1 if count else 2)
+                count += 1
+        x = norm(x, "bn2").flatten(1)  # dropout is for training
+        x = norm(F.linear(x, weights["fc.weight"], weights["fc.bias"]), "features")
+        return x.numpy()
+
+    return network
+
+
+_NORM = ("running_mean", "running_var", "weight", "bias")
 
 
 @cache

@@ -555,6 +555,28 @@ def bench(
 
 
 @app.command()
+def evaluate(
+    faces: Annotated[Path, typer.Argument(help="Folder of photos, a person each.")],
+    pairs: Annotated[
+        bool, typer.Option("--pairs", help="Two photos a person, 007-a.jpg and 007-b.jpg: the second is a key too.")
+    ] = False,
+    report: Annotated[Path, typer.Option(help="Folder for the report; go on there if it was begun.")] = Path(
+        "evaluation"
+    ),
+    limit: Annotated[int | None, typer.Option(min=2, help="Only so many people, the first ones.")] = None,
+    recogniser: Annotated[
+        str, typer.Option(help="Who tells people apart: dlib, arcface:FILE (ONNX) or blendface:FILE.")
+    ] = "dlib",
+    model: Model = "default",
+    json: Json = False,
+) -> None:
+    """Measure a model as the paper does: how a fake hides its sender, and what comes back. Minutes for 50 people."""
+    from . import evaluate as command
+
+    command.run(faces, report, pairs=pairs, limit=limit, model_name=model, recogniser_name=recogniser, as_json=json)
+
+
+@app.command()
 def doctor(json: Json = False) -> None:
     """What works here, what is missing, and the remedy."""
     from . import doctor as command

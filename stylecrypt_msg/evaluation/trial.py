@@ -1,0 +1,231 @@
+"""Table II for one person: what everybody sees of their portrait, and what comes back with which key.
+
+The portrait is the aligned square, encrypted with the paper's mask and the styles of a person who does not exist. It
+travels each of `travel.WAYS`; what arrives is decrypted with the original as the key (the paper's case), with another
+photo of the person where there is one, and with a photo of somebody else. The photo form, pasted back, is looked at too.
+All is compared with the original.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from ..cipher import to_pixels
+from ..faces import crop, paste
+from ..models import FaceModel
+from ..recognisers import Recogniser
+from ..standins import stand_in
+from ..stylemix import LayerMask, mix
+from .metrics import SIZE, Lpips, cosine, psnr, ssim
+from .subjects import Subject
+from .travel import AS_SENT, WAYS, travelled
+
+__all__ = [
+    "NOT_SENT",
+    "Column",
+    "Judge",
+    "Moments",
+    "Record",
+    "Score",
+    "Trial",
+    "correlation",
+    "encode",
+    "figure_titles",
+    "scaled",
+    "synthesize",
+    "try_person",
+]
+
+Pixels: TypeAlias = NDArray[np.uint8]
+
+NOT_SENT = "not sent"
+"""In place of a way, for pictures that do not travel."""
+
+
+class Column(StrEnum):
+    """What is compared with the original; the letters are the paper's."""
+
+    OTHER = "another photo"
+    APPROXIMATED = "(a) approximated"
+    ENCRYPTED = "(b) encrypted"
+    IN_PHOTO = "(b) encrypted, in the photo"
+    KEY_ORIGINAL = "(c) decrypted, key: the original"
+    KEY_OTHER = "(c) decrypted, key: another photo"
+    KEY_WRONG = "(d) decrypted, key: somebody else"
+
+
+class Record(BaseModel):
+    """A base for what is written to report folders, and read again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Score(Record):
+    """One picture against the original. ``distance`` and ``cosine`` (times 100) are the recogniser's; PSNR is in dB."""
+
+    psnr: float
+    ssim: float
+    lpips: float | None
+    cosine: float
+    distance: float
+
+
+class Moments(Record):
+    """Sums over pairs of values, of which correlations over several people can be made."""
+
+    count: int
+    a: float
+    b: float
+    aa: float
+    bb: float
+    ab: float
+
+
+class Trial(Record):
+    """One person's results.
+
+    Attributes:
+        scores: by column, then by way.
+        descriptors: the recogniser's, of the photo and of the other photo if there is one.
+        cycle: by way, then by each layer that the paper's mask keeps: style vectors put in (a) and read again (b), both less
+            the average.
+    """
+
+    scores: dict[Column, dict[str, Score]]
+    descriptors: list[list[float]]
+    cycle: dict[str, dict[int, Moments]]
+
+
+class Judge:
+    """Scores pictures against an original, all of them aligned squares of any size, (S, S, 3) uint8 RGB."""
+
+    def __init__(self, original: Pixels, recogniser: Recogniser, lpips: Lpips | None) -> None:
+        self._recogniser = recogniser
+        self._lpips = lpips
+        self._original = scaled(original)
+        self.descriptor = self.describe(original)
+
+    def describe(self, square: Pixels) -> NDArray[np.float32]:
+        (descriptor,) = self._recogniser.describe([scaled(square)])
+        return np.asarray(descriptor, np.float32)
+
+    def score(self, square: Pixels) -> Score:
+        made = scaled(square)
+        descriptor = self.describe(made)
+        return Score(
+            psnr=psnr(self._original, made), ssim=ssim(self._original, made),
+            lpips=None if self._lpips is None else self._lpips(self._original, made),
+            cosine=cosine(self.descriptor, descriptor),
+            distance=float(np.linalg.norm(self.descriptor - descriptor)),
+        )  # fmt: skip
+
+
+def try_person(
+    subject: Subject, stranger: Subject, model: FaceModel, recogniser: Recogniser, lpips: Lpips | None
+) -> tuple[Trial, list[Pixels]]:
+    """The results, and the pictures of the paper's figures 8 and 9, which `figure_titles` names, (S, S, 3) uint8.
+
+    ``stranger`` is whose photo is the wrong key. Raises LayerMaskError for a model of fewer than 8 styles.
+    """
+    mask = LayerMask.paper(model.n_styles)
+    photo, other = subject.photo, subject.other
+    original = photo.square(SIZE)
+    judge = Judge(original, recogniser, lpips)
+    scores: dict[Column, dict[str, Score]] = {column: {} for column in Column if other or column not in _WITH_OTHER}
+    descriptors = [judge.descriptor.tolist()]
+
+    codes = encode(model, original)
+    keys = {Column.KEY_ORIGINAL: codes}
+    if other is not None:
+        square = other.square(SIZE)
+        scores[Column.OTHER][NOT_SENT] = judge.score(square)
+        descriptors.append(judge.describe(square).tolist())
+        keys[Column.KEY_OTHER] = encode(model, square)
+    wrong = stranger.photo.square(SIZE)
+    keys[Column.KEY_WRONG] = encode(model, wrong)
+
+    approximated = synthesize(model, codes)
+    scores[Column.APPROXIMATED][NOT_SENT] = judge.score(approximated)
+
+    somebody = stand_in(model, f"evaluate {subject.name}", codes)
+    mixed = mix(codes, somebody, mask)
+    encrypted = synthesize(model, mixed)
+    pasted = paste(
+        photo.pixels, synthesize(model, mix(codes, somebody, LayerMask.photo(model.n_styles))), photo.quad,
+        photo.face.landmarks,
+    )  # fmt: skip
+    in_photo = crop(pasted, photo.quad, SIZE)
+    scores[Column.IN_PHOTO][AS_SENT] = judge.score(in_photo)
+
+    shown: dict[Column, Pixels] = {}
+    cycle: dict[str, dict[int, Moments]] = {}
+    kept = [layer for layer in range(model.n_styles) if layer not in mask.layers]
+    for way in WAYS:
+        received = scaled(travelled(encrypted, way))
+        scores[Column.ENCRYPTED][way] = judge.score(received)
+        read = encode(model, received)
+        a, b = (mixed - model.latent_avg)[0], (read - model.latent_avg)[0]
+        cycle[way] = {layer: _moments(a[layer], b[layer]) for layer in kept}
+        for column, key in keys.items():
+            made = synthesize(model, mix(read, key, mask))
+            scores[column][way] = judge.score(made)
+            shown.setdefault(column, made)  # the first way is the one without loss
+    pictures = [original, approximated, synthesize(model, somebody), encrypted, in_photo, shown[Column.KEY_ORIGINAL]]
+    if other is not None:
+        pictures += [square, shown[Column.KEY_OTHER]]
+    pictures += [wrong, shown[Column.KEY_WRONG]]
+    return Trial(scores=scores, descriptors=descriptors, cycle=cycle), pictures
+
+
+def figure_titles(pairs: bool) -> list[str]:
+    """What the pictures of `try_person` are, of people with and without another photo."""
+    titles = ["original", "(a) approximated", "stand-in", "(b) encrypted", "(b) in the photo", "(c) key: original"]
+    if pairs:
+        titles += ["another photo", "(c) key: that photo"]
+    return [*titles, "somebody else", "(d) key: that person"]
+
+
+_WITH_OTHER = (Column.OTHER, Column.KEY_OTHER)
+
+
+def scaled(square: Pixels, size: int = SIZE) -> Pixels:
+    """(S, S, 3) -> (size, size, 3), both uint8: by area from larger, cubic from smaller ones."""
+    if square.shape[0] == size:
+        return square
+    how = cv2.INTER_AREA if square.shape[0] > size else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(square, (size, size), interpolation=how), np.uint8)
+
+
+def encode(model: FaceModel, square: Pixels) -> Tensor:
+    """Codes (1, n_styles, style_dim) of an aligned square, (S, S, 3) uint8."""
+    image: Tensor = torch.tensor(square).permute(2, 0, 1)[None].float() / 127.5 - 1
+    return model.encode(image).cpu()
+
+
+def synthesize(model: FaceModel, codes: Tensor) -> Pixels:
+    """The picture of codes (1, n_styles, style_dim): (S, S, 3) uint8."""
+    return to_pixels(model.synthesize(codes))[0]
+
+
+def _moments(a: Tensor, b: Tensor) -> Moments:
+    first, second = a.double(), b.double()
+    return Moments(
+        count=len(first), a=float(first.sum()), b=float(second.sum()), aa=float(first @ first),
+        bb=float(second @ second), ab=float(first @ second),
+    )  # fmt: skip
+
+
+def correlation(parts: Sequence[Moments]) -> float:
+    """Pearson's, over all pairs of values that went into ``parts``."""
+    n, a, b, aa, bb, ab = (sum(getattr(part, name) for part in parts) for name in ("count", "a", "b", "aa", "bb", "ab"))
+    spread = (n * aa - a * a) * (n * bb - b * b)
+    return float((n * ab - a * b) / spread**0.5) if spread > 0 else 0.0
