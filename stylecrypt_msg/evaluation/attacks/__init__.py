@@ -1,0 +1,28 @@
+"""The attacker's bench: what fakes give away, in counts, for each layer mask, so that a mask can be chosen by its price.
+
+`run` tries everything, `write_report` puts it into a folder. What an attacker is able to do besides, and what follows for
+a user, is in docs/security.md. Every rate has its trials and its chance: what the same attack reaches without any message.
+"""
+
+from __future__ import annotations
+
+from .bench import ATTACKS, AttackResult, Effort, MaskOdds, default_masks, run
+from .many import Averages
+from .material import Setting
+from .odds import Figure, Finding, wilson
+from .report import write_report
+
+__all__ = [
+    "ATTACKS",
+    "AttackResult",
+    "Averages",
+    "Effort",
+    "Figure",
+    "Finding",
+    "MaskOdds",
+    "Setting",
+    "default_masks",
+    "run",
+    "wilson",
+    "write_report",
+]

@@ -1,0 +1,132 @@
+"""What an attack found, in counts; and the statistics that make odds of them. Nothing here knows of pictures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Figure", "Finding", "Floats", "Ridge", "cross_validated", "distances", "roc", "wilson"]
+
+Floats = NDArray[np.floating]
+
+_Z = 1.959964  # of the normal distribution, for 95 %
+_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)  # of the ridge, in mean squared lengths of what is learnt from
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How often an attack succeeded.
+
+    Attributes:
+        attack: its name, such as "recognition".
+        mask: the layers that the sender replaced, as `LayerMask` writes them; "" where they do not matter.
+        what: what counts as success.
+        successes, trials: counts.
+        chance: the rate that the same attack has without a message of the sender's; None: it is told, not judged.
+    """
+
+    attack: str
+    mask: str
+    what: str
+    successes: int
+    trials: int
+    chance: float | None = None
+
+    @property
+    def rate(self) -> float:
+        return self.successes / self.trials if self.trials else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """In which the true rate lies, 95 %."""
+        return wilson(self.successes, self.trials)
+
+    @property
+    def verdict(self) -> Literal["leaks", "holds", ""]:
+        """The rule: "leaks" when the whole interval lies above chance. "holds": it could not be shown to leak."""
+        if self.chance is None:
+            return ""
+        return "leaks" if self.interval[0] > self.chance else "holds"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured number that is no rate: ``value`` in ``unit``, from ``trials`` of them. The rest as in `Finding`."""
+
+    attack: str
+    mask: str
+    what: str
+    value: float
+    unit: str
+    trials: int
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """The 95 % interval of a rate (Wilson, J. Am. Stat. Assoc. 22, 1927, 209). (0, 1) without trials."""
+    if not trials:
+        return 0.0, 1.0
+    rate, z2 = successes / trials, _Z**2 / trials
+    middle = (rate + z2 / 2) / (1 + z2)
+    half = math.sqrt(rate * (1 - rate) * z2 + z2**2 / 4) / (1 + z2)
+    # At its ends rounding must not take the rate itself out of the interval.
+    return max(0.0, min(middle - half, rate)), min(1.0, max(middle + half, rate))
+
+
+def distances(first: Floats, second: Floats) -> Floats:
+    """(N, D), (M, D) -> Euclidean distances (N, M)."""
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    squared = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
+    return np.asarray(np.sqrt(np.maximum(squared, 0)))
+
+
+def roc(same: Floats, different: Floats) -> tuple[float, float]:
+    """Area under the ROC curve and equal error rate of distances, when small ones mean the same person."""
+    below = np.searchsorted(np.sort(different), same, "left")
+    not_above = np.searchsorted(np.sort(different), same, "right")
+    area = 1 - float((below + not_above).mean()) / 2 / len(different)
+    thresholds = np.sort(np.concatenate([same, different]))
+    missed = 1 - np.searchsorted(np.sort(same), thresholds, "right") / len(same)
+    mistaken = np.searchsorted(np.sort(different), thresholds, "right") / len(different)
+    at = int(np.argmin(np.abs(missed - mistaken)))
+    return area, float(missed[at] + mistaken[at]) / 2
+
+
+class Ridge:
+    """Linear regression (N, D) -> (N, E) with the penalty that leaves the least error when each is left out in turn."""
+
+    def __init__(self, x: Floats, y: Floats) -> None:
+        self._x_mean, self._y_mean = x.mean(0), y.mean(0)
+        self._x = x - self._x_mean
+        gram = self._x @ self._x.T
+        scale = max(float(gram.diagonal().mean()), 1e-9)
+        best = math.inf
+        for penalty in _PENALTIES:
+            inverse = np.linalg.inv(gram + penalty * scale * np.eye(len(x)))
+            weights = inverse @ (y - self._y_mean)
+            # What is left of each, by the rest (Golub, Heath and Wahba, Technometrics 21, 1979, 215).
+            error = float(np.square(weights / inverse.diagonal()[:, None]).mean())
+            if error < best:
+                best, self._weights = error, weights
+
+    def __call__(self, x: Floats) -> Floats:
+        return np.asarray((x - self._x_mean) @ self._x.T @ self._weights + self._y_mean)
+
+
+def cross_validated(features: Floats, labels: NDArray[np.bool_], groups: NDArray[np.intp], folds: int = 5) -> Floats:
+    """Scores (N,) of a linear classifier (Fisher's discriminant, by `Ridge`): above 0 where it says True.
+
+    ``features`` (N, D). Nobody is judged by a classifier that saw their group: each of ``groups`` (N,) is in one fold.
+    """
+    scores = np.zeros(len(labels))
+    for fold in range(folds):
+        held = groups % folds == fold
+        if held.any() and not held.all():
+            mean, deviation = features[~held].mean(0), features[~held].std(0) + 1e-6
+            target = np.where(labels[~held], 1.0, -1.0)[:, None]
+            judge = Ridge((features[~held] - mean) / deviation, target)
+            scores[held] = judge((features[held] - mean) / deviation)[:, 0]
+    return scores

@@ -1,0 +1,247 @@
+"""Each attack where it has to succeed, and where it must not: against who keeps all layers but one, and who keeps none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from stylecrypt_msg.cipher import to_pixels
+from stylecrypt_msg.evaluation import attacks
+from stylecrypt_msg.evaluation.attacks import Effort, Finding, Setting
+from stylecrypt_msg.evaluation.attacks.detection import detection
+from stylecrypt_msg.evaluation.attacks.faces import linking, public_photo, recognition
+from stylecrypt_msg.evaluation.attacks.guessing import wrong_keys
+from stylecrypt_msg.evaluation.attacks.many import averaging
+from stylecrypt_msg.evaluation.attacks.material import People, Posted, Strangers, Studio, gather, post, strangers
+from stylecrypt_msg.evaluation.attacks.network import lessons, networks
+from stylecrypt_msg.evaluation.attacks.odds import Figure
+from stylecrypt_msg.evaluation.attacks.traffic import MARKER, ordinary_photo, padding, traffic
+from stylecrypt_msg.evaluation.subjects import Photo, Subject
+from stylecrypt_msg.faces import detect_faces
+from stylecrypt_msg.models import FaceModel, load_model, shelf
+from stylecrypt_msg.pictures import read_picture
+from stylecrypt_msg.recognisers import load_recogniser
+from stylecrypt_msg.standins import stand_in
+from stylecrypt_msg.stylemix import LayerMask
+
+N = 5
+
+
+def silent(what: str, done: int, total: int) -> None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    subjects: list[Subject]
+    studio: Studio
+    people: People
+    strange: Strangers
+    open: Setting
+    closed: Setting
+    here: dict[str, Posted]
+    there: dict[str, Posted]
+
+
+@pytest.fixture(scope="module")
+def bench(default_model: FaceModel) -> Bench:
+    """Five people who do not exist, with two photos each, and what they post.
+
+    ``open`` replaces the last layer alone, which moves colours a little; ``closed`` replaces every layer.
+    """
+    studio = Studio(default_model, load_recogniser())
+    subjects = [Subject(f"person {i}", photo(default_model, i, 0.0), photo(default_model, i, 0.25)) for i in range(N)]
+    people = gather(subjects, studio, silent)
+    strange = strangers(people, 3, studio, silent)
+    n = default_model.n_styles
+    open_, closed = Setting.of(LayerMask.of([n - 1], n)), Setting.of(LayerMask.of(range(n), n))
+    here = {one.name: post(people, people.sent, "A", one, studio, silent) for one in (open_, closed)}
+    there = {one.name: post(people, people.others, "B", one, studio, silent) for one in (open_, closed)}
+    return Bench(subjects, studio, people, strange, open_, closed, here, there)
+
+
+def photo(model: FaceModel, number: int, drift: float) -> Photo:
+    """A person who does not exist; with ``drift`` in another pose and light."""
+    somebody = model.latent_avg[None]
+    codes, other = (stand_in(model, f"{name} {number}", somebody) for name in ("person", "day"))
+    layers = torch.zeros(model.n_styles, 1)
+    layers[0:3] = layers[8:] = drift
+    (square,) = to_pixels(model.synthesize(codes + layers * (other - codes)))
+    pixels = np.asarray(cv2.resize(square, (256, 256), interpolation=cv2.INTER_AREA), np.uint8)
+    (face,) = detect_faces(pixels)
+    return Photo(Path(f"{number}-{drift}.png"), pixels, face)
+
+
+def of(found: list[Finding | Figure], words: str) -> Finding:
+    (one,) = [one for one in found if isinstance(one, Finding) and words in one.what]
+    return one
+
+
+def value(found: list[Finding | Figure], words: str) -> float:
+    (one,) = [one for one in found if isinstance(one, Figure) and words in one.what]
+    return one.value
+
+
+def test_recognition(bench: Bench) -> None:
+    def found(setting: Setting) -> list[Finding | Figure]:
+        return recognition(bench.people, bench.here[setting.name], bench.strange, setting, bench.studio)
+
+    known, unknown = found(bench.open), found(bench.closed)
+    for words in ("dlib finds", "by the threshold", "kept styles"):
+        assert of(known, words).successes == N
+        assert of(known, words).verdict == "leaks"
+        assert of(unknown, words).successes <= 2
+        assert of(unknown, words).verdict == "holds"
+    assert value(known, "distance") < 0.5 < value(unknown, "distance")
+
+
+def test_another_photo_opens_what_it_should_and_a_wrong_one_does_not(bench: Bench) -> None:
+    def found(people: People, setting: Setting) -> list[Finding | Figure]:
+        return public_photo(people, bench.here[setting.name], bench.strange, setting, bench.studio, silent)
+
+    wrong = replace(bench.people, others=bench.people.others[1:] + bench.people.others[:1])
+    right, mistaken = found(bench.people, bench.closed), found(wrong, bench.closed)
+    assert of(right, "by the threshold").successes > of(mistaken, "by the threshold").successes
+    assert value(right, "distance") < value(mistaken, "distance")
+    assert value(right, "PSNR") > value(mistaken, "PSNR")
+    assert of(mistaken, "by the threshold").verdict == "holds"
+
+
+def test_wrong_keys(bench: Bench) -> None:
+    def found(setting: Setting) -> list[Finding | Figure]:
+        posted = bench.here[setting.name]
+        return wrong_keys(bench.people, posted, bench.strange, 3, N, setting, bench.studio, silent)
+
+    known, unknown = found(bench.open), found(bench.closed)
+    assert of(known, "nearer than").successes == N
+    assert of(known, "nearer than").verdict == "leaks"
+    # Every layer is the key's: what comes out is the stranger, and the message helped nothing.
+    assert of(unknown, "nearer than").successes == 0
+    assert value(unknown, "of the best of 3") == pytest.approx(value(unknown, "best of 3 strangers"), abs=1e-3)
+
+
+def test_averages(bench: Bench) -> None:
+    known, sheet = averaging(bench.people, bench.strange, 3, N, bench.open, bench.studio, silent)
+    unknown, _ = averaging(bench.people, bench.strange, 3, N, bench.closed, bench.studio, silent)
+    for what in ("pixels", "descriptors", "codes"):
+        assert of(known, f"{what} finds").successes == N
+        assert of(known, f"{what} finds").verdict == "leaks"
+        assert of(unknown, f"{what} finds").verdict == "holds"
+    assert sheet.counts == (1, 2, 3)
+    assert all(len(curve) == 3 for curve in sheet.distances.values())
+    assert sheet.sheet.shape == (N * 128, 4 * 128, 3)
+
+
+def test_averaging_some_looks_in_the_whole_gallery(bench: Bench) -> None:
+    found, _ = averaging(bench.people, bench.strange, 1, 2, bench.open, bench.studio, silent)
+    assert (of(found, "pixels finds").successes, of(found, "pixels finds").trials) == (2, 2)
+    assert of(found, "pixels finds").chance == pytest.approx(2 / N)
+
+
+def test_networks(bench: Bench) -> None:
+    learnt = lessons(bench.people, 12, bench.studio, silent)
+
+    def found(setting: Setting) -> list[Finding | Figure]:
+        posted = bench.here[setting.name]
+        return networks(bench.people, posted, bench.strange, learnt, 15, setting, bench.studio, silent)
+
+    known, unknown = found(bench.open), found(bench.closed)
+    assert of(known, "convolutional network finds").verdict == "leaks"
+    for words in ("regression of codes finds", "convolutional network finds"):
+        assert of(unknown, words).verdict == "holds"
+    assert value(known, "regression") < value(unknown, "regression")
+
+
+def test_linking(bench: Bench) -> None:
+    def found(setting: Setting) -> list[Finding | Figure]:
+        here, there = bench.here[setting.name], bench.there[setting.name]
+        return linking(bench.people, here, there, setting, bench.studio)
+
+    known, unknown = found(bench.open), found(bench.closed)
+    for how in ("dlib", "the kept styles"):
+        assert of(known, f"by {how}").successes == N
+        assert of(known, f"by {how}").verdict == "leaks"
+        assert of(unknown, f"by {how}").verdict == "holds"
+        assert value(known, f"ROC curve, by {how}") == 1
+        assert value(known, f"equal error rate, by {how}") == 0
+
+
+def test_detection(bench: Bench) -> None:
+    """Squares with a grid of dots, which some generators leave, and squares that differ in nothing but who they show."""
+    squares = [view.square for view in bench.people.sent]
+    dots = np.zeros_like(squares[0])
+    dots[::4, ::4] = 60
+    marked = [cv2.add(square, dots) for square in squares]
+
+    def found(posted: list[np.ndarray]) -> Finding:
+        one = Posted(posted, bench.here[bench.open.name].codes, bench.people.sent_faces)
+        return of(detection(bench.people, one, bench.open, bench.studio), "for what it is")
+
+    assert found(marked).successes == 2 * N
+    assert found(marked).verdict == "leaks"
+    assert found(squares).verdict == "holds"
+
+
+@pytest.fixture
+def _one_model(default_model: FaceModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(shelf, "load_model", lambda name: default_model if name == "default" else load_model(name))
+    yield
+
+
+@pytest.mark.usefixtures("_one_model")
+def test_sizes_and_metadata(bench: Bench) -> None:
+    file = ordinary_photo(bench.subjects[0])
+    assert file.count(MARKER) == 4, "so that something could be left"
+    assert {"EXIF", "GPS"} <= {word.strip(",") for one in read_picture(file).dropped for word in one.split()}
+    found = traffic(bench.subjects, 1, bench.studio.model, silent)
+    metadata = of(found, "metadata")
+    assert (metadata.successes, metadata.verdict) == (0, "holds")
+    assert metadata.trials == 7
+    assert of(found, "number of recipients").verdict == "leaks"
+    assert of(found, "with a seal").successes == 2
+    assert of(found, "covert").successes == 0
+    sizes = [value(found, f"latent, {count} recipients") for count in (1, 2, 5, 20)]
+    assert sizes == sorted(sizes)
+    assert sizes[3] - sizes[0] > 19 * 32, "a key for each of them"
+
+
+def test_captions_of_many_lengths_look_alike() -> None:
+    lengths = padding()
+    assert len(lengths) == 64
+    assert len(set(lengths)) < 16
+
+
+@pytest.mark.usefixtures("_one_model")
+def test_the_whole_bench_and_its_report(bench: Bench, tmp_path: Path) -> None:
+    n, heard = bench.studio.model.n_styles, []
+    effort = Effort(keys=2, key_victims=1, fakes=2, averaged=1, learnt=6, steps=1, photos=1)
+    masks = [LayerMask.paper(n)]
+    result = attacks.run(
+        bench.subjects[:2], bench.studio.model, bench.studio.recogniser, masks, lambda *told: heard.append(told), effort
+    )
+    (row,) = result.masks
+    assert (row.mask, row.form, row.people) == ("0-2,4-5,8-15", "portrait", 2)
+    assert row.verdict == ("leaks" if row.leaks else "holds")
+    assert {finding.attack for finding in result.findings} | {"traffic"} == set(attacks.ATTACKS)
+    assert all(0 <= done <= total for _, done, total in heard)
+    attacks.write_report(result, tmp_path)
+    kept = json.loads((tmp_path / "attacks.json").read_text())
+    assert kept["masks"][0]["mask"] == row.mask
+    assert kept["findings"][0].keys() >= {"successes", "trials", "chance", "rate", "interval", "verdict"}
+    assert kept["conditions"]["pairs"] is True
+    page = (tmp_path / "attacks.html").read_text()
+    assert all(attack.capitalize() in page for attack in attacks.ATTACKS)
+    assert "person 0" not in page
+
+
+def test_masks_that_photos_cannot_bear_make_portraits() -> None:
+    forms = {str(mask): Setting.of(mask).form for mask in attacks.default_masks(16)}
+    assert {mask for mask, form in forms.items() if form == "photo"} == {"3-7", "4-7", "3-5", "6"}
+    assert Setting.of(LayerMask.paper(16)).kept == [3, 6, 7]
+    assert [Setting.of(mask).in_use for mask in attacks.default_masks(16)] == [True, True] + [False] * 6
