@@ -93,6 +93,10 @@ MatrixUser = Annotated[
 ]
 BotConfig = Annotated[Path, typer.Option("--config", "-c", help="The bot's configuration.")]
 Name = Annotated[str, typer.Argument(help="A contact's name, user id, or the beginning of their card's id.")]
+ShardsFolder = Annotated[Path, typer.Argument(metavar="SHARDS", help="Folder that `train prepare` made.")]
+RunFolder = Annotated[
+    Path, typer.Option("--run", help="Folder for checkpoint, model, samples and losses; goes on there if it exists.")
+]
 FaceNumber = Annotated[int | None, typer.Option("--face", min=1, help="Only this face, counted from the left.")]
 
 
@@ -514,6 +518,65 @@ def model_import(
     from . import models as command
 
     command.import_file(file, name, json)
+
+
+@train_app.command("prepare")
+def train_prepare(
+    photos: Annotated[Path, typer.Argument(help="Folder of photos; those of a person in a folder of their own.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the shards; goes on there if it exists.")],
+    size: Annotated[int, typer.Option(help="Pixels a side of the faces: 32, 64, 128, 256, 512 or 1024.")] = 256,
+    matte: Annotated[bool, typer.Option("--matte", help="Lay the person over grey. Some seconds a photo.")] = False,
+    json: Json = False,
+) -> None:
+    """Cut the faces out of photos, aligned, for the training of `generator` and `psp`."""
+    from . import train as command
+
+    command.prepare(photos, output, size, matte, json)
+
+
+@train_app.command("generator")
+def train_generator(
+    shards: ShardsFolder,
+    run: RunFolder,
+    steps: Annotated[int, typer.Option(min=1, help="Steps in all; more make a finished run go on.")] = 800_000,
+    batch: Annotated[
+        int, typer.Option(min=1, help="Pictures a step, over all processes; each has a multiple of 4.")
+    ] = 32,
+    channels: Annotated[int, typer.Option(min=4, max=1024, help="Width of the networks.")] = 512,
+    style_dim: Annotated[
+        int, typer.Option(min=8, max=512, help="Dimensions of a style; 128, 256 or 512 for pSp.")
+    ] = 512,
+    rate: Annotated[float, typer.Option(min=1e-7, max=0.1, help="Learning rate.")] = 0.002,
+    gamma: Annotated[
+        float | None, typer.Option(min=0, help="Weight of R1; default: 0.0002 times size squared by batch.")
+    ] = None,
+) -> None:
+    """Train a StyleGAN2 generator on shards. Days on GPUs; start it by `torchrun` for several."""
+    from . import train as command
+
+    command.generator(shards, run, steps, batch, channels, style_dim, rate, gamma)
+
+
+@train_app.command("psp")
+def train_psp(
+    shards: ShardsFolder,
+    generator: Annotated[str, typer.Option(help="The StyleGAN2 model, a name or a file, that the encoder is for.")],
+    run: RunFolder,
+    steps: Annotated[int, typer.Option(min=1, help="Steps in all; more make a finished run go on.")] = 500_000,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures a step, over all processes.")] = 8,
+    rate: Annotated[float, typer.Option(min=1e-7, max=0.1, help="Learning rate.")] = 1e-4,
+    recogniser: Annotated[
+        Path | None,
+        typer.Option(help="Folder `model` of the npm package @vladmandic/face-api: identity loss."),
+    ] = None,
+    backbone: Annotated[
+        Path | None, typer.Option(help="Start from ArcFace's IR-SE-50: the file model_ir_se50.pth.")
+    ] = None,
+) -> None:
+    """Train a pSp encoder for a StyleGAN2 generator on shards. Days on GPUs; start it by `torchrun` for several."""
+    from . import train as command
+
+    command.psp(shards, generator, run, steps, batch, rate, recogniser, backbone)
 
 
 @train_app.command("encoder")

@@ -1,7 +1,9 @@
-"""``train encoder``."""
+"""``train``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -12,10 +14,16 @@ from ..models.mobile_encoder import MobileEncoder
 from ..models.mobilestylegan import MobileStyleGAN
 from ..models.store import save
 from ..training.encoder import Plan, Progress, train_encoder
+from ..training.generator import GeneratorPlan, train_generator
 from ..training.identity import Recogniser
+from ..training.prepare import prepare as prepare_shards
+from ..training.psp import PspPlan, train_psp
+from ..training.runs import Progress as RunProgress
+from ..training.runs import processes
+from ..training.shards import INDEX, Shards
 from . import console
 
-__all__ = ["encoder"]
+__all__ = ["encoder", "generator", "prepare", "psp"]
 
 
 def encoder(
@@ -45,6 +53,69 @@ def encoder(
     if output is not None:
         save(FaceModel(generator, trained, model.latent_avg, family=model.family, name=output.stem), output)
         console.say(f"model: {output}")
+
+
+def prepare(photos: Path, output: Path, size: int, with_matte: bool, as_json: bool) -> None:
+    with console.progress() as bar:
+        index = prepare_shards(
+            photos, output, size, with_matte=with_matte, report=lambda done, total: bar("photos", done, total)
+        )
+    pictures = [picture for shard in index.shards for picture in shard.pictures]
+    people = len({picture.person for picture in pictures})
+    if as_json:
+        console.print_json({"pictures": len(pictures), "people": people, "refused": index.refused})
+        return
+    for name, reason in index.refused.items():
+        console.note(f"{name}: {reason}")
+    console.say(f"{len(pictures)} pictures of {people} people; {len(index.refused)} photos refused")
+    console.say(f"index: {output / INDEX}")
+
+
+def generator(
+    shards: Path, run: Path, steps: int, batch: int, channels: int, style_dim: int, rate: float, gamma: float | None
+) -> None:
+    plan = GeneratorPlan(steps=steps, batch=batch, channels=channels, style_dim=style_dim, rate=rate, gamma=gamma)
+    with processes() as world, _reporting() as report:
+        train_generator(Shards(shards), plan, run, world, report)
+    _say_model(run, world.rank)
+
+
+def psp(
+    shards: Path,
+    model: str,
+    run: Path,
+    steps: int,
+    batch: int,
+    rate: float,
+    recogniser: Path | None,
+    backbone: Path | None,
+) -> None:
+    plan = PspPlan(steps=steps, batch=batch, rate=rate)
+    with processes() as world, _reporting() as report:
+        train_psp(
+            Shards(shards), load_model(model), plan, run, world, report,
+            judge=load_model("default"), backbone=backbone,
+            recogniser=Recogniser(recogniser).to(world.device) if recogniser else None,
+        )  # fmt: skip
+    _say_model(run, world.rank)
+
+
+@contextmanager
+def _reporting() -> Iterator[Callable[[RunProgress], None]]:
+    with console.progress() as bar:
+
+        def report(progress: RunProgress) -> None:
+            losses = "  ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
+            bar("steps", progress.done, progress.total)
+            console.note(f"{progress.done}/{progress.total}  {losses}")
+
+        yield report
+
+
+def _say_model(run: Path, rank: int) -> None:
+    if rank == 0:
+        console.say(f"losses: {run / 'losses.csv'}")
+        console.say(f"model: {run / 'model.safetensors'}")
 
 
 def _fresh(generator: MobileStyleGAN, trunk: Path) -> MobileEncoder:

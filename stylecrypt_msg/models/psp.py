@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -23,8 +25,10 @@ from stylecrypt_msg.models.ops import EqualLinear
 __all__ = ["Encoder4Editing", "GradualStyleEncoder", "WEncoder", "WPlusEncoder", "build"]
 
 WIDTH = 512  # channels of the last stage, the pyramid and the heads; also the style dimension
-STAGES = ((64, 64, 3), (64, 128, 4), (128, 256, 14), (256, 512, 3))  # channels in, out, blocks
-TAPS = (6, 20, 23)  # last blocks at 64, 32 and 16 pixels
+WIDTHS = (128, 256, WIDTH)  # 512 in all published files; networks of our own training may be slimmer
+STAGES = ((1, 1, 3), (1, 2, 4), (2, 4, 14), (4, 8, 3))  # channels in, out, in eighths of the width; blocks
+TAPS = (6, 20, 23)  # last blocks at 64, 32 and 16 pixels, of 256
+INPUT_SIZE = 256
 COARSE, MIDDLE = 3, 7  # styles 0-2 read the 16 pixel features, 3-6 those at 32, the rest those at 64
 
 
@@ -68,21 +72,26 @@ class Block(nn.Module):
 
 
 class Backbone(nn.Module):
-    """IR-SE-50 without its head, and what all four encoders share."""
+    """IR-SE-50 without its head, and what all four encoders share.
 
-    input_size = 256
+    ``width`` is the style dimension T, one of WIDTHS. Shapes are given for the published 512 and pictures of 256 px.
+    """
+
+    passes = 1
     latent_avg: Tensor
 
-    def __init__(self, n_styles: int) -> None:
+    def __init__(self, n_styles: int, width: int = WIDTH) -> None:
         super().__init__()
         self.n_styles = n_styles
-        self.input_layer = nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.PReLU(64))
+        self.input_size = INPUT_SIZE
+        c = width // 8
+        self.input_layer = nn.Sequential(nn.Conv2d(3, c, 3, 1, 1, bias=False), nn.BatchNorm2d(c), nn.PReLU(c))
         blocks = []
         for c_in, c_out, count in STAGES:
-            blocks.append(Block(c_in, c_out, stride=2))
-            blocks.extend(Block(c_out, c_out, stride=1) for _ in range(count - 1))
+            blocks.append(Block(c * c_in, c * c_out, stride=2))
+            blocks.extend(Block(c * c_out, c * c_out, stride=1) for _ in range(count - 1))
         self.body = nn.Sequential(*blocks)
-        self.register_buffer("latent_avg", torch.zeros(n_styles, WIDTH))
+        self.register_buffer("latent_avg", torch.zeros(n_styles, width))
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Images (B, 3, 256, 256) -> (B, 128, 64, 64), (B, 256, 32, 32), (B, 512, 16, 16)."""
@@ -106,13 +115,13 @@ class Backbone(nn.Module):
 class StyleHead(nn.Module):
     """map2style: halves the features until one vector is left, (B, 512, H, H) -> (B, T)."""
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, side: int, width: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for _ in range(int(math.log2(side))):
-            layers += [nn.Conv2d(WIDTH, WIDTH, 3, 2, 1), nn.LeakyReLU(0.01, inplace=True)]
+            layers += [nn.Conv2d(width, width, 3, 2, 1), nn.LeakyReLU(0.01, inplace=True)]
         self.convs = nn.Sequential(*layers)
-        self.linear = EqualLinear(WIDTH, WIDTH)
+        self.linear = EqualLinear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         style: Tensor = self.linear(self.convs(x).flatten(1))
@@ -120,14 +129,19 @@ class StyleHead(nn.Module):
 
 
 class GradualStyleEncoder(Backbone):
-    """pSp: one head per style on a feature pyramid (section 3.1 and figure 2)."""
+    """pSp: one head per style on a feature pyramid (section 3.1 and figure 2).
 
-    def __init__(self, n_styles: int) -> None:
-        super().__init__(n_styles)
-        sides = [16 if i < COARSE else 32 if i < MIDDLE else 64 for i in range(n_styles)]
-        self.styles = nn.ModuleList(StyleHead(side) for side in sides)
-        self.latlayer1 = nn.Conv2d(256, WIDTH, 1)
-        self.latlayer2 = nn.Conv2d(128, WIDTH, 1)
+    ``input_size``: pixels a side of the pictures that it reads, a power of two from 32.
+    """
+
+    def __init__(self, n_styles: int, width: int = WIDTH, input_size: int = INPUT_SIZE) -> None:
+        super().__init__(n_styles, width)
+        self.input_size = input_size
+        side = input_size // 16
+        sides = [side if i < COARSE else 2 * side if i < MIDDLE else 4 * side for i in range(n_styles)]
+        self.styles = nn.ModuleList(StyleHead(side, width) for side in sides)
+        self.latlayer1 = nn.Conv2d(width // 2, width, 1)
+        self.latlayer2 = nn.Conv2d(width // 4, width, 1)
 
     def offsets(self, features: list[Tensor]) -> Tensor:
         fine, middle, coarse = features
@@ -143,8 +157,8 @@ class Encoder4Editing(GradualStyleEncoder):
 
     base_weight: Tensor
 
-    def __init__(self, n_styles: int) -> None:
-        super().__init__(n_styles)
+    def __init__(self, n_styles: int, width: int = WIDTH, input_size: int = INPUT_SIZE) -> None:
+        super().__init__(n_styles, width, input_size)
         self.register_buffer("base_weight", torch.ones(()))
 
     def offsets(self, features: list[Tensor]) -> Tensor:
@@ -193,8 +207,8 @@ def build(state: store.State) -> Backbone | None:
         return None
     try:
         n_inputs = state["input_layer.0.weight"].shape[1]
-        n_styles = len(state["latent_avg"])
-    except (KeyError, IndexError, TypeError) as error:
+        n_styles, width = state["latent_avg"].shape
+    except (KeyError, IndexError, ValueError) as error:
         raise ModelError(
             "The encoder is not one of pSp's or e4e's.",
             hint="Only those on the IR-SE-50 backbone are supported.",
@@ -204,18 +218,27 @@ def build(state: store.State) -> Backbone | None:
             f"The encoder reads {n_inputs} channels instead of RGB.",
             hint="Encoders of sketches, of segmentations and of ReStyle cannot invert photos by themselves.",
         )
-    kind: type[Backbone]
+    make: Callable[[], Backbone]
     heads = {int(match[1]) for name in state if (match := re.match(r"styles\.(\d{1,3})\.", name))}
     if heads:
         kind = Encoder4Editing if "base_weight" in state else GradualStyleEncoder
+        # The first head halves what is a sixteenth of the picture until one pixel is left.
+        halvings = sum(bool(re.fullmatch(r"styles\.0\.convs\.\d{1,2}\.weight", name)) for name in state)
+        if width not in WIDTHS or not 1 <= halvings <= 4:
+            raise ModelError(
+                "The encoder is not one of pSp's or e4e's.",
+                hint="Only those on the IR-SE-50 backbone are supported.",
+            )
         if len(heads) != n_styles:
             raise ModelError(
                 f"The encoder makes {len(heads)} styles, but the generator takes {n_styles}.",
                 hint="Use an encoder that was trained with this generator.",
             )
+        make = partial(kind, n_styles, width, 16 << halvings)
     else:
-        kind = WPlusEncoder if any(name.startswith("output_layer_2.") for name in state) else WEncoder
+        in_wplus = any(name.startswith("output_layer_2.") for name in state)
+        make = partial(WPlusEncoder if in_wplus else WEncoder, n_styles)
     with torch.device("meta"):
-        encoder = kind(n_styles)
+        encoder = make()
     store.fill(encoder, state, "The encoder")
     return encoder
