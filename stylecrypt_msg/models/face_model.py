@@ -67,6 +67,7 @@ class EncoderModule(NetworkModule, Protocol):
 
     n_styles: int
     input_size: int
+    passes: int  # how often `FaceModel.encode` has it look
 
     def features(self, images: Tensor, /) -> list[Tensor]:
         """Feature maps (B, C, R, R) of the pictures: what they look like, in the encoder's eyes."""
@@ -210,7 +211,10 @@ class FaceModel:
         """Inverts faces: images (B, 3, H, W), any square size, aligned as in FFHQ -> codes (B, n_styles,
         style_dim).
 
-        Resized as the encoder needs: by area from larger, bilinearly from smaller ones.
+        Resized as the encoder needs: by area from larger, bilinearly from smaller ones. An encoder of several
+        passes also reads what the generator makes of the codes; what it takes that for beside what it took the
+        picture for is the correction. This is ReStyle's idea (Alaluf et al., arXiv 2104.02699), with an encoder
+        that sees one picture at a time.
 
         Raises ModelError if the model has no encoder, ValueError if the images are not as described.
         """
@@ -224,11 +228,14 @@ class FaceModel:
             raise ValueError(f"images must be RGB and square, (B, 3, H, H), but have shape {tuple(images.shape)}")
         encoder, size = self.encoder, self.encoder.input_size
 
-        def resize_and_encode(part: Tensor) -> Tensor:
+        def invert(part: Tensor) -> Tensor:
             codes: Tensor = encoder(_resized(part, size))
+            first = codes
+            for _ in range(encoder.passes - 1):
+                codes = codes + first - encoder(_resized(self.preview(codes).clamp(-1, 1), size))
             return codes
 
-        return self._in_steps(resize_and_encode, images, (self.n_styles, self.style_dim), size)
+        return self._in_steps(invert, images, (self.n_styles, self.style_dim), size)
 
     def synthesize(self, codes: Tensor) -> Tensor:
         """Codes (B, n_styles, style_dim) -> images (B, 3, image_size, image_size), not clamped to [-1, 1].

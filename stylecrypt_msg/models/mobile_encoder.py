@@ -113,6 +113,7 @@ class MobileEncoder(nn.Module):
     """
 
     input_size = 128
+    passes = 3  # each gives fidelity; from the fourth on it is less than mixes lose by codes that are far from W
 
     def __init__(self, n_styles: int = 16, style_dim: int = 512) -> None:
         super().__init__()

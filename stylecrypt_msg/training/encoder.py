@@ -2,9 +2,11 @@
 
 Stage 1, *pairs*: pictures of people who do not exist, rendered from codes that we know (``codes.sample_codes``),
 degraded as on their way through a messenger; loss: mean squared error of the codes in units of W's deviation.
-Stage 2, *faces*: a part of each step stays stage 1, so that mixes stay invertible; the other part inverts faces of a
-folder and compares what the generator makes of the codes with the picture (pixels, features, who it is), with a prior
-that keeps codes where the generator is good. Batch norm is frozen from here on: its statistics are those of pairs.
+Stage 2, *faces*: a part of each step stays stage 1, so that mixes stay invertible, those of the faces met here among
+them; the other part inverts faces of a folder and compares what the generator makes of the codes with the picture
+(pixels, features, who it is), with a prior that keeps codes where the generator is good. Both parts correct their codes
+as `FaceModel.encode` does, up to two times; gradients flow through the last correction. Batch norm is frozen from
+here on: its statistics are those of pairs.
 
 Everything is resumable: a checkpoint every few minutes, written atomically; a run killed at any moment goes on from
 the last one. Losses go to ``losses.csv``, from which ``losses.png`` is drawn.
@@ -31,13 +33,15 @@ from ..models.mobile_encoder import MobileEncoder, MobileNetV2
 from ..models.mobilestylegan import MobileStyleGAN
 from .codes import sample_codes
 from .identity import Recogniser
-from .pictures import degrade, face_batches, load_faces
+from .pictures import degrade, face_batches, load_faces, vary
 
 __all__ = ["Plan", "Progress", "train_encoder"]
 
 COLUMNS = ("stage", "pairs", "seconds", "latent", "pixels", "features", "identity", "prior", "rate")
 
-_WEIGHTS = {"latent": 0.5, "pixels": 10.0, "features": 1.0, "identity": 2.0, "prior": 0.01}
+_WEIGHTS = {"latent": 0.5, "pixels": 10.0, "features": 1.0, "identity": 3.0, "prior": 0.02}
+_CORRECTIONS = (0, 1, 1, 2, 2)  # of a step, one of these
+_KEPT_CODES = 240  # of the faces met last, for pairs
 
 
 @dataclass(frozen=True)
@@ -45,15 +49,15 @@ class Plan:
     """How long to train, and on what.
 
     ``pairs``: synthetic pairs of stage 1. ``face_steps``: steps of stage 2, each of ``face_batch`` pictures of
-    ``faces`` (a folder of aligned squares) and ``batch`` pairs. ``rate``: peak learning rate of Adam; it warms up over the
-    first 200 steps, stays, and falls to a twentieth over the last half of stage 2.
+    ``faces`` (a folder of aligned squares) and ``batch`` pairs. ``rate``: peak learning rate of Adam; each stage warms up
+    over its first 100 steps, and stage 2 falls to a fiftieth along a cosine.
     """
 
     pairs: int = 200_000
     face_steps: int = 4_000
     faces: Path | None = None
-    batch: int = 16
-    face_batch: int = 6
+    batch: int = 12
+    face_batch: int = 8
     rate: float = 5e-4
     seed: int = 0
     save_seconds: float = 240.0
@@ -114,11 +118,9 @@ class _State:
 
 
 def _rate(state: _State, plan: Plan) -> float:
-    step = state.pairs_steps + state.face_steps
-    rate = plan.rate * min(1.0, (step + 1) / 200)
-    half = plan.face_steps / 2
-    if state.face_steps > half:
-        rate *= max(0.05, 0.5 * (1 + math.cos(math.pi * (state.face_steps - half) / half)))
+    rate = plan.rate * min(1.0, ((state.face_steps or state.pairs_steps) + 1) / 100)
+    if state.face_steps:
+        rate *= max(0.02, 0.5 * (1 + math.cos(math.pi * state.face_steps / plan.face_steps)))
     return rate
 
 
@@ -169,9 +171,11 @@ def train_encoder(
     if openvino_runtime.available():
         render = openvino_runtime.compile_network(generator.preview, sample_codes(generator, 1, state.rng), half=True)
 
+    people: list[Tensor] = []  # codes of faces met in stage 2
+
     @torch.no_grad()
     def pairs() -> tuple[Tensor, Tensor]:
-        codes = sample_codes(generator, plan.batch, state.rng)
+        codes = sample_codes(generator, plan.batch, state.rng, torch.cat(people) if people else None)
         images = degrade(render(codes), state.rng).contiguous(memory_format=torch.channels_last)
         return images, (codes - generator.w_mean) / generator.w_std
 
@@ -179,11 +183,24 @@ def train_encoder(
     worker = ThreadPoolExecutor(1)
     pending = worker.submit(pairs)
 
-    def pairs_loss() -> Tensor:
+    def next_pairs() -> tuple[Tensor, Tensor]:
         nonlocal pending
         images, wanted = pending.result()
         pending = worker.submit(pairs)
-        return F.mse_loss(encoder.normalised(images), wanted)
+        return images, wanted
+
+    def inverted(images: Tensor, corrections: int) -> tuple[Tensor, Tensor]:
+        """Normalised codes at first, and after the corrections, of which the last has gradients."""
+        first = encoder.normalised(images)
+        codes = first
+        for left in reversed(range(corrections)):
+            with torch.no_grad():
+                codes = codes.detach()
+                made = render(codes * generator.w_std + generator.w_mean).clamp(-1, 1)
+                made = made.contiguous(memory_format=torch.channels_last)
+            with torch.set_grad_enabled(left == 0):
+                codes = codes + first - encoder.normalised(made)
+        return first, codes
 
     log = _Log(folder / "losses.csv")
     began = time.monotonic() - state.seconds
@@ -211,7 +228,8 @@ def train_encoder(
     total = math.ceil(plan.pairs / plan.batch)
     encoder.train()
     while state.pairs_steps < total:
-        losses = {"latent": pairs_loss()}
+        images, wanted = next_pairs()
+        losses = {"latent": F.mse_loss(encoder.normalised(images), wanted)}
         state.pairs_steps += 1
         step("pairs", state.pairs_steps - 1, total, losses)
 
@@ -220,13 +238,19 @@ def train_encoder(
         batches = face_batches(pictures, plan.face_batch, faces_rng)
         encoder.eval()  # freezes batch norm; there is no dropout
         while state.face_steps < plan.face_steps:
-            faces = next(batches)
-            codes = encoder.normalised(degrade(faces, faces_rng).contiguous(memory_format=torch.channels_last))
+            faces = vary(next(batches), faces_rng)
+            images, wanted = next_pairs()
+            corrections = _CORRECTIONS[int(torch.randint(len(_CORRECTIONS), (), generator=faces_rng))]
+            both = torch.cat((degrade(faces, faces_rng), images)).contiguous(memory_format=torch.channels_last)
+            first, last = inverted(both, corrections)
+            codes = last[: len(faces)]
             made = generator.preview(codes * generator.w_std + generator.w_mean)
+            latent = torch.stack([F.mse_loss(found[len(faces) :], wanted) for found in (first, last)]).mean()
             losses = {
-                "latent": pairs_loss(), "pixels": F.l1_loss(made, faces),
+                "latent": latent, "pixels": F.l1_loss(made, faces),
                 "features": feature_loss(made, faces), "prior": codes.square().mean(),
             }  # fmt: skip
+            people = [codes.detach() * generator.w_std + generator.w_mean, *people][: _KEPT_CODES // plan.face_batch]
             if recogniser is not None:
                 with torch.no_grad():
                     wanted = recogniser(faces)

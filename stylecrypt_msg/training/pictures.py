@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..errors import InputError
 
-__all__ = ["degrade", "face_batches", "load_faces"]
+__all__ = ["degrade", "face_batches", "load_faces", "vary"]
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
@@ -45,14 +45,28 @@ def _some(count: int, share: float, rng: torch.Generator) -> Tensor:
     return torch.rand(count, 1, 1, 1, generator=rng) < share
 
 
-def _misalign(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Turns, scales and shifts by as much as landmarks of a detector err: 1.5 degrees, 2 %, 1.5 % of the side."""
-    n = len(images)
-    turn, scale, dx, dy = (torch.randn(n, 4, generator=rng) * torch.tensor([0.026, 0.02, 0.03, 0.03])).unbind(1)
-    a, b = (1 + scale) * turn.cos(), (1 + scale) * turn.sin()
-    theta = torch.stack((torch.stack((a, -b, dx), 1), torch.stack((b, a, dy), 1)), 1)
+def vary(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Other people in another light, out of a folder that holds too few: images (B, 3, S, S) in [-1, 1] -> the same.
+
+    Shifts, turns and stretches by some percent, bends smoothly, and changes colour, contrast and the light from the side.
+    """
+    n, _, size, _ = images.shape
+    turn, stretch, tall, dx, dy = (
+        torch.randn(n, 5, generator=rng) * torch.tensor([0.03, 0.03, 0.03, 0.03, 0.03])
+    ).unbind(1)
+    a, b = turn.cos(), turn.sin()
+    theta = torch.stack((torch.stack((a * (1 + stretch), -b, dx), 1), torch.stack((b, a * (1 + tall), dy), 1)), 1)
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+    bends = F.interpolate(
+        0.03 * torch.randn(n, 2, 5, 5, generator=rng), (size, size), mode="bicubic", align_corners=True
+    )
+    out = F.grid_sample(images, grid + bends.permute(0, 2, 3, 1), padding_mode="reflection", align_corners=False)
+    light = 0.1 * F.interpolate(
+        torch.randn(n, 1, 2, 2, generator=rng), (size, size), mode="bilinear", align_corners=True
+    )
+    gain = 1 + light + 0.06 * torch.randn(n, 3, 1, 1, generator=rng)
+    gamma = torch.exp(0.15 * torch.randn(n, 1, 1, 1, generator=rng))
+    return (2 * (((out + 1) / 2).clamp(0, 1) ** gamma * gain) - 1).clamp(-1, 1)
 
 
 def _compress(image: Tensor, quality: int) -> Tensor:
@@ -63,18 +77,17 @@ def _compress(image: Tensor, quality: int) -> Tensor:
 
 
 def degrade(images: Tensor, rng: torch.Generator) -> Tensor:
-    """What happens to a picture on its way: misalignment, loss of resolution, JPEG, a touch of colour and noise.
+    """What happens to a picture on its way: loss of resolution, JPEG, a touch of colour and noise.
 
     images (B, 3, S, S) in [-1, 1] -> the same shape. A fifth of the pictures are left as they are.
     """
     n, size = len(images), images.shape[-1]
-    out = torch.where(_some(n, 0.7, rng), _misalign(images, rng), images)
     small = int(size * (0.4 + 0.5 * torch.rand((), generator=rng).item()))
     blurred = F.interpolate(
-        F.interpolate(out, size=small, mode="bilinear", antialias=True, align_corners=False),
+        F.interpolate(images, size=small, mode="bilinear", antialias=True, align_corners=False),
         size=size, mode="bicubic", align_corners=False,
     )  # fmt: skip
-    out = torch.where(_some(n, 0.25, rng), blurred, out)
+    out = torch.where(_some(n, 0.25, rng), blurred, images)
     gain = 1 + 0.04 * torch.randn(n, 3, 1, 1, generator=rng) * _some(n, 0.5, rng)
     out = out * gain + 0.02 * torch.randn(out.shape, generator=rng) * _some(n, 0.2, rng)
     compressed = _some(n, 0.5, rng).flatten()

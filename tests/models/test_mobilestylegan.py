@@ -147,6 +147,17 @@ def test_the_encoder_inverts_what_the_generator_makes(model: FaceModel) -> None:
         assert torch.equal((ours @ theirs.T).argmax(1), torch.arange(6)), layer
 
 
+def test_a_second_look_corrects_the_first(model: FaceModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = mix(*(stand_in(model, name, model.latent_avg[None]) for name in ("Ann", "Bob")), LayerMask.paper(16))
+    images = model.synthesize(codes)
+    small = F.interpolate(images, (128, 128), mode="area")
+    errors = []
+    for passes in (1, 2, 3):
+        monkeypatch.setattr(model.encoder, "passes", passes)
+        errors.append(F.mse_loss(model.preview(model.encode(images)), small).item())
+    assert errors[0] > 1.02 * errors[1] > 1.02 * errors[2]
+
+
 def test_files_that_do_not_fit_are_refused(model: FaceModel) -> None:
     state = dict(model.state())
     with pytest.raises(ModelError, match="no complete MobileStyleGAN"):

@@ -19,7 +19,7 @@ from stylecrypt_msg.models.mobilestylegan import MobileStyleGAN
 from stylecrypt_msg.training.codes import sample_codes
 from stylecrypt_msg.training.encoder import Plan, Progress, train_encoder
 from stylecrypt_msg.training.identity import Recogniser
-from stylecrypt_msg.training.pictures import degrade, face_batches, load_faces
+from stylecrypt_msg.training.pictures import degrade, face_batches, load_faces, vary
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +95,14 @@ def test_codes_are_of_every_kind(generator: MobileStyleGAN) -> None:
     assert len(set(kept)) > 20
 
 
+def test_half_of_the_codes_start_from_people_that_were_found(generator: MobileStyleGAN) -> None:
+    people = torch.arange(3.0).repeat_interleave(16 * 512).reshape(3, 16, 512) + 100  # nobody whom the mapping makes
+    codes = sample_codes(generator, 300, torch.Generator().manual_seed(0), people)
+    found = (codes[:, 3] > 90).all(1)  # of the layers that are most often kept
+    assert 60 < found.sum() < 150
+    assert {round(code.item()) for code in codes[found][:, 3].mean(1)} == {100, 101, 102}
+
+
 def test_degraded_pictures_stay_the_same_picture() -> None:
     rng = torch.Generator().manual_seed(0)
     face = torch.nn.functional.interpolate(torch.randn(40, 3, 8, 8, generator=rng), 128, mode="bicubic").clamp(-1, 1)
@@ -105,6 +113,16 @@ def test_degraded_pictures_stay_the_same_picture() -> None:
     assert 2 <= same.sum() <= 20
     error = (out - face).square().mean((1, 2, 3)).sqrt()
     assert (error < 0.6 * (face - face.roll(1, 0)).square().mean((1, 2, 3)).sqrt()).all()
+
+
+def test_varied_faces_are_others_in_another_light(faces: Path) -> None:
+    images = load_faces(faces, 64).float().repeat(6, 1, 1, 1) / 127.5 - 1
+    out = vary(images, torch.Generator().manual_seed(0))
+    assert out.shape == images.shape
+    assert out.abs().max() <= 1
+    error = (out - images).square().mean((1, 2, 3)).sqrt()
+    assert error.min() > 0.03
+    assert (error < 0.8 * (images - images.roll(1, 0)).square().mean((1, 2, 3)).sqrt()).all()
 
 
 def test_faces_come_once_an_epoch(faces: Path) -> None:
