@@ -1,8 +1,8 @@
 """Figure 7 and a measured table I: what each style layer moves, when it alone is replaced.
 
 Where eyes, brows, nose and mouth are, follows from five landmarks; the outline of the face, its hair and the background
-from the matte as well. A region's change is how far its colours move on average (CIE 1976 colour difference in CIELAB);
-landmarks that move are YuNet's.
+from the matte as well. A region's tone is its mean colour, in CIELAB; its drawing is what its pixels are besides. How far
+either moves is in CIE 1976 colour differences. Landmarks that move are YuNet's.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ class LayerChange(Record):
     """What one replaced layer changed.
 
     Attributes:
-        colours: by area, how far its pixels moved in CIELAB, on average; areas that the face does not show are missing.
-        tone: how far the mean colour of the skin moved in CIELAB.
+        drawing: by area, how far its pixels moved on average, less what its tone moved. Areas that do not show are missing.
+        tone: by area, how far its mean colour moved.
         moves: by landmarks, how far they moved, in percent of the distance between the eyes. Empty, and ``yaw`` None, where
             no face is found any more.
         yaw: by how many degrees the head turned aside, either way.
     """
 
-    colours: dict[str, float]
-    tone: float
+    drawing: dict[str, float]
+    tone: dict[str, float]
     moves: dict[str, float]
     yaw: float | None
 
@@ -113,19 +113,22 @@ def areas(square: Pixels, face: Face) -> dict[str, NDArray[np.bool_]]:
 
 def _change(before: Pixels, after: Pixels, face: Face, masks: dict[str, NDArray[np.bool_]]) -> LayerChange:
     color = _skimage()
-    first, second = color.rgb2lab(before), color.rgb2lab(after)
-    difference = color.deltaE_cie76(first, second)
-    skin = masks["skin"]
-    tone = np.linalg.norm(first[skin].mean(0) - second[skin].mean(0))
+    difference = color.rgb2lab(after) - color.rgb2lab(before)
+    shifts = {name: difference[mask].mean(0) for name, mask in masks.items()}
+    drawing = {
+        name: float(np.linalg.norm(difference[mask] - shifts[name], axis=1).mean()) for name, mask in masks.items()
+    }
     moved = _face(after)
     moves: dict[str, float] = {}
     if moved is not None:
         apart = 100 * np.linalg.norm(moved.landmarks - face.landmarks, axis=1) / face.eye_distance
         moves = {name: float(apart[rows].mean()) for name, rows in zip(MOVES, ([0, 1], [2], [3, 4]), strict=True)}
     return LayerChange(
-        colours={name: float(difference[mask].mean()) for name, mask in masks.items()}, tone=float(tone), moves=moves,
+        drawing=drawing,
+        tone={name: float(np.linalg.norm(shift)) for name, shift in shifts.items()},
+        moves=moves,
         yaw=None if moved is None else abs(moved.yaw - face.yaw),
-    )  # fmt: skip
+    )
 
 
 def _skimage() -> Any:

@@ -44,7 +44,7 @@ def write_report(folder: Path, summary: Summary, *, lpips_note: str | None) -> P
     for start in range(0, len(summary.people), _ON_A_SHEET):
         people = summary.people[start : start + _ON_A_SHEET]
         name = f"sheet-{start // _ON_A_SHEET + 1:02}.jpg"
-        _write_sheet(folder / name, titles, [strips.path("sheet", person) for person in people])
+        _write_sheet(folder / name, titles, [strips.path("trial", person) for person in people])
         sheets.append((name, "From top to bottom: " + ", ".join(people) + "."))
     shown = [person for person in summary.people if strips.path("layers", person).exists()][: summary.layers_people]
     if shown and summary.table1:
@@ -70,8 +70,7 @@ def write_report(folder: Path, summary: Summary, *, lpips_note: str | None) -> P
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Evaluation</title>'
         f"<style>{_STYLE}</style></head><body>\n" + "\n".join(parts) + "\n</body></html>\n"
     )
-    # Names of files may hold what UTF-8 cannot.
-    write_atomically(folder / "index.html", page.encode(errors="replace"))
+    write_atomically(folder / "index.html", page.encode())
     write_atomically(folder / "report.json", summary.model_dump_json(indent=1).encode() + b"\n")
     return folder / "index.html"
 
@@ -87,7 +86,7 @@ def _html(table: Table) -> str:
 
 def _image(name: str, caption: str) -> str:
     return (
-        f'<figure><a href="{escape(name)}"><img src="{escape(name)}" alt=""></a>'
+        f'<figure><a href="{escape(name)}"><img src="{escape(name)}" alt="{escape(caption)}"></a>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
 

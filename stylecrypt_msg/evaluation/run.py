@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -18,16 +19,17 @@ from ..pictures import encode_picture, write_atomically
 from ..recognisers import Recogniser
 from .journal import Header, Journal, inputs_of
 from .layers import LayerTrial, try_layers
-from .levels import LevelTrial, friends, try_levels
+from .levels import Friends, LevelTrial, friends, try_levels
 from .metrics import Lpips
 from .subjects import Subject
 from .summary import Summary, summarise
-from .trial import Trial, try_person
+from .trial import Record, Trial, try_person
 
 __all__ = ["LAYERS_OF", "LEVELS_OF", "TILE", "Strips", "evaluate"]
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Report: TypeAlias = Callable[[str, int, int], None]
+Result = TypeVar("Result", bound=Record)
 
 METHOD = 1
 """Rises when anything is measured in another way, so that old results are not mixed with new ones."""
@@ -50,7 +52,7 @@ class Strips:
 
     def path(self, kind: str, person: str) -> Path:
         """Not by the person's name, which may be anything."""
-        return self._folder / f"{hashlib.sha256(person.encode(errors='surrogatepass')).hexdigest()[:16]}-{kind}.jpg"
+        return self._folder / f"{hashlib.sha256(person.encode()).hexdigest()[:16]}-{kind}.jpg"
 
     def write(self, kind: str, person: str, pictures: Sequence[Pixels]) -> None:
         self._folder.mkdir(exist_ok=True)
@@ -91,61 +93,67 @@ def evaluate(
         method=METHOD, model=model.digest, recogniser=recogniser.name, lpips=lpips is not None, pairs=pairs
     )  # fmt: skip
     journal, strips = Journal(folder, header), Strips(folder)
-    trials, layers, levels = [], [], []
+    subjects = [replace(subject, name=_plain(subject.name)) for subject in subjects]
 
+    def once(part: str, kind: type[Result], measure: Callable[..., Result | None], *about: Subject) -> Result | None:
+        """What is known of the first of ``about``, or what is measured now."""
+        name, inputs = about[0].name, inputs_of(*about)
+        kept = journal.get(part, name, inputs)
+        if kept is not None and (kept[0] is None or part == "levels" or strips.path(part, name).exists()):
+            return None if kept[0] is None else kind.model_validate(kept[0])
+        result = measure(*about)
+        journal.add(part, name, inputs, result)
+        return result
+
+    def trial(subject: Subject, stranger: Subject) -> Trial:
+        result, pictures = try_person(subject, stranger, model, recogniser, lpips)
+        strips.write("trial", subject.name, pictures)
+        return result
+
+    def layers(subject: Subject) -> LayerTrial | None:
+        tried = try_layers(subject, model)
+        if tried is None:
+            return None
+        strips.write("layers", subject.name, tried[1])
+        return tried[0]
+
+    trials, layer_trials, level_trials = [], [], []
     for i, subject in enumerate(subjects):
         report("people", i, len(subjects))
-        # The one before, so that those who are added later change nothing.
-        stranger = subjects[i - 1 if i else 1]
-        inputs = inputs_of(subject, stranger)
-        kept = journal.get("trial", subject.name, inputs)
-        if kept is None or not strips.path("sheet", subject.name).exists():
-            trial, pictures = try_person(subject, stranger, model, recogniser, lpips)
-            strips.write("sheet", subject.name, pictures)
-            journal.add("trial", subject.name, inputs, trial)
-        else:
-            trial = Trial.model_validate(kept[0])
-        trials.append(trial)
+        # The one before is the stranger, so that those who are added later change nothing.
+        trials.append(once("trial", Trial, trial, subject, subjects[i - 1 if i else 1]))
     report("people", len(subjects), len(subjects))
 
     some = subjects[:LAYERS_OF]
     for i, subject in enumerate(some):
         report("layers", i, len(some))
-        inputs = inputs_of(subject)
-        kept = journal.get("layers", subject.name, inputs)
-        if kept is None or (kept[0] is not None and not strips.path("layers", subject.name).exists()):
-            tried = try_layers(subject, model)
-            if tried is not None:
-                strips.write("layers", subject.name, tried[1])
-            layer_trial = None if tried is None else tried[0]
-            journal.add("layers", subject.name, inputs, layer_trial)
-        else:
-            layer_trial = None if kept[0] is None else LayerTrial.model_validate(kept[0])
-        if layer_trial is not None:
-            layers.append(layer_trial)
+        layer_trials.append(once("layers", LayerTrial, layers, subject))
     report("layers", len(some), len(some))
 
     with ExitStack() as stack:
-        pair = None
+        pair: list[Friends] = []  # made when they are needed
+
+        def level(subject: Subject) -> LevelTrial | None:
+            if not pair:
+                pair.append(stack.enter_context(friends(model_name)))
+            try:
+                return try_levels(subject, pair[0], recogniser, lpips)
+            except FaceError:  # another face in the photo that cannot be replaced
+                return None
+
         some = subjects[:LEVELS_OF]
         for i, subject in enumerate(some):
             report("levels", i, len(some))
-            inputs = inputs_of(subject)
-            kept = journal.get("levels", subject.name, inputs)
-            if kept is None:
-                pair = pair or stack.enter_context(friends(model_name))
-                try:
-                    level_trial = try_levels(subject, pair, recogniser, lpips)
-                except FaceError:  # another face in the photo that cannot be replaced
-                    level_trial = None
-                journal.add("levels", subject.name, inputs, level_trial)
-            else:
-                level_trial = None if kept[0] is None else LevelTrial.model_validate(kept[0])
-            if level_trial is not None:
-                levels.append(level_trial)
-        report("levels", len(some), len(some))
+            level_trials.append(once("levels", LevelTrial, level, subject))
+    report("levels", len(some), len(some))
 
     return summarise(
-        trials, layers, levels, header, model, recogniser, people=[subject.name for subject in subjects],
-        passed_over={path.name: why for path, why in passed_over.items()},
+        [one for one in trials if one], [one for one in layer_trials if one], [one for one in level_trials if one],
+        header, model, recogniser, people=[subject.name for subject in subjects],
+        passed_over={_plain(path.name): why for path, why in passed_over.items()},
     )  # fmt: skip
+
+
+def _plain(name: str) -> str:
+    """A file's name without what UTF-8 cannot say."""
+    return name.encode(errors="replace").decode()

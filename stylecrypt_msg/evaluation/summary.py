@@ -62,8 +62,8 @@ class Identity(Record):
 class LayerMean(Record):
     """Means over people of what `LayerChange` holds."""
 
-    colours: dict[str, float]
-    tone: float
+    drawing: dict[str, float]
+    tone: dict[str, float]
     moves: dict[str, float]
     yaw: float | None
 
@@ -188,8 +188,8 @@ def _layer_mean(layers: Sequence[LayerTrial], layer: int) -> LayerMean:
     changes = [trial.changes[layer] for trial in layers]
     yaws = [change.yaw for change in changes if change.yaw is not None]
     return LayerMean(
-        colours=_means([change.colours for change in changes]),
-        tone=fmean(change.tone for change in changes),
+        drawing=_means([change.drawing for change in changes]),
+        tone=_means([change.tone for change in changes]),
         moves=_means([change.moves for change in changes]),
         yaw=fmean(yaws) if yaws else None,
     )

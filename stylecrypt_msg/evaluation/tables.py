@@ -97,16 +97,17 @@ def layer_table(summary: Summary) -> Table:
     lines: list[tuple[str, Callable[[LayerMean], float | None]]] = [
         ("pose: head turned (degrees)", lambda mean: mean.yaw),
         *((f"place: {name} (% of eye distance)", lambda mean, name=name: mean.moves.get(name)) for name in MOVES),
-        *((f"colours: {name}", lambda mean, name=name: mean.colours.get(name)) for name in AREAS),
-        ("tone of the skin", lambda mean: mean.tone),
+        *((f"drawing: {name}", lambda mean, name=name: mean.drawing.get(name)) for name in AREAS),
+        *((f"tone: {name}", lambda mean, name=name: mean.tone.get(name)) for name in AREAS),
     ]
     rows = [(name, *_marked([value(mean) for mean in means])) for name, value in lines] if means else []
     paper = "; ".join(
         f"{region} {LayerMask.parse(layers, max(len(means), 9))}" for region, layers in REGIONS.items() if means
     )
     note = (
-        f"One layer at a time replaced in the inversions of {summary.layers_people} of the people. Colours: how far pixels "
-        f"move in CIELAB, on average over the region. ✓: half of the row's largest, or more. The paper ticks: {paper}."
+        f"One layer at a time replaced in the inversions of {summary.layers_people} of the people. Tone: how far the mean "
+        f"colour of a region moves in CIELAB; drawing: how far its pixels move besides, on average. "
+        f"✓: half of the row's largest, or more. The paper ticks: {paper}."
     )
     return Table("Table I: what each layer moves", note, ("", *map(str, range(len(means)))), rows)
 
