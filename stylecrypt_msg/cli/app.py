@@ -630,10 +630,18 @@ def evaluate(
     recogniser: Annotated[
         str, typer.Option(help="Who tells people apart: dlib, arcface:FILE (ONNX) or blendface:FILE.")
     ] = "dlib",
+    attacks: Annotated[
+        bool, typer.Option("--attacks", help="Attack the fakes instead: what they give away, for each layer mask.")
+    ] = False,
     model: Model = "default",
     json: Json = False,
 ) -> None:
     """Measure a model as the paper does: how a fake hides its sender, and what comes back. Minutes for 50 people."""
+    if attacks:
+        from . import attacks as bench
+
+        bench.run(faces, report, pairs=pairs, limit=limit, model_name=model, recogniser_name=recogniser, as_json=json)
+        return
     from . import evaluate as command
 
     command.run(faces, report, pairs=pairs, limit=limit, model_name=model, recogniser_name=recogniser, as_json=json)

@@ -10,10 +10,11 @@ from .bench import ATTACKS, AttackResult, Effort, MaskOdds, default_masks, run
 from .many import Averages
 from .material import Setting
 from .odds import Figure, Finding, wilson
-from .report import write_report
+from .report import NOTE, table, write_report
 
 __all__ = [
     "ATTACKS",
+    "NOTE",
     "AttackResult",
     "Averages",
     "Effort",
@@ -23,6 +24,7 @@ __all__ = [
     "Setting",
     "default_masks",
     "run",
+    "table",
     "wilson",
     "write_report",
 ]

@@ -189,7 +189,8 @@ def run(
     learnt = lessons(people, effort.learnt, studio, report)
     found: list[Finding | Figure] = []
     averages: dict[str, Averages] = {}
-    for setting in settings:
+    for i, setting in enumerate(settings):
+        report("masks", i, len(settings))
         tried = effort if setting.in_use else effort.less()
         here = post(people, people.sent, "A", setting, studio, report)
         there = post(people, people.others, "B", setting, studio, report)
@@ -201,6 +202,7 @@ def run(
         found += networks(people, here, strange, learnt, tried.steps, setting, studio, report)
         found += linking(people, here, there, setting, studio)
         found += detection(people, here, setting, studio)
+    report("masks", len(settings), len(settings))
     found += traffic(subjects, effort.photos, model, report)
     return AttackResult(
         settings=settings, conditions=_conditions(people, model, recogniser, effort),

@@ -59,12 +59,12 @@ def public_photo(
     recovered: list[Pixels] = []
     errors: list[float] = []
     for i, (sent, other) in enumerate(zip(people.sent, people.others, strict=True)):
-        report(f"{setting.name}: another photo as the key", i, n)
+        report("another photo as the key", i, n)
         (face,) = studio.render(mix(posted.codes[i : i + 1], other.codes[None], setting.mask))
         arrived = View(posted.squares[i], sent.landmarks, posted.codes[i])
         recovered.append(resized(show(arrived, face, setting.form), sent.square.shape[0]))
         errors.append(_psnr(recovered[-1], sent.square, posted.squares[i]))
-    report(f"{setting.name}: another photo as the key", n, n)
+    report("another photo as the key", n, n)
     faces = studio.describe(recovered)
     own = np.linalg.norm(faces - people.sent_faces, axis=1)
     alone = np.linalg.norm(strange.faces - people.sent_faces[:, None], axis=2)

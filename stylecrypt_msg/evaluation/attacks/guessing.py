@@ -26,14 +26,14 @@ def wrong_keys(
     chosen = people.some(victims)
     with_message, without = np.empty((len(chosen), keys)), np.empty((len(chosen), keys))
     for row, i in enumerate(chosen):
-        report(f"{setting.name}: wrong keys", row, len(chosen))
+        report("wrong keys", row, len(chosen))
         view = people.sent[i]
         faces = studio.preview(mix(posted.codes[i][None], strange.codes[i, :keys], setting.mask))
         arrived = small(view, _SIDE)
         seen = [show(arrived, resized(face, _SIDE), setting.form) for face in faces]
         with_message[row] = np.linalg.norm(studio.describe(seen) - people.sent_faces[i], axis=1)
         without[row] = np.linalg.norm(strange.small_faces[i, :keys] - people.sent_faces[i], axis=1)
-    report(f"{setting.name}: wrong keys", len(chosen), len(chosen))
+    report("wrong keys", len(chosen), len(chosen))
     found: list[Finding | Figure] = []
     n, limit = len(chosen), studio.recogniser.threshold
     for count in sorted({1, min(10, keys), keys}):

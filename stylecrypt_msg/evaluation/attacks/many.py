@@ -47,7 +47,7 @@ def averaging(
     }
     rows = []
     for row, i in enumerate(chosen):
-        report(f"{setting.name}: averaging", row, len(chosen))
+        report("averaging", row, len(chosen))
         view = people.sent[i]
         made = studio.preview(mix(view.codes[None], strange.codes[i, :fakes], setting.mask))
         photo = small(view, _SIDE)
@@ -61,7 +61,7 @@ def averaging(
             averages["codes"][at].append(both[1])
             averages["descriptors"][at].append(faces[:count].mean(0))
         rows.append(np.hstack([photo.square, seen[0], blends[-1], resized(middles[-1], _SIDE)]))
-    report(f"{setting.name}: averaging", len(chosen), len(chosen))
+    report("averaging", len(chosen), len(chosen))
     found: list[Finding | Figure] = []
     curves = {}
     for what, levels in averages.items():

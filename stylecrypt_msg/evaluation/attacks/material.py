@@ -215,11 +215,11 @@ def post(people: People, views: Sequence[View], room: str, setting: Setting, stu
     """A fake of each of ``views``, with the stand-ins of ``room``. Full size."""
     squares = []
     for i, (name, view) in enumerate(zip(people.names, views, strict=True)):
-        report(f"{setting.name}: posting to room {room}", i, len(views))
+        report(f"posting to room {room}", i, len(views))
         key = stand_in(studio.model, f"{room} {name}", view.codes[None])
         (face,) = studio.render(mix(view.codes[None], key, setting.mask))
         squares.append(resized(show(view, face, setting.form), _SIDE))
-    report(f"{setting.name}: posting to room {room}", len(views), len(views))
+    report(f"posting to room {room}", len(views), len(views))
     return Posted(squares, studio.encode(squares), studio.describe(squares))
 
 

@@ -59,14 +59,14 @@ def networks(
     originals = torch.stack([view.codes for view in learnt.views])
     made = studio.preview(mix(originals, learnt.keys, setting.mask))
     fakes = [show(view, resized(face, _SIDE), setting.form) for view, face in zip(learnt.views, made, strict=True)]
-    report(f"{setting.name}: learning", 0, steps + n)
+    report("learning", 0, steps + n)
     inverse = Ridge(studio.encode(fakes).flatten(1).numpy(), originals.flatten(1).numpy())
     guessed = torch.from_numpy(inverse(posted.codes.flatten(1).numpy()).astype(np.float32))
     by_codes = studio.preview(guessed.reshape(posted.codes.shape))
-    network = _train(fakes, [view.square for view in learnt.views], steps, setting, report)
+    network = _train(fakes, [view.square for view in learnt.views], steps, report)
     with torch.inference_mode():
         by_pixels = to_pixels(network(_images(posted.squares)))
-    report(f"{setting.name}: learning", steps + n, steps + n)
+    report("learning", steps + n, steps + n)
     found: list[Finding | Figure] = []
     limit, count = studio.recogniser.threshold, len(people)
     alone = np.linalg.norm(strange.small_faces - people.sent_faces[:, None], axis=2)
@@ -107,7 +107,7 @@ class _Network(nn.Module):
         return result
 
 
-def _train(fakes: list[Pixels], originals: list[Pixels], steps: int, setting: Setting, report: Report) -> _Network:
+def _train(fakes: list[Pixels], originals: list[Pixels], steps: int, report: Report) -> _Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         network = _Network()
@@ -122,7 +122,7 @@ def _train(fakes: list[Pixels], originals: list[Pixels], steps: int, setting: Se
         adam.zero_grad()
         loss.backward()
         adam.step()
-        report(f"{setting.name}: learning", len(x) + step, len(x) + steps)
+        report("learning", len(x) + step, len(x) + steps)
     return network.eval()
 
 

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
+from ...errors import PictureError
 from ...pictures import encode_picture, write_atomically
 from .bench import ATTACKS, AttackResult
 from .many import Averages
 from .odds import Finding
 
-__all__ = ["write_report"]
+__all__ = ["NOTE", "table", "write_report"]
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1c2733; }
@@ -22,13 +23,41 @@ table { border-collapse: collapse; margin: 1rem 0; } th, td { border-bottom: 1px
 th { text-align: left; } td.n { text-align: right; font-variant-numeric: tabular-nums; }
 .leaks { color: #a61b1b; font-weight: 600; } .holds { color: #1b6b3a; } svg text { font: 12px system-ui, sans-serif; }
 """
+_COLUMNS = (
+    "mask", "form", ">recognised", ">verified", ">by kept styles", ">linked", ">opened by a photo", ">comes back", "verdict",
+)  # fmt: skip
 _COLOURS = ("#31688e", "#d9722e", "#35b779")
 
 
-def write_report(result: AttackResult, folder: Path) -> None:
-    """Writes ``attacks.json`` and ``attacks.html`` into a folder that is there. Raises PictureError when it cannot."""
+NOTE = (
+    "Counts of senders. A mask leaks by an attack when the attack's success, with its whole 95 % interval, is above what the "
+    "same attack reaches without any message; it holds when that could not be shown with this many people."
+)
+
+
+def write_report(result: AttackResult, folder: Path) -> Path:
+    """Writes ``attacks.json`` and ``attacks.html``, which it returns, into a folder, made where it is missing.
+
+    Raises PictureError when they cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PictureError(f"{folder} cannot be made: {error.strerror}.", hint="Use --report FOLDER.") from error
+    page = folder / "attacks.html"
     write_atomically(folder / "attacks.json", json.dumps(result.to_json(), indent=2).encode())
-    write_atomically(folder / "attacks.html", _page(result).encode())
+    write_atomically(page, _page(result).encode())
+    return page
+
+
+def table(result: AttackResult) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Masks and their odds: names of the columns, those of numbers with a leading ``>``, and rows."""
+    rows = []
+    for odds in result.masks:
+        counts = (odds.recognised, odds.verified, odds.kept_styles, odds.linked, odds.opened)
+        verdict = f"leaks: {', '.join(odds.leaks)}" if odds.leaks else "holds"
+        rows.append((odds.mask, odds.form, *(f"{n}/{odds.people}" for n in counts), f"{odds.psnr:.1f} dB", verdict))
+    return _COLUMNS, rows
 
 
 def _page(result: AttackResult) -> str:
@@ -38,9 +67,7 @@ def _page(result: AttackResult) -> str:
         "<!doctype html><html lang=en><meta charset=utf-8><title>Attacks</title>",
         f"<style>{_STYLE}</style><h1>Attacks on the fakes</h1>",
         f"<p>{seen['people']} senders; {pairs}. Model {escape(seen['model'])}, recogniser {escape(seen['recogniser'])}.</p>",
-        "<p>A mask <b>leaks</b> by an attack when the attack's success, with its whole 95 % interval, is above what the same "
-        "attack reaches without any message. <b>holds</b>: that could not be shown with this many people.</p>",
-        "<h2>Masks</h2>", _masks(result), _bars(result),
+        f"<p>{escape(NOTE)}</p>", "<h2>Masks</h2>", _table(*table(result)), _bars(result),
     ]  # fmt: skip
     for attack, does in ATTACKS.items():
         rows = [finding for finding in result.findings if finding.attack == attack]
@@ -56,17 +83,6 @@ def _page(result: AttackResult) -> str:
         if attack == "averaging":
             parts += [_curve(mask, averages) for mask, averages in result.averages.items()]
     return "\n".join(parts)
-
-
-def _masks(result: AttackResult) -> str:
-    rows = []
-    for odds in result.masks:
-        n = odds.people
-        verdict = f"leaks: {', '.join(odds.leaks)}" if odds.leaks else "holds"
-        counts = (odds.recognised, odds.verified, odds.kept_styles, odds.linked, odds.opened)
-        rows.append((odds.mask, odds.form, *(f"{count} of {n}" for count in counts), f"{odds.psnr:.1f} dB", verdict))
-    head = ("mask", "form", "recognised", "verified", "by kept styles", "linked", "opened by a photo", "comes back", "")
-    return _table(head, rows)
 
 
 def _findings(findings: Iterable[Finding]) -> str:
@@ -87,7 +103,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
         )
 
     body = "".join("<tr>" + "".join(map(cell, row)) + "</tr>" for row in rows)
-    return f"<table><tr>{''.join(f'<th>{escape(name)}</th>' for name in head)}</tr>{body}</table>"
+    return f"<table><tr>{''.join(f'<th>{escape(name.removeprefix(chr(62)))}</th>' for name in head)}</tr>{body}</table>"
 
 
 def _bars(result: AttackResult) -> str:

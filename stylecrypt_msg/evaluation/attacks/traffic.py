@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import ExifTags, Image
-from stylecrypt_protocol import Card, Envelope, Identity, Level, Pixels, PublicPart, Residual, seal_message, take
+from stylecrypt_protocol import Card, Envelope, Identity, Level, Pixels, PublicPart, Quad, Residual, seal_message, take
 
 from ...cipher import Report
 from ...models import FaceModel
@@ -116,7 +116,10 @@ def padding() -> list[int]:
         Card.create(one, user_id="@a:b", display_name="A", created=0) for one in (identity, Identity.generate())
     )
     pixels = Pixels(width=32, height=32, rgb=bytes(32 * 32 * 3))
-    public = PublicPart.describe(pixels, level=Level.KEYFACE, model_hash=bytes(32), styles=16, replaced=[3], faces=[])
+    quad = Quad.from_pixels([(0, 0), (0, 32), (32, 32), (32, 0)])
+    public = PublicPart.describe(
+        pixels, level=Level.KEYFACE, model_hash=bytes(32), styles=16, replaced=[3], faces=[quad]
+    )
     lengths = []
     for length in _CAPTIONS:
         envelope = seal_message(
