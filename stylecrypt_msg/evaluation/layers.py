@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..faces import Face, detect_faces, matte
-from ..models import FaceModel
 from ..standins import stand_in
 from ..stylemix import LayerMask, mix
-from .metrics import SIZE
 from .subjects import Subject
-from .trial import Record, encode, scaled, synthesize
+from .trial import Inversions, Record, scaled, synthesize
 
 __all__ = ["AREAS", "MOVES", "LayerChange", "LayerTrial", "areas", "try_layers"]
 
@@ -55,9 +53,9 @@ class LayerTrial(Record):
     changes: list[LayerChange]
 
 
-def try_layers(subject: Subject, model: FaceModel) -> tuple[LayerTrial, list[Pixels]] | None:
+def try_layers(subject: Subject, inversions: Inversions) -> tuple[LayerTrial, list[Pixels]] | None:
     """The changes, and pictures (S, S, 3) uint8: the approximated one, then one for each layer. None: no face was found."""
-    codes = encode(model, subject.photo.square(SIZE))
+    model, codes = inversions.model, inversions.of(subject.photo)
     somebody = stand_in(model, f"evaluate {subject.name}", codes)
     before = scaled(synthesize(model, codes))
     face = _face(before)

@@ -23,9 +23,10 @@ from .levels import Friends, LevelTrial, friends, try_levels
 from .metrics import Lpips
 from .subjects import Subject
 from .summary import Summary, summarise
-from .trial import Record, Trial, try_person
+from .travel import AS_SENT, WAYS
+from .trial import Inversions, Record, Trial, try_person
 
-__all__ = ["LAYERS_OF", "LEVELS_OF", "TILE", "Strips", "evaluate"]
+__all__ = ["LAYERS_OF", "LEVELS_OF", "TILE", "TRAVEL_OF", "Strips", "evaluate"]
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Report: TypeAlias = Callable[[str, int, int], None]
@@ -33,6 +34,9 @@ Result = TypeVar("Result", bound=Record)
 
 METHOD = 1
 """Rises when anything is measured in another way, so that old results are not mixed with new ones."""
+
+TRAVEL_OF = 12
+"""People whose portraits travel every way, the first ones; everybody's travels as it is sent."""
 
 LAYERS_OF = 6
 """People whose layers are looked at one by one, the first ones."""
@@ -105,13 +109,17 @@ def evaluate(
         journal.add(part, name, inputs, result)
         return result
 
+    inversions = Inversions(model)
+    travelling = {subject.name for subject in subjects[:TRAVEL_OF]}
+
     def trial(subject: Subject, stranger: Subject) -> Trial:
-        result, pictures = try_person(subject, stranger, model, recogniser, lpips)
+        ways = list(WAYS) if subject.name in travelling else [AS_SENT]
+        result, pictures = try_person(subject, stranger, ways, inversions, recogniser, lpips)
         strips.write("trial", subject.name, pictures)
         return result
 
     def layers(subject: Subject) -> LayerTrial | None:
-        tried = try_layers(subject, model)
+        tried = try_layers(subject, inversions)
         if tried is None:
             return None
         strips.write("layers", subject.name, tried[1])

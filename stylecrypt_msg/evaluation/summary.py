@@ -107,7 +107,7 @@ def summarise(
 ) -> Summary:
     """``trials``, at least two, are those of ``people``; ``layers`` and ``levels`` those of some of them."""
     identity = _identity(trials, recogniser)
-    first = trials[0]
+    first = max(trials, key=lambda trial: len(trial.cycle))  # not everybody's portrait travelled every way
     return Summary(
         method=header.method,
         model=model.name,
@@ -118,11 +118,17 @@ def summarise(
         passed_over=passed_over,
         identity=identity,
         table2={
-            column: {way: _cell([trial.scores[column][way] for trial in trials], identity) for way in ways}
+            column: {
+                way: _cell([trial.scores[column][way] for trial in trials if way in trial.scores[column]], identity)
+                for way in ways
+            }
             for column, ways in first.scores.items()
         },
         cycle={
-            way: {layer: correlation([trial.cycle[way][layer] for trial in trials]) for layer in values}
+            way: {
+                layer: correlation([trial.cycle[way][layer] for trial in trials if way in trial.cycle])
+                for layer in values
+            }
             for way, values in first.cycle.items()
         },
         levels_people=len(levels),

@@ -9,6 +9,7 @@ from ..stylemix import REGIONS, LayerMask
 from .layers import AREAS, MOVES
 from .metrics import SIZE
 from .summary import Cell, LayerMean, Summary
+from .travel import AS_SENT
 from .trial import NOT_SENT, Column
 
 __all__ = ["Table", "layer_table", "summary_tables", "table2"]
@@ -53,14 +54,14 @@ def table2(summary: Summary) -> Table:
 
 def _travel_table(summary: Summary) -> Table:
     rows = [
-        (f"{column.value}; {way}", *_scores(cell))
+        (f"{column.value}; {way}", str(cell.people), *_scores(cell))
         for column, ways in summary.table2.items()
         if column is not Column.IN_PHOTO
         for way, cell in ways.items()
-        if way != NOT_SENT
+        if way not in (NOT_SENT, AS_SENT)
     ]
     note = "What arrives is decrypted; the metrics are against the original again."
-    return Table("Table II after the way through a messenger", note, ("", *_SCORES), rows)
+    return Table("Table II after the way through a messenger", note, ("", "people", *_SCORES), rows)
 
 
 def _level_table(summary: Summary) -> Table:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import TypeAlias
 
 import cv2
@@ -26,12 +27,13 @@ from ..recognisers import Recogniser
 from ..standins import stand_in
 from ..stylemix import LayerMask, mix
 from .metrics import SIZE, Lpips, cosine, psnr, ssim
-from .subjects import Subject
-from .travel import AS_SENT, WAYS, travelled
+from .subjects import Photo, Subject
+from .travel import AS_SENT, travelled
 
 __all__ = [
     "NOT_SENT",
     "Column",
+    "Inversions",
     "Judge",
     "Moments",
     "Record",
@@ -105,6 +107,20 @@ class Trial(Record):
     cycle: dict[str, dict[int, Moments]]
 
 
+class Inversions:
+    """Codes of photos by ``model``, each read once: encoders take seconds."""
+
+    def __init__(self, model: FaceModel) -> None:
+        self.model = model
+        self._codes: dict[Path, Tensor] = {}
+
+    def of(self, photo: Photo) -> Tensor:
+        """(1, n_styles, style_dim)."""
+        if photo.path not in self._codes:
+            self._codes[photo.path] = encode(self.model, photo.square(SIZE))
+        return self._codes[photo.path]
+
+
 class Judge:
     """Scores pictures against an original, all of them aligned squares of any size, (S, S, 3) uint8 RGB."""
 
@@ -130,12 +146,19 @@ class Judge:
 
 
 def try_person(
-    subject: Subject, stranger: Subject, model: FaceModel, recogniser: Recogniser, lpips: Lpips | None
+    subject: Subject,
+    stranger: Subject,
+    ways: Sequence[str],
+    inversions: Inversions,
+    recogniser: Recogniser,
+    lpips: Lpips | None,
 ) -> tuple[Trial, list[Pixels]]:
     """The results, and the pictures of the paper's figures 8 and 9, which `figure_titles` names, (S, S, 3) uint8.
 
-    ``stranger`` is whose photo is the wrong key. Raises LayerMaskError for a model of fewer than 8 styles.
+    ``stranger`` is whose photo is the wrong key; ``ways`` are of `travel.WAYS`, `AS_SENT` first. Raises LayerMaskError for a
+    model of fewer than 8 styles.
     """
+    model = inversions.model
     mask = LayerMask.paper(model.n_styles)
     photo, other = subject.photo, subject.other
     original = photo.square(SIZE)
@@ -143,15 +166,15 @@ def try_person(
     scores: dict[Column, dict[str, Score]] = {column: {} for column in Column if other or column not in _WITH_OTHER}
     descriptors = [judge.descriptor.tolist()]
 
-    codes = encode(model, original)
+    codes = inversions.of(photo)
     keys = {Column.KEY_ORIGINAL: codes}
     if other is not None:
         square = other.square(SIZE)
         scores[Column.OTHER][NOT_SENT] = judge.score(square)
         descriptors.append(judge.describe(square).tolist())
-        keys[Column.KEY_OTHER] = encode(model, square)
+        keys[Column.KEY_OTHER] = inversions.of(other)
     wrong = stranger.photo.square(SIZE)
-    keys[Column.KEY_WRONG] = encode(model, wrong)
+    keys[Column.KEY_WRONG] = inversions.of(stranger.photo)
 
     approximated = synthesize(model, codes)
     scores[Column.APPROXIMATED][NOT_SENT] = judge.score(approximated)
@@ -169,7 +192,7 @@ def try_person(
     shown: dict[Column, Pixels] = {}
     cycle: dict[str, dict[int, Moments]] = {}
     kept = [layer for layer in range(model.n_styles) if layer not in mask.layers]
-    for way in WAYS:
+    for way in ways:
         received = scaled(travelled(encrypted, way))
         scores[Column.ENCRYPTED][way] = judge.score(received)
         read = encode(model, received)
@@ -178,7 +201,7 @@ def try_person(
         for column, key in keys.items():
             made = synthesize(model, mix(read, key, mask))
             scores[column][way] = judge.score(made)
-            shown.setdefault(column, made)  # the first way is the one without loss
+            shown.setdefault(column, made)
     pictures = [original, approximated, synthesize(model, somebody), encrypted, in_photo, shown[Column.KEY_ORIGINAL]]
     if other is not None:
         pictures += [square, shown[Column.KEY_OTHER]]
