@@ -149,11 +149,11 @@ def train_psp(
     check_batch(plan.batch, 1, shards, world)
     device, places = world.device, world.share(plan.batch)
     model, judge = model.to(device), judge.to(device)
+    several = 1 < shards.people < len(shards)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         encoder = _new_encoder(model, size, backbone).to(device)
-        margin = AngularMargin(shards.people, model.n_styles * model.style_dim).to(device)
-    several = 1 < shards.people < len(shards)
+        margin = AngularMargin(shards.people if several else 1, model.n_styles * model.style_dim).to(device)
     average = copy.deepcopy(encoder).eval().requires_grad_(False)
     parameters = [*encoder.parameters(), *(margin.parameters() if several else ())]
     optimiser = torch.optim.Adam(parameters, plan.rate)

@@ -190,7 +190,7 @@ class Run:
         It trains, and returns its losses; not every step has to have every loss. Every ``save_seconds`` and at the end the
         checkpoint is written, and ``snapshot`` called to write what people want to see.
 
-        Raises InputError when losses are no longer finite; the last checkpoint is from before.
+        Raises InputError when losses or weights are no longer finite; the last checkpoint is from before.
         """
         if self._world.rank == 0:
             make_folder(self.folder)
@@ -208,20 +208,27 @@ class Run:
                 continue
             self._seconds = time.monotonic() - began
             losses = self._means()
-            if not all(map(math.isfinite, losses.values())):
+            saving = self.step == steps or time.monotonic() - saved > save_seconds
+            if not all(map(math.isfinite, losses.values())) or (saving and not self._sound()):
                 raise InputError(
-                    f"The losses are no numbers any more at step {self.step}.",
+                    f"There are no finite numbers any more at step {self.step}.",
                     hint="Run it again to go on from the last checkpoint; if it recurs, use a lower rate.",
                 )
             if self._world.rank != 0:
                 continue
             self._write_losses(losses)
             report(Progress(self.step, steps, losses))
-            if self.step == steps or time.monotonic() - saved > save_seconds:
+            if saving:
                 self._save()
                 snapshot()
                 self._plot()
                 saved = time.monotonic()
+
+    def _sound(self) -> bool:
+        networks = [part for part in self._parts.values() if isinstance(part, nn.Module)]
+        return all(
+            bool(torch.isfinite(values).all()) for network in networks for values in network.state_dict().values()
+        )
 
     def _save(self) -> None:
         state: dict[str, Any] = {name: part.state_dict() for name, part in self._parts.items()}
@@ -235,13 +242,12 @@ class Run:
 
     def _load(self) -> None:
         path = self.folder / _CHECKPOINT
+        bad = InputError(f"{path} is not a checkpoint of a run.", hint="Give another folder for the run.")
         try:
             state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
             settings, self.step, self._seconds = dict(state["settings"]), int(state["step"]), float(state["seconds"])
         except Exception as error:  # of many types, on files that are something else
-            raise InputError(
-                f"{path} is not a checkpoint of a run.", hint="Give another folder for the run."
-            ) from error
+            raise bad from error
         for name in self._settings | settings:
             was, wanted = settings.get(name, "none"), self._settings.get(name, "none")
             if was != wanted:
@@ -249,8 +255,11 @@ class Run:
                     f"{self.folder} holds another run: its {name} is {was}, not {wanted}.",
                     hint="Give another folder for the run, or what it began with.",
                 )
-        for name, part in self._parts.items():
-            part.load_state_dict(state[name])
+        try:
+            for name, part in self._parts.items():
+                part.load_state_dict(state[name])
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise bad from error
 
     def _means(self) -> dict[str, float]:
         """Of the losses since the last report, over all processes."""

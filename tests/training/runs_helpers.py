@@ -61,7 +61,7 @@ def torchrun(processes: int, *arguments: str) -> subprocess.CompletedProcess[str
     stylecrypt = Path(sys.executable).with_name("stylecrypt")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     return subprocess.run(
-        [*command, "--no-python", str(stylecrypt), *arguments],
+        [*command, "--no-python", "--", str(stylecrypt), *arguments],
         env=environment(), capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
 
