@@ -134,6 +134,13 @@ def test_two_processes_train_the_generator_that_one_trains(folder: Path, tmp_pat
     assert distance(*states) < 0.01
     for name in ("discriminator", "generator", "r1", "path", "r_t", "p"):
         assert losses(tmp_path / "two", name) == pytest.approx(losses(tmp_path / "one", name), rel=1e-3)
+    # What two began, one can go on with.
+    later = [
+        train_generator(Shards(folder), replace(plan, steps=9), tmp_path / name, ALONE, silent)
+        for name in ("two", "one")
+    ]
+    states = [dict(model.generator.state_dict()) for model in (*later, start)]
+    assert distance(*states) < 0.01
 
 
 def test_two_processes_train_the_encoder_that_one_trains(
