@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 
-from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.cli import attacks as command
 from stylecrypt_msg.cli import main
 from stylecrypt_msg.evaluation import attacks
@@ -32,10 +31,9 @@ from stylecrypt_msg.faces import detect_faces
 from stylecrypt_msg.models import FaceModel, load_model, shelf
 from stylecrypt_msg.pictures import encode_picture, read_picture
 from stylecrypt_msg.recognisers import load_recogniser
-from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.stylemix import LayerMask
 
-N = 5
+N = 4
 
 
 def silent(what: str, done: int, total: int) -> None: ...
@@ -55,13 +53,13 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def bench(default_model: FaceModel) -> Bench:
-    """Five people who do not exist, with two photos each, and what they post.
+    """Four people who do not exist, with two photos each, and what they post.
 
     ``open`` replaces the last layer alone, which moves colours a little; ``closed`` replaces every layer.
     """
     pytest.importorskip("dlib")
-    studio = Studio(default_model, load_recogniser())
-    subjects = [Subject(f"person {i}", photo(default_model, i, 0.0), photo(default_model, i, 0.25)) for i in range(N)]
+    studio = SmallStudio(default_model, load_recogniser())
+    subjects = [Subject(f"person {i}", photo(studio, i, 0.0), photo(studio, i, 0.1)) for i in range(N)]
     people = gather(subjects, studio, silent)
     strange = strangers(people, 3, studio, silent)
     n = default_model.n_styles
@@ -71,14 +69,22 @@ def bench(default_model: FaceModel) -> Bench:
     return Bench(subjects, studio, people, strange, open_, closed, here, there)
 
 
-def photo(model: FaceModel, number: int, drift: float) -> Photo:
+class SmallStudio(Studio):
+    """Renders at the preview's size, which is cheap. The whole bench, below, renders at full size."""
+
+    def render(self, codes: torch.Tensor) -> list[np.ndarray]:
+        return self.preview(codes)
+
+
+def photo(studio: Studio, number: int, drift: float) -> Photo:
     """A person who does not exist; with ``drift`` in another pose and light."""
-    somebody = model.latent_avg[None]
-    codes, other = (stand_in(model, f"{name} {number}", somebody) for name in ("person", "day"))
+    model = studio.model
+    z = torch.randn(2, model.style_dim, generator=torch.Generator().manual_seed(number))
+    codes, other = model.map(z, 0.85).split(1)
     layers = torch.zeros(model.n_styles, 1)
     layers[0:3] = layers[8:] = drift
-    (square,) = to_pixels(model.synthesize(codes + layers * (other - codes)))
-    pixels = np.asarray(cv2.resize(square, (256, 256), interpolation=cv2.INTER_AREA), np.uint8)
+    (square,) = studio.render(codes + layers * (other - codes))
+    pixels = np.asarray(cv2.resize(square, (256, 256)), np.uint8)
     (face,) = detect_faces(pixels)
     return Photo(Path(f"{number}-{drift}.png"), pixels, face)
 
@@ -89,7 +95,7 @@ def of(found: list[Finding | Figure], words: str) -> Finding:
 
 
 def value(found: list[Finding | Figure], words: str) -> float:
-    (one,) = [one for one in found if isinstance(one, Figure) and words in one.what]
+    (one,) = [one for one in found if isinstance(one, Figure) and one.what.endswith(words)]
     return one.value
 
 
@@ -100,10 +106,8 @@ def test_recognition(bench: Bench) -> None:
     known, unknown = found(bench.open), found(bench.closed)
     for words in ("dlib finds", "by the threshold", "kept styles"):
         assert of(known, words).successes == N
-        assert of(known, words).verdict == "leaks"
-        assert of(unknown, words).successes <= 2
-        assert of(unknown, words).verdict == "holds"
-    assert value(known, "distance") < 0.5 < value(unknown, "distance")
+        assert of(unknown, words).successes <= N / 2
+    assert value(known, "distance to the sender") < 0.5 < value(unknown, "distance to the sender")
 
 
 def test_another_photo_opens_what_it_should_and_a_wrong_one_does_not(bench: Bench) -> None:
@@ -113,9 +117,8 @@ def test_another_photo_opens_what_it_should_and_a_wrong_one_does_not(bench: Benc
     wrong = replace(bench.people, others=bench.people.others[1:] + bench.people.others[:1])
     right, mistaken = found(bench.people, bench.closed), found(wrong, bench.closed)
     assert of(right, "by the threshold").successes > of(mistaken, "by the threshold").successes
-    assert value(right, "distance") < value(mistaken, "distance")
-    assert value(right, "PSNR") > value(mistaken, "PSNR")
-    assert of(mistaken, "by the threshold").verdict == "holds"
+    assert value(right, "distance to the sender") < value(mistaken, "distance to the sender")
+    assert value(right, "in the face") > value(mistaken, "in the face")
 
 
 def test_wrong_keys(bench: Bench) -> None:
@@ -125,21 +128,19 @@ def test_wrong_keys(bench: Bench) -> None:
 
     known, unknown = found(bench.open), found(bench.closed)
     assert of(known, "nearer than").successes == N
-    assert of(known, "nearer than").verdict == "leaks"
     # Every layer is the key's: what comes out is the stranger, and the message helped nothing.
     assert of(unknown, "nearer than").successes == 0
-    assert value(unknown, "of the best of 3") == pytest.approx(value(unknown, "best of 3 strangers"), abs=1e-3)
+    assert value(unknown, "the best of 3 keys") == pytest.approx(value(unknown, "the best of 3 strangers"), abs=1e-3)
 
 
 def test_averages(bench: Bench) -> None:
-    known, sheet = averaging(bench.people, bench.strange, 3, N, bench.open, bench.studio, silent)
-    unknown, _ = averaging(bench.people, bench.strange, 3, N, bench.closed, bench.studio, silent)
+    known, sheet = averaging(bench.people, bench.strange, 2, N, bench.open, bench.studio, silent)
+    unknown, _ = averaging(bench.people, bench.strange, 2, N, bench.closed, bench.studio, silent)
     for what in ("pixels", "descriptors", "codes"):
         assert of(known, f"{what} finds").successes == N
-        assert of(known, f"{what} finds").verdict == "leaks"
-        assert of(unknown, f"{what} finds").verdict == "holds"
-    assert sheet.counts == (1, 2, 3)
-    assert all(len(curve) == 3 for curve in sheet.distances.values())
+        assert of(unknown, f"{what} finds").successes <= N / 2
+    assert sheet.counts == (1, 2)
+    assert all(len(curve) == 2 for curve in sheet.distances.values())
     assert sheet.sheet.shape == (N * 128, 4 * 128, 3)
 
 
@@ -157,10 +158,10 @@ def test_networks(bench: Bench) -> None:
         return networks(bench.people, posted, bench.strange, learnt, 15, setting, bench.studio, silent)
 
     known, unknown = found(bench.open), found(bench.closed)
-    assert of(known, "convolutional network finds").verdict == "leaks"
+    assert of(known, "convolutional network finds").successes > N / 2
     for words in ("regression of codes finds", "convolutional network finds"):
-        assert of(unknown, words).verdict == "holds"
-    assert value(known, "regression") < value(unknown, "regression")
+        assert of(unknown, words).successes <= N / 2
+    assert value(known, "regression of codes") < value(unknown, "regression of codes")
 
 
 def test_linking(bench: Bench) -> None:
@@ -171,8 +172,7 @@ def test_linking(bench: Bench) -> None:
     known, unknown = found(bench.open), found(bench.closed)
     for how in ("dlib", "the kept styles"):
         assert of(known, f"by {how}").successes == N
-        assert of(known, f"by {how}").verdict == "leaks"
-        assert of(unknown, f"by {how}").verdict == "holds"
+        assert of(unknown, f"by {how}").successes <= N / 2
         assert value(known, f"ROC curve, by {how}") == 1
         assert value(known, f"equal error rate, by {how}") == 0
 

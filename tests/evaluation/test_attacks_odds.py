@@ -7,7 +7,7 @@ import pytest
 
 from stylecrypt_msg.evaluation.attacks import Finding, wilson
 from stylecrypt_msg.evaluation.attacks.faces import same
-from stylecrypt_msg.evaluation.attacks.odds import Ridge, cross_validated, distances, roc
+from stylecrypt_msg.evaluation.attacks.odds import Ridge, by_strangers, cross_validated, distances, roc
 
 
 @pytest.mark.parametrize(
@@ -20,14 +20,24 @@ def test_wilson_interval(successes: int, trials: int, low: float, high: float) -
 
 
 def test_a_verdict_is_about_chance() -> None:
-    def verdict(successes: int, trials: int, chance: float | None) -> str:
-        return Finding("recognition", "3-7", "found", successes, trials, chance).verdict
+    def of(successes: int, trials: int, chance: float | None) -> Finding:
+        return Finding("recognition", "3-7", "found", successes, trials, chance)
 
-    assert verdict(51, 51, 2 / 51) == "leaks"
-    assert verdict(2, 51, 2 / 51) == "holds"
-    assert verdict(3, 4, 0.5) == "holds", "three of four may be luck"
-    assert verdict(300, 400, 0.5) == "leaks"
-    assert verdict(1, 1, None) == ""
+    assert of(51, 51, 2 / 51).verdict == "leaks"
+    assert of(5, 51, 2 / 51).verdict == "holds", "one in twenty times that is luck"
+    assert of(8, 51, 2 / 51).verdict == "leaks"
+    assert of(300, 400, 0.5).verdict == "leaks"
+    assert of(1, 100, 0.0).verdict == "leaks", "what cannot happen happened"
+    assert of(0, 100, 0.0).verdict == "holds"
+    assert of(1, 1, None).verdict == ""
+    assert of(3, 4, 0.5).luck == pytest.approx(5 / 16)
+    assert of(0, 4, 0.5).luck == pytest.approx(1)
+
+
+def test_strangers_may_look_like_somebody() -> None:
+    strangers = np.array([[[0.0], [3.0], [1.0]], [[0.0], [1.0], [9.0]]])  # three for each of two people
+    assert by_strangers(strangers, np.array([[0.0], [9.0]]), 2) == pytest.approx(4 / 7)
+    assert by_strangers(strangers, np.array([[20.0], [20.0]]), 2) == pytest.approx(1 / 7)
 
 
 def test_who_is_nearest() -> None:

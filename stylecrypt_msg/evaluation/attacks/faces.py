@@ -8,7 +8,7 @@ import torch
 from ...cipher import Report
 from ...stylemix import mix
 from .material import People, Pixels, Posted, Setting, Strangers, Studio, View, resized, show
-from .odds import Figure, Finding, Floats, distances, roc
+from .odds import Figure, Finding, Floats, by_strangers, distances, roc
 
 __all__ = ["linking", "public_photo", "recognition", "same"]
 
@@ -27,7 +27,6 @@ def recognition(
     """(a) Somebody who has a gallery with one photo of each sender looks for the fake in it."""
     n, gallery = len(people), people.other_faces
     to_others = distances(posted.faces, gallery)
-    alone = np.linalg.norm(strange.faces - people.other_faces[:, None], axis=2)
     found: list[Finding | Figure] = [
         Finding("recognition", setting.name, f"{studio.recogniser.name} finds the sender in the gallery", same(to_others),
                 n, by_chance(n)),
@@ -35,7 +34,7 @@ def recognition(
     for name, limit in (("threshold", studio.recogniser.threshold), ("strict threshold", studio.recogniser.strict)):
         found.append(
             Finding("recognition", setting.name, f"the sender, by the {name} {limit:.2f}",
-                    int((np.diag(to_others) < limit).sum()), n, float((alone < limit).mean()))
+                    int((np.diag(to_others) < limit).sum()), n, by_strangers(strange.faces, gallery, limit))
         )  # fmt: skip
     codes = torch.stack([view.codes for view in people.others])
     between = studio.distance(posted.codes, codes, setting.kept)
@@ -67,10 +66,9 @@ def public_photo(
     report("another photo as the key", n, n)
     faces = studio.describe(recovered)
     own = np.linalg.norm(faces - people.sent_faces, axis=1)
-    alone = np.linalg.norm(strange.faces - people.sent_faces[:, None], axis=2)
     found: list[Finding | Figure] = [
         Finding("public photo", setting.name, f"the sender comes back, by the {name} {limit:.2f}", int((own < limit).sum()),
-                n, float((alone < limit).mean()))
+                n, by_strangers(strange.faces, people.sent_faces, limit))
         for name, limit in (("threshold", studio.recogniser.threshold), ("strict threshold", studio.recogniser.strict))
     ]  # fmt: skip
     found.append(_figure("public photo", setting, "distance to the sender", float(own.mean()), "", n))

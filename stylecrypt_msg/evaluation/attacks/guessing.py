@@ -38,18 +38,18 @@ def wrong_keys(
     n, limit = len(chosen), studio.recogniser.threshold
     for count in sorted({1, min(10, keys), keys}):
         best, alone = with_message[:, :count].min(1), without[:, :count].min(1)
-        control = int((alone < limit).sum())
-        found.append(
-            Finding("wrong keys", setting.name, f"the best of {count} is the sender, by the threshold",
-                    int((best < limit).sum()), n, control / n)
-        )  # fmt: skip
+        for who, one in (("keys", best), ("strangers, with no message,", alone)):
+            found.append(
+                Finding("wrong keys", setting.name, f"the best of {count} {who} is the sender, by the threshold",
+                        int((one < limit).sum()), n)
+            )  # fmt: skip
         if count == keys:
             found.append(
-                Finding("wrong keys", setting.name, f"the best of {count} is nearer than of as many strangers",
+                Finding("wrong keys", setting.name, f"the best of {count} keys is nearer than of as many strangers",
                         int((best < alone).sum()), n, 0.5)
             )  # fmt: skip
             found.append(
-                Figure("wrong keys", setting.name, f"distance of the best of {count}", float(best.mean()), "", n)
+                Figure("wrong keys", setting.name, f"distance of the best of {count} keys", float(best.mean()), "", n)
             )
             found.append(
                 Figure(

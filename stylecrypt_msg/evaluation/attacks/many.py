@@ -11,7 +11,7 @@ from ...cipher import Report
 from ...stylemix import mix
 from .faces import by_chance, same
 from .material import People, Pixels, Setting, Strangers, Studio, resized, show, small
-from .odds import Figure, Finding, Floats, distances
+from .odds import Figure, Finding, Floats, by_strangers, distances
 
 __all__ = ["Averages", "averaging"]
 
@@ -75,10 +75,10 @@ def averaging(
                     same(between[:, order]), len(chosen), by_chance(len(people)))
         )  # fmt: skip
         limit = studio.recogniser.threshold
-        alone = np.linalg.norm(strange.small_faces - people.sent_faces[:, None], axis=2)
         found.append(
             Finding("averaging", setting.name, f"the mean of {fakes} fakes' {what} is the sender, by the threshold",
-                    int((to_sender[-1] < limit).sum()), len(chosen), float((alone < limit).mean()))
+                    int((to_sender[-1] < limit).sum()), len(chosen),
+                    by_strangers(strange.small_faces, people.sent_faces, limit))
         )  # fmt: skip
         found.append(
             Figure("averaging", setting.name, f"distance of the mean of {fakes} fakes' {what}", curves[what][-1], "",

@@ -14,7 +14,7 @@ from ...cipher import Report, to_pixels
 from ...stylemix import mix
 from .faces import by_chance, same
 from .material import People, Pixels, Posted, Setting, Strangers, Studio, View, resized, show
-from .odds import Figure, Finding, Ridge, distances
+from .odds import Figure, Finding, Ridge, by_strangers, distances
 
 __all__ = ["Lessons", "lessons", "networks"]
 
@@ -69,7 +69,6 @@ def networks(
     report("learning", steps + n, steps + n)
     found: list[Finding | Figure] = []
     limit, count = studio.recogniser.threshold, len(people)
-    alone = np.linalg.norm(strange.small_faces - people.sent_faces[:, None], axis=2)
     for what, squares in (("regression of codes", by_codes), ("a convolutional network", by_pixels)):
         faces = studio.describe(squares)
         own = np.linalg.norm(faces - people.sent_faces, axis=1)
@@ -77,7 +76,7 @@ def networks(
             Finding("network", setting.name, f"{what} finds the sender in the gallery",
                     same(distances(faces, people.other_faces)), count, by_chance(count)),
             Finding("network", setting.name, f"{what} gives the sender, by the threshold", int((own < limit).sum()), count,
-                    float((alone < limit).mean())),
+                    by_strangers(strange.small_faces, people.sent_faces, limit)),
             Figure("network", setting.name, f"distance after {what}", float(own.mean()), "", count),
         ]  # fmt: skip
     return found

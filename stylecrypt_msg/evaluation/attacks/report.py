@@ -30,8 +30,8 @@ _COLOURS = ("#31688e", "#d9722e", "#35b779")
 
 
 NOTE = (
-    "Counts of senders. A mask leaks by an attack when the attack's success, with its whole 95 % interval, is above what the "
-    "same attack reaches without any message; it holds when that could not be shown with this many people."
+    "Counts of senders. A mask leaks by an attack that succeeds so often that luck would do it less than once in 200 times; "
+    "it holds when that could not be shown with this many people."
 )
 
 
