@@ -33,8 +33,8 @@ Pixels: TypeAlias = NDArray[np.uint8]
 LEVELS = ("keyface", "latent", "original")
 
 AS_THE_FILE = "as sent"
-LEVEL_WAYS = (AS_THE_FILE, "JPEG q80", "Matrix thumbnail")
-"""The file itself; the others are of `travel.WAYS`."""
+LEVEL_WAYS = (AS_THE_FILE, "Matrix thumbnail")
+"""The file itself; the other is of `travel.WAYS`."""
 
 
 class Recovery(Record):
