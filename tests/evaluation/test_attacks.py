@@ -240,6 +240,7 @@ def test_the_whole_bench_and_its_report(bench: Bench, tmp_path: Path) -> None:
     assert kept["masks"][0]["mask"] == row.mask
     assert kept["findings"][0].keys() >= {"successes", "trials", "chance", "rate", "interval", "verdict"}
     assert kept["conditions"]["pairs"] is True
+    assert f"| {row.mask} | portrait | {row.recognised}/2 |" in (tmp_path / "attacks.md").read_text()
     page = (tmp_path / "attacks.html").read_text()
     assert all(attack.capitalize() in page for attack in attacks.ATTACKS)
     assert "person 0" not in page
@@ -266,7 +267,7 @@ def test_the_command(
     table = capsys.readouterr().out
     assert str(n - 1) in table
     assert "2/2" in table
-    assert {path.name for path in out.iterdir()} == {"attacks.json", "attacks.html"}
+    assert {path.name for path in out.iterdir()} == {"attacks.json", "attacks.md", "attacks.html"}
     assert json.loads((out / "attacks.json").read_text())["conditions"]["pairs"] is False
 
 

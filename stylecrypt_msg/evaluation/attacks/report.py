@@ -1,5 +1,7 @@
-"""The attacks' report: ``attacks.json`` for programs, ``attacks.html`` for people. No picture in it is of anybody's photo,
-but for the sheets of averages, which begin with the senders' own."""
+"""The attacks' report: ``attacks.json`` for programs, ``attacks.html`` for people, ``attacks.md`` for documents.
+
+The sheets of averages in the page begin with senders' own photos.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from ...errors import PictureError
 from ...pictures import encode_picture, write_atomically
 from .bench import ATTACKS, AttackResult
 from .many import Averages
-from .odds import Finding
+from .odds import Figure, Finding
 
 __all__ = ["NOTE", "table", "write_report"]
 
@@ -23,6 +25,8 @@ table { border-collapse: collapse; margin: 1rem 0; } th, td { border-bottom: 1px
 th { text-align: left; } td.n { text-align: right; font-variant-numeric: tabular-nums; }
 .leaks { color: #a61b1b; font-weight: 600; } .holds { color: #1b6b3a; } svg text { font: 12px system-ui, sans-serif; }
 """
+_FINDING = ("attack", "mask", "what", "count", "95 %", "by chance", "verdict")
+_FIGURE = ("attack", "mask", "what", "value", "unit")
 _COLUMNS = (
     "mask", "form", ">recognised", ">verified", ">by kept styles", ">linked", ">opened by a photo", ">comes back", "verdict",
 )  # fmt: skip
@@ -36,7 +40,7 @@ NOTE = (
 
 
 def write_report(result: AttackResult, folder: Path) -> Path:
-    """Writes ``attacks.json`` and ``attacks.html``, which it returns, into a folder, made where it is missing.
+    """Writes ``attacks.json``, ``attacks.md`` and ``attacks.html``, which it returns, into a folder, made where it is missing.
 
     Raises PictureError when they cannot be written.
     """
@@ -46,6 +50,7 @@ def write_report(result: AttackResult, folder: Path) -> Path:
         raise PictureError(f"{folder} cannot be made: {error.strerror}.", hint="Use --report FOLDER.") from error
     page = folder / "attacks.html"
     write_atomically(folder / "attacks.json", json.dumps(result.to_json(), indent=2).encode())
+    write_atomically(folder / "attacks.md", _markdown(result).encode())
     write_atomically(page, _page(result).encode())
     return page
 
@@ -76,28 +81,54 @@ def _page(result: AttackResult) -> str:
             continue
         parts.append(f"<h2>{attack.capitalize()}</h2><p>{escape(does)}</p>")
         if rows:
-            parts.append(_findings(rows))
+            parts.append(_table(_FINDING, _rows(rows)))
         if figures:
-            cells = [(f.mask or "any", f.what, f"{f.value:.3g} {f.unit}", f.trials) for f in figures]
-            parts.append(_table(("mask", "what", "value", "of"), cells))
+            parts.append(_table(_FIGURE, _values(figures)))
         if attack == "averaging":
             parts += [_curve(mask, averages) for mask, averages in result.averages.items()]
     return "\n".join(parts)
 
 
-def _findings(findings: Iterable[Finding]) -> str:
+def _rows(findings: Iterable[Finding]) -> list[tuple[str, ...]]:
     rows = []
     for one in findings:
         low, high = one.interval
         chance = "" if one.chance is None else f"{one.chance:.1%}"
-        odds = f"{one.successes} of {one.trials}", f"{one.rate:.1%}", f"{low:.1%} to {high:.1%}", chance
-        rows.append((one.mask or "any", one.what, *odds, one.verdict))
-    return _table(("mask", "what", "count", "rate", "95 %", "chance", ""), rows)
+        odds = f"{one.successes} of {one.trials}", f"{low:.0%} to {high:.0%}", chance, one.verdict
+        rows.append((one.attack, one.mask or "any", one.what, *odds))
+    return rows
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    def cell(value: object) -> str:
-        text = escape(str(value))
+def _values(figures: Iterable[Figure]) -> list[tuple[str, ...]]:
+    return [
+        (
+            one.attack,
+            one.mask or "any",
+            one.what,
+            f"{one.value:,.0f}" if one.value > 99 else f"{one.value:.2f}",
+            one.unit,
+        )
+        for one in figures
+    ]
+
+
+def _markdown(result: AttackResult) -> str:
+    """The table of masks, then everything about those in use and about messages."""
+    mine = {"", *(setting.name for setting in result.settings if setting.in_use)}
+    head, rows = table(result)
+    tables: tuple[tuple[Sequence[str], Sequence[Sequence[str]]], ...] = (
+        (tuple(name.removeprefix(">") for name in head), rows),
+        (_FINDING, _rows(one for one in result.findings if one.mask in mine)),
+        (_FIGURE, _values(one for one in result.figures if one.mask in mine)),
+    )
+    return "\n\n".join(
+        "\n".join(f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows)) for head, rows in tables
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    def cell(value: str) -> str:
+        text = escape(value)
         return (
             f"<td class={text.split(':')[0]}>{text}</td>" if text.startswith(("leaks", "holds")) else f"<td>{text}</td>"
         )
