@@ -90,7 +90,7 @@ def _page(result: AttackResult) -> str:
 
 
 def _rows(findings: Iterable[Finding]) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for one in findings:
         low, high = one.interval
         chance = "" if one.chance is None else f"{one.chance:.1%}"
@@ -129,9 +129,8 @@ def _markdown(result: AttackResult) -> str:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     def cell(value: str) -> str:
         text = escape(value)
-        return (
-            f"<td class={text.split(':')[0]}>{text}</td>" if text.startswith(("leaks", "holds")) else f"<td>{text}</td>"
-        )
+        verdict = text.split(":")[0]
+        return f"<td class={verdict}>{text}</td>" if verdict in ("leaks", "holds") else f"<td>{text}</td>"
 
     body = "".join("<tr>" + "".join(map(cell, row)) + "</tr>" for row in rows)
     return f"<table><tr>{''.join(f'<th>{escape(name.removeprefix(chr(62)))}</th>' for name in head)}</tr>{body}</table>"
