@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -26,6 +27,9 @@ def compile_network(
     The result may be called from several threads. ``half`` allows bfloat16 where the processor has it: for training
     data, where 2 % of error in a pixel does not matter, never for messages.
     """
+    # Without this OpenVINO tells its makers, over the network and without asking, that it was used: "import" of a module that
+    # is None fails, and then it does without.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino as ov
 
     class Wrapped(nn.Module):

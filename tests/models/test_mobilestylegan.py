@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -87,6 +91,27 @@ def test_openvino_makes_the_same_pictures(rule: ModuleType, w: Tensor) -> None:
     assert not torch.equal(first, compiled[:1])
     assert rule.rel_err(compiled[:1], first) < TOLERANCE
     assert rule.rel_err(compiled, torch.cat([model.generator(code[None]) for code in codes])) < TOLERANCE
+
+
+def test_openvino_tells_nobody_that_it_is_used(tmp_path: Path) -> None:
+    program = """
+import sys
+def hear(event, arguments):
+    if event in ("os.fork", "os.forkpty", "socket.connect", "socket.getaddrinfo", "subprocess.Popen"):
+        print(event, arguments, flush=True)
+import torch
+from stylecrypt_msg.models import openvino_runtime
+sys.addaudithook(hear)
+run = openvino_runtime.compile_network(lambda x: 2 * x, torch.ones(1, 3))
+assert run(torch.ones(2, 3)).sum() == 12
+"""
+    # It keeps still by itself where a system of continuous integration names itself.
+    outside = {k: v for k, v in os.environ.items() if k in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")} | {
+        "HOME": str(tmp_path)
+    }
+    done = subprocess.run([sys.executable, "-c", program], env=outside, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_inverse_haar_undoes_haar() -> None:
