@@ -169,20 +169,36 @@ def test_linking(bench: Bench) -> None:
         here, there = bench.here[setting.name], bench.there[setting.name]
         return linking(bench.people, here, there, setting, bench.studio)
 
-    known, unknown = found(bench.open), found(bench.closed)
+    known = found(bench.open)
     for how in ("dlib", "the kept styles"):
         assert of(known, f"by {how}").successes == N
-        assert of(unknown, f"by {how}").successes <= N / 2
         assert value(known, f"ROC curve, by {how}") == 1
         assert value(known, f"equal error rate, by {how}") == 0
 
 
+def test_strangers_are_not_linked(bench: Bench) -> None:
+    rng = np.random.default_rng(3)
+    model, n = bench.studio.model, 10 * N
+
+    def posted() -> Posted:
+        noise = torch.from_numpy(rng.standard_normal((n, model.n_styles, model.style_dim), np.float32))
+        return Posted([], model.latent_avg + noise, rng.standard_normal((n, 128)))
+
+    many = replace(bench.people, sent=bench.people.sent * 10)
+    found = linking(many, posted(), posted(), bench.open, bench.studio)
+    for how in ("dlib", "the kept styles"):
+        assert of(found, f"by {how}").trials == n
+        assert of(found, f"by {how}").verdict == "holds"
+        assert 0.3 < value(found, f"ROC curve, by {how}") < 0.7
+        assert 0.3 < value(found, f"equal error rate, by {how}") < 0.7
+
+
 def test_detection(bench: Bench) -> None:
-    """Squares with a grid of dots, which some generators leave, and squares that differ in nothing but who they show."""
+    """Squares with a grid, such as some generators leave, and squares that differ in nothing but who they show."""
     squares = [view.square for view in bench.people.sent]
-    dots = np.zeros_like(squares[0])
-    dots[::4, ::4] = 60
-    marked = [cv2.add(square, dots) for square in squares]
+    grid = np.zeros_like(squares[0])
+    grid[::8] = grid[:, ::8] = 150
+    marked = [cv2.add(square, grid) for square in squares]
 
     def found(posted: list[np.ndarray]) -> Finding:
         one = Posted(posted, bench.here[bench.open.name].codes, bench.people.sent_faces)
@@ -222,18 +238,19 @@ def test_captions_of_many_lengths_look_alike() -> None:
     assert len(set(lengths)) <= 16, "in steps of 16 bytes at least"
 
 
-@pytest.mark.usefixtures("_one_model")
-def test_the_whole_bench_and_its_report(bench: Bench, tmp_path: Path) -> None:
+def test_the_whole_bench_and_its_report(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     n, heard = bench.studio.model.n_styles, []
     effort = Effort(keys=2, key_victims=1, fakes=2, averaged=1, learnt=6, steps=1, photos=1)
     masks = [LayerMask.paper(n)]
+    sent = Finding("traffic", "", "the photo's metadata in the message", 0, 4, 0.0)
+    monkeypatch.setattr(bench_module, "traffic", lambda *_: [sent])  # tested above
     result = attacks.run(
         bench.subjects[:2], bench.studio.model, bench.studio.recogniser, masks, lambda *told: heard.append(told), effort
     )
     (row,) = result.masks
     assert (row.mask, row.form, row.people) == ("0-2,4-5,8-15", "portrait", 2)
     assert row.verdict == ("leaks" if row.leaks else "holds")
-    assert {finding.attack for finding in result.findings} | {"traffic"} == set(attacks.ATTACKS)
+    assert {finding.attack for finding in result.findings} == set(attacks.ATTACKS)
     assert all(0 <= done <= total for _, done, total in heard)
     attacks.write_report(result, tmp_path)
     kept = json.loads((tmp_path / "attacks.json").read_text())
@@ -255,8 +272,8 @@ def test_the_command(
     folder.mkdir()
     for subject in bench.subjects[:2]:
         (folder / f"{subject.name.replace(' ', '')}.png").write_bytes(encode_picture(subject.photo.pixels, "PNG"))
-    effort = Effort(keys=1, key_victims=1, fakes=1, averaged=1, learnt=4, steps=1, photos=0)
-    monkeypatch.setattr(bench_module, "Effort", lambda: effort)
+    tiny = {"keys": 1, "key_victims": 1, "fakes": 1, "averaged": 1, "learnt": 4, "steps": 1}
+    monkeypatch.setattr(bench_module, "Effort", lambda **more: Effort(**{**tiny, **more}))
     monkeypatch.setattr(command.attacks, "default_masks", lambda n: [LayerMask.of([n - 1], n)])
     monkeypatch.setattr(command, "load_model", lambda name: bench.studio.model)
     monkeypatch.setattr(bench_module, "traffic", lambda *_: [])

@@ -155,7 +155,7 @@ class Studio:
         return self.model.preview
 
     def encode(self, squares: Sequence[Pixels]) -> Tensor:
-        return torch.cat([self.model.encode(_images([resized(square, _ENCODED)])) for square in squares])
+        return self.model.encode(_images([resized(square, _ENCODED) for square in squares]))
 
     def describe(self, squares: Sequence[Pixels]) -> Floats:
         # A few at a time: dlib takes all of them through its network together, and memory with them.
@@ -199,7 +199,7 @@ def gather(subjects: Sequence[Subject], studio: Studio, report: Report) -> Peopl
             report("reading faces", i, len(photos))
             square = photo.square(_SIDE)
             landmarks = transform(quad_matrix(photo.quad, _SIDE), photo.face.landmarks).astype(np.float32)
-            made.append(View(square, landmarks, studio.encode([photo.square(_ENCODED)])[0]))
+            made.append(View(square, landmarks, studio.encode([square])[0]))
         report("reading faces", len(photos), len(photos))
         return tuple(made)
 

@@ -39,11 +39,10 @@ def lessons(people: People, count: int, studio: Studio, report: Report) -> Lesso
     z = torch.randn(2 * count, model.style_dim, generator=rng)
     codes, keys = model.map(z[:count], _TRUNCATION), model.map(z[count:], 0.75)
     landmarks = np.mean([view.landmarks * (_SIDE / view.square.shape[0]) for view in people.sent], axis=0)
-    views = []
-    for i, square in enumerate(studio.preview(codes)):
-        report("making people to learn from", i, count)
-        square = resized(square, _SIDE)
-        views.append(View(square, landmarks.astype(np.float32), studio.encode([square])[0]))
+    report("making people to learn from", 0, count)
+    squares = [resized(square, _SIDE) for square in studio.preview(codes)]
+    read = studio.encode(squares)
+    views = [View(square, landmarks.astype(np.float32), one) for square, one in zip(squares, read, strict=True)]
     report("making people to learn from", count, count)
     return Lessons(tuple(views), keys)
 
