@@ -172,15 +172,15 @@ def test_the_encoder_inverts_what_the_generator_makes(model: FaceModel) -> None:
         assert torch.equal((ours @ theirs.T).argmax(1), torch.arange(6)), layer
 
 
-def test_a_second_look_corrects_the_first(model: FaceModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    codes = mix(*(stand_in(model, name, model.latent_avg[None]) for name in ("Ann", "Bob")), LayerMask.paper(16))
-    images = model.synthesize(codes)
+def test_another_look_corrects_the_first(model: FaceModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = torch.cat([stand_in(model, name, model.latent_avg[None]) for name in ("Ann", "Bob", "Cy", "Di")])
+    images = model.synthesize(mix(people, people.roll(1, 0), LayerMask.photo(16)))
     small = F.interpolate(images, (128, 128), mode="area")
     errors = []
     for passes in (1, 2, 3):
         monkeypatch.setattr(model.encoder, "passes", passes)
         errors.append(F.mse_loss(model.preview(model.encode(images)), small).item())
-    assert errors[0] > 1.02 * errors[1] > 1.02 * errors[2]
+    assert errors[0] > 1.1 * errors[1] > 1.1 * errors[2]
 
 
 def test_files_that_do_not_fit_are_refused(model: FaceModel) -> None:
