@@ -141,13 +141,13 @@ async def soak(
                 try:
                     await runner.house.owner.show(runner.house.control, photo, caption)
                     posted[runner] += 1
-                except Exception as error:
+                except Exception as error:  # the homeserver is being restarted: once more in the next round
                     print(f"  {runner.house.name} cannot post: {type(error).__name__}")
             runner.revive()
             await runner.look()
         try:
             await mallory.look()
-        except Exception as error:
+        except Exception as error:  # as above
             print(f"  mallory cannot look: {type(error).__name__}")
         pictures |= {post.event_id for post in mallory.seen if post.is_picture}
         mallory.seen.clear()

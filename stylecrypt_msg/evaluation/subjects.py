@@ -86,12 +86,11 @@ def read_subjects(
         if photos:
             subjects.append(Subject(name, photos[0], photos[1] if pairs else None))
     if not subjects:
+        example = "; ".join(f"{path.name}: {why}" for path, why in [*passed_over.items()][:1])
         raise InputError(
-            f"Nobody in {folder} can be measured.",
+            f"Nobody in {folder} can be measured{f'; {example}' if example else '.'}",
             hint="With --pairs two photos of a person are named as 007-a.jpg and 007-b.jpg."
             if pairs
-            else "See the list of what was passed over."
-            if passed_over
             else "Give a folder of photos.",
         )
     return subjects, passed_over

@@ -39,6 +39,17 @@ def household(
     runner.run(ann.leave())
 
 
+@pytest.fixture
+def ann(
+    homeserver: Homeserver, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Household]:
+    """A household of the test's own."""
+    ann = Household(homeserver, tmp_path_factory.mktemp("ann"), "Ann")
+    runner.run(ann.set_up())
+    yield ann
+    runner.run(ann.leave())
+
+
 @pytest.fixture(scope="session")
 def photo(people: People) -> bytes:
     return encode_picture(people.photo, "JPEG")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import stat
-from collections.abc import Iterator
 
 import pytest
 from stylecrypt_bots.account import log_in, open_session
@@ -17,17 +16,6 @@ from stylecrypt_msg.transports.matrix_session import LoggedOutError, Password, P
 
 from ..synapse import Homeserver, User
 from .people import Household
-
-
-@pytest.fixture
-def ann(
-    homeserver: Homeserver, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Household]:
-    """A household of the test's own."""
-    ann = Household(homeserver, tmp_path_factory.mktemp("ann"), "Ann")
-    runner.run(ann.set_up())
-    yield ann
-    runner.run(ann.leave())
 
 
 async def answers(ann: Household, sent: list[str]) -> list[tuple[str, str]]:

@@ -14,6 +14,8 @@ from stylecrypt_bots.desk import NO, YES
 from stylecrypt_bots.session import BotSession
 
 from stylecrypt_msg import StyleCrypt
+from stylecrypt_msg.errors import NotAuthorisedError
+from stylecrypt_msg.messenger import Level
 from stylecrypt_msg.pictures import encode_picture, read_picture
 from stylecrypt_msg.transports import Parcel
 from stylecrypt_msg.transports.matrix import picture_content
@@ -84,7 +86,7 @@ def near(one: bytes, other: np.ndarray) -> float:
 
 @pytest.mark.parametrize("name", ["family", "plain"])
 def test_the_family_sees_a_stranger_and_bob_the_photo(
-    runner: asyncio.Runner, family: Family, photo: bytes, name: str
+    runner: asyncio.Runner, family: Family, photo: bytes, people: People, tmp_path: Path, name: str
 ) -> None:
     async def test() -> None:
         alice, bob, mallory, room = family.alice, family.bob, family.mallory, family.rooms[name]
@@ -124,6 +126,17 @@ def test_the_family_sees_a_stranger_and_bob_the_photo(
         for secret in ("beach", "Alice", alice.profile.card.id.hex()):
             assert secret not in everything
             assert secret.encode() not in fake
+
+        # Nothing that she has opens it: neither her keys, nor their cards, nor a photo of somebody else.
+        with StyleCrypt.create(tmp_path / "mallory", name="Mallory") as hers:
+            for card in (None, alice.profile.card, bob.profile.card):
+                if card is not None:
+                    hers.profile.add_contact(card)
+                with pytest.raises(NotAuthorisedError):
+                    hers.decrypt(fake)
+            guess = hers.decrypt(fake, key_face=people.bea)
+            assert (guess.level, guess.sender, guess.caption) == (Level.KEYFACE, None, "")
+            assert near(encode_picture(guess.pixels, "PNG"), original) > 5
 
         # Bob: the photo, and what there is to know of it.
         shown = await bob.shown("the photo")

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import time
 import urllib.error
-from collections.abc import Iterator
 
 import pytest
 from stylecrypt_bots.account import log_in, open_session
@@ -15,17 +14,6 @@ from stylecrypt_msg.transports.matrix_session import Password
 
 from ..synapse import Homeserver, User
 from .people import PATIENCE, Household, Person
-
-
-@pytest.fixture
-def ann(
-    homeserver: Homeserver, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Household]:
-    """A household of the test's own."""
-    ann = Household(homeserver, tmp_path_factory.mktemp("ann"), "Ann")
-    runner.run(ann.set_up())
-    yield ann
-    runner.run(ann.leave())
 
 
 def texts(ann: Household) -> list[str]:

@@ -23,6 +23,7 @@ from .people import PATIENCE, Household, Person
 def ann(
     homeserver: Homeserver, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Household]:
+    """One household for all: each test comes with a device of its own."""
     ann = Household(homeserver, tmp_path_factory.mktemp("ann"), "Ann")
     runner.run(ann.set_up())
     yield ann
