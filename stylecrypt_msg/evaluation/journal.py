@@ -6,30 +6,36 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from ..errors import InputError
 from ..pictures import write_atomically
 from .subjects import Subject
 from .trial import Record
 
-__all__ = ["Header", "Journal", "inputs_of"]
-
-_NAME = "results.jsonl"
+__all__ = ["Conditions", "Header", "Journal", "inputs_of"]
 
 
-class Header(Record):
-    """What all results of a folder have in common. ``model`` is the model hash; ``method`` counts what is measured how."""
+class Conditions(Record):
+    """What all results of a file have in common. ``model`` is the model hash; ``method`` counts what is measured how.
 
-    method: int
-    model: str
-    recogniser: str
-    lpips: bool
-    pairs: bool
+    Descriptions end the sentence "these results were measured with", where the value is another.
+    """
+
+    method: int = Field(description="another version of this program")
+    model: str = Field(description="another model")
+    recogniser: str = Field(description="another recogniser")
+    pairs: bool = Field(description="--pairs, or without it")
+
+
+class Header(Conditions):
+    """Of the paper's experiments."""
+
+    lpips: bool = Field(description="LPIPS, or without it")
 
 
 class _Line(Record):
-    """``part`` of the evaluation for ``person``, made of the pictures whose digest is ``inputs``."""
+    """``part`` of what is measured for ``person``, or for everybody (""), made of the pictures whose digest is ``inputs``."""
 
     part: str
     person: str
@@ -38,14 +44,14 @@ class _Line(Record):
 
 
 class Journal:
-    """The file ``results.jsonl`` of a report's folder: the header, then a line for each part and person."""
+    """A file of a report's folder: the header, then a line for each part and person."""
 
-    def __init__(self, folder: Path, header: Header) -> None:
+    def __init__(self, folder: Path, header: Conditions, name: str = "results.jsonl") -> None:
         """Reads what is there, or begins. What a stopped run left half written is dropped.
 
         Raises InputError when the folder holds the results of another header, or cannot be written.
         """
-        self._path = folder / _NAME
+        self._path = folder / name
         lines: list[_Line] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -79,18 +85,15 @@ class Journal:
         self._results[part, person] = line
 
 
-def _check(folder: Path, head: str, header: Header) -> None:
+def _check(folder: Path, head: str, header: Conditions) -> None:
     hint = "Give another folder with --report, or remove this one."
     try:
-        found = Header.model_validate_json(head)
+        found = type(header).model_validate_json(head)
     except ValidationError as error:
         raise InputError(f"{folder} holds results that cannot be read.", hint=hint) from error
-    for name, what in (
-        ("method", "another version of this program"), ("model", "another model"), ("recogniser", "another recogniser"),
-        ("lpips", "LPIPS, or without it"), ("pairs", "--pairs, or without it"),
-    ):  # fmt: skip
+    for name, field in type(header).model_fields.items():
         if getattr(found, name) != getattr(header, name):
-            raise InputError(f"{folder} holds results that were measured with {what}.", hint=hint)
+            raise InputError(f"{folder} holds results that were measured with {field.description}.", hint=hint)
 
 
 def inputs_of(*subjects: Subject) -> str:

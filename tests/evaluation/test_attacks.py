@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import json
+import struct
 import sys
+import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngInfo
+from stylecrypt_protocol import Card, Identity
 
+from stylecrypt_msg import StyleCrypt
 from stylecrypt_msg.cli import attacks as command
 from stylecrypt_msg.cli import main
+from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.evaluation import attacks
 from stylecrypt_msg.evaluation.attacks import Effort, Finding, Setting
 from stylecrypt_msg.evaluation.attacks import bench as bench_module
@@ -25,13 +35,17 @@ from stylecrypt_msg.evaluation.attacks.many import averaging
 from stylecrypt_msg.evaluation.attacks.material import People, Posted, Strangers, Studio, gather, post, strangers
 from stylecrypt_msg.evaluation.attacks.network import lessons, networks
 from stylecrypt_msg.evaluation.attacks.odds import Figure
+from stylecrypt_msg.evaluation.attacks.traces import Sent, alike, says_when, told_apart, unsealed
 from stylecrypt_msg.evaluation.attacks.traffic import MARKER, ordinary_photo, padding, traffic
 from stylecrypt_msg.evaluation.subjects import Photo, Subject
 from stylecrypt_msg.faces import detect_faces
+from stylecrypt_msg.messenger import EncryptedPhoto
 from stylecrypt_msg.models import FaceModel, load_model, shelf
 from stylecrypt_msg.pictures import encode_picture, read_picture
 from stylecrypt_msg.recognisers import load_recogniser
 from stylecrypt_msg.stylemix import LayerMask
+
+from ..cli.helpers import TINY
 
 N = 4
 
@@ -141,7 +155,7 @@ def test_averages(bench: Bench) -> None:
         assert of(unknown, f"{what} finds").successes <= N / 2
     assert sheet.counts == (1, 2)
     assert all(len(curve) == 2 for curve in sheet.distances.values())
-    assert sheet.sheet.shape == (N * 128, 4 * 128, 3)
+    assert read_picture(sheet.sheet).pixels.shape == (N * 128, 4 * 128, 3)
 
 
 def test_averaging_some_looks_in_the_whole_gallery(bench: Bench) -> None:
@@ -216,20 +230,106 @@ def _one_model(default_model: FaceModel, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 @pytest.mark.usefixtures("_one_model")
-def test_sizes_and_metadata(bench: Bench) -> None:
+def test_sizes_metadata_times_and_links(bench: Bench) -> None:
     file = ordinary_photo(bench.subjects[0])
     assert file.count(MARKER) == 4, "so that something could be left"
     assert {"EXIF", "GPS"} <= {word.strip(",") for one in read_picture(file).dropped for word in one.split()}
     found = traffic(bench.subjects, 1, bench.studio.model, silent)
-    metadata = of(found, "metadata")
-    assert (metadata.successes, metadata.verdict) == (0, "holds")
-    assert metadata.trials == 7
+    for words in ("metadata", "when it was made"):
+        assert (of(found, words).successes, of(found, words).verdict) == (0, "holds")
+        assert of(found, words).trials == 15
     assert of(found, "number of recipients").verdict == "leaks"
-    assert of(found, "with a seal").successes == 2
+    assert of(found, "with a seal").successes == 4
     assert of(found, "covert").successes == 0
     sizes = [value(found, f"latent, {count} recipients") for count in (1, 2, 5, 20)]
     assert sizes == sorted(sizes)
     assert sizes[3] - sizes[0] > 19 * 32, "a key for each of them"
+    ways = ("keyface", "latent", "original", "latent to 20", "covert", "latent, two faces")
+    assert all(value(found, f"made in, {way}") > 0 for way in ways)
+    assert sum("how long it took" in one.what for one in found) == 4
+    # The same cover, and another one with faces in the same places; nothing else.
+    assert (of(found, "one stand-in: two messages").successes, of(found, "one stand-in: two messages").trials) == (4, 4)
+    assert (of(found, "two stand-ins").successes, of(found, "two stand-ins").trials) == (1, 1)
+    assert (of(found, "key shares or seal").successes, of(found, "key shares or seal").trials) == (0, 4)
+
+
+@pytest.fixture(scope="module")
+def sent(default_model: FaceModel, bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Sent:
+    """A message in a PNG."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shelf, "load_model", lambda _: default_model)
+        with StyleCrypt.create(tmp_path_factory.mktemp("profile") / "p", name="Sender") as sender:
+            sender.profile.add_contact(
+                Card.create(Identity.generate(), user_id="b", display_name="B", created=0), trust=True
+            )
+            began = time.time()
+            made = sender.encrypt(
+                ordinary_photo(bench.subjects[0]), ["b"], level="latent", format="PNG", stand_in="s", force=True
+            )
+            return Sent(made, began, time.time())
+
+
+def test_a_time_that_is_not_sealed_is_found(sent: Sent) -> None:
+    def dated(message: EncryptedPhoto) -> bool:
+        return says_when(unsealed(message), sent.first, sent.last)
+
+    assert not dated(sent.message)
+    seconds = int(sent.last)
+    packed, picture = sent.message.packed or b"", sent.message.picture
+    head = 4 + 2 + int.from_bytes(packed[4:6], "big")
+    # Where the wire has it inside the seal: eight bytes, big-endian; here behind the message id of the public part.
+    moved = packed[: 6 + 18] + seconds.to_bytes(8, "big") + packed[6 + 18 : head]
+    assert says_when(moved, sent.first, sent.last)
+    assert not says_when(packed[:head], sent.first, sent.last)
+    stamp = Image.open(io.BytesIO(picture))
+    notes, text = Image.Exif(), PngInfo()
+    notes[ExifTags.Base.DateTime] = time.strftime("%Y:%m:%d %H:%M:%S", time.localtime(seconds))
+    text.add_text("date", f"{seconds}")
+    for options in ({"exif": notes}, {"pnginfo": text}):
+        buffer = io.BytesIO()
+        stamp.save(buffer, "PNG", **options)
+        assert dated(replace(sent.message, picture=buffer.getvalue()))
+        buffer = io.BytesIO()
+        stamp.save(buffer, "JPEG", **({"exif": notes} if "exif" in options else {"comment": str(seconds)}))
+        assert dated(replace(sent.message, picture=buffer.getvalue()))
+    body = b"tIME" + struct.pack(">HBBBBB", *time.gmtime(seconds)[:6])
+    chunk = struct.pack(">I", 7) + body + struct.pack(">I", zlib.crc32(body))
+    assert dated(replace(sent.message, picture=picture[:-12] + chunk + picture[-12:]))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"\x1a" + (1_700_000_000).to_bytes(4, "big"),  # CBOR
+        (1_700_000_000_123).to_bytes(8, "big"),
+        (1_700_000_000_123_456).to_bytes(8, "little"),
+        (1_700_000_000_123_456_789).to_bytes(8, "big"),
+        b"1700000000",
+        b"sent_at:1700000000123",
+        b"2023-11-14T22:13:20Z",
+        b"20231114T22",
+    ],
+)
+def test_times_in_many_forms(said: bytes) -> None:
+    rest = np.random.default_rng(0).bytes(500)
+    assert says_when(rest[:250] + said + rest[250:], 1_699_999_999.5, 1_700_000_001.5)
+    assert not says_when(rest[:250] + said + rest[250:], 1_600_000_000, 1_600_000_002)
+
+
+def test_what_takes_longer_is_told_by_that_and_nothing_else_is() -> None:
+    rng = np.random.default_rng(0)
+    quick, slow, as_quick = rng.normal(1.0, 0.05, 40), rng.normal(1.5, 0.05, 40), rng.normal(1.0, 0.05, 40)
+    groups = [i % 8 for i in range(40)]
+    assert told_apart(quick, slow, groups) == (80, 80)
+    assert 24 < told_apart(quick, as_quick, groups)[0] < 56
+
+
+def test_messages_are_alike_by_what_is_not_the_formats() -> None:
+    rng = np.random.default_rng(1)
+    form, one, two, shared = (rng.bytes(n) for n in (60, 90, 90, 16))
+    assert not alike(form + one, form + two, form)
+    assert alike(form + one, form + two, b"")
+    assert alike(form + one + shared, form + shared + two, form)
 
 
 def test_captions_of_many_lengths_look_alike() -> None:
@@ -245,8 +345,9 @@ def test_the_whole_bench_and_its_report(bench: Bench, tmp_path: Path, monkeypatc
     sent = Finding("traffic", "", "the photo's metadata in the message", 0, 4, 0.0)
     monkeypatch.setattr(bench_module, "traffic", lambda *_: [sent])  # tested above
     result = attacks.run(
-        bench.subjects[:2], bench.studio.model, bench.studio.recogniser, masks, lambda *told: heard.append(told), effort
-    )
+        bench.subjects[:2], bench.studio.model, bench.studio.recogniser, masks, tmp_path,
+        lambda *told: heard.append(told), effort,
+    )  # fmt: skip
     (row,) = result.masks
     assert (row.mask, row.form, row.people) == ("0-2,4-5,8-15", "portrait", 2)
     assert row.verdict == ("leaks" if row.leaks else "holds")
@@ -263,6 +364,50 @@ def test_the_whole_bench_and_its_report(bench: Bench, tmp_path: Path, monkeypatc
     assert "person 0" not in page
 
 
+def test_a_run_that_was_stopped_goes_on(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_module, "Studio", lambda *_: bench.studio)
+    sent = [Finding("traffic", "", "the photo's metadata in the message", 0, 4, 0.0)]
+    monkeypatch.setattr(bench_module, "traffic", lambda *_: sent)
+    model, recogniser = bench.studio.model, bench.studio.recogniser
+    masks = [LayerMask.of(layers, model.n_styles) for layers in ([15], [3, 4, 5])]
+    effort = Effort(keys=1, key_victims=1, fakes=1, averaged=1, learnt=2, steps=1, photos=1)
+    heard: list[tuple[str, int, int]] = []
+
+    def run(
+        folder: str, effort: Effort = effort, stop: int = 99, model: FaceModel = model,
+        subjects: list[Subject] = bench.subjects[:1],
+    ) -> attacks.AttackResult:  # fmt: skip
+        def report(*told: Any) -> None:
+            heard.append(told)
+            if told == ("masks", stop, 2):
+                raise KeyboardInterrupt
+
+        heard.clear()
+        return attacks.run(subjects, model, recogniser, masks, tmp_path / folder, report, effort)
+
+    with pytest.raises(KeyboardInterrupt):
+        run("stopped", stop=1)
+    journal = tmp_path / "stopped" / "attacks.jsonl"
+    whole = journal.read_text()
+    assert whole.count("\n") == 2, "what all have in common, and the first mask"
+    journal.write_text(whole + '{"part": "3-5", "person')  # as a machine that lost its power leaves it
+    result = run("stopped")
+    assert [told for told in heard if told[0] == "masks"] == [("masks", 1, 2), ("masks", 2, 2)]
+    assert sum(what == "posting to room A" and not done for what, done, _ in heard) == 1
+    assert journal.read_text().startswith(whole)
+    assert result.to_json() == run("at once").to_json()
+    assert result.averages["15"].sheet == run("stopped").averages["15"].sheet
+    assert heard == [("masks", 2, 2)], "nothing is done again, nor what it would take"
+    for other, says in (({"effort": replace(effort, steps=2)}, "effort"), ({"model": load_model(TINY)}, "model")):
+        with pytest.raises(InputError, match=f"another {says}") as refused:
+            run("stopped", **other)
+        assert "--report" in (refused.value.hint or "")
+
+    with pytest.raises(KeyboardInterrupt):
+        run("stopped", stop=0, subjects=bench.subjects[1:2])
+    assert heard[-1] == ("masks", 0, 2), "of other people nothing is known"
+
+
 def test_the_command(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -272,6 +417,7 @@ def test_the_command(
     folder.mkdir()
     for subject in bench.subjects[:2]:
         (folder / f"{subject.name.replace(' ', '')}.png").write_bytes(encode_picture(subject.photo.pixels, "PNG"))
+    monkeypatch.setattr(bench_module, "Studio", lambda *_: bench.studio)
     tiny = {"keys": 1, "key_victims": 1, "fakes": 1, "averaged": 1, "learnt": 4, "steps": 1}
     monkeypatch.setattr(bench_module, "Effort", lambda **more: Effort(**{**tiny, **more}))
     monkeypatch.setattr(command.attacks, "default_masks", lambda n: [LayerMask.of([n - 1], n)])
@@ -284,7 +430,7 @@ def test_the_command(
     table = capsys.readouterr().out
     assert str(n - 1) in table
     assert "2/2" in table
-    assert {path.name for path in out.iterdir()} == {"attacks.json", "attacks.md", "attacks.html"}
+    assert {path.name for path in out.iterdir()} == {"attacks.json", "attacks.jsonl", "attacks.md", "attacks.html"}
     assert json.loads((out / "attacks.json").read_text())["conditions"]["pairs"] is False
 
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
+
+from pydantic import ConfigDict, Field
 
 from ...cipher import Report
 from ...models import FaceModel
 from ...recognisers import Recogniser
 from ...stylemix import LayerMask
+from ..journal import Conditions, Journal, inputs_of
 from ..subjects import Subject
+from ..trial import Record
 from .detection import detection
 from .faces import linking, public_photo, recognition
 from .guessing import wrong_keys
 from .many import Averages, averaging
-from .material import People, Setting, Studio, gather, post, strangers
-from .network import lessons, networks
+from .material import People, Setting, Strangers, Studio, gather, post, strangers
+from .network import Lessons, lessons, networks
 from .odds import Figure, Finding
 from .traffic import traffic
 
@@ -31,11 +37,12 @@ ATTACKS = {
     "averaging": "Many fakes of one sender, each with another stand-in, are averaged.",
     "network": "A regression and a small convolutional network learn on people who do not exist to invert fakes.",
     "linking": "Two fakes of one sender, in two rooms and with two stand-ins, are compared.",
-    "traffic": "Sizes and metadata of messages are looked at.",
+    "traffic": "Sizes, metadata and times of messages are looked at, and what two of them have in common.",
     "detection": "A linear classifier is asked whether a face is made by the model; and files are searched for envelopes.",
 }
 """Names of the attacks, and what the attacker does."""
 
+_METHOD = 1  # rises when anything is measured in another way, so that old results are not mixed with new ones
 _WITHOUT_KEY = ("recognition", "styles", "wrong keys", "averaging", "network", "linking")
 _SHARE = 4  # of the full effort, for masks that are there to compare
 
@@ -49,7 +56,7 @@ class Effort:
         fakes: fakes of each of ``averaged`` senders.
         learnt: people that the networks learn from.
         steps: of the convolutional network's training.
-        photos: messages of each kind, for their sizes.
+        photos: that are sent in each way, twice.
     """
 
     keys: int = 50
@@ -168,57 +175,109 @@ def default_masks(n_styles: int) -> list[LayerMask]:
     return [LayerMask.parse(text, n_styles) for text in texts]
 
 
+class _Header(Conditions):
+    effort: Effort = Field(description="another effort")
+
+
+class _Found(Record):
+    """What the attacks on one mask found, or on no mask in particular: then nothing was averaged."""
+
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+    findings: tuple[Finding, ...]
+    figures: tuple[Figure, ...]
+    averages: Averages | None = None
+
+    @classmethod
+    def of(cls, found: Sequence[Finding | Figure], averages: Averages | None = None) -> _Found:
+        return cls(
+            findings=tuple(one for one in found if isinstance(one, Finding)),
+            figures=tuple(one for one in found if isinstance(one, Figure)), averages=averages,
+        )  # fmt: skip
+
+
 def run(
     subjects: Sequence[Subject],
     model: FaceModel,
     recogniser: Recogniser,
     masks: Sequence[LayerMask],
+    folder: Path,
     report: Report,
     effort: Effort | None = None,
 ) -> AttackResult:
-    """Attacks fakes of the subjects. The same input gives the same result, but for the sizes of messages.
+    """Attacks fakes of the subjects with every mask that is not yet in ``folder``, where each is kept when it is done.
 
-    With pairs the gallery and the key faces are the other photos, otherwise the photos that are sent. ``report`` hears
-    what is being done, how much of it is done, out of how much. Raises ModelError for a model without an encoder.
+    The same input gives the same result, but for sizes and times of messages. With pairs the gallery and the key faces are
+    the other photos, otherwise the photos that are sent. ``report`` hears what is being done, how much of it is done, out
+    of how much. Raises ModelError for a model without an encoder, InputError for a folder with results of something else.
     """
     effort = effort or Effort()
     settings = tuple(Setting.of(mask) for mask in masks)
-    studio = Studio(model, recogniser)
-    people = gather(subjects, studio, report)
-    strange = strangers(people, max(effort.keys, effort.fakes), studio, report)
-    learnt = lessons(people, effort.learnt, studio, report)
-    found: list[Finding | Figure] = []
-    averages: dict[str, Averages] = {}
-    for i, setting in enumerate(settings):
-        report("masks", i, len(settings))
-        tried = effort if setting.in_use else effort.less()
-        here = post(people, people.sent, "A", setting, studio, report)
-        there = post(people, people.others, "B", setting, studio, report)
-        found += recognition(people, here, strange, setting, studio)
-        found += public_photo(people, here, strange, setting, studio, report)
-        found += wrong_keys(people, here, strange, tried.keys, tried.key_victims, setting, studio, report)
-        many, averages[setting.name] = averaging(people, strange, tried.fakes, tried.averaged, setting, studio, report)
-        found += many
-        found += networks(people, here, strange, learnt, tried.steps, setting, studio, report)
-        found += linking(people, here, there, setting, studio)
-        found += detection(people, here, setting, studio)
+    paired = all(subject.other is not None for subject in subjects)
+    header = _Header(method=_METHOD, model=model.digest, recogniser=recogniser.name, pairs=paired, effort=effort)
+    journal, inputs = Journal(folder, header, "attacks.jsonl"), inputs_of(*subjects)
+
+    def kept(part: str) -> _Found | None:
+        line = journal.get(part, "", inputs)
+        # As JSON, in which bytes are text.
+        return None if line is None else _Found.model_validate_json(json.dumps(line[0]))
+
+    def keep(part: str, found: _Found) -> _Found:
+        journal.add(part, "", inputs, found)
+        return found
+
+    known = {setting.name: found for setting in settings if (found := kept(setting.name))}
+    missing = [setting for setting in settings if setting.name not in known]
+    if missing:
+        studio = Studio(model, recogniser)
+        people = gather(subjects, studio, report)
+        strange = strangers(people, max(effort.keys, effort.fakes), studio, report)
+        learnt = lessons(people, effort.learnt, studio, report)
+        for setting in missing:
+            report("masks", len(known), len(settings))
+            found = _attack(setting, people, strange, learnt, effort, studio, report)
+            known[setting.name] = keep(setting.name, found)
     report("masks", len(settings), len(settings))
-    found += traffic(subjects, effort.photos, model, report)
+    about_messages = kept("traffic") or keep("traffic", _Found.of(traffic(subjects, effort.photos, model, report)))
+    every = [*(known[setting.name] for setting in settings), about_messages]
     return AttackResult(
-        settings=settings, conditions=_conditions(people, model, recogniser, effort),
-        findings=tuple(one for one in found if isinstance(one, Finding)),
-        figures=tuple(one for one in found if isinstance(one, Figure)), averages=averages,
+        settings=settings, conditions=_conditions(len(subjects), model, recogniser, header),
+        findings=tuple(one for found in every for one in found.findings),
+        figures=tuple(one for found in every for one in found.figures),
+        averages={name: found.averages for name, found in known.items() if found.averages},
     )  # fmt: skip
 
 
-def _conditions(people: People, model: FaceModel, recogniser: Recogniser, effort: Effort) -> dict[str, Any]:
+def _attack(
+    setting: Setting, people: People, strange: Strangers, learnt: Lessons, effort: Effort, studio: Studio, report: Report
+) -> _Found:  # fmt: skip
+    """What is tried with one mask. Nothing here may depend on which masks were tried before."""
+    tried = effort if setting.in_use else effort.less()
+    here = post(people, people.sent, "A", setting, studio, report)
+    there = post(people, people.others, "B", setting, studio, report)
+    many, averages = averaging(people, strange, tried.fakes, tried.averaged, setting, studio, report)
+    return _Found.of(
+        [
+            *recognition(people, here, strange, setting, studio),
+            *public_photo(people, here, strange, setting, studio, report),
+            *wrong_keys(people, here, strange, tried.keys, tried.key_victims, setting, studio, report),
+            *many,
+            *networks(people, here, strange, learnt, tried.steps, setting, studio, report),
+            *linking(people, here, there, setting, studio),
+            *detection(people, here, setting, studio),
+        ],
+        averages,
+    )
+
+
+def _conditions(people: int, model: FaceModel, recogniser: Recogniser, header: _Header) -> dict[str, Any]:
     return {
         "model": model.name,
-        "model_hash": model.digest,
-        "recogniser": recogniser.name,
+        "model_hash": header.model,
+        "recogniser": header.recogniser,
         "threshold": recogniser.threshold,
         "strict_threshold": recogniser.strict,
-        "people": len(people),
-        "pairs": people.paired,
-        "effort": asdict(effort),
+        "people": people,
+        "pairs": header.pairs,
+        "effort": asdict(header.effort),
     }

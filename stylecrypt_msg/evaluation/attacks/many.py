@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ...cipher import Report
+from ...pictures import encode_picture
 from ...stylemix import mix
 from .faces import by_chance, same
 from .material import People, Pixels, Setting, Strangers, Studio, resized, show, small
@@ -25,12 +26,12 @@ class Averages:
     Attributes:
         counts: how many fakes were averaged.
         distances: mean distance to the sender for each of ``counts``, by what was averaged.
-        sheet: rows of senders: the photo, one fake, the mean of the pixels, the face of the mean code.
+        sheet: a JPEG file with rows of senders: the photo, one fake, the mean of the pixels, the face of the mean code.
     """
 
     counts: tuple[int, ...]
     distances: dict[str, tuple[float, ...]]
-    sheet: Pixels
+    sheet: bytes
 
 
 def averaging(
@@ -84,7 +85,7 @@ def averaging(
             Figure("averaging", setting.name, f"distance of the mean of {fakes} fakes' {what}", curves[what][-1], "",
                    len(chosen))
         )  # fmt: skip
-    return found, Averages(counts, curves, np.vstack(rows))
+    return found, Averages(counts, curves, encode_picture(np.vstack(rows), "JPEG", quality=85))
 
 
 def _mean(squares: list[Pixels]) -> Pixels:

@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 
 from ...errors import PictureError
-from ...pictures import encode_picture, write_atomically
+from ...pictures import write_atomically
 from .bench import ATTACKS, AttackResult
 from .many import Averages
 from .odds import Figure, Finding
@@ -161,7 +161,7 @@ def _curve(mask: str, averages: Averages) -> str:
         parts.append(f"<text x=420 y={204 - 180 * line[-1] / top:.0f} fill='{colour}'>{what} {line[-1]:.2f}</text>")
     parts += [f"<text x={x - 4:.0f} y=218>{count}</text>" for x, count in zip(at, counts, strict=True)]
     parts.append("<line x1=50 y1=200 x2=410 y2=200 stroke='#889' />")
-    sheet = base64.b64encode(encode_picture(averages.sheet, "JPEG", quality=85)).decode()
+    sheet = base64.b64encode(averages.sheet).decode()
     return (
         f"<h3>Mask {mask}</h3><p>Distance of the mean of so many fakes to the sender.</p>"
         f"<svg width=560 height=224 role=img>{''.join(parts)}</svg>"
