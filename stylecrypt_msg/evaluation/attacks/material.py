@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -156,17 +155,7 @@ class Studio:
         return self.model.preview
 
     def encode(self, squares: Sequence[Pixels]) -> Tensor:
-        return torch.cat([self._encode(_images([resized(square, _ENCODED)])) for square in squares])
-
-    @cached_property
-    def _encode(self) -> Callable[[Tensor], Tensor]:
-        """(1, 3, 256, 256) -> codes. Half of the bench's time goes into this."""
-        if self.model.runtime != "openvino" or not self.model.has_encoder:
-            return self.model.encode
-        with warnings.catch_warnings():
-            # torch warns of checks that are not repeated, and of loops that do not grow: there is one size of input.
-            warnings.simplefilter("ignore")
-            return openvino_runtime.compile_network(self.model.encode, torch.zeros(1, 3, _ENCODED, _ENCODED))
+        return self.model.encode(_images([resized(square, _ENCODED) for square in squares]))
 
     def describe(self, squares: Sequence[Pixels]) -> Floats:
         # A few at a time: dlib takes all of them through its network together, and memory with them.
