@@ -23,9 +23,8 @@ from torch import Tensor
 
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.faces import crop, detect_faces, face_quad
-from stylecrypt_msg.models import load_model
+from stylecrypt_msg.models import load_model, refine
 from stylecrypt_msg.pictures import read_picture
-from stylecrypt_msg.refine import refine
 from stylecrypt_msg.stylemix import LayerMask, mix
 from stylecrypt_msg.training.identity import Recogniser
 

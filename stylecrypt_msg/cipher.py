@@ -21,8 +21,7 @@ from torch import Tensor
 from .errors import FaceError
 from .faces import Face, Quad, check_face, crop, detect_faces, face_quad, matte, paste
 from .faces.align import quad_matrix, transform
-from .models import FaceModel
-from .refine import refine
+from .models import FaceModel, refine
 from .standins import stand_in
 from .stylemix import LayerMask, mix
 
@@ -103,7 +102,7 @@ def cover(
         form: "photo" pastes back into the photo; "portrait" returns the aligned square alone, and needs one face.
         mask: the layers replaced; by default `LayerMask.photo` or `LayerMask.paper`, as the form needs.
         face: which one, counted from 1 at the left; by default all. The others then stay as they are.
-        refine_steps: steps of `refine.refine` on the sender's codes.
+        refine_steps: steps of `models.refine` on the sender's codes.
         matting: keep the hair of the fake, and cut it out with an alpha matte (the paper's preprocessing, step iii).
 
     Raises FaceError when there is no face, no such face, or one that cannot be replaced; LayerMaskError for a mask of

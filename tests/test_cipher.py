@@ -16,9 +16,8 @@ from torch import Tensor
 from stylecrypt_msg.cipher import CoveredPhoto, Form, UncoveredPhoto, cover, invert, to_pixels, uncover
 from stylecrypt_msg.errors import FaceError, InputError, LayerMaskError
 from stylecrypt_msg.faces import Quad, crop, detect_faces, face_quad
-from stylecrypt_msg.models import FaceModel
+from stylecrypt_msg.models import FaceModel, refine
 from stylecrypt_msg.pictures import Format, encode_picture, read_picture
-from stylecrypt_msg.refine import refine
 from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.stylemix import LayerMask, mix
 

@@ -27,8 +27,7 @@ MAY_IMPORT = {
     "residual": {"errors", "pictures"},
     "stylemix": {"errors"},
     "standins": {"errors", "models"},
-    "refine": {"errors", "models"},
-    "cipher": {"errors", "faces", "models", "pictures", "refine", "standins", "stylemix"},
+    "cipher": {"errors", "faces", "models", "pictures", "standins", "stylemix"},
     "profile": {"errors"},
     "transports": {"errors", "pictures"},
     "messenger": {
@@ -37,13 +36,13 @@ MAY_IMPORT = {
     "sdk": {"cipher", "errors", "messenger", "models", "pictures", "profile", "recognisers", "transports"},
     "training": {"errors", "faces", "models", "pictures", "recognisers"},
     "evaluation": {
-        "cipher", "errors", "faces", "models", "pictures", "recognisers", "refine", "residual", "sdk", "standins",
+        "cipher", "errors", "faces", "models", "pictures", "recognisers", "residual", "sdk", "standins",
         "stylemix",
     },
     "benchmarks": {"errors", "faces", "models", "pictures"},
     "cli": {
         "benchmarks", "cipher", "errors", "evaluation", "faces", "messenger", "models", "pictures", "profile",
-        "recognisers", "refine", "sdk", "standins", "stylemix", "training", "transports",
+        "recognisers", "sdk", "standins", "stylemix", "training", "transports",
     },
 }  # fmt: skip
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from stylecrypt_msg.errors import ModelError
 from stylecrypt_msg.models import checkpoints, store
 from stylecrypt_msg.models.face_model import FaceModel
+from stylecrypt_msg.models.refine import refine
 from stylecrypt_msg.models.store import ModelInfo
 
-__all__ = ["FaceModel", "ModelInfo", "import_model", "list_models", "load_model", "models_folder"]
+__all__ = ["FaceModel", "ModelInfo", "import_model", "list_models", "load_model", "models_folder", "refine"]
 
 DEFAULT = "default"
 SUFFIX = ".safetensors"

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stylecrypt_msg.errors import ModelError
+from stylecrypt_msg.models.refine import Directions, refine
 
 __all__ = ["EncoderModule", "FaceModel", "GeneratorModule", "average_latent"]
 
@@ -68,6 +69,12 @@ class EncoderModule(NetworkModule, Protocol):
     n_styles: int
     input_size: int
     passes: int  # how often `FaceModel.encode` has it look
+    steps: int  # of refinement, which `FaceModel.encode` takes after that
+
+    @property
+    def directions(self) -> Directions | None:
+        """Those that refinement goes along; where there are none, it goes along W's axes."""
+        ...
 
     def features(self, images: Tensor, /) -> list[Tensor]:
         """Feature maps (B, C, R, R) of the pictures: what they look like, in the encoder's eyes."""
@@ -174,7 +181,7 @@ class FaceModel:
         """
         sha = hashlib.sha256(f"{self.family}\n".encode())
         for name, tensor in sorted(self.state()):
-            if tensor.is_floating_point() and name != "latent_avg":
+            if name != "latent_avg" and not name.endswith("num_batches_tracked"):
                 sha.update(f"{name} {','.join(map(str, tensor.shape))}\n".encode())
                 values = tensor.to("cpu", torch.float32).contiguous().numpy()
                 sha.update(values.astype("<f4", copy=False).data)
@@ -207,14 +214,14 @@ class FaceModel:
         self.device = target
         return self
 
-    def encode(self, images: Tensor) -> Tensor:
+    def encode(self, images: Tensor, *, steps: int | None = None) -> Tensor:
         """Inverts faces: images (B, 3, H, W), any square size, aligned as in FFHQ -> codes (B, n_styles,
         style_dim).
 
         Resized as the encoder needs: by area from larger, bilinearly from smaller ones. An encoder of several
         passes also reads what the generator makes of the codes; what it takes that for beside what it took the
         picture for is the correction. This is ReStyle's idea (Alaluf et al., arXiv 2104.02699), with an encoder
-        that sees one picture at a time.
+        that sees one picture at a time. ``steps`` of `refine` follow; by default as many as the encoder is made for.
 
         Raises ModelError if the model has no encoder, ValueError if the images are not as described.
         """
@@ -235,7 +242,9 @@ class FaceModel:
                 codes = codes + first - encoder(_resized(self.preview(codes).clamp(-1, 1), size))
             return codes
 
-        return self._in_steps(invert, images, (self.n_styles, self.style_dim), size)
+        codes = self._in_steps(invert, images, (self.n_styles, self.style_dim), size)
+        steps = encoder.steps if steps is None else steps
+        return refine(self, images.to(self.device), codes, steps) if steps else codes
 
     def synthesize(self, codes: Tensor) -> Tensor:
         """Codes (B, n_styles, style_dim) -> images (B, 3, image_size, image_size), not clamped to [-1, 1].
@@ -268,6 +277,11 @@ class FaceModel:
             return w if truncation == 1 else self.latent_avg.lerp(w, truncation)
 
         return self._in_steps(mapping, z, (self.n_styles, self.style_dim), pixels=1)
+
+    @property
+    def directions(self) -> Directions | None:
+        """Those that refinement goes along, where the model's encoder has them."""
+        return None if self.encoder is None else self.encoder.directions
 
     def preview(self, codes: Tensor) -> Tensor:
         """As `synthesize`, scaled down to at most 128 px, nearly, and with gradients: for `refine`."""

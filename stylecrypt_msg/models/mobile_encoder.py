@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stylecrypt_msg.models.refine import Directions
+
 __all__ = ["MobileEncoder"]
 
 # MobileNetV2, table 2: expansion, output channels, repeats, stride of the first.
@@ -114,6 +116,7 @@ class MobileEncoder(nn.Module):
 
     input_size = 128
     passes = 3  # each gives fidelity; from the fourth on it is less than mixes lose by codes that are far from W
+    steps = 12  # as many as keep an encoding near one second
 
     def __init__(self, n_styles: int = 16, style_dim: int = 512) -> None:
         super().__init__()
@@ -123,6 +126,8 @@ class MobileEncoder(nn.Module):
         self.levels = nn.ModuleList(  # fine, middle, coarse: in the order of the trunk's maps
             _Level(count, halvings, style_dim) for count, halvings in ((n_styles - 7, 2), (4, 1), (3, 0))
         )
+        # Half of W's directions for styles that shape the face, fewer for the last, which colour it.
+        self.directions = Directions([style_dim // (2 if i < 10 else 6) for i in range(n_styles)], style_dim)
         self.register_buffer("w_mean", torch.zeros(style_dim))
         self.register_buffer("w_std", torch.ones(style_dim))
 

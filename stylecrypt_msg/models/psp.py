@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from stylecrypt_msg.errors import ModelError
 from stylecrypt_msg.models import store
 from stylecrypt_msg.models.ops import EqualLinear
+from stylecrypt_msg.models.refine import Directions
 
 __all__ = ["Encoder4Editing", "GradualStyleEncoder", "WEncoder", "WPlusEncoder", "build"]
 
@@ -78,6 +79,8 @@ class Backbone(nn.Module):
     """
 
     passes = 1
+    steps = 0
+    directions: Directions | None = None
     latent_avg: Tensor
 
     def __init__(self, n_styles: int, width: int = WIDTH) -> None:

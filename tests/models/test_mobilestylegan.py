@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stylecrypt_msg.errors import ModelError
-from stylecrypt_msg.models import FaceModel, load_model, openvino_runtime
+from stylecrypt_msg.models import FaceModel, load_model, openvino_runtime, store
 from stylecrypt_msg.models.mobilestylegan import MobileStyleGAN, build, inverse_haar
+from stylecrypt_msg.models.refine import Directions
 from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.stylemix import LayerMask, mix
 
@@ -177,10 +178,42 @@ def test_another_look_corrects_the_first(model: FaceModel, monkeypatch: pytest.M
     images = model.synthesize(mix(people, people.roll(1, 0), LayerMask.photo(16)))
     small = F.interpolate(images, (128, 128), mode="area")
     errors = []
+    monkeypatch.setattr(model.encoder, "steps", 0)
     for passes in (1, 2, 3):
         monkeypatch.setattr(model.encoder, "passes", passes)
         errors.append(F.mse_loss(model.preview(model.encode(images)), small).item())
     assert errors[0] > 1.1 * errors[1] > 1.1 * errors[2]
+
+
+def test_encoding_descends_from_what_the_encoder_says(model: FaceModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = torch.cat([stand_in(model, name, model.latent_avg[None]) for name in ("Ann", "Bob")])
+    images = model.synthesize(mix(people, people.roll(1, 0), LayerMask.photo(16)))
+    small = F.interpolate(images, (128, 128), mode="area")
+    with torch.inference_mode():  # as a caller may
+        codes = model.encode(images)
+    torch.testing.assert_close(model.encode(images[1:]), codes[1:], atol=1e-2, rtol=0)
+    after = F.mse_loss(model.preview(codes), small)
+    monkeypatch.setattr(model.encoder, "steps", 0)
+    assert after < 0.5 * F.mse_loss(model.preview(model.encode(images)), small)  # 3 dB
+
+
+def test_directions_are_part_of_the_model_hash(model: FaceModel) -> None:
+    other = store.assemble({name: value.clone() for name, value in model.state()}, family=model.family, name="other")
+    assert other.digest == model.digest
+    other = store.assemble({name: value.clone() for name, value in model.state()}, family=model.family, name="other")
+    assert other.directions is not None
+    other.directions.rows[0, 0] ^= 1
+    assert other.digest != model.digest
+
+
+def test_directions_keep_what_they_are_given() -> None:
+    given = [torch.randn(4, 16) * size for size in (1.0, 30.0)]
+    directions = Directions([4, 4], 16)
+    directions.fill(given)
+    coordinates = torch.randn(3, 8)
+    wanted = torch.stack([coordinates[:, :4] @ given[0], coordinates[:, 4:] @ given[1]], dim=1)
+    torch.testing.assert_close(directions(coordinates), wanted, atol=0.5, rtol=0.05)
+    assert torch.count_nonzero(directions(torch.zeros(1, 8))) == 0
 
 
 def test_files_that_do_not_fit_are_refused(model: FaceModel) -> None:

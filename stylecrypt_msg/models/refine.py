@@ -1,0 +1,120 @@
+"""Refinement: latent codes that descend through the generator towards a picture, from where an encoder put them.
+
+`FaceModel.encode` ends with some steps of it, where the encoder knows `Directions`; the sender may ask for more. Losses are
+those of the encoder's training: pixels, features, and closeness to the start, which keeps the codes where the generator
+is good and mixing works.
+
+Few steps are enough because they are taken along `Directions`, in which the generator's pictures change, each on its own:
+Adam gives every coordinate a step of its own length, but W's coordinates are none that a face has. Of the steps that plain
+Adam needs it takes less than a fifth (training/LOG.md). That a rotation towards the principal axes of the gradients makes
+Adam a far better method is also SOAP's observation (Vyas et al., arXiv 2409.11321); there they are followed during a
+training, here they are the same for every picture and lie in the model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from .face_model import FaceModel
+
+__all__ = ["Directions", "distance", "refine", "unit_features"]
+
+_RATE = 0.05
+_PIXELS, _FEATURES, _START = 4.0, 0.5, 0.02
+
+
+class Directions(nn.Module):
+    """Coordinates for steps in W+: for each style its own directions, those that change pictures most first.
+
+    Kept in a byte a value, since a direction need not be exact. ``counts``: how many each style has.
+    """
+
+    def __init__(self, counts: Sequence[int], style_dim: int) -> None:
+        super().__init__()
+        self.counts = list(counts)
+        self.register_buffer("rows", torch.zeros(sum(counts), style_dim, dtype=torch.int8))
+        self.register_buffer("reach", torch.zeros(sum(counts)))  # what a row's 1 stands for
+
+    rows: Tensor
+    reach: Tensor
+
+    def fill(self, directions: Sequence[Tensor]) -> None:
+        """Takes those given for each style, (count, style_dim); their lengths say how far a step goes."""
+        rows = torch.cat(list(directions))
+        self.reach = rows.abs().amax(1) / 127
+        self.rows = (rows / self.reach[:, None]).round().to(torch.int8)
+
+    def forward(self, coordinates: Tensor) -> Tensor:
+        """(B, sum(counts)) -> offsets of codes (B, n_styles, style_dim), in units of W's deviation."""
+        parts = torch.split(coordinates * self.reach, self.counts, dim=1)
+        rows = torch.split(self.rows.float(), self.counts)
+        return torch.stack([part @ some for part, some in zip(parts, rows, strict=True)], dim=1)
+
+
+def refine(
+    model: FaceModel,
+    images: Tensor,
+    codes: Tensor,
+    steps: int,
+    report: Callable[[int, int], None] | None = None,
+) -> Tensor:
+    """Codes (B, n_styles, style_dim) that come closer to ``images`` (B, 3, H, W) than ``codes``, the encoder's, do.
+
+    ``steps`` of Adam for each picture, one picture after another: together they would take as long, and more memory.
+    ``report`` hears (steps done, steps in all). Images are RGB in [-1, 1], aligned. Raises ValueError for fewer than one
+    step.
+    """
+    if steps < 1:
+        raise ValueError(f"steps is {steps}, but must be at least 1")
+    refined = []
+    with torch.inference_mode(False), torch.enable_grad():
+        for i, (image, code) in enumerate(zip(torch.split(images, 1), torch.split(codes, 1), strict=True)):
+
+            def heard(done: int, before: int = i * steps) -> None:
+                if report is not None:
+                    report(before + done, len(images) * steps)
+
+            # Copies, since tensors of inference mode cannot take part in gradients.
+            refined.append(_refine(model, image.clone(), code.clone(), steps, heard))
+    return torch.cat(refined)
+
+
+def _refine(model: FaceModel, image: Tensor, code: Tensor, steps: int, heard: Callable[[int], None]) -> Tensor:
+    directions = model.directions
+    start = torch.zeros_like(code) if directions is None else code.new_zeros(1, sum(directions.counts))
+    coordinates = start.requires_grad_()
+    optimiser = torch.optim.Adam([coordinates], _RATE, betas=(0.9, 0.99))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: (1 + math.cos(math.pi * step / steps)) / 2)
+    offset = coordinates if directions is None else directions(coordinates)
+    wanted: Tensor | None = None
+    for step in range(steps):
+        made = model.preview(code + offset * model.latent_std)
+        if wanted is None:
+            wanted = F.interpolate(image, made.shape[-2:], mode="area")
+            wanted_features = [features.detach() for features in unit_features(model, wanted)]
+        loss = distance(made, wanted, unit_features(model, made), wanted_features) + _START * offset.square().mean()
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        schedule.step()
+        offset = coordinates if directions is None else directions(coordinates)
+        heard(step + 1)
+    return (code + offset * model.latent_std).detach()
+
+
+def distance(made: Tensor, wanted: Tensor, made_features: list[Tensor], wanted_features: list[Tensor]) -> Tensor:
+    """How far pictures (B, 3, H, H) and their normalised features are from those wanted: what refinement lowers."""
+    apart = [(a - b).square().sum(1).mean() for a, b in zip(made_features, wanted_features, strict=True)]
+    return _PIXELS * F.l1_loss(made, wanted) + _FEATURES * torch.stack(apart).mean()
+
+
+def unit_features(model: FaceModel, images: Tensor) -> list[Tensor]:
+    """The model's features, each of length 1, as in training: how strong they are differs from model to model."""
+    return [F.normalize(features, dim=1) for features in model.features(images)]
