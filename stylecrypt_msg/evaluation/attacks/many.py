@@ -53,7 +53,7 @@ def averaging(
         made = studio.preview(mix(view.codes[None], strange.codes[i, :fakes], setting.mask))
         photo = small(view, _SIDE)
         seen = [show(photo, resized(face, _SIDE), setting.form) for face in made]
-        codes, faces = studio.encode(seen), studio.describe(seen)
+        codes, faces = studio.glance(seen), studio.describe(seen)
         blends = [_mean(seen[:count]) for count in counts]
         middles = studio.preview(torch.stack([codes[:count].mean(0) for count in counts]))
         for at, (blend, middle, count) in enumerate(zip(blends, middles, counts, strict=True)):

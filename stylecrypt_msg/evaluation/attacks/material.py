@@ -157,6 +157,10 @@ class Studio:
     def encode(self, squares: Sequence[Pixels]) -> Tensor:
         return self.model.encode(_images([resized(square, _ENCODED) for square in squares]))
 
+    def glance(self, squares: Sequence[Pixels]) -> Tensor:
+        """What the encoder says before any refinement: for pictures by the hundred, at a tenth of the time."""
+        return self.model.encode(_images([resized(square, _ENCODED) for square in squares]), steps=0)
+
     def describe(self, squares: Sequence[Pixels]) -> Floats:
         # A few at a time: dlib takes all of them through its network together, and memory with them.
         parts = [self.recogniser.describe(squares[i : i + _BATCH]) for i in range(0, len(squares), _BATCH)]

@@ -59,8 +59,8 @@ def networks(
     made = studio.preview(mix(originals, learnt.keys, setting.mask))
     fakes = [show(view, resized(face, _SIDE), setting.form) for view, face in zip(learnt.views, made, strict=True)]
     report("learning", 0, steps + n)
-    inverse = Ridge(studio.encode(fakes).flatten(1).numpy(), originals.flatten(1).numpy())
-    guessed = torch.from_numpy(inverse(posted.codes.flatten(1).numpy()).astype(np.float32))
+    inverse = Ridge(studio.glance(fakes).flatten(1).numpy(), originals.flatten(1).numpy())
+    guessed = torch.from_numpy(inverse(studio.glance(posted.squares).flatten(1).numpy()).astype(np.float32))
     by_codes = studio.preview(guessed.reshape(posted.codes.shape))
     network = _train(fakes, [view.square for view in learnt.views], steps, report)
     with torch.inference_mode():
