@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.models import FaceModel, load_model
+from stylecrypt_msg.models.mobile_encoder import MobileEncoder
 from stylecrypt_msg.standins import stand_in
 
 from .synapse import homeserver  # noqa: F401  # a fixture
@@ -22,6 +23,10 @@ from .synapse import homeserver  # noqa: F401  # a fixture
 # Machines differ in speed: a test that is slow on one is not wrong.
 hypothesis.settings.register_profile("stylecrypt", deadline=None)
 hypothesis.settings.load_profile("stylecrypt")
+
+# Of the twelve that an encoding takes, a second for each face. What all of them are worth has tests of its own.
+STEPS = MobileEncoder.steps
+MobileEncoder.steps = 2
 
 Pixels = NDArray[np.uint8]
 
