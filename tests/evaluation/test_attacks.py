@@ -328,6 +328,7 @@ def test_messages_are_alike_by_what_is_not_the_formats() -> None:
     rng = np.random.default_rng(1)
     form, one, two, shared = (rng.bytes(n) for n in (60, 90, 90, 16))
     assert not alike(form + one, form + two, form)
+    assert not alike(form + b"K" + one, form + b"K" + two, form), "one equal byte after the format's is luck"
     assert alike(form + one, form + two, b"")
     assert alike(form + one + shared, form + shared + two, form)
 

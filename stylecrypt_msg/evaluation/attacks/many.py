@@ -65,6 +65,8 @@ def averaging(
     report("averaging", len(chosen), len(chosen))
     found: list[Finding | Figure] = []
     curves = {}
+    # What is the mean of many is near to everybody: luck is what the mean of as many strangers reaches.
+    means = strange.small_faces[:, :fakes].mean(1, keepdims=True)
     for what, levels in averages.items():
         to_sender = [np.linalg.norm(np.stack(level) - people.sent_faces[chosen], axis=1) for level in levels]
         curves[what] = tuple(float(one.mean()) for one in to_sender)
@@ -79,7 +81,7 @@ def averaging(
         found.append(
             Finding("averaging", setting.name, f"the mean of {fakes} fakes' {what} is the sender, by the threshold",
                     int((to_sender[-1] < limit).sum()), len(chosen),
-                    by_strangers(strange.small_faces, people.sent_faces, limit))
+                    by_strangers(means, people.sent_faces, limit))
         )  # fmt: skip
         found.append(
             Figure("averaging", setting.name, f"distance of the mean of {fakes} fakes' {what}", curves[what][-1], "",

@@ -97,12 +97,14 @@ def told_apart(one: Sequence[float], two: Sequence[float], groups: Sequence[int]
 
 
 def alike(one: bytes, two: bytes, unrelated: bytes) -> bool:
-    """Whether ``one`` and ``two`` have any 16 bytes in common that ``unrelated``, of strangers, has not.
+    """Whether ``one`` and ``two`` have any 16 bytes in common of which ``unrelated``, of strangers, has neither half.
 
-    What all messages have in common belongs to the format.
+    What all messages have in common belongs to the format. Halves, because one equal byte after the format's is luck.
     """
-    return not (_pieces(one) & _pieces(two)) <= _pieces(unrelated)
+    half = _PIECE // 2
+    known, common = _pieces(unrelated, half), _pieces(one, _PIECE) & _pieces(two, _PIECE)
+    return any(piece[:half] not in known and piece[half:] not in known for piece in common)
 
 
-def _pieces(data: bytes) -> set[bytes]:
-    return {data[at : at + _PIECE] for at in range(len(data) - _PIECE + 1)}
+def _pieces(data: bytes, size: int) -> set[bytes]:
+    return {data[at : at + size] for at in range(len(data) - size + 1)}
