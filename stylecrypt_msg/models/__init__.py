@@ -10,6 +10,8 @@ import os
 import re
 from pathlib import Path
 
+import torch
+
 from stylecrypt_msg.errors import ModelError
 from stylecrypt_msg.models import checkpoints, store
 from stylecrypt_msg.models.face_model import FaceModel
@@ -32,7 +34,8 @@ def load_model(path_or_name: str | os.PathLike[str] = DEFAULT, device: str = "cp
     Raises ModelError, in one sentence, if there is no such model or it cannot be used.
     """
     paths, name = _locate(path_or_name)
-    return _load(paths, name).to(device)
+    with torch.inference_mode(False):  # weights made in inference mode would never have gradients pass through them
+        return _load(paths, name).to(device)
 
 
 def import_model(path: str | os.PathLike[str], name: str | None = None) -> ModelInfo:

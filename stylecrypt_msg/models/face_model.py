@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import Any, Protocol, Self
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from stylecrypt_msg.errors import ModelError
+from stylecrypt_msg.models.ops import resized
 from stylecrypt_msg.models.refine import Directions, refine
 
 __all__ = ["EncoderModule", "FaceModel", "GeneratorModule", "average_latent"]
@@ -161,7 +161,8 @@ class FaceModel:
     @cached_property
     def latent_std(self) -> Tensor:
         """Standard deviation of w per dimension, (style_dim,), over the samples of `average_latent`."""
-        return _samples(self.generator).std(dim=0)
+        with torch.inference_mode(False):  # for gradients too, whoever asks first
+            return _samples(self.generator, self.device).std(dim=0)
 
     @property
     def has_encoder(self) -> bool:
@@ -212,6 +213,7 @@ class FaceModel:
         if target.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False
         self.device = target
+        self.__dict__.pop("latent_std", None)  # of the device before
         return self
 
     def encode(self, images: Tensor, *, steps: int | None = None) -> Tensor:
@@ -236,10 +238,10 @@ class FaceModel:
         encoder, size = self.encoder, self.encoder.input_size
 
         def invert(part: Tensor) -> Tensor:
-            codes: Tensor = encoder(_resized(part, size))
+            codes: Tensor = encoder(resized(part, size))
             first = codes
             for _ in range(encoder.passes - 1):
-                codes = codes + first - encoder(_resized(self.preview(codes).clamp(-1, 1), size))
+                codes = codes + first - encoder(resized(self.preview(codes).clamp(-1, 1), size))
             return codes
 
         codes = self._in_steps(invert, images, (self.n_styles, self.style_dim), size)
@@ -294,7 +296,7 @@ class FaceModel:
         """
         if self.encoder is None:
             raise ModelError(f"The model {self.name!r} has no encoder, so it cannot compare pictures.")
-        return self.encoder.features(_resized(images, self.encoder.input_size))
+        return self.encoder.features(resized(images, self.encoder.input_size))
 
     def suits(self, person: Tensor, codes: Tensor) -> bool:
         """Whether ``person`` from `map` can stand in for ``codes``, both (1, n_styles, style_dim).
@@ -324,21 +326,13 @@ def average_latent(generator: GeneratorModule) -> Tensor:
 
     For files that hold none. Seeded, so that the same weights give the same average.
     """
-    return _samples(generator).mean(dim=0).repeat(generator.n_styles, 1)
+    return _samples(generator, torch.device("cpu")).mean(dim=0).repeat(generator.n_styles, 1)
 
 
 @torch.no_grad()
-def _samples(generator: GeneratorModule) -> Tensor:
+def _samples(generator: GeneratorModule, device: torch.device) -> Tensor:
     z = torch.randn(AVERAGE_OF, generator.style_dim, generator=torch.Generator().manual_seed(0))
-    return generator.mapping(z)
-
-
-def _resized(images: Tensor, size: int) -> Tensor:
-    if images.shape[2] > size:
-        return F.interpolate(images, (size, size), mode="area")
-    if images.shape[2] < size:
-        return F.interpolate(images, (size, size), mode="bilinear", align_corners=False)
-    return images
+    return generator.mapping(z.to(device))
 
 
 def _check(what: str, value: Tensor, shape: str, *, ndim: int) -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "blur",
     "conv_layout",
     "leaky_relu",
+    "resized",
     "reusable",
     "upsample",
 ]
@@ -152,3 +153,12 @@ class ModulatedPixelwise(_Modulated):
         pixels = x.permute(0, 2, 3, 1).reshape(B, H * W, C)  # a view when channels-last
         out = torch.bmm(pixels, weight.transpose(1, 2))  # (B, HW, O)
         return out.transpose(1, 2).reshape(B, -1, H, W)
+
+
+def resized(images: Tensor, size: int) -> Tensor:
+    """Square images (B, C, H, H) -> (B, C, size, size): by area from larger, bilinearly from smaller ones."""
+    if images.shape[2] > size:
+        return F.interpolate(images, (size, size), mode="area")
+    if images.shape[2] < size:
+        return F.interpolate(images, (size, size), mode="bilinear", align_corners=False)
+    return images

@@ -21,6 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stylecrypt_msg.models.ops import resized
+
 if TYPE_CHECKING:
     from .face_model import FaceModel
 
@@ -97,7 +99,7 @@ def _refine(model: FaceModel, image: Tensor, code: Tensor, steps: int, heard: Ca
     for step in range(steps):
         made = model.preview(code + offset * model.latent_std)
         if wanted is None:
-            wanted = F.interpolate(image, made.shape[-2:], mode="area")
+            wanted = resized(image, made.shape[-1])
             wanted_features = [features.detach() for features in unit_features(model, wanted)]
         loss = distance(made, wanted, unit_features(model, made), wanted_features) + _START * offset.square().mean()
         optimiser.zero_grad()

@@ -12,7 +12,7 @@ from stylecrypt_msg.pictures import encode_picture
 
 from ..conftest import People
 from ..synapse import Homeserver
-from .people import Household
+from .people import Household, at_home
 
 
 @pytest.fixture(scope="package")
@@ -33,10 +33,8 @@ def household(
     homeserver: Homeserver, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Household]:
     """Ann and her bot, for what takes no second one."""
-    ann = Household(homeserver, tmp_path_factory.mktemp("household"), "Ann")
-    runner.run(ann.set_up())
-    yield ann
-    runner.run(ann.leave())
+    with at_home(homeserver, runner, tmp_path_factory.mktemp("household")) as ann:
+        yield ann
 
 
 @pytest.fixture
@@ -44,10 +42,8 @@ def ann(
     homeserver: Homeserver, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Household]:
     """A household of the test's own."""
-    ann = Household(homeserver, tmp_path_factory.mktemp("ann"), "Ann")
-    runner.run(ann.set_up())
-    yield ann
-    runner.run(ann.leave())
+    with at_home(homeserver, runner, tmp_path_factory.mktemp("ann")) as ann:
+        yield ann
 
 
 @pytest.fixture(scope="session")

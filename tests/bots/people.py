@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,12 @@ class Household:
         """What the bot answers to a command."""
         await self.owner.say(self.control, command, **relation)
         return await self.owner.text(self.control, answer)
+
+
+@contextmanager
+def at_home(homeserver: Homeserver, runner: asyncio.Runner, folder: Path) -> Iterator[Household]:
+    """Ann and her bot, for as long as tests need them."""
+    ann = Household(homeserver, folder, "Ann")
+    runner.run(ann.set_up())
+    yield ann
+    runner.run(ann.leave())

@@ -16,7 +16,7 @@ import vodozemac
 from stylecrypt_bots.bot import Bot
 
 from ..synapse import Homeserver
-from .people import PATIENCE, Household, Person
+from .people import PATIENCE, Household, Person, at_home
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +24,8 @@ def ann(
     homeserver: Homeserver, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Household]:
     """One household for all: each test comes with a device of its own."""
-    ann = Household(homeserver, tmp_path_factory.mktemp("ann"), "Ann")
-    runner.run(ann.set_up())
-    yield ann
-    runner.run(ann.leave())
+    with at_home(homeserver, runner, tmp_path_factory.mktemp("ann")) as ann:
+        yield ann
 
 
 class App:

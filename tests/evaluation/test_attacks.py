@@ -158,6 +158,16 @@ def test_averages(bench: Bench) -> None:
     assert read_picture(sheet.sheet).pixels.shape == (N * 128, 4 * 128, 3)
 
 
+def test_averages_are_judged_by_averages(bench: Bench) -> None:
+    sent = bench.people.sent_faces
+    step = np.zeros_like(sent)
+    step[:, 0] = 2  # far from everybody, either way; the mean of both is there
+    luck = replace(bench.strange, small_faces=np.stack([sent + step, sent - step], axis=1))
+    for fakes, chance in ((1, 1 / (N + 1)), (2, 1.0)):
+        found, _ = averaging(bench.people, luck, fakes, N, bench.open, bench.studio, silent)
+        assert of(found, "descriptors is the sender").chance == pytest.approx(chance)
+
+
 def test_averaging_some_looks_in_the_whole_gallery(bench: Bench) -> None:
     found, _ = averaging(bench.people, bench.strange, 1, 2, bench.open, bench.studio, silent)
     assert (of(found, "pixels finds").successes, of(found, "pixels finds").trials) == (2, 2)
