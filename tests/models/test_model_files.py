@@ -183,6 +183,7 @@ def test_small_files_count_as_what_they_decode_to(tmp_path: Path) -> None:
     assert sizes[0] < 0.8 * sizes[1]
 
 
+@example([762.5 * 2**-24])  # just between two float16 values: 128 parts of 256, where a byte ends at 127
 @given(
     st.lists(
         st.floats(-60000, 60000, width=32) | st.floats(-1, 1, width=32) | st.floats(-(2**-14), 2**-14, width=32),
@@ -193,7 +194,8 @@ def test_small_files_count_as_what_they_decode_to(tmp_path: Path) -> None:
 def test_three_bytes_keep_eighteen_bits(values: list[float]) -> None:
     wanted = torch.tensor(values)
     got = store._join(*store._split(wanted))
-    assert torch.all((got - wanted).abs() <= (wanted.abs() * 2**-18).clamp(min=2**-33))
+    # Below float16's normal range its last place is 2**-24, of which a 256th is kept.
+    assert torch.all((got - wanted).abs() <= (wanted.abs() * 2**-18).clamp(min=2**-32))
 
 
 def test_failed_save_leaves_nothing(tmp_path: Path) -> None:
