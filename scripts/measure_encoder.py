@@ -2,9 +2,10 @@
 
     python scripts/measure_encoder.py FACES [--model default] [--refine STEPS] [--recogniser FOLDER] [--sheet OUT.jpg]
 
-FACES is a folder of photos with one face each. Photos are found, aligned and inverted as `stylecrypt encrypt` does. With
---recogniser (the folder `model` of the npm package @vladmandic/face-api) also says how far dlib's descriptor of the inversion
-is from the photo's; two pictures of one person are closer than 0.6 (strict: 0.5).
+FACES is a folder of photos with one face each; one named ``pairs`` holds two of each person, one after the other, of which
+the second is a key face. Photos are found, aligned and inverted as `stylecrypt encrypt` does. With --recogniser (the folder
+`model` of the npm package @vladmandic/face-api) also says how far dlib's descriptor of the inversion is from the photo's; two
+pictures of one person are closer than 0.6 (strict: 0.5).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from PIL import Image
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
-from stylecrypt_msg.cipher import to_pixels
+from stylecrypt_msg.cipher import read, to_pixels
 from stylecrypt_msg.faces import crop, detect_faces, face_quad
 from stylecrypt_msg.models import load_model, refine
 from stylecrypt_msg.pictures import read_picture
@@ -45,6 +46,21 @@ def correlation(a: Tensor, b: Tensor) -> float:
     return float(np.corrcoef(a.flatten().numpy(), b.flatten().numpy())[0, 1])
 
 
+def small(image: Tensor) -> Tensor:
+    return F.interpolate(image, (SIZE, SIZE), mode="area").clamp(-1, 1)
+
+
+def rates(distances: list[float]) -> str:
+    verified, strict = (sum(d < t for d in distances) / len(distances) for t in (0.6, 0.5))
+    return f"mean distance {statistics.mean(distances):.2f}, verified {verified:.0%}, strictly {strict:.0%}"
+
+
+def aligned(path: Path) -> Tensor | None:
+    pixels = read_picture(path).pixels
+    faces = detect_faces(pixels)
+    return to_images([crop(pixels, face_quad(faces[0].landmarks), SIZE)]) if faces else None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("faces", type=Path)
@@ -57,21 +73,22 @@ def main() -> None:
     model = load_model(arguments.model)
     recogniser = Recogniser(arguments.recogniser) if arguments.recogniser else None
 
+    paths = sorted(arguments.faces.glob("*.jpg"))
+    paired = arguments.faces.name == "pairs"
     photos: list[Tensor] = []
-    for path in sorted(arguments.faces.glob("*.jpg"))[:: 2 if "pairs" in arguments.faces.name else 1][
-        : arguments.limit
-    ]:
-        pixels = read_picture(path).pixels
-        faces = detect_faces(pixels)
-        if faces:
-            photos.append(to_images([crop(pixels, face_quad(faces[0].landmarks), SIZE)]))
+    others: list[Tensor] = []
+    for path, other in zip(paths[::2], paths[1::2], strict=True) if paired else zip(paths, paths, strict=True):
+        squares = [aligned(path), aligned(other)]
+        if squares[0] is not None and squares[1] is not None and len(photos) < arguments.limit:
+            photos.append(squares[0])
+            others.append(squares[1])
 
     psnr, ssim, distances, inversions, codes_of = [], [], [], [], []
     for photo in photos:
         codes = model.encode(photo)
         if arguments.refine:
             codes = refine(model, photo, codes, arguments.refine)
-        made = F.interpolate(model.synthesize(codes), (SIZE, SIZE), mode="area").clamp(-1, 1)
+        made = small(model.synthesize(codes))
         codes_of.append(codes)
         inversions.append(made)
         psnr.append(10 * np.log10(4 / F.mse_loss(made, photo).item()))
@@ -81,20 +98,29 @@ def main() -> None:
     print(f"{len(photos)} faces, model {model.name} ({model.digest[:12]}), {arguments.refine} steps of refinement")
     print(f"inversion: PSNR {statistics.mean(psnr):.2f} dB, SSIM {statistics.mean(ssim):.3f} at {SIZE} px")
     if distances:
-        verified, strict = (sum(d < t for d in distances) / len(distances) for t in (0.6, 0.5))
-        print(
-            f"identity: mean distance {statistics.mean(distances):.2f}, verified {verified:.0%}, strictly {strict:.0%}"
-        )
+        print(f"identity: {rates(distances)}")
 
     mask = LayerMask.paper(model.n_styles)
-    sent, read = [], []
-    for i, codes in enumerate(codes_of):
-        mixed = mix(codes, codes_of[(i + 1) % len(codes_of)], mask)
-        sent.append((mixed - model.latent_avg)[0])
-        read.append((model.encode(through_jpeg(model.synthesize(mixed), 80)) - model.latent_avg)[0])
-    a, b = torch.stack(sent), torch.stack(read)
-    values = ", ".join(f"{layer}: {correlation(a[:, layer], b[:, layer]):.2f}" for layer in (3, 6, 7))
-    print(f"styles after mix, JPEG q80 and encoding, correlation with those put in: {values}")
+    keys = {"without a key": None, "key: the original": codes_of}
+    if paired:
+        keys["key: the other photo"] = [model.encode(other) for other in others]
+    sent = [mix(codes, codes_of[(i + 1) % len(codes_of)], mask) for i, codes in enumerate(codes_of)]
+    arrived = [through_jpeg(model.synthesize(mixed), 80) for mixed in sent]
+    print("styles 3, 6, 7 after mix, JPEG q80 and encoding, correlation with those put in; whom the picture becomes:")
+    for name, key in keys.items():
+        seen = [
+            model.encode(picture) if key is None else read(picture, key[i], model, mask)
+            for i, picture in enumerate(arrived)
+        ]
+        a, b = (torch.cat(codes) - model.latent_avg for codes in (sent, seen))
+        line = f"  {name}: " + ", ".join(f"{correlation(a[:, layer], b[:, layer]):.2f}" for layer in (3, 6, 7))
+        if key is not None and recogniser is not None:
+            made = [small(model.synthesize(mix(codes, key[i], mask))) for i, codes in enumerate(seen)]
+            apart = [
+                (recogniser(one) - recogniser(photo)).norm().item() for one, photo in zip(made, photos, strict=True)
+            ]
+            line += "; " + rates(apart)
+        print(line)
     if arguments.sheet:
         rows = [torch.cat(list(torch.cat(x)[:12]), 2)[None] for x in (photos, inversions)]
         Image.fromarray(to_pixels(torch.cat(rows, 2))[0]).save(arguments.sheet, quality=90)

@@ -2,7 +2,8 @@
 
 Sender: every face is found, aligned, inverted to latent codes; the styles of the layer mask are replaced by those of an
 encryption key face (equation 3); what the generator makes of the mix is pasted back. Receiver: the same steps on the
-picture that arrived, with the styles of a decryption key face, another photo of the sender. Nothing else travels.
+picture that arrived, with the styles of a decryption key face, another photo of the sender. Nothing else travels. The
+receiver, who knows that face, reads the picture with it in mind (`read`).
 
 No files here: pixels in, pixels out. Nothing is returned unless every face that was to be replaced was replaced.
 """
@@ -33,6 +34,7 @@ __all__ = [
     "UncoveredPhoto",
     "cover",
     "invert",
+    "read",
     "restore",
     "to_pixels",
     "uncover",
@@ -45,6 +47,9 @@ Report: TypeAlias = Callable[[str, int, int], None]
 
 KeyFace: TypeAlias = int | str | Pixels
 """An encryption key face: the seed of a person who does not exist, or a photo."""
+
+
+_READ = 256  # px of the squares that are encoded
 
 
 def _silent(what: str, done: int, total: int) -> None: ...
@@ -172,9 +177,11 @@ def uncover(
     if form == "portrait":
         quad = _whole(pixels.shape[0])
     mask = mask or _default_mask(form, model)
-    received = _encode(model, pixels, (quad,), report)
-    mixed = mix(received, invert(key_face, model), mask)
-    recovered = _synthesise(model, mixed, report)
+    key = invert(key_face, model)
+    report("reading faces", 0, 1)
+    received = read(_images([crop(pixels, quad, _READ)]), key, model, mask)
+    report("reading faces", 1, 1)
+    recovered = _synthesise(model, mix(received, key, mask), report)
     if form == "portrait":
         result = recovered[0]
         if result.shape != pixels.shape:
@@ -212,6 +219,16 @@ def invert(pixels: Pixels, model: FaceModel) -> Tensor:
         )
     largest = max(found, key=lambda one: one.eye_distance)
     return _encode(model, pixels, (face_quad(largest.landmarks),), _silent)
+
+
+def read(images: Tensor, key: Tensor, model: FaceModel, mask: LayerMask) -> Tensor:
+    """Codes (B, n_styles, style_dim) of encrypted pictures, aligned, (B, 3, H, H), as the holder of a key face reads them.
+
+    ``key``: that face's codes, (B, n_styles, style_dim). A picture does not tell all of its styles, and what it leaves open
+    is more like the sender's other photos than like anybody: the styles that the mask keeps are looked for from those of
+    the key face on. With a wrong key face that leads astray, as it may.
+    """
+    return model.encode(images, start=lambda seen: mix(key.to(seen.device), seen, mask))
 
 
 def _default_mask(form: Form, model: FaceModel) -> LayerMask:
@@ -252,7 +269,7 @@ def _encode(model: FaceModel, pixels: Pixels, quads: Sequence[Quad], report: Rep
     codes = []
     for i, quad in enumerate(quads):
         report("reading faces", i, len(quads))
-        codes.append(model.encode(_images([crop(pixels, quad, 256)])))
+        codes.append(model.encode(_images([crop(pixels, quad, _READ)])))
     report("reading faces", len(quads), len(quads))
     return torch.cat(codes)
 

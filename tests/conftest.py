@@ -24,7 +24,7 @@ from .synapse import homeserver  # noqa: F401  # a fixture
 hypothesis.settings.register_profile("stylecrypt", deadline=None)
 hypothesis.settings.load_profile("stylecrypt")
 
-# Of the twelve that an encoding takes, a second for each face. What all of them are worth has tests of its own.
+# Of those that an encoding takes, two seconds for each face. What all of them are worth has tests of its own.
 STEPS = MobileEncoder.steps
 MobileEncoder.steps = 2
 

@@ -13,10 +13,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stylecrypt_msg.cipher import CoveredPhoto, Form, UncoveredPhoto, cover, invert, to_pixels, uncover
+from stylecrypt_msg.cipher import CoveredPhoto, Form, UncoveredPhoto, cover, invert, read, to_pixels, uncover
 from stylecrypt_msg.errors import FaceError, InputError, LayerMaskError
 from stylecrypt_msg.faces import Quad, crop, detect_faces, face_quad
 from stylecrypt_msg.models import FaceModel, refine
+from stylecrypt_msg.models.refine import approach
 from stylecrypt_msg.pictures import Format, encode_picture, read_picture
 from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.stylemix import LayerMask, mix
@@ -222,6 +223,48 @@ def test_any_number_of_steps(steps: int, default_model: FaceModel) -> None:
     refined = refine(default_model, torch.zeros(1, 3, 128, 128), codes, steps)
     assert torch.isfinite(refined).all()
     assert codes_apart(refined, codes) > 0
+
+
+def test_the_senders_refinement_sees_finer_pictures_at_its_end(
+    default_model: FaceModel, people: People, covered: CoveredPhoto
+) -> None:
+    wanted = torch.from_numpy(crop(people.photo, covered.quads[0], 256)).permute(2, 0, 1)[None] / 127.5 - 1
+    fine = refine(default_model, wanted, covered.codes, 10)
+    coarse = approach(default_model, wanted, covered.codes, [128] * 10)
+
+    def distance(codes: Tensor) -> float:
+        made = F.interpolate(default_model.synthesize(codes), (256, 256), mode="area")
+        return float(F.mse_loss(made, wanted))
+
+    assert distance(fine) < 0.95 * distance(coarse) < 0.95 * distance(covered.codes)
+
+
+def test_the_key_face_is_kept_in_mind_while_reading(
+    default_model: FaceModel, people: People, portrait: CoveredPhoto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Styles that a picture leaves open are taken to be like the key face's."""
+    monkeypatch.setattr(default_model.encoder, "steps", 8)
+    picture = torch.from_numpy(crop(portrait.pixels, portrait.quads[0], 256)).permute(2, 0, 1)[None] / 127.5 - 1
+    mask = portrait.mask
+    kept = [layer for layer in range(16) if layer not in mask.layers]
+    wrong = invert(people.bea, default_model)
+
+    def off(codes: Tensor) -> float:
+        return codes_apart(codes[:, kept], portrait.codes[:, kept])
+
+    seen = default_model.encode(picture)
+    assert off(read(picture, portrait.codes, default_model, mask)) < 0.5 * off(seen)
+    # A wrong key leads astray, but the picture has its say, too.
+    assert off(seen) < off(read(picture, wrong, default_model, mask)) < 1.2 * off(wrong)
+
+
+def test_a_model_without_descent_reads_as_it_encodes(
+    default_model: FaceModel, people: People, portrait: CoveredPhoto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(default_model.encoder, "steps", 0)
+    picture = torch.from_numpy(portrait.pixels).permute(2, 0, 1)[None] / 127.5 - 1
+    key = invert(people.bea, default_model)
+    assert torch.equal(read(picture, key, default_model, portrait.mask), default_model.encode(picture))
 
 
 def test_refinement_reaches_the_photo(default_model: FaceModel, people: People, covered: CoveredPhoto) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from stylecrypt_msg.errors import ModelError
 from stylecrypt_msg.models.ops import resized
-from stylecrypt_msg.models.refine import Directions, refine
+from stylecrypt_msg.models.refine import FIRM, LOOSE, Directions, approach
 
 __all__ = ["EncoderModule", "FaceModel", "GeneratorModule", "average_latent"]
 
@@ -24,6 +24,8 @@ __all__ = ["EncoderModule", "FaceModel", "GeneratorModule", "average_latent"]
 # faster per picture on a CPU (measured: 0.54 s at 256 px, batches of 1, 2 and 4) and cost 130 MB more for
 # each.
 STEP_PIXELS = 256 * 256
+
+PREVIEW_SIZE = 128  # px, at which encoding compares
 
 AVERAGE_OF = 4096  # samples behind a computed latent average: its error is 1/64 of the spread of w
 
@@ -49,8 +51,9 @@ class GeneratorModule(NetworkModule, Protocol):
         """z (B, style_dim), standard normal -> w (B, style_dim)."""
         ...
 
-    def preview(self, codes: Tensor, /) -> Tensor:
-        """What the generator makes of the codes, at 128 px or less: cheap enough for gradients."""
+    def preview(self, codes: Tensor, size: int, /) -> Tensor:
+        """What the generator makes of the codes, at ``size`` px, 128 or 256, or at its own where that is less: with
+        gradients, and no dearer than it must be."""
         ...
 
     def suits(self, w: Tensor, codes: Tensor, /) -> Tensor:
@@ -216,14 +219,19 @@ class FaceModel:
         self.__dict__.pop("latent_std", None)  # of the device before
         return self
 
-    def encode(self, images: Tensor, *, steps: int | None = None) -> Tensor:
+    def encode(
+        self, images: Tensor, *, steps: int | None = None, start: Callable[[Tensor], Tensor] | None = None
+    ) -> Tensor:
         """Inverts faces: images (B, 3, H, W), any square size, aligned as in FFHQ -> codes (B, n_styles,
         style_dim).
 
         Resized as the encoder needs: by area from larger, bilinearly from smaller ones. An encoder of several
         passes also reads what the generator makes of the codes; what it takes that for beside what it took the
         picture for is the correction. This is ReStyle's idea (Alaluf et al., arXiv 2104.02699), with an encoder
-        that sees one picture at a time. ``steps`` of `refine` follow; by default as many as the encoder is made for.
+        that sees one picture at a time. ``steps`` of descent through 128 px follow (`refine`), by default as many as the
+        encoder is made for. Who knows something of the person reads better with it: ``start`` gets what the encoder said,
+        and returns where to start, from which the descent then goes no further than the picture shows. Without descent it
+        is not asked.
 
         Raises ModelError if the model has no encoder, ValueError if the images are not as described.
         """
@@ -246,7 +254,10 @@ class FaceModel:
 
         codes = self._in_steps(invert, images, (self.n_styles, self.style_dim), size)
         steps = encoder.steps if steps is None else steps
-        return refine(self, images.to(self.device), codes, steps) if steps else codes
+        if not steps:
+            return codes
+        codes, hold = (codes, LOOSE) if start is None else (start(codes), FIRM)
+        return approach(self, images.to(self.device), codes, [PREVIEW_SIZE] * steps, hold=hold)
 
     def synthesize(self, codes: Tensor) -> Tensor:
         """Codes (B, n_styles, style_dim) -> images (B, 3, image_size, image_size), not clamped to [-1, 1].
@@ -285,9 +296,9 @@ class FaceModel:
         """Those that refinement goes along, where the model's encoder has them."""
         return None if self.encoder is None else self.encoder.directions
 
-    def preview(self, codes: Tensor) -> Tensor:
-        """As `synthesize`, scaled down to at most 128 px, nearly, and with gradients: for `refine`."""
-        return self.generator.preview(codes)
+    def preview(self, codes: Tensor, size: int = PREVIEW_SIZE) -> Tensor:
+        """As `synthesize`, scaled down to at most ``size`` px, 128 (nearly so) or 256, and with gradients: for `refine`."""
+        return self.generator.preview(codes, size)
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Maps (B, C, R, R) of what images (B, 3, H, H) look like to the encoder, with gradients.
@@ -301,7 +312,7 @@ class FaceModel:
     def suits(self, person: Tensor, codes: Tensor) -> bool:
         """Whether ``person`` from `map` can stand in for ``codes``, both (1, n_styles, style_dim).
 
-        The embedded model passes over children, headgear and the other sex; models of others are taken as
+        The embedded model passes over children, headgear, glasses and the other sex; models of others are taken as
         they are.
         """
         return bool(self.generator.suits(person[:, 0], codes[0]).all())

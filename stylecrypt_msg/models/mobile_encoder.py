@@ -8,6 +8,8 @@ steps, so that the whole encoder stays under 25 MB in half precision.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -43,6 +45,20 @@ class _ConvNorm(nn.Sequential):
             nn.ReLU6(inplace=True),
         )
 
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu6(_convolved(x, self[0], self[1]), inplace=True)
+
+
+def _convolved(x: Tensor, conv: nn.Module, norm: nn.Module) -> Tensor:
+    """``norm(conv(x))``; where its statistics are fixed as one convolution, of which gradients cost a third less."""
+    if norm.training:
+        return norm(conv(x))  # type: ignore[no-any-return]
+    conv, norm = cast("nn.Conv2d", conv), cast("nn.BatchNorm2d", norm)
+    mean, variance = cast("Tensor", norm.running_mean), cast("Tensor", norm.running_var)
+    scale = norm.weight * torch.rsqrt(variance + norm.eps)
+    weight = conv.weight * scale[:, None, None, None]
+    return F.conv2d(x, weight, norm.bias - mean * scale, conv.stride, conv.padding, groups=conv.groups)
+
 
 class _InvertedResidual(nn.Module):
     def __init__(self, c_in: int, c_out: int, stride: int, expansion: int) -> None:
@@ -58,7 +74,11 @@ class _InvertedResidual(nn.Module):
         self.residual = stride == 1 and c_in == c_out
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.conv(x)
+        *widening, conv, norm = self.conv
+        y = x
+        for layer in widening:
+            y = layer(y)
+        y = _convolved(y, conv, norm)
         return x + y if self.residual else y
 
 
@@ -116,7 +136,7 @@ class MobileEncoder(nn.Module):
 
     input_size = 128
     passes = 3  # each gives fidelity; from the fourth on it is less than mixes lose by codes that are far from W
-    steps = 12  # as many as keep an encoding near one second
+    steps = 30  # the first twelve give half of what they bring; more go on to what 128 px cannot tell
 
     def __init__(self, n_styles: int = 16, style_dim: int = 512) -> None:
         super().__init__()

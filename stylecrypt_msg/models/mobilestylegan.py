@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from stylecrypt_msg.errors import ModelError
 from stylecrypt_msg.models import openvino_runtime, store
 from stylecrypt_msg.models.mobile_encoder import MobileEncoder
+from stylecrypt_msg.models.ops import resized
 
 __all__ = ["MobileStyleGAN", "PreviewHead", "build", "runtime"]
 
@@ -116,6 +117,7 @@ class PreviewHead(nn.Module):
 
 
 PREVIEW_LAYERS = 5  # doublings from 4 px to the preview's 128 px
+PREVIEW_SIZE = 4 * 2**PREVIEW_LAYERS
 
 
 class MobileStyleGAN(nn.Module):
@@ -134,9 +136,9 @@ class MobileStyleGAN(nn.Module):
         # Statistics of W over 20,000 samples, per dimension: the encoder's codes are relative to them.
         self.register_buffer("w_mean", torch.empty(style_dim))
         self.register_buffer("w_std", torch.empty(style_dim))
-        # Three linear scores of w: a child, headgear, a man rather than a woman (``scripts/fit_stand_ins.py``).
-        self.register_buffer("judge_weight", torch.empty(3, style_dim))
-        self.register_buffer("judge_bias", torch.empty(3))
+        # Linear scores of w: a child, headgear, glasses, a man rather than a woman (``scripts/fit_stand_ins.py``).
+        self.register_buffer("judge_weight", torch.empty(4, style_dim))
+        self.register_buffer("judge_bias", torch.empty(4))
         self.map = nn.ModuleList(nn.Linear(style_dim, style_dim) for _ in range(mapping_depth))
         self.input = nn.Parameter(torch.empty(1, channels[0], 4, 4))
         self.conv_in = _Conv(channels[0], channels[0], 4, style_dim, separable=False)
@@ -164,9 +166,9 @@ class MobileStyleGAN(nn.Module):
 
         (B,) bool: bare-headed adults, men for a man and women for a woman, as the styles 3 to 7 have it that shape a face.
         """
-        child, headgear, man = (w @ self.judge_weight.T + self.judge_bias).unbind(1)
-        original = codes[3:8].mean(0) @ self.judge_weight[2] + self.judge_bias[2]
-        return (child < 0) & (headgear < 0) & ((man > 0) == (original > 0))
+        *refused, man = (w @ self.judge_weight.T + self.judge_bias).unbind(1)
+        original = codes[3:8].mean(0) @ self.judge_weight[-1] + self.judge_bias[-1]
+        return (torch.stack(refused) < 0).all(0) & ((man > 0) == (original > 0))
 
     def features(self, codes: Tensor, layers: int) -> Tensor:
         """Features after ``layers`` doublings. codes (B, n_styles, style_dim) -> (B, C, S, S), S = 4 * 2**layers."""
@@ -183,11 +185,13 @@ class MobileStyleGAN(nn.Module):
         x = self.to_img(x * self.to_img_modulation(codes[:, -1]))
         return inverse_haar(x)
 
-    def preview(self, codes: Tensor) -> Tensor:
-        """What ``forward`` would return scaled down to 128 px, nearly, at a sixth of the cost. For gradients.
+    def preview(self, codes: Tensor, size: int = PREVIEW_SIZE) -> Tensor:
+        """What ``forward`` would return scaled down, for gradients. To 128 px nearly so, at a third of the cost.
 
-        codes (B, n_styles, style_dim) -> images (B, 3, 128, 128), RGB, about [-1, 1].
+        codes (B, n_styles, style_dim) -> images (B, 3, size, size), RGB, about [-1, 1].
         """
+        if size > PREVIEW_SIZE:
+            return resized(self.forward(codes), min(size, self.image_size))
         return self.preview_head(self.features(codes, PREVIEW_LAYERS), (codes - self.w_mean) / self.w_std)  # type: ignore[no-any-return]
 
 

@@ -1,8 +1,8 @@
 """Refinement: latent codes that descend through the generator towards a picture, from where an encoder put them.
 
-`FaceModel.encode` ends with some steps of it, where the encoder knows `Directions`; the sender may ask for more. Losses are
-those of the encoder's training: pixels, features, and closeness to the start, which keeps the codes where the generator
-is good and mixing works.
+`FaceModel.encode` ends with some steps of it, where the encoder knows `Directions`; the sender may ask for more, the last of
+which see finer pictures. Losses are those of the encoder's training: pixels, features, and closeness to the start, which keeps
+the codes where the generator is good and mixing works.
 
 Few steps are enough because they are taken along `Directions`, in which the generator's pictures change, each on its own:
 Adam gives every coordinate a step of its own length, but W's coordinates are none that a face has. Of the steps that plain
@@ -26,10 +26,13 @@ from stylecrypt_msg.models.ops import resized
 if TYPE_CHECKING:
     from .face_model import FaceModel
 
-__all__ = ["Directions", "distance", "refine", "unit_features"]
+__all__ = ["FIRM", "LOOSE", "Directions", "approach", "distance", "refine", "unit_features"]
 
 _RATE = 0.05
-_PIXELS, _FEATURES, _START = 4.0, 0.5, 0.02
+_PIXELS, _FEATURES = 4.0, 0.5
+LOOSE, FIRM = 0.1, 1.0  # weights of closeness to a start that is a first guess, and to one that is known to be near
+_COARSE, _FINE = 128, 256  # px; a fine step costs three coarse ones
+_FINE_SHARE = 0.4  # of the sender's steps: what 128 px cannot show has to be seen, and the rest is cheaper there
 
 
 class Directions(nn.Module):
@@ -67,41 +70,65 @@ def refine(
     steps: int,
     report: Callable[[int, int], None] | None = None,
 ) -> Tensor:
-    """Codes (B, n_styles, style_dim) that come closer to ``images`` (B, 3, H, W) than ``codes``, the encoder's, do.
+    """Codes (B, n_styles, style_dim) that come closer to ``images`` (B, 3, H, W) than ``codes`` do: the sender's refinement.
 
     ``steps`` of Adam for each picture, one picture after another: together they would take as long, and more memory.
-    ``report`` hears (steps done, steps in all). Images are RGB in [-1, 1], aligned. Raises ValueError for fewer than one
-    step.
+    The last two fifths compare at 256 px, those before at 128 px. ``report`` hears (steps done, steps in all). Images are RGB
+    in [-1, 1], aligned. Raises ValueError for fewer than one step.
     """
     if steps < 1:
         raise ValueError(f"steps is {steps}, but must be at least 1")
+    fine = round(_FINE_SHARE * steps)
+    return approach(model, images, codes, [_COARSE] * (steps - fine) + [_FINE] * fine, report)
+
+
+def approach(
+    model: FaceModel,
+    images: Tensor,
+    codes: Tensor,
+    sizes: Sequence[int],
+    report: Callable[[int, int], None] | None = None,
+    *,
+    hold: float = LOOSE,
+) -> Tensor:
+    """As `refine`, with one step for each of ``sizes``, the pixels a side at which it compares.
+
+    ``hold`` is what it costs to leave the start: little where a picture shows the difference, too much where it does not.
+    """
     refined = []
     with torch.inference_mode(False), torch.enable_grad():
         for i, (image, code) in enumerate(zip(torch.split(images, 1), torch.split(codes, 1), strict=True)):
 
-            def heard(done: int, before: int = i * steps) -> None:
+            def heard(done: int, before: int = i * len(sizes)) -> None:
                 if report is not None:
-                    report(before + done, len(images) * steps)
+                    report(before + done, len(images) * len(sizes))
 
             # Copies, since tensors of inference mode cannot take part in gradients.
-            refined.append(_refine(model, image.clone(), code.clone(), steps, heard))
+            refined.append(_approach(model, image.clone(), code.clone(), sizes, heard, hold))
     return torch.cat(refined)
 
 
-def _refine(model: FaceModel, image: Tensor, code: Tensor, steps: int, heard: Callable[[int], None]) -> Tensor:
+def _approach(
+    model: FaceModel, image: Tensor, code: Tensor, sizes: Sequence[int], heard: Callable[[int], None], hold: float
+) -> Tensor:
     directions = model.directions
     start = torch.zeros_like(code) if directions is None else code.new_zeros(1, sum(directions.counts))
     coordinates = start.requires_grad_()
     optimiser = torch.optim.Adam([coordinates], _RATE, betas=(0.9, 0.99))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: (1 + math.cos(math.pi * step / steps)) / 2)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: (1 + math.cos(math.pi * step / len(sizes))) / 2
+    )
     offset = coordinates if directions is None else directions(coordinates)
-    wanted: Tensor | None = None
-    for step in range(steps):
-        made = model.preview(code + offset * model.latent_std)
-        if wanted is None:
-            wanted = resized(image, made.shape[-1])
-            wanted_features = [features.detach() for features in unit_features(model, wanted)]
-        loss = distance(made, wanted, unit_features(model, made), wanted_features) + _START * offset.square().mean()
+    wanted: dict[int, Tensor] = {}
+    wanted_features: dict[int, list[Tensor]] = {}
+    for step, size in enumerate(sizes):
+        made = model.preview(code + offset * model.latent_std, size)
+        side = made.shape[-1]
+        if side not in wanted:
+            wanted[side] = resized(image, side)
+            wanted_features[side] = [features.detach() for features in unit_features(model, wanted[side])]
+        loss = distance(made, wanted[side], unit_features(model, made), wanted_features[side])
+        loss = loss + hold * offset.square().mean()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()

@@ -33,7 +33,6 @@ __all__ = ["Generator", "build"]
 
 SQRT2 = math.sqrt(2)  # gain of every activation
 MAX_SIZE = 1024
-PREVIEW_BLOCKS = 5  # doublings from 4 px to 128 px
 
 
 class StyledConv(nn.Module):
@@ -110,9 +109,9 @@ class Generator(nn.Module):
         """Everybody will do as a stand-in: nobody has looked at the people of this model. (B, T) -> (B,)."""
         return torch.ones(len(w), dtype=torch.bool, device=w.device)
 
-    def preview(self, codes: Tensor) -> Tensor:
-        """The picture at 128 px, or at full size where that is less: its skip connections hold every size."""
-        return self.forward(codes, blocks=min(PREVIEW_BLOCKS, len(self.to_rgbs)))
+    def preview(self, codes: Tensor, size: int = 128) -> Tensor:
+        """The picture at ``size`` px, or at full size where that is less: its skip connections hold every size."""
+        return self.forward(codes, blocks=min(size.bit_length() - 3, len(self.to_rgbs)))
 
     def forward(self, codes: Tensor, blocks: int | None = None) -> Tensor:
         """Codes W+ (B, N, T) -> pictures (B, 3, size, size), RGB, about [-1, 1] and not clamped.

@@ -134,12 +134,18 @@ def test_the_preview_is_the_picture_scaled_down(model: FaceModel) -> None:
     assert torch.all(others > 3 * error)
 
 
+def test_the_finer_preview_is_the_picture(model: FaceModel) -> None:
+    codes = stand_in(model, 1, model.latent_avg[None])
+    full = F.interpolate(model.synthesize(codes), (256, 256), mode="area")
+    torch.testing.assert_close(model.preview(codes, 256), full, atol=1e-3, rtol=0)
+
+
 def test_stand_ins_suit_whom_they_stand_in_for(model: FaceModel) -> None:
     generator = model.generator
     assert isinstance(generator, MobileStyleGAN)
     woman = stand_in(model, "somebody", model.latent_avg[None])
     man = stand_in(model, "somebody", 2 * model.latent_avg[None] - woman)
-    scores = torch.cat([woman, man])[:, 0] @ generator.judge_weight[2] + generator.judge_bias[2]
+    scores = torch.cat([woman, man])[:, 0] @ generator.judge_weight[-1] + generator.judge_bias[-1]
     assert scores[0] < 0 < scores[1]
     assert torch.equal(woman, stand_in(model, "somebody", model.latent_avg[None]))
     assert not torch.equal(woman, stand_in(model, "somebody", model.latent_avg[None], person=1))
@@ -149,7 +155,8 @@ def test_stand_ins_suit_whom_they_stand_in_for(model: FaceModel) -> None:
 def test_most_people_do_not_pass_as_stand_ins(model: FaceModel) -> None:
     people = model.map(torch.randn(400, 512, generator=torch.Generator().manual_seed(0)))
     passed = sum(model.suits(one[None], model.latent_avg[None]) for one in people)
-    assert 20 < passed < 120  # half are taken for children, three fifths for hats, half are of the other sex
+    # Three fifths are taken for children, three fifths for hats, half for glasses, and half are of the other sex.
+    assert 3 < passed < 40
 
 
 @pytest.mark.parametrize("size", [64, 128, 256, 300])
@@ -193,7 +200,8 @@ def test_encoding_descends_from_what_the_encoder_says(model: FaceModel, monkeypa
     monkeypatch.setattr(model.encoder, "steps", STEPS)
     with torch.inference_mode():  # as a caller may
         codes = model.encode(images)
-    torch.testing.assert_close(model.encode(images[1:]), codes[1:], atol=1e-2, rtol=0)
+    # Alone as beside another, but for rounding, which many steps of Adam spread.
+    assert (model.encode(images[1:]) - codes[1:]).norm() < 0.1 * (codes[1:] - codes[:1]).norm()
     errors = [F.mse_loss(model.preview(one), small) for one in (codes, model.encode(images, steps=0))]
     assert errors[0] < 0.5 * errors[1]  # 3 dB
 

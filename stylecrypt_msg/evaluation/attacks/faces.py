@@ -59,7 +59,8 @@ def public_photo(
     errors: list[float] = []
     for i, (sent, other) in enumerate(zip(people.sent, people.others, strict=True)):
         report("another photo as the key", i, n)
-        (face,) = studio.render(mix(posted.codes[i : i + 1], other.codes[None], setting.mask))
+        key = other.codes[None]
+        (face,) = studio.render(mix(studio.read(posted.squares[i], key, setting.mask), key, setting.mask))
         arrived = View(posted.squares[i], sent.landmarks, posted.codes[i])
         recovered.append(resized(show(arrived, face, setting.form), sent.square.shape[0]))
         errors.append(_psnr(recovered[-1], sent.square, posted.squares[i]))

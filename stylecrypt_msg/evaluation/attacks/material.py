@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...cipher import Form, Report, to_pixels
+from ...cipher import Form, Report, read, to_pixels
 from ...faces import paste
 from ...faces.align import quad_matrix, transform
 from ...models import FaceModel, openvino_runtime
@@ -156,6 +156,10 @@ class Studio:
 
     def encode(self, squares: Sequence[Pixels]) -> Tensor:
         return self.model.encode(_images([resized(square, _ENCODED) for square in squares]))
+
+    def read(self, square: Pixels, key: Tensor, mask: LayerMask) -> Tensor:
+        """As who has a key face does, (1, n_styles, style_dim)."""
+        return read(_images([resized(square, _ENCODED)]), key, self.model, mask)
 
     def glance(self, squares: Sequence[Pixels]) -> Tensor:
         """What the encoder says before any refinement: for pictures by the hundred, at a tenth of the time."""
