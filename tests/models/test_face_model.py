@@ -56,6 +56,14 @@ def test_batches_equal_single_pictures(generator_only: FaceModel) -> None:
         torch.testing.assert_close(together[i : i + 1], alone, atol=1e-4, rtol=1e-4)
 
 
+def test_previews_are_as_large_as_asked_for_or_as_the_model_can(psp: FaceModel) -> None:
+    codes = psp.latent_avg[None]
+    with torch.no_grad():
+        assert psp.preview(codes, 32).shape == (1, 3, 32, 32)
+        for size in (64, 128, 256):
+            torch.testing.assert_close(psp.preview(codes, size), psp.synthesize(codes))
+
+
 def test_truncation(generator_only: FaceModel) -> None:
     z = torch.randn(3, 64)
     assert torch.equal(generator_only.map(z, truncation=0.0), generator_only.latent_avg.expand(3, -1, -1))
