@@ -16,7 +16,7 @@ from torch import Tensor
 
 from stylecrypt_msg.errors import ModelError
 from stylecrypt_msg.models.ops import resized
-from stylecrypt_msg.models.refine import FIRM, LOOSE, Directions, approach
+from stylecrypt_msg.models.refine import COARSE, FIRM, LOOSE, Directions, approach
 
 __all__ = ["EncoderModule", "FaceModel", "GeneratorModule", "average_latent"]
 
@@ -24,8 +24,6 @@ __all__ = ["EncoderModule", "FaceModel", "GeneratorModule", "average_latent"]
 # faster per picture on a CPU (measured: 0.54 s at 256 px, batches of 1, 2 and 4) and cost 130 MB more for
 # each.
 STEP_PIXELS = 256 * 256
-
-PREVIEW_SIZE = 128  # px, at which encoding compares
 
 AVERAGE_OF = 4096  # samples behind a computed latent average: its error is 1/64 of the spread of w
 
@@ -257,7 +255,7 @@ class FaceModel:
         if not steps:
             return codes
         codes, hold = (codes, LOOSE) if start is None else (start(codes), FIRM)
-        return approach(self, images.to(self.device), codes, [PREVIEW_SIZE] * steps, hold=hold)
+        return approach(self, images.to(self.device), codes, [COARSE] * steps, hold=hold)
 
     def synthesize(self, codes: Tensor) -> Tensor:
         """Codes (B, n_styles, style_dim) -> images (B, 3, image_size, image_size), not clamped to [-1, 1].
@@ -296,7 +294,7 @@ class FaceModel:
         """Those that refinement goes along, where the model's encoder has them."""
         return None if self.encoder is None else self.encoder.directions
 
-    def preview(self, codes: Tensor, size: int = PREVIEW_SIZE) -> Tensor:
+    def preview(self, codes: Tensor, size: int = COARSE) -> Tensor:
         """As `synthesize`, scaled down to at most ``size`` px, 128 (nearly so) or 256, and with gradients: for `refine`."""
         return self.generator.preview(codes, size)
 

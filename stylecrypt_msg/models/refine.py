@@ -26,12 +26,12 @@ from stylecrypt_msg.models.ops import resized
 if TYPE_CHECKING:
     from .face_model import FaceModel
 
-__all__ = ["FIRM", "LOOSE", "Directions", "approach", "distance", "refine", "unit_features"]
+__all__ = ["COARSE", "FIRM", "LOOSE", "Directions", "approach", "distance", "refine", "unit_features"]
 
 _RATE = 0.05
 _PIXELS, _FEATURES = 4.0, 0.5
 LOOSE, FIRM = 0.1, 1.0  # weights of closeness to a start that is a first guess, and to one that is known to be near
-_COARSE, _FINE = 128, 256  # px; a fine step costs three coarse ones
+COARSE, _FINE = 128, 256  # px; a fine step costs three coarse ones
 _FINE_SHARE = 0.4  # of the sender's steps: what 128 px cannot show has to be seen, and the rest is cheaper there
 
 
@@ -79,7 +79,7 @@ def refine(
     if steps < 1:
         raise ValueError(f"steps is {steps}, but must be at least 1")
     fine = round(_FINE_SHARE * steps)
-    return approach(model, images, codes, [_COARSE] * (steps - fine) + [_FINE] * fine, report)
+    return approach(model, images, codes, [COARSE] * (steps - fine) + [_FINE] * fine, report)
 
 
 def approach(
