@@ -226,9 +226,14 @@ def read(images: Tensor, key: Tensor, model: FaceModel, mask: LayerMask) -> Tens
 
     ``key``: that face's codes, (B, n_styles, style_dim). A picture does not tell all of its styles, and what it leaves open
     is more like the sender's other photos than like anybody: the styles that the mask keeps are looked for from those of
-    the key face on. With a wrong key face that leads astray, as it may.
+    the key face on. With a wrong key face that leads astray, as it may. Styles in which the encoder has the last word are
+    read as it says; a portrait of the embedded model has no others.
     """
-    return model.encode(images, start=lambda seen: mix(key.to(seen.device), seen, mask))
+    still = frozenset() if model.directions is None else model.directions.still
+    seen_alone = LayerMask.of(mask.layers | still, model.n_styles)
+    if len(seen_alone.layers) == model.n_styles:
+        return model.encode(images, steps=0)
+    return model.encode(images, start=lambda seen: mix(key.to(seen.device), seen, seen_alone))
 
 
 def _default_mask(form: Form, model: FaceModel) -> LayerMask:
