@@ -98,8 +98,8 @@ class Trial(Record):
     Attributes:
         scores: by column, then by way.
         descriptors: the recogniser's, of the photo and of the other photo if there is one.
-        cycle: by way, then by each layer that the paper's mask keeps: style vectors put in (a) and read again without a key
-            (b), both less the average.
+        cycle: by way, then by each layer that the paper's mask keeps: style vectors put in (a) and those that the encoder reads
+            again (b), both less the average.
     """
 
     scores: dict[Column, dict[str, Score]]
@@ -195,7 +195,8 @@ def try_person(
     for way in ways:
         received = scaled(travelled(encrypted, way))
         scores[Column.ENCRYPTED][way] = judge.score(received)
-        a, b = ((codes - model.latent_avg)[0] for codes in (mixed, encode(model, received)))
+        seen = model.encode(_image(received), steps=0).cpu()
+        a, b = ((codes - model.latent_avg)[0] for codes in (mixed, seen))
         cycle[way] = {layer: _moments(a[layer], b[layer]) for layer in kept}
         for column, key in keys.items():
             made = synthesize(model, mix(read(_image(received), key, model, mask).cpu(), key, mask))
