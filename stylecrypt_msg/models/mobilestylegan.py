@@ -164,8 +164,8 @@ class MobileStyleGAN(nn.Module):
     def suits(self, w: Tensor, codes: Tensor) -> Tensor:
         """Whether people, w (B, style_dim) from `mapping`, are stand-ins for ``codes`` (n_styles, style_dim).
 
-        (B,) bool: bare-headed adults, men for a man and women for a woman, as styles 2, 4 and 5 have it. Those beside them shape
-        a face as well, but the encoder makes of them what can be read again in a mix, and that says nothing of it.
+        (B,) bool: bare-headed adults, men for a man and women for a woman, as styles 2, 4 and 5 have it. Those beside
+        them shape a face as well, but the encoder makes of them what can be read again in a mix, and that says nothing of it.
         """
         *refused, man = (w @ self.judge_weight.T + self.judge_bias).unbind(1)
         original = codes[[2, 4, 5]].mean(0) @ self.judge_weight[-1] + self.judge_bias[-1]
