@@ -84,7 +84,7 @@ def main() -> None:
     generator = dict(store.load([DATA / "default.safetensors"], "default").state())
     tensors = encoder_tensors(arguments.encoder)
     fresh = {f"encoder.directions.{name}": value for name, value in MobileEncoder().directions.state_dict().items()}
-    tensors = tensors | fresh
+    tensors = fresh | tensors
     model = store.assemble(generator | tensors, family="mobilestylegan", name="default")
     encoder: MobileEncoder = model.encoder
     encoder.steps = 0  # of its own: here they are taken one by one

@@ -26,7 +26,6 @@ from stylecrypt_msg.cipher import read, to_pixels
 from stylecrypt_msg.faces import crop, detect_faces, face_quad
 from stylecrypt_msg.models import load_model, refine
 from stylecrypt_msg.pictures import read_picture
-from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.stylemix import LayerMask, mix
 from stylecrypt_msg.training.identity import Recogniser
 
@@ -102,25 +101,26 @@ def main() -> None:
         print(f"identity: {rates(distances)}")
 
     mask = LayerMask.paper(model.n_styles)
-    kept = [3, 6, 7]
-    keys = [model.encode(other) for other in others] if paired else []
-    somebody_else = codes_of[1:] + codes_of[:1]
-    stand_ins = [stand_in(model, f"measure {i}", codes) for i, codes in enumerate(codes_of)]
-    for name, fakes in (("stand-ins", stand_ins), ("each other", somebody_else)):
-        sent = [mix(codes, fake, mask) for codes, fake in zip(codes_of, fakes, strict=True)]
-        arrived = [through_jpeg(model.synthesize(mixed), 80) for mixed in sent]
-        a, b = (torch.cat(codes)[:, kept] for codes in (sent, [model.encode(picture) for picture in arrived]))
-        print(f"styles 3, 6, 7 mixed into {name}, after JPEG q80 and encoding, correlation with those put in:")
-        for what, middle in (("the average style", model.latent_avg[kept]), ("what these people share", a.mean(0))):
-            values = ", ".join(f"{correlation(a[:, i] - middle[i], b[:, i] - middle[i]):.2f}" for i in range(3))
-            print(f"  less {what}: {values}")
-        if paired and recogniser is not None:
-            made = [
-                small(model.synthesize(mix(read(picture, key, model, mask), key, mask)))
-                for picture, key in zip(arrived, keys, strict=True)
+    keys = {"without a key": None, "key: the original": codes_of}
+    if paired:
+        keys["key: the other photo"] = [model.encode(other) for other in others]
+    sent = [mix(codes, codes_of[(i + 1) % len(codes_of)], mask) for i, codes in enumerate(codes_of)]
+    arrived = [through_jpeg(model.synthesize(mixed), 80) for mixed in sent]
+    print("styles 3, 6, 7 after mix, JPEG q80 and encoding, correlation with those put in; whom the picture becomes:")
+    for name, key in keys.items():
+        seen = [
+            model.encode(picture) if key is None else read(picture, key[i], model, mask)
+            for i, picture in enumerate(arrived)
+        ]
+        a, b = (torch.cat(codes) - model.latent_avg for codes in (sent, seen))
+        line = f"  {name}: " + ", ".join(f"{correlation(a[:, layer], b[:, layer]):.2f}" for layer in (3, 6, 7))
+        if key is not None and recogniser is not None:
+            made = [small(model.synthesize(mix(codes, key[i], mask))) for i, codes in enumerate(seen)]
+            apart = [
+                (recogniser(one) - recogniser(photo)).norm().item() for one, photo in zip(made, photos, strict=True)
             ]
-            apart = [(recogniser(a) - recogniser(b)).norm().item() for a, b in zip(made, photos, strict=True)]
-            print(f"  key: the other photo: {rates(apart)}")
+            line += "; " + rates(apart)
+        print(line)
     if arguments.sheet:
         rows = [torch.cat(list(torch.cat(x)[:12]), 2)[None] for x in (photos, inversions)]
         Image.fromarray(to_pixels(torch.cat(rows, 2))[0]).save(arguments.sheet, quality=90)

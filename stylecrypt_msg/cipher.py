@@ -226,19 +226,9 @@ def read(images: Tensor, key: Tensor, model: FaceModel, mask: LayerMask) -> Tens
 
     ``key``: that face's codes, (B, n_styles, style_dim). A picture does not tell all of its styles, and what it leaves open
     is more like the sender's other photos than like anybody: the styles that the mask keeps are looked for from those of
-    the key face on. Those of them in which the encoder has the last word, all that a portrait of the embedded model keeps, are
-    taken half way between what it reads here and in the key face: each errs on its own. With a wrong key face that leads
-    astray, as it may.
+    the key face on. With a wrong key face that leads astray, as it may.
     """
-    still = frozenset() if model.directions is None else model.directions.still
-    kept = frozenset(range(model.n_styles)) - mask.layers
-    if kept <= still:
-        codes = model.encode(images, steps=0)
-    else:
-        known = LayerMask.of(mask.layers | still, model.n_styles)
-        codes = model.encode(images, start=lambda seen: mix(key.to(seen.device), seen, known))
-    told = kept & still
-    return mix(codes, key.to(codes.device), LayerMask.of(told, model.n_styles), eta=0.5) if told else codes
+    return model.encode(images, start=lambda seen: mix(key.to(seen.device), seen, mask))
 
 
 def _default_mask(form: Form, model: FaceModel) -> LayerMask:

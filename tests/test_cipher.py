@@ -226,40 +226,17 @@ def test_any_number_of_steps(steps: int, default_model: FaceModel) -> None:
 
 
 def test_the_senders_refinement_sees_finer_pictures_at_its_end(
-    default_model: FaceModel, people: People, covered: CoveredPhoto, monkeypatch: pytest.MonkeyPatch
+    default_model: FaceModel, people: People, covered: CoveredPhoto
 ) -> None:
     wanted = torch.from_numpy(crop(people.photo, covered.quads[0], 256)).permute(2, 0, 1)[None] / 127.5 - 1
-    sizes = []
-    preview = default_model.preview
-
-    def spied(codes: Tensor, size: int) -> Tensor:
-        sizes.append(size)
-        return preview(codes, size)
-
-    monkeypatch.setattr(default_model, "preview", spied)
     fine = refine(default_model, wanted, covered.codes, 10)
-    assert sizes == [128] * 6 + [256] * 4
+    coarse = approach(default_model, wanted, covered.codes, [128] * 10)
 
     def distance(codes: Tensor) -> float:
         made = F.interpolate(default_model.synthesize(codes), (256, 256), mode="area")
         return float(F.mse_loss(made, wanted))
 
-    assert distance(fine) < 0.9 * distance(covered.codes)
-
-
-def test_descent_is_not_misled_by_what_previews_lack(default_model: FaceModel, covered: CoveredPhoto) -> None:
-    """A picture that the generator made has its codes already; those of its preview would be others."""
-    wanted = default_model.synthesize(covered.codes).clamp(-1, 1)
-    before = default_model.preview(covered.codes)
-    side = before.shape[-1]
-    after = default_model.synthesize(approach(default_model, wanted, covered.codes, [128] * 20))
-
-    def off(made: Tensor) -> float:
-        return float(
-            F.mse_loss(F.interpolate(made, (side, side), mode="area"), F.interpolate(wanted, (side, side), mode="area"))
-        )
-
-    assert off(after) < 0.1 * off(before)
+    assert distance(fine) < 0.95 * distance(coarse) < 0.95 * distance(covered.codes)
 
 
 def test_the_key_face_is_kept_in_mind_while_reading(
@@ -267,43 +244,24 @@ def test_the_key_face_is_kept_in_mind_while_reading(
 ) -> None:
     """Styles that a picture leaves open are taken to be like the key face's."""
     monkeypatch.setattr(default_model.encoder, "steps", 8)
-    mask = LayerMask.photo(16)
+    picture = torch.from_numpy(crop(portrait.pixels, portrait.quads[0], 256)).permute(2, 0, 1)[None] / 127.5 - 1
+    mask = portrait.mask
     kept = [layer for layer in range(16) if layer not in mask.layers]
-    mixed = mix(portrait.codes, stand_in(default_model, "some stand-in", portrait.codes), mask)
-    picture = F.interpolate(default_model.synthesize(mixed).clamp(-1, 1), (256, 256), mode="area")
     wrong = invert(people.bea, default_model)
 
     def off(codes: Tensor) -> float:
         return codes_apart(codes[:, kept], portrait.codes[:, kept])
 
     seen = default_model.encode(picture)
-    assert off(read(picture, portrait.codes, default_model, mask)) < 0.8 * off(seen)
+    assert off(read(picture, portrait.codes, default_model, mask)) < 0.5 * off(seen)
     # A wrong key leads astray, but the picture has its say, too.
     assert off(seen) < off(read(picture, wrong, default_model, mask)) < 1.2 * off(wrong)
-
-
-def test_the_styles_of_a_portrait_are_read_again(
-    default_model: FaceModel, people: People, portrait: CoveredPhoto, tmp_path: Path
-) -> None:
-    """Through a JPEG file, without a key; who has one takes the middle of both readings."""
-    mask, kept = portrait.mask, [3, 6, 7]
-    (tmp_path / "sent.jpg").write_bytes(encode_picture(portrait.pixels, "JPEG", quality=80))
-    square = crop(read_picture(tmp_path / "sent.jpg").pixels, portrait.quads[0], 256)
-    picture = torch.from_numpy(square).permute(2, 0, 1)[None] / 127.5 - 1
-    seen = default_model.encode(picture)[:, kept]
-    for key in (portrait.codes, invert(people.bea, default_model)):
-        torch.testing.assert_close(read(picture, key, default_model, mask)[:, kept], (seen + key[:, kept]) / 2)
-    for put_in, read_again in zip(
-        (portrait.codes - default_model.latent_avg)[0, kept], (seen - default_model.latent_avg[kept])[0], strict=True
-    ):
-        assert np.corrcoef(put_in, read_again)[0, 1] > 0.7
 
 
 def test_a_model_without_descent_reads_as_it_encodes(
     default_model: FaceModel, people: People, portrait: CoveredPhoto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(default_model.encoder, "steps", 0)
-    monkeypatch.setattr(default_model.encoder, "directions", None)
     picture = torch.from_numpy(portrait.pixels).permute(2, 0, 1)[None] / 127.5 - 1
     key = invert(people.bea, default_model)
     assert torch.equal(read(picture, key, default_model, portrait.mask), default_model.encode(picture))

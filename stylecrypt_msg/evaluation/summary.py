@@ -73,7 +73,8 @@ class Summary(Record):
 
     Attributes:
         table2: the paper's table II, by column, then by way.
-        cycle: by way, then by layer that the paper's mask keeps: how style vectors put in and read again correlate.
+        cycle: by who reads, by way, then by layer that the paper's mask keeps: how style vectors put in and read again
+            correlate.
         levels: by level, then by way; ``levels_people`` were measured.
         table1: by layer; ``layers_people`` were measured.
     """
@@ -87,7 +88,7 @@ class Summary(Record):
     passed_over: dict[str, str]
     identity: Identity
     table2: dict[Column, dict[str, Cell]]
-    cycle: dict[str, dict[int, float]]
+    cycle: dict[Column, dict[str, dict[int, float]]]
     levels_people: int
     levels: dict[str, dict[str, LevelCell]]
     layers_people: int
@@ -126,11 +127,16 @@ def summarise(
             for column, ways in first.scores.items()
         },
         cycle={
-            way: {
-                layer: correlation([trial.cycle[way][layer] for trial in trials if way in trial.cycle])
-                for layer in values
+            column: {
+                way: {
+                    layer: correlation(
+                        [trial.cycle[column][way][layer] for trial in trials if way in trial.cycle[column]]
+                    )
+                    for layer in values
+                }
+                for way, values in ways.items()
             }
-            for way, values in first.cycle.items()
+            for column, ways in first.cycle.items()
         },
         levels_people=len(levels),
         levels={

@@ -83,13 +83,25 @@ def _level_table(summary: Summary) -> Table:
 
 
 def _cycle_table(summary: Summary) -> Table:
-    layers = list(summary.cycle[AS_SENT])
-    rows = [(way, *(f"{values[layer]:.2f}" for layer in layers)) for way, values in summary.cycle.items()]
+    layers = list(summary.cycle[Column.ENCRYPTED][AS_SENT])
+    rows = [
+        (f"{_READERS[reader]}; {way}", *(f"{values[layer]:.2f}" for layer in layers))
+        for reader, ways in summary.cycle.items()
+        for way, values in ways.items()
+    ]
     note = (
-        "Style vectors that were put into the encrypted portrait and those that are read in what arrives, without any key, "
-        "both less the average: Pearson's correlation over all people and dimensions."
+        "Style vectors that were put into the encrypted portrait and those that are read in what arrives, without a key and "
+        "with one in mind, both less the average: Pearson's correlation over all people and dimensions."
     )
     return Table("The styles that travel", note, ("", *(f"style {layer}" for layer in layers)), rows)
+
+
+_READERS = {
+    Column.ENCRYPTED: "without a key",
+    Column.KEY_ORIGINAL: "key: the original",
+    Column.KEY_OTHER: "key: another photo",
+    Column.KEY_WRONG: "key: somebody else",
+}
 
 
 def layer_table(summary: Summary) -> Table:

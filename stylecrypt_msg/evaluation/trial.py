@@ -98,13 +98,13 @@ class Trial(Record):
     Attributes:
         scores: by column, then by way.
         descriptors: the recogniser's, of the photo and of the other photo if there is one.
-        cycle: by way, then by each layer that the paper's mask keeps: style vectors put in (a) and those that the encoder reads
-            again (b), both less the average.
+        cycle: by who reads, the holder of a key or, as `Column.ENCRYPTED`, anybody; then by way, then by each layer that the
+            paper's mask keeps: style vectors put in (a) and read again (b), both less the average.
     """
 
     scores: dict[Column, dict[str, Score]]
     descriptors: list[list[float]]
-    cycle: dict[str, dict[int, Moments]]
+    cycle: dict[Column, dict[str, dict[int, Moments]]]
 
 
 class Inversions:
@@ -190,18 +190,20 @@ def try_person(
     scores[Column.IN_PHOTO][AS_SENT] = judge.score(in_photo)
 
     shown: dict[Column, Pixels] = {}
-    cycle: dict[str, dict[int, Moments]] = {}
+    cycle: dict[Column, dict[str, dict[int, Moments]]] = {column: {} for column in (Column.ENCRYPTED, *keys)}
     kept = [layer for layer in range(model.n_styles) if layer not in mask.layers]
     for way in ways:
         received = scaled(travelled(encrypted, way))
         scores[Column.ENCRYPTED][way] = judge.score(received)
-        seen = model.encode(_image(received), steps=0).cpu()
-        a, b = ((codes - model.latent_avg)[0] for codes in (mixed, seen))
-        cycle[way] = {layer: _moments(a[layer], b[layer]) for layer in kept}
+        seen = {Column.ENCRYPTED: encode(model, received)}
         for column, key in keys.items():
-            made = synthesize(model, mix(read(_image(received), key, model, mask).cpu(), key, mask))
+            seen[column] = read(_image(received), key, model, mask).cpu()
+            made = synthesize(model, mix(seen[column], key, mask))
             scores[column][way] = judge.score(made)
             shown.setdefault(column, made)
+        for column, styles in seen.items():
+            a, b = (mixed - model.latent_avg)[0], (styles - model.latent_avg)[0]
+            cycle[column][way] = {layer: _moments(a[layer], b[layer]) for layer in kept}
     pictures = [original, approximated, synthesize(model, somebody), encrypted, in_photo, shown[Column.KEY_ORIGINAL]]
     if other is not None:
         pictures += [square, shown[Column.KEY_OTHER]]

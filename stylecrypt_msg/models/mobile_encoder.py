@@ -16,9 +16,8 @@ from torch import Tensor, nn
 
 from stylecrypt_msg.models.refine import Directions
 
-__all__ = ["STILL", "MobileEncoder"]
+__all__ = ["MobileEncoder"]
 
-STILL = frozenset({3, 6, 7})  # styles that the paper's mask keeps (section IV-C): they travel in the picture
 # MobileNetV2, table 2: expansion, output channels, repeats, stride of the first.
 _TRUNK = (
     (1, 16, 1, 1),
@@ -137,7 +136,7 @@ class MobileEncoder(nn.Module):
 
     input_size = 128
     passes = 3  # each gives fidelity; from the fourth on it is less than mixes lose by codes that are far from W
-    steps = 40  # more go on to what 128 px cannot tell
+    steps = 30  # the first twelve give half of what they bring; more go on to what 128 px cannot tell
 
     def __init__(self, n_styles: int = 16, style_dim: int = 512) -> None:
         super().__init__()
@@ -147,11 +146,8 @@ class MobileEncoder(nn.Module):
         self.levels = nn.ModuleList(  # fine, middle, coarse: in the order of the trunk's maps
             _Level(count, halvings, style_dim) for count, halvings in ((n_styles - 7, 2), (4, 1), (3, 0))
         )
-        # Half of W's directions for styles that shape the face, fewer for the last, which colour it. None for those that
-        # have to be read again in a mix: the encoder puts in what it can read, a descent would add what nobody can.
-        self.directions = Directions(
-            [0 if i in STILL else style_dim // (2 if i < 10 else 6) for i in range(n_styles)], style_dim
-        )
+        # Half of W's directions for styles that shape the face, fewer for the last, which colour it.
+        self.directions = Directions([style_dim // (2 if i < 10 else 6) for i in range(n_styles)], style_dim)
         self.register_buffer("w_mean", torch.zeros(style_dim))
         self.register_buffer("w_std", torch.ones(style_dim))
 

@@ -164,11 +164,10 @@ class MobileStyleGAN(nn.Module):
     def suits(self, w: Tensor, codes: Tensor) -> Tensor:
         """Whether people, w (B, style_dim) from `mapping`, are stand-ins for ``codes`` (n_styles, style_dim).
 
-        (B,) bool: bare-headed adults, men for a man and women for a woman, as styles 2, 4 and 5 have it. Those beside
-        them shape a face as well, but the encoder makes of them what can be read again in a mix, and that says nothing of it.
+        (B,) bool: bare-headed adults, men for a man and women for a woman, as the styles 3 to 7 have it that shape a face.
         """
         *refused, man = (w @ self.judge_weight.T + self.judge_bias).unbind(1)
-        original = codes[[2, 4, 5]].mean(0) @ self.judge_weight[-1] + self.judge_bias[-1]
+        original = codes[3:8].mean(0) @ self.judge_weight[-1] + self.judge_bias[-1]
         return (torch.stack(refused) < 0).all(0) & ((man > 0) == (original > 0))
 
     def features(self, codes: Tensor, layers: int) -> Tensor:
