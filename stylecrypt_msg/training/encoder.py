@@ -4,10 +4,9 @@ Stage 1, *pairs*: pictures of people who do not exist, rendered from codes that 
 degraded as on their way through a messenger; loss: mean squared error of the codes in units of W's deviation.
 Stage 2, *faces*: a part of each step stays stage 1, so that mixes stay invertible, those of the faces met here among
 them; the other part inverts faces of a folder and compares what the generator makes of the codes with the picture
-(pixels, features, who it is), with a prior that keeps codes where the generator is good. Those faces are also sent as
-portraits: mixed, rendered, degraded and read again, and the styles that were kept have to come back. Both parts
-correct their codes as `FaceModel.encode` does, up to two times; gradients flow through the last correction. Batch norm
-is frozen from here on: its statistics are those of pairs.
+(pixels, features, who it is), with a prior that keeps codes where the generator is good. Both parts correct their codes
+as `FaceModel.encode` does, up to two times; gradients flow through the last correction. Batch norm is frozen from
+here on: its statistics are those of pairs.
 
 Everything is resumable: a checkpoint every few minutes, written atomically; a run killed at any moment goes on from
 the last one. Losses go to ``losses.csv``, from which ``losses.png`` is drawn.
@@ -39,11 +38,10 @@ from .pictures import degrade, face_batches, load_faces, vary
 
 __all__ = ["Plan", "Progress", "train_encoder"]
 
-COLUMNS = ("stage", "pairs", "seconds", "latent", "cycle", "pixels", "features", "identity", "prior", "rate")
+COLUMNS = ("stage", "pairs", "seconds", "latent", "pixels", "features", "identity", "prior", "rate")
 
-_WEIGHTS = {"latent": 0.5, "cycle": 2.0, "pixels": 10.0, "features": 1.0, "identity": 3.0, "prior": 0.02}
+_WEIGHTS = {"latent": 0.5, "pixels": 10.0, "features": 1.0, "identity": 3.0, "prior": 0.02}
 _CORRECTIONS = (0, 1, 1, 2, 2)  # of a step, one of these
-_TRUNCATION = 0.75  # of the stand-ins that faces are mixed with; a quarter are mixed with each other
 _KEPT_CODES = 240  # of the faces met last, for pairs
 
 
@@ -59,7 +57,7 @@ class Plan:
     pairs: int = 200_000
     face_steps: int = 4_000
     faces: Path | None = None
-    batch: int = 8
+    batch: int = 12
     face_batch: int = 8
     rate: float = 5e-4
     seed: int = 0
@@ -155,7 +153,7 @@ def train_encoder(
     ``recogniser``, that stage also compares who it is (the paper's angular margin loss stands for this). ``folder`` gets
     ``checkpoint.pt``, ``losses.csv`` and, where matplotlib is installed, ``losses.png``.
 
-    Raises InputError for a folder without faces, and when losses are no longer finite.
+    Raises InputError for a folder without faces, and when gradients are no longer finite.
     """
     torch.manual_seed(plan.seed)
     generator = generator.requires_grad_(False).eval()
@@ -175,9 +173,6 @@ def train_encoder(
     render: Callable[[Tensor], Tensor] = generator.preview
     if openvino_runtime.available():
         render = openvino_runtime.compile_network(generator.preview, sample_codes(generator, 1, state.rng), half=True)
-
-    kept = torch.zeros(generator.n_styles, dtype=torch.bool)
-    kept[[3, 6, 7]] = True  # what the paper's mask keeps (section IV-C)
 
     people: list[Tensor] = []  # codes of faces met in stage 2
 
@@ -210,23 +205,6 @@ def train_encoder(
                 codes = codes + first - encoder.normalised(made)
         return first, codes
 
-    def cycle(codes: Tensor, rng: torch.Generator) -> Tensor:
-        """What is lost of the styles that a portrait keeps, put into a mix and read from its picture: a share of their spread.
-
-        Both ends learn: the encoder reads better, and puts in what can be read.
-        """
-        w = generator.mapping(torch.randn(len(codes), generator.style_dim, generator=rng))
-        strangers = _TRUNCATION * ((w - generator.w_mean) / generator.w_std)[:, None].expand_as(codes)
-        strange = torch.rand(len(codes), 1, 1, generator=rng) < 0.75
-        others = torch.where(strange, strangers, codes.detach().roll(1, 0))
-        mixed = torch.where(kept[:, None], codes, others)
-        sent = generator.preview(mixed * generator.w_std + generator.w_mean)
-        arrived = sent + (degrade(sent.detach().clamp(-1, 1), rng) - sent).detach()
-        put = codes[:, kept]
-        read = encoder.normalised(arrived.contiguous(memory_format=torch.channels_last))[:, kept]
-        spread = (put - put.mean(0)).square().mean((0, 2))
-        return ((read - put).square().mean((0, 2)) / spread.clamp_min(1e-3)).mean()  # one face alone has no spread
-
     log = _Log(folder / "losses.csv")
     began = time.monotonic() - state.seconds
     saved = time.monotonic()
@@ -238,17 +216,16 @@ def train_encoder(
             group["lr"] = rate
         state.optimiser.zero_grad()
         torch.stack([_WEIGHTS[name] * loss for name, loss in losses.items()]).sum().backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
+        # Before the step, so that the weights stay as they were, and with them the next checkpoint.
+        if not torch.isfinite(nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)):
+            raise InputError(
+                f"There are no finite numbers any more at step {done + 1} of the {stage}.",
+                hint="Run it again to go on from the last checkpoint.",
+            )
         state.optimiser.step()
         state.blend()
         state.seconds = time.monotonic() - began
-        values = {name: loss.item() for name, loss in losses.items()}
-        if not all(map(math.isfinite, values.values())):
-            raise InputError(
-                f"There are no finite numbers any more at step {done + 1}.",
-                hint="Run it again to go on from the last checkpoint.",
-            )
-        log.add(values)
+        log.add({name: loss.item() for name, loss in losses.items()})
         if (done + 1) % 25 == 0 or done + 1 == total:
             pairs = (state.pairs_steps + state.face_steps) * plan.batch
             report(Progress(stage, done + 1, total, log.write(stage, pairs, state.seconds, rate)))
@@ -278,7 +255,7 @@ def train_encoder(
             made = generator.preview(codes * generator.w_std + generator.w_mean)
             latent = torch.stack([F.mse_loss(found[len(faces) :], wanted) for found in (first, last)]).mean()
             losses = {
-                "latent": latent, "cycle": cycle(codes, faces_rng), "pixels": F.l1_loss(made, faces),
+                "latent": latent, "pixels": F.l1_loss(made, faces),
                 "features": feature_loss(made, faces), "prior": codes.square().mean(),
             }  # fmt: skip
             people = [codes.detach() * generator.w_std + generator.w_mean, *people][: _KEPT_CODES // plan.face_batch]

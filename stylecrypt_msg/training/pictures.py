@@ -33,14 +33,9 @@ def load_faces(folder: Path, size: int) -> Tensor:
 
 
 def face_batches(faces: Tensor, batch: int, rng: torch.Generator) -> Iterator[Tensor]:
-    """Endless batches (batch, 3, S, S) float32 in [-1, 1], no face twice an epoch, mirrored half of the time.
-
-    Fewer faces than a batch holds make one batch.
-    """
-    batch = min(batch, len(faces))
+    """Endless batches (batch, 3, S, S) float32 in [-1, 1], each face once an epoch, mirrored half of the time."""
     while True:
-        whole = torch.randperm(len(faces), generator=rng)[: len(faces) // batch * batch]
-        for indices in torch.split(whole, batch):
+        for indices in torch.split(torch.randperm(len(faces), generator=rng), batch):
             images = faces[indices].float() / 127.5 - 1
             mirror = torch.rand(len(indices), 1, 1, 1, generator=rng) < 0.5
             yield torch.where(mirror, images.flip(3), images)

@@ -60,7 +60,7 @@ def test_a_run_goes_on_where_it_was(generator: MobileStyleGAN, faces: Path, tmp_
     assert [(p.stage, p.done, p.total) for p in heard] == [("pairs", 3, 3)]
     second = run(pairs=6, face_steps=2)
     assert [(p.stage, p.done) for p in heard[1:]] == [("faces", 2)]
-    assert set(heard[1].losses) == {"latent", "cycle", "pixels", "features", "prior"}
+    assert set(heard[1].losses) == {"latent", "pixels", "features", "prior"}
     assert all(np.isfinite(list(p.losses.values())).all() for p in heard)
     changed = [not torch.equal(first[name], second[name]) for name in first if name.startswith("levels.")]
     assert all(changed)
@@ -87,7 +87,7 @@ def test_an_encoder_learns(generator: MobileStyleGAN, faces: Path, tmp_path: Pat
 def test_a_run_that_diverges_stops(generator: MobileStyleGAN, faces: Path, tmp_path: Path) -> None:
     broken = fresh(generator)
     broken.levels[0].bias.data.fill_(torch.nan)
-    plan = Plan(pairs=0, face_steps=2, faces=faces, batch=1, face_batch=2)
+    plan = Plan(pairs=0, face_steps=2, faces=faces, batch=1, face_batch=2, save_seconds=0)
     with pytest.raises(InputError, match="no finite numbers any more at step 1"):
         train_encoder(generator, broken, plan, None, tmp_path, lambda p: None)
     assert not (tmp_path / "checkpoint.pt").exists()
@@ -144,9 +144,6 @@ def test_faces_come_once_an_epoch(faces: Path) -> None:
         torch.cdist(epoch.flatten(1), wanted.flatten(1)), torch.cdist(epoch.flip(3).flatten(1), wanted.flatten(1))
     )
     assert sorted(distances.argmin(1).tolist()) == [0, 1, 2, 3]
-    for batch, size in ((3, 3), (5, 4)):  # always whole ones, as far as there are faces
-        batches = face_batches(loaded, batch, torch.Generator().manual_seed(0))
-        assert [len(next(batches)) for _ in range(3)] == [size] * 3
 
 
 def test_folders_without_faces_are_refused(tmp_path: Path) -> None:
