@@ -1,4 +1,4 @@
-"""Fits the judge of stand-ins, from labels given by eye: no children, no headgear, no glasses; and who passes for whom.
+"""Fits the judge of stand-ins: no children, no headgear, no glasses, nobody turned aside; and who passes for whom.
 
     python scripts/fit_stand_ins.py GENERATOR.safetensors OUT.safetensors [--sheets FOLDER]
 
@@ -8,26 +8,36 @@ glasses a mask that replaces some of the styles would keep a half.) All of it is
 the 80 strongest principal directions. Thresholds lie where a share of all people is refused that leaves hardly any mistaken
 one. A stand-in of the other sex on somebody's neck and under their hair looks wrong, so a last score tells which of the two a
 person looks like; people are more than two kinds, the score only compares.
+A face that is turned aside gives the sender's, which mostly is not, a nose or a jaw that does not fit. How far somebody is
+turned is measured (where the nose is between the eyes), then a linear regression; those beyond the middle half are refused.
 Prints what ten-fold cross-validation says of it. Writes the generator with the judge (``judge_weight``, ``judge_bias``).
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from stylecrypt_msg.faces import detect_faces
 from stylecrypt_msg.models.mobilestylegan import MobileStyleGAN, build
 from stylecrypt_msg.models.openvino_runtime import compile_network
 
 PEOPLE, SEED, TRUNCATION = 480, 77, 0.75
 DIRECTIONS, PENALTY = 80, 0.01
-FEW = 20  # directions for women and men, of whom fewer were noted down
+FEW = 20  # directions for women and men, of whom fewer were noted down, and for how far somebody is turned
+RIDGE = 10.0
+TURNED = 0.5  # of all people, the share that is refused for it
 CHILDREN = (
     2, 5, 15, 31, 50, 60, 65, 67, 73, 74, 80, 82, 84, 100, 109, 112, 114, 119, 126, 135, 142, 143, 154, 155, 156, 159,
     164, 168, 169, 173, 183, 185, 196, 215, 220, 228, 231, 240, 244, 248, 250, 252, 254, 257, 263, 272, 277, 289, 292,
@@ -64,7 +74,10 @@ REFUSED = {
 }  # share of all people that is refused
 
 
-def regression(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+Fit: TypeAlias = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+def logistic(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     weight, bias = torch.zeros(features.shape[1], requires_grad=True), torch.zeros(1, requires_grad=True)
     optimiser = torch.optim.LBFGS([weight, bias], max_iter=200)
 
@@ -78,19 +91,37 @@ def regression(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return weight.detach(), bias.detach()
 
 
-def write_sheets(generator: MobileStyleGAN, w: Tensor, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def least_squares(features: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    mean = values.mean()  # features are of mean 0 nearly
+    penalised = features.T @ features + RIDGE * torch.eye(features.shape[1])
+    return torch.linalg.solve(penalised, features.T @ (values - mean)), mean
+
+
+def previews(generator: MobileStyleGAN, w: Tensor) -> list[NDArray[np.uint8]]:
+    """Of people (B, 512), each (128, 128, 3)."""
     render = compile_network(generator.preview, torch.zeros(1, generator.n_styles, generator.style_dim))
+    images = (render(one.expand(1, generator.n_styles, -1).contiguous())[0] for one in w)
+    return [((image.clamp(-1, 1) + 1) * 127.5).byte().permute(1, 2, 0).numpy() for image in images]
+
+
+def write_sheets(pictures: list[NDArray[np.uint8]], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     for start in range(0, PEOPLE, 120):
         sheet = Image.new("RGB", (12 * 112, 10 * 124), "white")
         draw = ImageDraw.Draw(sheet)
         for i in range(start, start + 120):
-            image = render(w[i : i + 1, None].expand(-1, generator.n_styles, -1).contiguous())[0]
-            pixels = ((image.clamp(-1, 1) + 1) * 127.5).byte().permute(1, 2, 0).numpy()
             x, y = i % 12 * 112, (i - start) // 12 * 124
-            sheet.paste(Image.fromarray(pixels).resize((110, 110)), (x, y))
+            sheet.paste(Image.fromarray(pictures[i]).resize((110, 110)), (x, y))
             draw.text((x + 2, y + 111), str(i), fill="black")
         sheet.save(folder / f"people-{start}.png")
+
+
+def turned(picture: NDArray[np.uint8]) -> float:
+    """How far the nose is right of the middle of the eyes, in distances between them: 0 from the front, 0.2 well turned."""
+    large = cv2.resize(picture, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    (face, *_) = detect_faces(np.asarray(large, np.uint8))
+    left, right, nose = face.landmarks[:3]
+    return float((nose - (left + right) / 2)[0] / np.linalg.norm(right - left))
 
 
 def main() -> None:
@@ -100,24 +131,26 @@ def main() -> None:
     parser.add_argument("--sheets", type=Path)
     arguments = parser.parse_args()
     tensors = load_file(arguments.generator)
-    tensors |= {"generator.judge_weight": torch.zeros(4, 512), "generator.judge_bias": torch.zeros(4)}
+    scored = len(REFUSED) + 3
+    tensors |= {"generator.judge_weight": torch.zeros(scored, 512), "generator.judge_bias": torch.zeros(scored)}
     generator = build(dict(tensors))[0].requires_grad_(False)
     mean = generator.w_mean
     w = generator.mapping(torch.randn(PEOPLE, 512, generator=torch.Generator().manual_seed(SEED)))
+    pictures = previews(generator, mean.lerp(w, TRUNCATION))
     if arguments.sheets:
-        write_sheets(generator, mean.lerp(w, TRUNCATION), arguments.sheets)
+        write_sheets(pictures, arguments.sheets)
 
     samples = generator.mapping(torch.randn(20_000, 512, generator=torch.Generator().manual_seed(5))) - mean
     _, spread, directions = torch.linalg.svd(samples, full_matrices=False)
     whiten = directions[:DIRECTIONS].T / (spread[:DIRECTIONS] / len(samples) ** 0.5)
     features, everybody = (w - mean) @ whiten, samples @ whiten
 
-    def scores(people: Tensor, labels: Tensor) -> Tensor:
+    def scores(people: Tensor, labels: Tensor, fit: Fit = logistic) -> Tensor:
         """Of ten-fold cross-validation: each person's by a fit that did not see them."""
         folds = torch.randperm(len(people), generator=torch.Generator().manual_seed(1)) % 10
         out = torch.empty(len(people))
         for fold in range(10):
-            weight, bias = regression(people[folds != fold], labels[folds != fold])
+            weight, bias = fit(people[folds != fold], labels[folds != fold])
             out[folds == fold] = people[folds == fold] @ weight + bias
         return out
 
@@ -133,13 +166,21 @@ def main() -> None:
         unseen = scores(features, labels)
         missed = int((unseen[labels == 1] < unseen.quantile(1 - share)).sum())
         print(f"{name}: {len(indices)} of {PEOPLE} people; refusing {share:.0%} of all misses {missed} of them")
-        weight, bias = regression(features, labels)
+        weight, bias = logistic(features, labels)
         keep(row, weight, bias - (everybody @ weight + bias).quantile(1 - share))
+    to_the_right = torch.tensor([turned(picture) for picture in pictures])
+    found = scores(features[:, :FEW], to_the_right, least_squares)
+    r = torch.corrcoef(torch.stack((found, to_the_right)))[0, 1]
+    print(f"turned: correlation {r:.2f}; refusing {TURNED:.0%} of all")
+    weight, bias = least_squares(features[:, :FEW], to_the_right)
+    said = everybody[:, :FEW] @ weight + bias
+    for row, side in enumerate((1, -1), len(REFUSED)):
+        keep(row, side * weight, side * bias - (side * said).quantile(1 - TURNED / 2))
     people = features[list(WOMEN + MEN), :FEW]
     labels = torch.cat([torch.zeros(len(WOMEN)), torch.ones(len(MEN))])
     right = ((scores(people, labels) > 0) == (labels > 0)).float().mean()
     print(f"women and men: {right:.0%} of {len(labels)} told apart")
-    keep(len(REFUSED), *regression(people, labels))
+    keep(scored - 1, *logistic(people, labels))
     save_file(tensors, arguments.out)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import io
 import statistics
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from stylecrypt_msg.cipher import read, to_pixels
 from stylecrypt_msg.faces import crop, detect_faces, face_quad
 from stylecrypt_msg.models import load_model, refine
 from stylecrypt_msg.pictures import read_picture
+from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.stylemix import LayerMask, mix
 from stylecrypt_msg.training.identity import Recogniser
 
@@ -53,6 +55,10 @@ def small(image: Tensor) -> Tensor:
 def rates(distances: list[float]) -> str:
     verified, strict = (sum(d < t for d in distances) / len(distances) for t in (0.6, 0.5))
     return f"mean distance {statistics.mean(distances):.2f}, verified {verified:.0%}, strictly {strict:.0%}"
+
+
+def apart(recogniser: Recogniser, made: Iterable[Tensor], photos: list[Tensor]) -> list[float]:
+    return [(recogniser(one) - recogniser(photo)).norm().item() for one, photo in zip(made, photos, strict=True)]
 
 
 def aligned(path: Path) -> Tensor | None:
@@ -83,7 +89,7 @@ def main() -> None:
             photos.append(squares[0])
             others.append(squares[1])
 
-    psnr, ssim, distances, inversions, codes_of = [], [], [], [], []
+    psnr, ssim, inversions, codes_of = [], [], [], []
     for photo in photos:
         codes = model.encode(photo)
         if arguments.refine:
@@ -93,20 +99,23 @@ def main() -> None:
         inversions.append(made)
         psnr.append(10 * np.log10(4 / F.mse_loss(made, photo).item()))
         ssim.append(structural_similarity(to_pixels(photo)[0], to_pixels(made)[0], channel_axis=2))
-        if recogniser is not None:
-            distances.append((recogniser(made) - recogniser(photo)).norm().item())
     print(f"{len(photos)} faces, model {model.name} ({model.digest[:12]}), {arguments.refine} steps of refinement")
     print(f"inversion: PSNR {statistics.mean(psnr):.2f} dB, SSIM {statistics.mean(ssim):.3f} at {SIZE} px")
-    if distances:
-        print(f"identity: {rates(distances)}")
+    if recogniser is not None:
+        print(f"identity: {rates(apart(recogniser, inversions, photos))}", flush=True)
 
     mask = LayerMask.paper(model.n_styles)
-    keys = {"without a key": None, "key: the original": codes_of}
-    if paired:
-        keys["key: the other photo"] = [model.encode(other) for other in others]
-    sent = [mix(codes, codes_of[(i + 1) % len(codes_of)], mask) for i, codes in enumerate(codes_of)]
+    stand_ins = [stand_in(model, f"measure {i}", codes) for i, codes in enumerate(codes_of)]
+    sent = [mix(codes, fake, mask) for codes, fake in zip(codes_of, stand_ins, strict=True)]
     arrived = [through_jpeg(model.synthesize(mixed), 80) for mixed in sent]
-    print("styles 3, 6, 7 after mix, JPEG q80 and encoding, correlation with those put in; whom the picture becomes:")
+    if recogniser is not None:
+        print(f"portraits mixed with stand-ins, JPEG q80: {rates(apart(recogniser, map(small, arrived), photos))}")
+    keys: dict[str, list[Tensor] | None] = {}
+    if paired:
+        keys["key: another photo"] = [model.encode(other) for other in others]
+    keys["key: somebody else"] = codes_of[1:] + codes_of[:1]
+    keys["without a key"] = None
+    print("their styles 3, 6, 7 read again, correlation with those put in; whom the portrait becomes:")
     for name, key in keys.items():
         seen = [
             model.encode(picture) if key is None else read(picture, key[i], model, mask)
@@ -115,12 +124,9 @@ def main() -> None:
         a, b = (torch.cat(codes) - model.latent_avg for codes in (sent, seen))
         line = f"  {name}: " + ", ".join(f"{correlation(a[:, layer], b[:, layer]):.2f}" for layer in (3, 6, 7))
         if key is not None and recogniser is not None:
-            made = [small(model.synthesize(mix(codes, key[i], mask))) for i, codes in enumerate(seen)]
-            apart = [
-                (recogniser(one) - recogniser(photo)).norm().item() for one, photo in zip(made, photos, strict=True)
-            ]
-            line += "; " + rates(apart)
-        print(line)
+            likenesses = [small(model.synthesize(mix(codes, key[i], mask))) for i, codes in enumerate(seen)]
+            line += "; " + rates(apart(recogniser, likenesses, photos))
+        print(line, flush=True)
     if arguments.sheet:
         rows = [torch.cat(list(torch.cat(x)[:12]), 2)[None] for x in (photos, inversions)]
         Image.fromarray(to_pixels(torch.cat(rows, 2))[0]).save(arguments.sheet, quality=90)

@@ -1,8 +1,8 @@
 """Stand-ins: the people who do not exist and whose styles replace the sender's.
 
 A seed gives one person, the same one each time, so that a conversation can keep its stand-in and nobody's likeness is
-borrowed. Of the embedded model's people, those who look like children or wear hats or glasses are passed over, and so
-are men for a woman and women for a man: a seed stands for one of each.
+borrowed. Of the embedded model's people, those who look like children, wear hats or glasses or are turned aside are
+passed over, and so are men for a woman and women for a man: a seed stands for one of each.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .models import FaceModel
 __all__ = ["stand_in"]
 
 _TRUNCATION = 0.75  # closer to the average face than a free sample: natural skin, no odd backgrounds
-_TRIES = 1024  # one in fifty of all people will do
+_TRIES = 1024  # one in eighty of all people will do
 
 
 def stand_in(model: FaceModel, seed: int | str, codes: Tensor, person: int = 0) -> Tensor:

@@ -25,6 +25,7 @@ _RIM = 0.018  # of the side: what the mask keeps clear, for the square may end i
 # Where the seam may run, in radii of the face's outline.
 _INNER_ACROSS, _INNER_DOWN = 0.84, 0.88  # brows, beard and chin are inside
 _INNER_JAW = 0.2  # by which it is narrower at the jaw, for there may be no more of the other face
+_INNER_BROW = 0.35  # by which it is lower at the forehead, for there may be the other's hair
 _OUTER = 1.1
 _OUTER_OF_HEAD = 1.6  # head with hair, where a matte keeps the background out
 _FEATHER = 0.08  # to either side
@@ -161,8 +162,9 @@ def _seam(
     pasted objects ("Drag-and-Drop Pasting", 2006).
     """
     angles = np.linspace(-math.pi, math.pi, _ANGLES, endpoint=False)
-    jaw = np.maximum(np.sin(angles), 0)
-    inner = 1 / np.hypot(np.cos(angles) / (_INNER_ACROSS - _INNER_JAW * jaw), np.sin(angles) / _INNER_DOWN)
+    jaw, brow = np.maximum(np.sin(angles), 0), np.maximum(-np.sin(angles), 0)
+    across, down = _INNER_ACROSS - _INNER_JAW * jaw, _INNER_DOWN - _INNER_BROW * brow
+    inner = 1 / np.hypot(np.cos(angles) / across, np.sin(angles) / down)
     outwards = np.linspace(0, 1, _STEPS)
     radii = inner[:, None] + (outer - inner[:, None]) * outwards
     points = outline.points(angles[:, None], radii)

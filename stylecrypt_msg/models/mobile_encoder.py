@@ -136,7 +136,7 @@ class MobileEncoder(nn.Module):
 
     input_size = 128
     passes = 3  # each gives fidelity; from the fourth on it is less than mixes lose by codes that are far from W
-    steps = 30  # the first twelve give half of what they bring; more go on to what 128 px cannot tell
+    steps = 40  # the first twelve give half of what they bring; more go on to what 128 px cannot tell
 
     def __init__(self, n_styles: int = 16, style_dim: int = 512) -> None:
         super().__init__()

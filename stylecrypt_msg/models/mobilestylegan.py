@@ -116,6 +116,7 @@ class PreviewHead(nn.Module):
         return self.to_rgb(x * self.to_rgb_modulation(codes[:, 11:].flatten(1)))  # type: ignore[no-any-return]
 
 
+_SCORES = 6  # of the judge of stand-ins: five for which somebody is refused, and one that compares
 PREVIEW_LAYERS = 5  # doublings from 4 px to the preview's 128 px
 PREVIEW_SIZE = 4 * 2**PREVIEW_LAYERS
 
@@ -136,9 +137,10 @@ class MobileStyleGAN(nn.Module):
         # Statistics of W over 20,000 samples, per dimension: the encoder's codes are relative to them.
         self.register_buffer("w_mean", torch.empty(style_dim))
         self.register_buffer("w_std", torch.empty(style_dim))
-        # Linear scores of w: a child, headgear, glasses, a man rather than a woman (``scripts/fit_stand_ins.py``).
-        self.register_buffer("judge_weight", torch.empty(4, style_dim))
-        self.register_buffer("judge_bias", torch.empty(4))
+        # Linear scores of w: a child, headgear, glasses, turned right, turned left, a man rather than a woman
+        # (``scripts/fit_stand_ins.py``).
+        self.register_buffer("judge_weight", torch.empty(_SCORES, style_dim))
+        self.register_buffer("judge_bias", torch.empty(_SCORES))
         self.map = nn.ModuleList(nn.Linear(style_dim, style_dim) for _ in range(mapping_depth))
         self.input = nn.Parameter(torch.empty(1, channels[0], 4, 4))
         self.conv_in = _Conv(channels[0], channels[0], 4, style_dim, separable=False)
@@ -164,10 +166,11 @@ class MobileStyleGAN(nn.Module):
     def suits(self, w: Tensor, codes: Tensor) -> Tensor:
         """Whether people, w (B, style_dim) from `mapping`, are stand-ins for ``codes`` (n_styles, style_dim).
 
-        (B,) bool: bare-headed adults, men for a man and women for a woman, as the styles 3 to 7 have it that shape a face.
+        (B,) bool: bare-headed adults seen from the front, men for a man and women for a woman, as styles 2 to 7 have it that
+        shape a face.
         """
         *refused, man = (w @ self.judge_weight.T + self.judge_bias).unbind(1)
-        original = codes[3:8].mean(0) @ self.judge_weight[-1] + self.judge_bias[-1]
+        original = codes[2:8].mean(0) @ self.judge_weight[-1] + self.judge_bias[-1]
         return (torch.stack(refused) < 0).all(0) & ((man > 0) == (original > 0))
 
     def features(self, codes: Tensor, layers: int) -> Tensor:

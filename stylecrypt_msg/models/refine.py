@@ -2,7 +2,7 @@
 
 `FaceModel.encode` ends with some steps of it, where the encoder knows `Directions`; the sender may ask for more, the last of
 which see finer pictures. Losses are those of the encoder's training: pixels, features, and closeness to the start, which keeps
-the codes where the generator is good and mixing works.
+the codes where the generator is good and mixing works; and structure (SSIM).
 
 Few steps are enough because they are taken along `Directions`, in which the generator's pictures change, each on its own:
 Adam gives every coordinate a step of its own length, but W's coordinates are none that a face has. Of the steps that plain
@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["COARSE", "FIRM", "LOOSE", "Directions", "approach", "distance", "refine", "unit_features"]
 
 _RATE = 0.05
-_PIXELS, _FEATURES = 4.0, 0.5
+_PIXELS, _FEATURES, _STRUCTURE = 4.0, 0.5, 1.0
+_WINDOW = 7  # px a side, of structure
 LOOSE, FIRM = 0.1, 1.0  # weights of closeness to a start that is a first guess, and to one that is known to be near
 COARSE, _FINE = 128, 256  # px; a fine step costs three coarse ones
+_CHECKS = 0.2, 0.6  # of the coarse steps: when the preview is compared with the whole generator
 _FINE_SHARE = 0.4  # of the sender's steps: what 128 px cannot show has to be seen, and the rest is cheaper there
 
 
@@ -121,9 +123,16 @@ def _approach(
     offset = coordinates if directions is None else directions(coordinates)
     wanted: dict[int, Tensor] = {}
     wanted_features: dict[int, list[Tensor]] = {}
+    checks = {round(share * sum(size == COARSE for size in sizes)) for share in _CHECKS}
+    missing: dict[int, Tensor] = {}
     for step, size in enumerate(sizes):
-        made = model.preview(code + offset * model.latent_std, size)
+        codes = code + offset * model.latent_std
+        made = model.preview(codes, size)
         side = made.shape[-1]
+        if step in checks and size == COARSE:
+            # What the preview lacks hardly changes from step to step, so that it need not be computed at each.
+            missing[side] = (resized(model.synthesize(codes.detach()), side) - made).detach()
+        made = made + missing.get(side, 0)
         if side not in wanted:
             wanted[side] = resized(image, side)
             wanted_features[side] = [features.detach() for features in unit_features(model, wanted[side])]
@@ -141,7 +150,22 @@ def _approach(
 def distance(made: Tensor, wanted: Tensor, made_features: list[Tensor], wanted_features: list[Tensor]) -> Tensor:
     """How far pictures (B, 3, H, H) and their normalised features are from those wanted: what refinement lowers."""
     apart = [(a - b).square().sum(1).mean() for a, b in zip(made_features, wanted_features, strict=True)]
-    return _PIXELS * F.l1_loss(made, wanted) + _FEATURES * torch.stack(apart).mean()
+    pixels = _PIXELS * F.l1_loss(made, wanted)
+    return pixels + _FEATURES * torch.stack(apart).mean() + _STRUCTURE * (1 - _likeness(made, wanted))
+
+
+def _likeness(a: Tensor, b: Tensor) -> Tensor:
+    """SSIM of images in [-1, 1]: Wang et al., IEEE TIP 13(4), 2004, equation (13), with square windows."""
+    mean_a, mean_b = _mean(a), _mean(b)
+    spread = _mean(a * a) - mean_a**2 + _mean(b * b) - mean_b**2
+    together = _mean(a * b) - mean_a * mean_b
+    c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
+    light = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+    return (light * (2 * together + c2) / (spread + c2)).mean()
+
+
+def _mean(images: Tensor) -> Tensor:
+    return F.avg_pool2d(images, min(_WINDOW, images.shape[-1]), 1)
 
 
 def unit_features(model: FaceModel, images: Tensor) -> list[Tensor]:

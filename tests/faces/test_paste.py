@@ -79,6 +79,14 @@ def test_a_face_of_another_width_leaves_no_patch(mine: float, other: float) -> N
     assert np.abs(soft - wanted).max() < 12
 
 
+def test_a_fringe_stays_out_of_a_bare_forehead() -> None:
+    photo = head(0.33, WALL)
+    other = photo.copy()
+    other[: int(0.33 * 512)] = (40, 30, 25)
+    pasted = paste(photo, other, UPRIGHT, landmarks_at(UPRIGHT))
+    assert np.abs(pasted.astype(int) - photo).max() < 60  # hair and skin differ by 165
+
+
 @settings(deadline=None, max_examples=30)
 @given(
     st.tuples(st.floats(-50, 250), st.floats(-50, 250)),
