@@ -11,7 +11,7 @@ No files here: pixels in, pixels out. Nothing is returned unless every face that
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -33,6 +33,7 @@ __all__ = [
     "Report",
     "UncoveredPhoto",
     "cover",
+    "exchange",
     "invert",
     "read",
     "restore",
@@ -135,16 +136,33 @@ def cover(
     if refine_steps:
         squares = _images([crop(pixels, quad, model.image_size) for quad in quads])
         codes = refine(model, squares, codes, refine_steps, lambda done, total: report("refining", done, total))
-    keys = _key_codes(key_face, model, codes)
-    fakes = _synthesise(model, mix(codes, keys, mask), report)
     landmarks = np.stack([one.landmarks for one in chosen])
     if form == "portrait":
         size = model.image_size
         landmarks = transform(quad_matrix(quads[0], size), landmarks[0])[None].astype(np.float32)
-        original = crop(pixels, quads[0], size)
-        return CoveredPhoto(fakes[0], original, (_whole(size),), landmarks, codes, mask, len(found))
-    result = _paste_all(pixels, fakes, landmarks, quads, matting)
-    return CoveredPhoto(result, pixels, quads, landmarks, codes, mask, len(found))
+        pixels, quads = crop(pixels, quads[0], size), (_whole(size),)
+    bare = CoveredPhoto(pixels, pixels, quads, landmarks, codes, mask, len(found))
+    return exchange(bare, model, key_face=key_face, matting=matting, report=report)
+
+
+def exchange(
+    covered: CoveredPhoto,
+    model: FaceModel,
+    *,
+    key_face: KeyFace,
+    matting: bool = False,
+    report: Report = _silent,
+) -> CoveredPhoto:
+    """The same photo with the styles of another key face; its faces are not looked for and inverted again.
+
+    ``model`` and ``matting`` are those that `cover` was given.
+    """
+    keys = _key_codes(key_face, model, covered.codes)
+    fakes = _synthesise(model, mix(covered.codes, keys, covered.mask), report)
+    if _is_square(covered.quads, covered.original):
+        return replace(covered, pixels=fakes[0])
+    pasted = _paste_all(covered.original, fakes, covered.landmarks, covered.quads, matting)
+    return replace(covered, pixels=pasted)
 
 
 def uncover(
@@ -205,7 +223,7 @@ def restore(
     """
     squares = _synthesise(model, codes, report)
     size = pixels.shape[0]
-    if len(quads) == 1 and np.array_equal(quads[0], _whole(size)):
+    if _is_square(quads, pixels):
         return squares[0] if squares[0].shape == pixels.shape else crop(squares[0], _whole(squares[0].shape[0]), size)
     return _paste_all(pixels, squares, landmarks, quads, False)
 
@@ -296,6 +314,11 @@ def _paste_all(
 
 def _whole(size: int) -> Quad:
     return np.array([(0, 0), (size, 0), (size, size), (0, size)], np.float64)
+
+
+def _is_square(quads: Sequence[Quad], pixels: Pixels) -> bool:
+    """Whether a picture is one aligned face and nothing else: the portrait form."""
+    return len(quads) == 1 and np.array_equal(quads[0], _whole(pixels.shape[0]))
 
 
 def _fills(quad: Quad, pixels: Pixels) -> bool:

@@ -27,7 +27,7 @@ from torch import Tensor
 from .errors import InputError
 from .faces import crop
 
-__all__ = ["ARCFACE_CHIP", "DLIB_CHIP", "Recogniser", "load_recogniser"]
+__all__ = ["ARCFACE_CHIP", "DLIB_CHIP", "Recogniser", "installed_recogniser", "load_recogniser"]
 
 DLIB_CHIP = (0.15, 0.26, 0.70)
 """Where dlib's face chip (150 px, a quarter of padding) lies in FFHQ's square: left, top and side, of the square's side.
@@ -157,6 +157,14 @@ def load_recogniser(which: str = "dlib") -> Recogniser:
             f"{path} is not a recogniser that takes aligned faces of {_ARCFACE_SIZE} px.",
             hint="Expected is InsightFace's w600k_r50.onnx for arcface, blendface.pt for blendface, or one like them.",
         ) from error
+
+
+def installed_recogniser() -> Recogniser | None:
+    """The one by which senders are told whether a fake still looks like them, where its package is installed."""
+    try:
+        return load_recogniser()
+    except InputError:
+        return None
 
 
 def _onnx(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:

@@ -23,7 +23,7 @@ from .messenger import ENVELOPE_SUFFIX, DecryptedPhoto, Draft, EncryptedPhoto, L
 from .models.shelf import Shelf
 from .pictures import Format, encode_picture, read_file
 from .profile import Profile, default_folder
-from .recognisers import Recogniser, load_recogniser
+from .recognisers import installed_recogniser
 from .transports import Delivery, Parcel, Transport
 
 __all__ = [
@@ -119,7 +119,7 @@ class _Base:
         self._profile = profile if isinstance(profile, Profile) else None
         self._passphrase = (lambda: passphrase) if isinstance(passphrase, str) else passphrase
         self._model = os.fspath(model)
-        self._messenger = Messenger(self._profile_if_any, _MODELS, _recogniser)
+        self._messenger = Messenger(self._profile_if_any, _MODELS, installed_recogniser)
         self._lock = RLock()
 
     @classmethod
@@ -340,13 +340,6 @@ def _parcel(photo: EncryptedPhoto) -> Parcel:
         picture=photo.picture, media_type=photo.media_type, envelope=photo.envelope,
         inside=photo.packed if photo.envelope is None else None, conversation=photo.conversation,
     )  # fmt: skip
-
-
-def _recogniser() -> Recogniser | None:
-    try:
-        return load_recogniser()
-    except InputError:  # not installed: the leak report says so
-        return None
 
 
 def _as_level(level: Level | str) -> Level:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stylecrypt_msg.cipher import CoveredPhoto, Form, UncoveredPhoto, cover, invert, read, to_pixels, uncover
+from stylecrypt_msg.cipher import CoveredPhoto, Form, UncoveredPhoto, cover, exchange, invert, read, to_pixels, uncover
 from stylecrypt_msg.errors import FaceError, InputError, LayerMaskError
 from stylecrypt_msg.faces import Quad, crop, detect_faces, face_quad
 from stylecrypt_msg.models import FaceModel, refine
@@ -112,6 +112,19 @@ def test_a_seed_is_a_person(default_model: FaceModel, people: People, covered: C
     assert apart(again.pixels[here], covered.pixels[here]) < 1  # the runtime may have changed in between
     other = cover(people.photo, default_model, key_face="another stand-in")
     assert apart(other.pixels[here], covered.pixels[here]) > 4
+
+
+def test_another_key_face_for_the_same_photo(
+    default_model: FaceModel, people: People, covered: CoveredPhoto, portrait: CoveredPhoto
+) -> None:
+    for first in (covered, portrait):
+        other = exchange(first, default_model, key_face="another stand-in")
+        back = exchange(other, default_model, key_face="some stand-in")
+        assert apart(back.pixels, first.pixels) < 0.5  # as it was, to rounding
+        assert apart(other.pixels, first.pixels) > 2
+        assert (other.codes is first.codes, other.mask, other.found) == (True, first.mask, 1)
+    matted = exchange(covered, default_model, key_face="some stand-in", matting=True)
+    assert not np.array_equal(matted.pixels, covered.pixels)
 
 
 def test_stand_ins(default_model: FaceModel) -> None:

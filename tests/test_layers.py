@@ -31,7 +31,8 @@ MAY_IMPORT = {
     "profile": {"errors"},
     "transports": {"errors", "pictures"},
     "messenger": {
-        "cipher", "errors", "faces", "models", "pictures", "profile", "recognisers", "residual", "stylemix",
+        "cipher", "errors", "faces", "models", "pictures", "profile", "recognisers", "residual", "standins",
+        "stylemix",
     },
     "sdk": {"cipher", "errors", "messenger", "models", "pictures", "profile", "recognisers", "transports"},
     "training": {"errors", "faces", "models", "pictures", "recognisers"},

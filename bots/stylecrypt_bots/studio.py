@@ -11,11 +11,10 @@ from typing import ParamSpec, TypeVar
 
 from stylecrypt_protocol import SeenStore
 
-from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.messenger import DecryptedPhoto, Draft, EncryptedPhoto, Messenger
 from stylecrypt_msg.models.shelf import Shelf
 from stylecrypt_msg.profile import Profile
-from stylecrypt_msg.recognisers import Recogniser, load_recogniser
+from stylecrypt_msg.recognisers import installed_recogniser
 
 from .health import Health
 
@@ -29,7 +28,7 @@ class Studio:
     """The messenger, for a program with an event loop."""
 
     def __init__(self, profile: Profile, model: str, health: Health) -> None:
-        self._messenger = Messenger(lambda: profile, Shelf(), _recogniser)
+        self._messenger = Messenger(lambda: profile, Shelf(), installed_recogniser)
         self._model, self._health = model, health
         self._one = ThreadPoolExecutor(1, "studio")
 
@@ -55,10 +54,3 @@ class Studio:
     def close(self) -> None:
         """Returns when what is under way is done."""
         self._one.shutdown(cancel_futures=True)
-
-
-def _recogniser() -> Recogniser | None:
-    try:
-        return load_recogniser()
-    except InputError:  # not installed: the leak report says so
-        return None

@@ -13,7 +13,7 @@ from ..evaluation.subjects import read_subjects
 from ..evaluation.tables import table2
 from ..models import load_model
 from ..pictures import same_file
-from ..recognisers import load_recogniser
+from ..recognisers import installed_recogniser, load_recogniser
 from . import console
 
 __all__ = ["run"]
@@ -40,8 +40,9 @@ def run(
         for path, why in passed_over.items():
             console.note(f"{path.name} is passed over: {why}")
         summary = evaluate(
-            subjects, passed_over, model, recogniser, lpips, output, pairs=pairs, model_name=model_name, report=report
-        )
+            subjects, passed_over, model, recogniser, lpips, installed_recogniser(), output, pairs=pairs,
+            model_name=model_name, report=report,
+        )  # fmt: skip
     page = write_report(output, summary, lpips_note=lpips_note)
     if as_json:
         console.print_json(json.loads(summary.model_dump_json()))

@@ -32,6 +32,7 @@ class Header(Conditions):
     """Of the paper's experiments."""
 
     lpips: bool = Field(description="LPIPS, or without it")
+    guard: str | None = Field(description="dlib installed, to pass over stand-ins, or without it")
 
 
 class _Line(Record):

@@ -32,10 +32,10 @@ Pixels: TypeAlias = NDArray[np.uint8]
 Report: TypeAlias = Callable[[str, int, int], None]
 Result = TypeVar("Result", bound=Record)
 
-METHOD = 2
+METHOD = 3
 """Rises when anything is measured in another way, so that old results are not mixed with new ones."""
 
-TRAVEL_OF = 12
+TRAVEL_OF = 6
 """People whose portraits travel every way, the first ones; everybody's travels as it is sent."""
 
 LAYERS_OF = 6
@@ -71,6 +71,7 @@ def evaluate(
     model: FaceModel,
     recogniser: Recogniser,
     lpips: Lpips | None,
+    guard: Recogniser | None,
     folder: Path,
     *,
     pairs: bool,
@@ -82,6 +83,7 @@ def evaluate(
     Args:
         passed_over: as `read_subjects` returns it.
         lpips: None leaves LPIPS out.
+        guard: the recogniser by which the sender's program tells whether a fake still looks like its sender, if it has one.
         folder: of the report; results and strips of pictures are kept there.
         model_name: what `StyleCrypt` loads ``model`` by, for the levels.
         report: hears what is being measured, how much of it is done, out of how much.
@@ -94,7 +96,8 @@ def evaluate(
             "One person alone cannot be measured: the wrong key is somebody else's photo.", hint="Add more people."
         )
     header = Header(
-        method=METHOD, model=model.digest, recogniser=recogniser.name, lpips=lpips is not None, pairs=pairs
+        method=METHOD, model=model.digest, recogniser=recogniser.name, pairs=pairs, lpips=lpips is not None,
+        guard=guard.name if guard else None,
     )  # fmt: skip
     journal, strips = Journal(folder, header), Strips(folder)
     subjects = [replace(subject, name=_plain(subject.name)) for subject in subjects]
@@ -114,7 +117,7 @@ def evaluate(
 
     def trial(subject: Subject, stranger: Subject) -> Trial:
         ways = list(WAYS) if subject.name in travelling else [AS_SENT]
-        result, pictures = try_person(subject, stranger, ways, inversions, recogniser, lpips)
+        result, pictures = try_person(subject, stranger, ways, inversions, recogniser, lpips, guard)
         strips.write("trial", subject.name, pictures)
         return result
 

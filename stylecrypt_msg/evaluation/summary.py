@@ -10,6 +10,7 @@ import numpy as np
 
 from ..models import FaceModel
 from ..recognisers import Recogniser
+from ..standins import seeds
 from .journal import Header
 from .layers import LayerTrial
 from .levels import LEVEL_WAYS, LEVELS, LevelTrial
@@ -73,6 +74,9 @@ class Summary(Record):
 
     Attributes:
         table2: the paper's table II, by column, then by way.
+        guard: the recogniser to which no fake may look like its sender, or another stand-in is taken.
+        another: of each kind of fake, how many people's is not the first stand-in's for that reason; ``unsent``: for how many
+            no stand-in was left, so that `encrypt` sends nothing.
         cycle: by who reads, by way, then by layer that the paper's mask keeps: how style vectors put in and read again
             correlate.
         levels: by level, then by way; ``levels_people`` were measured.
@@ -88,6 +92,9 @@ class Summary(Record):
     passed_over: dict[str, str]
     identity: Identity
     table2: dict[Column, dict[str, Cell]]
+    guard: str | None
+    another: dict[Column, int]
+    unsent: dict[Column, int]
     cycle: dict[Column, dict[str, dict[int, float]]]
     levels_people: int
     levels: dict[str, dict[str, LevelCell]]
@@ -126,6 +133,9 @@ def summarise(
             }
             for column, ways in first.scores.items()
         },
+        guard=header.guard,
+        another={column: sum(trial.refused[column] > 0 for trial in trials) for column in first.refused},
+        unsent={column: sum(trial.refused[column] == len(seeds("")) for trial in trials) for column in first.refused},
         cycle={
             column: {
                 way: {

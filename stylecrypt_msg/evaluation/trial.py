@@ -1,14 +1,14 @@
 """Table II for one person: what everybody sees of their portrait, and what comes back with which key.
 
-The portrait is the aligned square, encrypted with the paper's mask and the styles of a person who does not exist. It
-travels each of `travel.WAYS`; what arrives is decrypted with the original as the key (the paper's case), with another
-photo of the person where there is one, and with a photo of somebody else. The photo form, pasted back, is looked at too.
-All is compared with the original.
+The portrait is the aligned square, encrypted with the paper's mask and the styles of a person who does not exist: the
+first whose fake does not look like the sender to the sender's program. It travels each of `travel.WAYS`; what arrives is
+decrypted with the original as the key (the paper's case), with another photo of the person where there is one, and with a
+photo of somebody else. The photo form, pasted back, is looked at too. All is compared with the original.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias
@@ -24,7 +24,7 @@ from ..cipher import read, to_pixels
 from ..faces import crop, paste
 from ..models import FaceModel
 from ..recognisers import Recogniser
-from ..standins import stand_in
+from ..standins import seeds, stand_in
 from ..stylemix import LayerMask, mix
 from .metrics import SIZE, Lpips, cosine, psnr, ssim
 from .subjects import Photo, Subject
@@ -42,6 +42,7 @@ __all__ = [
     "correlation",
     "encode",
     "figure_titles",
+    "first_that_hides",
     "scaled",
     "synthesize",
     "try_person",
@@ -98,12 +99,14 @@ class Trial(Record):
     Attributes:
         scores: by column, then by way.
         descriptors: the recogniser's, of the photo and of the other photo if there is one.
+        refused: of each kind of fake, how many stand-ins the sender's program passes over until one hides the sender.
         cycle: by who reads, the holder of a key or, as `Column.ENCRYPTED`, anybody; then by way, then by each layer that the
             paper's mask keeps: style vectors put in (a) and read again (b), both less the average.
     """
 
     scores: dict[Column, dict[str, Score]]
     descriptors: list[list[float]]
+    refused: dict[Column, int]
     cycle: dict[Column, dict[str, dict[int, Moments]]]
 
 
@@ -152,11 +155,13 @@ def try_person(
     inversions: Inversions,
     recogniser: Recogniser,
     lpips: Lpips | None,
+    guard: Recogniser | None,
 ) -> tuple[Trial, list[Pixels]]:
     """The results, and the pictures of the paper's figures 8 and 9, which `figure_titles` names, (S, S, 3) uint8.
 
-    ``stranger`` is whose photo is the wrong key; ``ways`` are of `travel.WAYS`, `AS_SENT` first. Raises LayerMaskError for a
-    model of fewer than 8 styles.
+    ``stranger`` is whose photo is the wrong key; ``ways`` are of `travel.WAYS`, `AS_SENT` first. ``guard`` is the
+    recogniser of the sender's program, which takes another stand-in while a fake looks like the sender to it. Raises
+    LayerMaskError for a model of fewer than 8 styles.
     """
     model = inversions.model
     mask = LayerMask.paper(model.n_styles)
@@ -179,14 +184,18 @@ def try_person(
     approximated = synthesize(model, codes)
     scores[Column.APPROXIMATED][NOT_SENT] = judge.score(approximated)
 
-    somebody = stand_in(model, f"evaluate {subject.name}", codes)
+    def portrait(somebody: Tensor) -> Pixels:
+        return synthesize(model, mix(codes, somebody, mask))
+
+    def in_the_photo(somebody: Tensor) -> Pixels:
+        face = synthesize(model, mix(codes, somebody, LayerMask.photo(model.n_styles)))
+        return crop(paste(photo.pixels, face, photo.quad, photo.face.landmarks), photo.quad, SIZE)
+
+    people = [stand_in(model, seed, codes) for seed in seeds(f"evaluate {subject.name}")]
+    somebody, encrypted, passed_over = first_that_hides(original, people, portrait, guard)
+    _, in_photo, passed_over_in_photo = first_that_hides(original, people, in_the_photo, guard)
+    refused = {Column.ENCRYPTED: passed_over, Column.IN_PHOTO: passed_over_in_photo}
     mixed = mix(codes, somebody, mask)
-    encrypted = synthesize(model, mixed)
-    pasted = paste(
-        photo.pixels, synthesize(model, mix(codes, somebody, LayerMask.photo(model.n_styles))), photo.quad,
-        photo.face.landmarks,
-    )  # fmt: skip
-    in_photo = crop(pasted, photo.quad, SIZE)
     scores[Column.IN_PHOTO][AS_SENT] = judge.score(in_photo)
 
     shown: dict[Column, Pixels] = {}
@@ -208,7 +217,22 @@ def try_person(
     if other is not None:
         pictures += [square, shown[Column.KEY_OTHER]]
     pictures += [wrong, shown[Column.KEY_WRONG]]
-    return Trial(scores=scores, descriptors=descriptors, cycle=cycle), pictures
+    return Trial(scores=scores, descriptors=descriptors, refused=refused, cycle=cycle), pictures
+
+
+def first_that_hides(
+    original: Pixels, people: Sequence[Tensor], fake: Callable[[Tensor], Pixels], guard: Recogniser | None
+) -> tuple[Tensor, Pixels, int]:
+    """The first of the stand-ins whose fake, an aligned square, does not look like the original to ``guard``, that fake, and
+    how many were passed over; when that is all of them, and the program would send nothing, the last one."""
+    for number, somebody in enumerate(people):
+        square = fake(somebody)
+        if guard is None:
+            return somebody, square, number
+        one, other = guard.describe([original, scaled(square)])
+        if np.linalg.norm(one - other) >= guard.threshold:
+            return somebody, square, number
+    return somebody, square, len(people)
 
 
 def figure_titles(pairs: bool) -> list[str]:

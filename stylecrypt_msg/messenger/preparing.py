@@ -9,13 +9,14 @@ import numpy as np
 import stylecrypt_protocol as protocol
 from stylecrypt_protocol import Envelope, PublicPart, Residual, ResidualKind
 
-from ..cipher import CoveredPhoto, KeyFace, Report, cover
+from ..cipher import CoveredPhoto, KeyFace, Report, cover, exchange
 from ..errors import InputError, LikenessError
 from ..faces import crop
 from ..models import FaceModel
 from ..pictures import Picture, read_picture
 from ..profile import Contact
 from ..residual import fit_cover, pack_faces, pack_styles
+from ..standins import seeds
 from ..stylemix import LayerMask
 from .parts import Parts
 from .values import Draft, EncryptedPhoto, LeakReport, Level, Pixels, writable
@@ -24,7 +25,6 @@ from .wire import check_size, to_wire, wire_pixels
 __all__ = ["Preparing"]
 
 _SLACK = 512  # bytes: age adds up to 175 at random, carriers some for each piece
-_STAND_INS = 4  # people tried for a new conversation before a likeness is reported
 
 
 class Preparing:
@@ -89,15 +89,19 @@ class Preparing:
         conversation = draft.conversation or ", ".join(sorted(contact.user_id for contact in recipients))
         keys = self._stand_ins(draft, conversation)
         mask = LayerMask.parse(draft.mask, model.n_styles) if draft.mask is not None else None
-        for key in keys:
-            covered = cover(
-                picture.pixels, model, key_face=key, form=draft.form, mask=mask, face=draft.face,
-                refine_steps=draft.refine_steps, matting=draft.matting, report=report,
-            )  # fmt: skip
-            leaks = self._leaks(covered, picture)
+        key = keys[0]
+        covered = cover(
+            picture.pixels, model, key_face=key, form=draft.form, mask=mask, face=draft.face,
+            refine_steps=draft.refine_steps, matting=draft.matting, report=report,
+        )  # fmt: skip
+        leaks = self._leaks(covered, picture)
+        for another in keys[1:]:
             if draft.force or not leaks.looks_like_sender:
                 break
-        else:
+            key = another
+            covered = exchange(covered, model, key_face=key, matting=draft.matting, report=report)
+            leaks = self._leaks(covered, picture)
+        if leaks.looks_like_sender and not draft.force:
             assert leaks.distances is not None  # noqa: S101 - or it would not look like anybody
             raise LikenessError(
                 f"The fake face still looks like the original to {leaks.recogniser}: distance {min(leaks.distances):.2f}, "
@@ -115,11 +119,11 @@ class Preparing:
         if draft.stand_in is not None:
             return [draft.stand_in]
         if not conversation:
-            return [secrets.token_hex(4) for _ in range(_STAND_INS)]
+            return seeds(secrets.token_hex(4))
         kept = self._parts.profile.conversation(conversation)
         if kept.chosen:
             return [kept.stand_in]
-        return [kept.stand_in, *(f"{kept.stand_in}-{i}" for i in range(2, _STAND_INS + 1))]
+        return seeds(kept.stand_in)
 
     def _leaks(self, covered: CoveredPhoto, picture: Picture) -> LeakReport:
         recogniser = self._parts.recogniser()

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.cli import evaluate as command
@@ -27,7 +28,7 @@ from stylecrypt_msg.evaluation.journal import Header, Journal
 from stylecrypt_msg.evaluation.summary import Summary
 from stylecrypt_msg.evaluation.tables import summary_tables
 from stylecrypt_msg.evaluation.travel import AS_SENT, WAYS, travelled
-from stylecrypt_msg.evaluation.trial import NOT_SENT, Column, Moments
+from stylecrypt_msg.evaluation.trial import NOT_SENT, Column, Moments, first_that_hides
 from stylecrypt_msg.models import FaceModel, load_model, shelf
 from stylecrypt_msg.standins import stand_in
 
@@ -163,6 +164,37 @@ def test_the_figures_say_what_the_paper_says(evaluated: tuple[Path, Ended]) -> N
 
     assert travelled(Column.ENCRYPTED) > 0.1  # what is read has to do with what was put in
     assert travelled(Column.KEY_ORIGINAL) > travelled(Column.KEY_OTHER) > travelled(Column.KEY_WRONG)
+
+
+def test_fakes_are_those_that_would_be_sent(evaluated: tuple[Path, Ended]) -> None:
+    summary = read(evaluated[0])
+    assert summary.guard == "dlib"
+    assert summary.unsent == {Column.ENCRYPTED: 0, Column.IN_PHOTO: 0}
+    for column in (Column.ENCRYPTED, Column.IN_PHOTO):
+        assert summary.table2[column][AS_SENT].verified == 0
+    another = summary.another[Column.ENCRYPTED], summary.another[Column.IN_PHOTO]
+    assert f"{another[0]} and {another[1]} people" in summary_tables(summary)[0].note
+
+
+class Tones:
+    """A recogniser to which pictures are as far apart as they are bright."""
+
+    name, threshold, strict = "tones", 100.0, 50.0
+
+    def describe(self, squares: Sequence[np.ndarray]) -> np.ndarray:
+        return np.array([[square.mean()] for square in squares], np.float32)
+
+
+def test_stand_ins_are_passed_over_until_one_hides_the_sender() -> None:
+    def fake(somebody: Tensor) -> np.ndarray:
+        return np.full((8, 8, 3), int(somebody), np.uint8)
+
+    original, people = fake(torch.tensor(20)), [torch.tensor(tone) for tone in (30, 60, 130, 200)]
+    for guard, expected, refused in ((Tones(), 130, 2), (None, 30, 0)):
+        somebody, square, passed_over = first_that_hides(original, people, fake, guard)
+        assert (int(somebody), int(square.max()), passed_over) == (expected, expected, refused)
+    somebody, _, passed_over = first_that_hides(original, people[:2], fake, Tones())
+    assert (int(somebody), passed_over) == (60, 2)  # all of them
 
 
 def test_too_few_people_have_no_rate_at_far(evaluated: tuple[Path, Ended]) -> None:
@@ -320,13 +352,13 @@ def test_models_are_not_mixed(evaluate: Command, faces: Path, report: Path, noth
     assert (report / "results.jsonl").read_bytes() == before
 
 
-HEADER = Header(method=1, model="m", recogniser="r", lpips=False, pairs=True)
+HEADER = Header(method=1, model="m", recogniser="r", lpips=False, pairs=True, guard=None)
 
 
 @pytest.mark.parametrize(
     ("other", "says"),
     [({"method": 2}, "version"), ({"model": "n"}, "another model"), ({"recogniser": "s"}, "recogniser"),
-     ({"lpips": True}, "LPIPS"), ({"pairs": False}, "--pairs")],
+     ({"lpips": True}, "LPIPS"), ({"guard": "dlib"}, "dlib installed"), ({"pairs": False}, "--pairs")],
 )  # fmt: skip
 def test_results_of_another_kind_are_refused(tmp_path: Path, other: dict[str, Any], says: str) -> None:
     Journal(tmp_path, HEADER)

@@ -26,6 +26,8 @@ from stylecrypt_msg.errors import (
 from stylecrypt_msg.faces import crop, detect_faces, face_quad
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.pictures import AI_MADE, encode_picture, read_picture
+from stylecrypt_msg.recognisers import load_recogniser
+from stylecrypt_msg.standins import seeds
 
 from ..conftest import People, Pixels
 from .conftest import MARKER, Parties, Send, reencoded, share_key_face
@@ -386,6 +388,29 @@ def test_a_fake_that_looks_like_the_sender_is_refused(together: Parties, photo: 
     sent = together.alice.encrypt(photo, to=["Bob"], stand_in=herself, force=True, level="latent")
     assert sent.leaks.looks_like_sender
     assert sent.stand_in is None
+
+
+def test_a_stand_in_who_looks_like_the_sender_is_passed_over(
+    parties: Parties, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To a recogniser that takes the first two fakes for the sender, whoever they show."""
+    alice, dlib = parties.alice, load_recogniser()
+    fakes: list[Pixels] = []
+
+    def describe(squares: list[Pixels]) -> Any:
+        fakes.extend(squares)
+        return np.full((len(squares), 128), float(len(fakes) == 6), np.float32)  # original, fake, original, fake, ...
+
+    monkeypatch.setattr(dlib, "describe", describe)
+    expected = seeds(alice.profile.conversation("family").stand_in)[2]
+    sent = alice.encrypt(photo, to=["Bob"], conversation="family")
+    assert sent.stand_in == expected
+    assert alice.profile.conversation("family").stand_in == expected  # as the chat saw it
+    again = alice.encrypt(photo, to=["Bob"], conversation="family", force=True)
+    faces = [read_picture(one.picture).pixels[face_of(read_picture(photo).pixels)] for one in (sent, again)]
+    assert decibels(*faces) > 35
+    with pytest.raises(LikenessError):
+        alice.encrypt(photo, to=["Bob"], conversation="family")  # a chat that was begun keeps its stand-in
 
 
 def test_what_is_too_large_for_a_picture_travels_beside(together: Parties, original: Pixels, tmp_path: Any) -> None:
