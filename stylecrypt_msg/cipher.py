@@ -155,7 +155,7 @@ def exchange(
 ) -> CoveredPhoto:
     """The same photo with the styles of another key face; its faces are not looked for and inverted again.
 
-    ``model`` and ``matting`` are those that `cover` was given.
+    ``model`` and ``matting`` are those that `cover` was given. Raises FaceError for a key face photo that shows no face.
     """
     keys = _key_codes(key_face, model, covered.codes)
     fakes = _synthesise(model, mix(covered.codes, keys, covered.mask), report)

@@ -15,16 +15,17 @@ from torch import Tensor
 
 from .models import FaceModel
 
-__all__ = ["seeds", "stand_in"]
+__all__ = ["SEEDS", "seeds", "stand_in"]
 
 _TRUNCATION = 0.75  # closer to the average face than a free sample: natural skin, no odd backgrounds
 _TRIES = 1024  # one in eighty of all people will do
-_SEEDS = 12  # one in six fakes of a first seed still looks like its sender to dlib; trying another costs a second
+SEEDS = 12
+"""Tried for a new conversation: one in six fakes of a first seed still looks like its sender to dlib (docs/paper.md)."""
 
 
 def seeds(first: str) -> list[str]:
     """``first`` and those to try after it, one after the other, while the fake still looks like the sender."""
-    return [first, *(f"{first}-{number}" for number in range(2, _SEEDS + 1))]
+    return [first, *(f"{first}-{number}" for number in range(2, SEEDS + 1))]
 
 
 def stand_in(model: FaceModel, seed: int | str, codes: Tensor, person: int = 0) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..models import FaceModel
 from ..recognisers import Recogniser
-from ..standins import seeds
+from ..standins import SEEDS
 from .journal import Header
 from .layers import LayerTrial
 from .levels import LEVEL_WAYS, LEVELS, LevelTrial
@@ -135,7 +135,7 @@ def summarise(
         },
         guard=header.guard,
         another={column: sum(trial.refused[column] > 0 for trial in trials) for column in first.refused},
-        unsent={column: sum(trial.refused[column] == len(seeds("")) for trial in trials) for column in first.refused},
+        unsent={column: sum(trial.refused[column] == SEEDS for trial in trials) for column in first.refused},
         cycle={
             column: {
                 way: {
