@@ -12,6 +12,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import stylecrypt_protocol as sp
@@ -98,6 +99,8 @@ def killed(folder: Path, first: int, rng: random.Random) -> list[bytes]:
         try:
             os.close(reading)
             writer(folder, first, writing)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(1)  # it went wrong before it was killed
     os.close(writing)
@@ -118,13 +121,14 @@ def main(folder: Path, rounds: int, seed: int) -> None:
     done: list[int] = []
     lost: list[int] = []
     early = unmade = 0
-    place = folder / "0"
+    place, first = folder / "0", 0
     for n in range(rounds):
         if n % 20 == 0:  # from the beginning again, for the making is killed too
-            place, done = folder / f"{n}", []
-        first = done[-1] + 2 if done else 0  # the one after the last acknowledged may be there or not
+            place, done, first = folder / f"{n}", [], 0
         lines = killed(place, first, rng)
-        done += [int(line) for line in lines[1:]]
+        new = [int(line) for line in lines[1:]]
+        done += new
+        first = (new[-1] if new else first - 1) + 2  # the one after the last acknowledged may be there or not
         early += len(lines) <= 1
         if not done and not lines:
             try:
@@ -135,7 +139,6 @@ def main(folder: Path, rounds: int, seed: int) -> None:
                 unmade += 1
             continue
         with Profile.open(place, passphrase) as profile:
-            new = range(first, done[-1] + 1) if done else ()
             checked = done if n % 20 == 19 else new
             lost += [n for n in checked if not is_there(profile, n)]
             profile.contacts(), profile.key_faces()  # what was not acknowledged is whole, or not there
