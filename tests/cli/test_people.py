@@ -95,7 +95,8 @@ def test_encrypt_decrypt_inspect(met: As, photo: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "level"), [(("--exact",), "original"), (("--level", "latent"), "latent"), (("--portrait",), "original")]
+    ("options", "level"),
+    [(("--exact",), "original"), (("--level", "latent"), "latent"), (("--portrait", "--force"), "original")],
 )
 def test_levels(options: tuple[str, ...], level: str, met: As, photo: Path) -> None:
     sent = met("Alice", "encrypt", photo, "-o", "fake.webp", "--to", "Bob", *options, "--json").json
