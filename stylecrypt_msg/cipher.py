@@ -161,7 +161,7 @@ def exchange(
     fakes = _synthesise(model, mix(covered.codes, keys, covered.mask), report)
     if _is_square(covered.quads, covered.original):
         return replace(covered, pixels=fakes[0])
-    pasted = _paste_all(covered.original, fakes, covered.landmarks, covered.quads, matting)
+    pasted = _paste_all(covered.original, fakes, covered.landmarks, covered.quads, matting, subdue=True)
     return replace(covered, pixels=pasted)
 
 
@@ -205,7 +205,7 @@ def uncover(
         if result.shape != pixels.shape:
             result = crop(result, _whole(result.shape[0]), pixels.shape[0])
         return UncoveredPhoto(result, form, mask, warnings)
-    return UncoveredPhoto(_paste_all(pixels, recovered, [one.landmarks], (quad,), False), form, mask, warnings)
+    return UncoveredPhoto(_paste_all(pixels, recovered, [one.landmarks], (quad,)), form, mask, warnings)
 
 
 def restore(
@@ -225,7 +225,7 @@ def restore(
     size = pixels.shape[0]
     if _is_square(quads, pixels):
         return squares[0] if squares[0].shape == pixels.shape else crop(squares[0], _whole(squares[0].shape[0]), size)
-    return _paste_all(pixels, squares, landmarks, quads, False)
+    return _paste_all(pixels, squares, landmarks, quads)
 
 
 def invert(pixels: Pixels, model: FaceModel) -> Tensor:
@@ -304,11 +304,13 @@ def _paste_all(
     squares: Sequence[Pixels],
     landmarks: Sequence[NDArray[np.float32]] | NDArray[np.float32],
     quads: Sequence[Quad],
-    matting: bool,
+    matting: bool = False,
+    *,
+    subdue: bool = False,
 ) -> Pixels:
     for square, points, quad in zip(squares, landmarks, quads, strict=True):
         alpha = matte(square) if matting else None
-        pixels = paste(pixels, square, quad, points, alpha)
+        pixels = paste(pixels, square, quad, points, alpha, subdue=subdue)
     return pixels
 
 

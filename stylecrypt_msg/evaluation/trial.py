@@ -189,7 +189,8 @@ def try_person(
 
     def in_the_photo(somebody: Tensor) -> Pixels:
         face = synthesize(model, mix(codes, somebody, LayerMask.photo(model.n_styles)))
-        return crop(paste(photo.pixels, face, photo.quad, photo.face.landmarks), photo.quad, SIZE)
+        pasted = paste(photo.pixels, face, photo.quad, photo.face.landmarks, subdue=True)
+        return crop(pasted, photo.quad, SIZE)
 
     people = [stand_in(model, seed, codes) for seed in seeds(f"evaluate {subject.name}")]
     somebody, encrypted, passed_over = first_that_hides(original, people, portrait, guard)

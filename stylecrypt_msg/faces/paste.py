@@ -2,8 +2,8 @@
 
 The square comes from a generator: another face, with other hair and another background, in colours that drift from the
 photo's, and sharper than a soft photo. So it is cut along the closed line about the face where the two pictures differ
-least; softened to the photo's sharpness; its colours are led over to the photo's along that line; and it is blended in under
-a feathered mask. Pixels outside the mask stay as they are, bit for bit.
+least; softened to the photo's sharpness, and subdued to its contrast; its colours are led over to the photo's along that
+line; and it is blended in under a feathered mask. Pixels outside the mask stay as they are, bit for bit.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _INNER_BROW = 0.35  # by which it is lower at the forehead, for there may be the
 _OUTER = 1.1
 _OUTER_OF_HEAD = 1.6  # head with hair, where a matte keeps the background out
 _FEATHER = 0.08  # to either side
+_FACE = 0.75  # that is surely skin, eyes and mouth
 
 # How it is found.
 _SEAM = 128  # px per side
@@ -42,6 +43,7 @@ _BENDS = 2  # steps per angle at most
 _FIT = 64  # px per side of the square: colours differ smoothly, so that the fit needs no more
 _FIT_REACH = 0.12  # of the side: what is further from a place of the rim does not decide its colour
 _FIT_OUTLIER = 25.0  # levels of 255; more is hair against skin or wall, and not a drift of colour
+_HARDEST = 1.3  # of the contrast in the photo's face; as much more as brows and beards make
 _SOFTEST = 4.0  # px of Gaussian blur; a face softer than that is beyond likeness
 
 
@@ -51,12 +53,15 @@ def paste(
     quad: Quad,
     landmarks: NDArray[np.float32],
     alpha: NDArray[np.float32] | None = None,
+    *,
+    subdue: bool = False,
 ) -> NDArray[np.uint8]:
     """``pixels`` with the face of ``square`` at ``quad``; a new array.
 
     ``pixels`` is (H, W, 3) uint8; ``square`` the aligned face, (S, S, 3) uint8 of any size; ``landmarks`` (5, 2) are those of
     the face in the photo, as ``quad`` is. With ``alpha``, a matte of ``square``, (S, S) float32 (see ``matte``), the hair
-    is taken over too, and what the matte leaves out is not.
+    is taken over too, and what the matte leaves out is not. ``subdue`` is for a face with another person's styles, which
+    bring that person's skin and light along: it gets hardly more contrast than the face in the photo has.
     """
     result = pixels.copy()
     height, width = pixels.shape[:2]
@@ -69,7 +74,10 @@ def paste(
     size = photo.shape[1], photo.shape[0]
     side = math.dist(quad[0], quad[1])
 
-    mask = _mask(crop(pixels, quad, _SEAM), square, _Outline.of(landmarks, quad), alpha)
+    outline = _Outline.of(landmarks, quad)
+    if subdue:
+        square = _subdued(square, crop(pixels, quad, _MASK), outline)
+    mask = _mask(crop(pixels, quad, _SEAM), square, outline, alpha)
     weight = _laid(mask, quad - low, size, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)[..., None]
     fake = _laid(square, quad - low, size).astype(np.float32)
     fake = _softened(fake, photo, weight)
@@ -114,6 +122,21 @@ class _Outline:
         return np.arctan2(down, across), np.hypot(across, down)
 
 
+def _subdued(square: NDArray[np.uint8], photo: NDArray[np.uint8], outline: _Outline) -> NDArray[np.uint8]:
+    """``square``, dimmed until its face has not much more contrast than that of ``photo``, (256, 256, 3) uint8.
+
+    On dark skin, or in weak light, the highlights and shadows of a bright face are too hard, and no drift of colours takes them
+    away.
+    """
+    across = (np.arange(_MASK) + 0.5) / _MASK
+    _, radius = outline.polar(across[None], across[:, None])
+    small = cv2.resize(square, (_MASK, _MASK), interpolation=cv2.INTER_AREA)
+    wanted, there = (
+        float(np.subtract(*np.percentile(part.mean(2)[radius < _FACE], (90, 10)))) for part in (photo, small)
+    )
+    return np.asarray(np.rint(square * min(1.0, _HARDEST * wanted / max(there, 1.0))), np.uint8)
+
+
 def _mask(
     photo: NDArray[np.uint8], square: NDArray[np.uint8], outline: _Outline, alpha: NDArray[np.float32] | None
 ) -> NDArray[np.float32]:
@@ -146,7 +169,7 @@ def _unlike(photo: NDArray[np.uint8], square: NDArray[np.uint8], radius: NDArray
         small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32) / 255
         # Light falls on two faces from two sides; skin is told from wall and hair by its tint.
         difference += sign * cv2.cvtColor(small, cv2.COLOR_RGB2LAB) * np.array([0.5, 1, 1], np.float32)
-    skin = (cv2.resize(radius, size, interpolation=cv2.INTER_AREA) < 0.75).astype(np.float32)[..., None]
+    skin = (cv2.resize(radius, size, interpolation=cv2.INTER_AREA) < _FACE).astype(np.float32)[..., None]
     difference -= _smooth_field(difference, skin, 0.2 * _SEAM, _UNLIKE)
     squared = (np.asarray(cv2.GaussianBlur(difference, (0, 0), 1.0), np.float32) ** 2).sum(2)
     return np.asarray(squared / (squared + _UNLIKE**2), np.float32)

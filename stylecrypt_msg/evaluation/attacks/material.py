@@ -182,7 +182,7 @@ def show(view: View, square: Pixels, form: Form) -> Pixels:
     if form == "portrait":
         return square
     side = view.square.shape[0]
-    return paste(view.square, square, _whole(side), view.landmarks)
+    return paste(view.square, square, _whole(side), view.landmarks, subdue=True)
 
 
 def small(view: View, side: int) -> View:
