@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -13,7 +14,18 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stylecrypt_msg.cipher import CoveredPhoto, Form, UncoveredPhoto, cover, exchange, invert, read, to_pixels, uncover
+from stylecrypt_msg.cipher import (
+    CoveredPhoto,
+    Form,
+    UncoveredPhoto,
+    cover,
+    exchange,
+    invert,
+    read,
+    restore,
+    to_pixels,
+    uncover,
+)
 from stylecrypt_msg.errors import FaceError, InputError, LayerMaskError
 from stylecrypt_msg.faces import Quad, crop, detect_faces, face_quad
 from stylecrypt_msg.models import FaceModel, refine
@@ -125,6 +137,23 @@ def test_another_key_face_for_the_same_photo(
         assert (other.codes is first.codes, other.mask, other.found) == (True, first.mask, 1)
     matted = exchange(covered, default_model, key_face="some stand-in", matting=True)
     assert not np.array_equal(matted.pixels, covered.pixels)
+
+
+def test_a_fake_in_a_dark_photo_is_subdued_and_the_sender_is_not(
+    default_model: FaceModel, people: People, covered: CoveredPhoto
+) -> None:
+    """A stand-in's light is not the photo's, but the sender's own contrast is what a friend wants back."""
+    face = centre(people.photo)
+    dark = replace(covered, original=(0.4 * people.photo).astype(np.uint8))
+    dull = (0.2 * covered.pixels + 120).astype(np.uint8)
+
+    def contrast(pixels: Pixels, before: Pixels) -> float:
+        return float(pixels[face].std() / before[face].std())
+
+    fake = exchange(dark, default_model, key_face="some stand-in").pixels
+    assert contrast(fake, dark.original) < 1.6
+    own = restore(dull, covered.codes, covered.landmarks, covered.quads, default_model)
+    assert contrast(own, dull) > 1.7
 
 
 def test_stand_ins(default_model: FaceModel) -> None:

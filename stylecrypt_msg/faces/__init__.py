@@ -7,7 +7,7 @@
         quad = face_quad(face.landmarks)
         square = crop(pixels, quad, 1024)          # upright, for the model
         ...
-        pixels = paste(pixels, fake, quad, face.landmarks)
+        pixels = paste(pixels, fake, quad, face.landmarks, subdue=True)
 
 All pixels are uint8 sRGB; all coordinates are (x, y) in pixels of the photo, continuous, from its outer
 corner.

@@ -2,8 +2,9 @@
 
 The square comes from a generator: another face, with other hair and another background, in colours that drift from the
 photo's, and sharper than a soft photo. So it is cut along the closed line about the face where the two pictures differ
-least; softened to the photo's sharpness, and subdued to its contrast; its colours are led over to the photo's along that
-line; and it is blended in under a feathered mask. Pixels outside the mask stay as they are, bit for bit.
+least; softened to the photo's sharpness and, if it is somebody else's, subdued to its contrast; its colours are led over to
+the photo's along that line; and it is blended in under a feathered mask. Pixels outside the mask stay as they are, bit for
+bit.
 """
 
 from __future__ import annotations

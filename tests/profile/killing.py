@@ -99,10 +99,9 @@ def killed(folder: Path, first: int, rng: random.Random) -> list[bytes]:
         try:
             os.close(reading)
             writer(folder, first, writing)
-        except BaseException:
+        finally:  # it went wrong before it was killed
             traceback.print_exc()
-        finally:
-            os._exit(1)  # it went wrong before it was killed
+            os._exit(1)
     os.close(writing)
     with os.fdopen(reading, "rb") as lines:
         wanted = rng.randrange(-1, 12)  # -1: killed while it opens or makes the profile
