@@ -15,14 +15,13 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from .errors import FaceError
 from .faces import Face, Quad, check_face, crop, detect_faces, face_quad, matte, paste
 from .faces.align import quad_matrix, transform
-from .models import FaceModel, refine
+from .level import KEY_STEPS, READING_STEPS
+from .models import FaceModel
 from .standins import stand_in
 from .stylemix import LayerMask, mix
 
@@ -37,12 +36,14 @@ __all__ = [
     "invert",
     "read",
     "restore",
+    "to_images",
     "to_pixels",
     "uncover",
 ]
 
 Form: TypeAlias = Literal["photo", "portrait"]
 Pixels: TypeAlias = NDArray[np.uint8]
+Floats: TypeAlias = NDArray[np.float32]
 Report: TypeAlias = Callable[[str, int, int], None]
 """Hears what is being done, how much of it is done, and out of how much."""
 
@@ -74,7 +75,7 @@ class CoveredPhoto:
     original: Pixels
     quads: tuple[Quad, ...]
     landmarks: NDArray[np.float32]
-    codes: Tensor
+    codes: Floats
     mask: LayerMask
     found: int
 
@@ -97,6 +98,7 @@ def cover(
     form: Form = "photo",
     mask: LayerMask | None = None,
     face: int | None = None,
+    steps: int = 0,
     refine_steps: int = 0,
     matting: bool = False,
     report: Report = _silent,
@@ -108,7 +110,8 @@ def cover(
         form: "photo" pastes back into the photo; "portrait" returns the aligned square alone, and needs one face.
         mask: the layers replaced; by default `LayerMask.photo` or `LayerMask.paper`, as the form needs.
         face: which one, counted from 1 at the left; by default all. The others then stay as they are.
-        refine_steps: steps of `models.refine` on the sender's codes.
+        steps: of descent in the inversion (`level`); 0: the encoder alone decides.
+        refine_steps: further ones, by `FaceModel.refine`.
         matting: keep the hair of the fake, and cut it out with an alpha matte (the paper's preprocessing, step iii).
 
     Raises FaceError when there is no face, no such face, or one that cannot be replaced; LayerMaskError for a mask of
@@ -132,10 +135,10 @@ def cover(
                 hint="Nothing was written. Use another photo, or pick the faces to replace with --face N.",
             )
     quads = tuple(face_quad(one.landmarks) for one in chosen)
-    codes = _encode(model, pixels, quads, report)
+    codes = _encode(model, pixels, quads, steps, report)
     if refine_steps:
-        squares = _images([crop(pixels, quad, model.image_size) for quad in quads])
-        codes = refine(model, squares, codes, refine_steps, lambda done, total: report("refining", done, total))
+        squares = to_images([crop(pixels, quad, model.image_size) for quad in quads])
+        codes = model.refine(squares, codes, refine_steps, lambda done, total: report("refining", done, total))
     landmarks = np.stack([one.landmarks for one in chosen])
     if form == "portrait":
         size = model.image_size
@@ -197,7 +200,7 @@ def uncover(
     mask = mask or _default_mask(form, model)
     key = invert(key_face, model)
     report("reading faces", 0, 1)
-    received = read(_images([crop(pixels, quad, _READ)]), key, model, mask)
+    received = read(to_images([crop(pixels, quad, _READ)]), key, model, mask)
     report("reading faces", 1, 1)
     recovered = _synthesise(model, mix(received, key, mask), report)
     if form == "portrait":
@@ -210,7 +213,7 @@ def uncover(
 
 def restore(
     pixels: Pixels,
-    codes: Tensor,
+    codes: Floats,
     landmarks: NDArray[np.float32],
     quads: Sequence[Quad],
     model: FaceModel,
@@ -228,7 +231,7 @@ def restore(
     return _paste_all(pixels, squares, landmarks, quads)
 
 
-def invert(pixels: Pixels, model: FaceModel) -> Tensor:
+def invert(pixels: Pixels, model: FaceModel) -> Floats:
     """Codes (1, n_styles, style_dim) of the largest face in a photo. Raises FaceError when it shows none."""
     found = detect_faces(pixels)
     if not found:
@@ -236,17 +239,19 @@ def invert(pixels: Pixels, model: FaceModel) -> Tensor:
             "No face was found in the key face photo.", hint="Use a photo that shows the face from the front."
         )
     largest = max(found, key=lambda one: one.eye_distance)
-    return _encode(model, pixels, (face_quad(largest.landmarks),), _silent)
+    return _encode(model, pixels, (face_quad(largest.landmarks),), KEY_STEPS, _silent)
 
 
-def read(images: Tensor, key: Tensor, model: FaceModel, mask: LayerMask) -> Tensor:
+def read(
+    images: Floats, key: Floats, model: FaceModel, mask: LayerMask, *, steps: int = READING_STEPS
+) -> Floats:
     """Codes (B, n_styles, style_dim) of encrypted pictures, aligned, (B, 3, H, H), as the holder of a key face reads them.
 
     ``key``: that face's codes, (B, n_styles, style_dim). A picture does not tell all of its styles, and what it leaves open
     is more like the sender's other photos than like anybody: the styles that the mask keeps are looked for from those of
     the key face on. With a wrong key face that leads astray, as it may.
     """
-    return model.encode(images, start=lambda seen: mix(key.to(seen.device), seen, mask))
+    return model.encode(images, steps=steps, start=lambda seen: mix(key, seen, mask))
 
 
 def _default_mask(form: Form, model: FaceModel) -> LayerMask:
@@ -267,32 +272,31 @@ def _chosen(found: list[Face], face: int | None) -> list[Face]:
     return [found[face - 1]]
 
 
-def _key_codes(key_face: KeyFace, model: FaceModel, codes: Tensor) -> Tensor:
+def _key_codes(key_face: KeyFace, model: FaceModel, codes: Floats) -> Floats:
     if isinstance(key_face, np.ndarray):
         return invert(key_face, model)
-    return torch.cat([stand_in(model, key_face, one[None], person) for person, one in enumerate(codes)])
+    return np.concatenate([stand_in(model, key_face, one[None], person) for person, one in enumerate(codes)])
 
 
-def _images(squares: Sequence[Pixels]) -> Tensor:
-    return torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float() / 127.5 - 1
+def to_images(squares: Sequence[Pixels]) -> Floats:
+    """B squares (H, H, 3) uint8 -> images (B, 3, H, H) float32 in [-1, 1]."""
+    return np.stack(squares).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(127.5) - 1
 
 
-def to_pixels(images: Tensor) -> list[Pixels]:
+def to_pixels(images: Floats) -> list[Pixels]:
     """Images (B, 3, H, W) in [-1, 1] -> B times (H, W, 3) uint8."""
-    bytes_ = ((images.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-    return list(bytes_)
+    scaled = (np.clip(images, -1, 1) + 1) * np.float32(127.5)
+    return list(np.rint(scaled).astype(np.uint8).transpose(0, 2, 3, 1))
 
 
-def _encode(model: FaceModel, pixels: Pixels, quads: Sequence[Quad], report: Report) -> Tensor:
-    codes = []
-    for i, quad in enumerate(quads):
-        report("reading faces", i, len(quads))
-        codes.append(model.encode(_images([crop(pixels, quad, _READ)])))
+def _encode(model: FaceModel, pixels: Pixels, quads: Sequence[Quad], steps: int, report: Report) -> Floats:
+    report("reading faces", 0, len(quads))
+    codes = model.encode(to_images([crop(pixels, quad, _READ) for quad in quads]), steps=steps)
     report("reading faces", len(quads), len(quads))
-    return torch.cat(codes)
+    return codes
 
 
-def _synthesise(model: FaceModel, codes: Tensor, report: Report) -> list[Pixels]:
+def _synthesise(model: FaceModel, codes: Floats, report: Report) -> list[Pixels]:
     report("making faces", 0, len(codes))
     squares = to_pixels(model.synthesize(codes))
     report("making faces", len(codes), len(codes))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import stylecrypt_protocol as protocol
-import torch
 from PIL import Image
 from stylecrypt_protocol import Envelope, OpenedMessage, PublicPart, ResidualKind, SeenStore
 
@@ -140,7 +139,7 @@ class Opening:
             codes, landmarks = unpack_styles(residual.data, len(public.faces), model.n_styles, model.style_dim)
             quads = [from_wire(quad) for quad in public.faces]
             shown = _resized(arrived.pixels, public.width, public.height)
-            pixels = restore(shown, torch.from_numpy(codes.astype(np.float32)), landmarks, quads, model, report=report)
+            pixels = restore(shown, codes.astype(np.float32), landmarks, quads, model, report=report)
         content = opened.content
         return DecryptedPhoto(
             pixels=pixels, level=level, sender=sender, signed=True, cover=opened.cover.value, warnings=tuple(warnings),

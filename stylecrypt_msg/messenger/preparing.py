@@ -44,7 +44,7 @@ class Preparing:
         report("loading the model", 0, 1)
         face_model = self._parts.models.named(model)
         report("loading the model", 1, 1)
-        covered, stand_in, leaks = self._cover(draft, recipients, picture, face_model, report)
+        covered, stand_in, leaks = self._cover(draft, level, recipients, picture, face_model, report)
 
         def write(extra_bytes: int) -> bytes:
             return fit_cover(
@@ -84,7 +84,13 @@ class Preparing:
         )
 
     def _cover(
-        self, draft: Draft, recipients: Sequence[Contact], picture: Picture, model: FaceModel, report: Report
+        self,
+        draft: Draft,
+        level: Level,
+        recipients: Sequence[Contact],
+        picture: Picture,
+        model: FaceModel,
+        report: Report,
     ) -> tuple[CoveredPhoto, str | None, LeakReport]:
         conversation = draft.conversation or ", ".join(sorted(contact.user_id for contact in recipients))
         keys = self._stand_ins(draft, conversation)
@@ -92,7 +98,7 @@ class Preparing:
         key = keys[0]
         covered = cover(
             picture.pixels, model, key_face=key, form=draft.form, mask=mask, face=draft.face,
-            refine_steps=draft.refine_steps, matting=draft.matting, report=report,
+            steps=level.steps, refine_steps=draft.refine_steps, matting=draft.matting, report=report,
         )  # fmt: skip
         leaks = self._leaks(covered, picture)
         for another in keys[1:]:
@@ -198,8 +204,7 @@ def _residual(level: Level, draft: Draft, covered: CoveredPhoto, picture: Pictur
     if level is Level.KEYFACE:
         return Residual()
     if level is Level.LATENT:
-        codes = covered.codes.to("cpu").numpy().astype(np.float16)
-        return Residual(kind=ResidualKind.STYLES, data=pack_styles(codes, covered.landmarks))
+        return Residual(kind=ResidualKind.STYLES, data=pack_styles(covered.codes, covered.landmarks))
     if draft.exact:
         return Residual(kind=ResidualKind.FILE, data=draft.photo)
     tables = picture.jpeg if draft.form == "photo" else None

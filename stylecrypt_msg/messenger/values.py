@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from stylecrypt_protocol import MessageId
 
 from ..cipher import Form
 from ..errors import PictureError
+from ..level import Level
 from ..pictures import Format, encode_picture, format_of, write_atomically
 from ..profile import Contact
 from ..stylemix import LayerMask
@@ -29,17 +29,6 @@ _SUFFIXES: dict[str, str] = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GI
 _QUALITY = 98  # of restored photos that are written as JPEG or WebP: 45 dB and more
 
 Pixels = NDArray[np.uint8]
-
-
-class Level(StrEnum):
-    """How much of the original the recipients get back."""
-
-    KEYFACE = "keyface"
-    """An approximation, from the pixels of the cover and a key face of the sender."""
-    LATENT = "latent"
-    """The sender's own inversion, from sealed style vectors."""
-    ORIGINAL = "original"
-    """The photo as it was."""
 
 
 @dataclass(frozen=True, kw_only=True)
