@@ -28,6 +28,7 @@ __all__ = ["EmbeddedModel"]
 
 _INPUT = 128  # px that the encoder reads, and of the preview
 _STEPS = 40  # of descent: the first twelve give half of what they bring; more go on to what 128 px cannot tell
+DIRECTIONS = (256,) * 10 + (85,) * 6  # as many as each style has
 _RATE = 0.05
 _BETAS = 0.9, 0.99
 _CHECKS = 0.2, 0.6  # of the steps: when the preview is compared with the whole generator
@@ -42,7 +43,6 @@ class EmbeddedModel(FaceModel):
     runtime = "onnxruntime"
 
     def __init__(self, paths: Sequence[Path], name: str) -> None:
-        self._paths = paths
         self._weights = Weights(paths)
         self._lock = Lock()
         self._graphs: dict[str, Graph] = {}
@@ -50,10 +50,9 @@ class EmbeddedModel(FaceModel):
         self.latent_avg = self._weights["latent_avg"]
         self.latent_std = self._weights["generator.w_std"]
 
-    @cached_property
+    @property
     def digest(self) -> str:
-        # Computed once, when the files were packed: it takes all weights, of which sending needs a part.
-        return self._paths[0].with_suffix(".digest").read_text("ascii").strip()
+        return self._weights.digest
 
     def to_torch(self) -> TorchModel:
         from . import load_torch_model
@@ -84,3 +83,52 @@ class EmbeddedModel(FaceModel):
     def _map(self, z: Floats) -> Floats:
         (w,) = self._graph("mapping")(z)
         return w
+
+    def _descend(self, images: Floats, codes: Floats, steps: int, hold: float) -> Floats:
+        """As `refine.approach`, by Adam (Kingma and Ba, arXiv 1412.6980) along the model's directions."""
+        return np.concatenate(
+            [self._descend_one(image[None], code[None], steps, hold) for image, code in zip(images, codes, strict=True)]
+        )
+
+    def _descend_one(self, image: Floats, start: Floats, steps: int, hold: float) -> Floats:
+        wanted = _resized(image)
+        features = self._graph("features")(wanted)
+        descent = self._graph("descent")
+        coordinates = np.zeros((1, len(self._directions[1])), np.float32)
+        mean, square = np.zeros_like(coordinates), np.zeros_like(coordinates)
+        missing = np.zeros_like(wanted)
+        checks = {round(share * steps) for share in _CHECKS}
+        for step in range(steps):
+            if step in checks:
+                # What the preview lacks hardly changes from step to step, so that it need not be computed at each.
+                codes = start + self._offset(coordinates)
+                missing = _resized(self._make(codes)) - self._graph("preview")(codes)[0]
+            (slope,) = descent(coordinates, start, wanted, *features, missing, np.float32(hold))
+            mean += (1 - _BETAS[0]) * (slope - mean)
+            square += (1 - _BETAS[1]) * (slope**2 - square)
+            rate = _RATE * (1 + math.cos(math.pi * step / steps)) / 2
+            whole_mean, whole_square = mean / (1 - _BETAS[0] ** (step + 1)), square / (1 - _BETAS[1] ** (step + 1))
+            coordinates -= np.float32(rate) * whole_mean / (np.sqrt(whole_square) + 1e-8)
+        return start + self._offset(coordinates)
+
+    @cached_property
+    def _directions(self) -> tuple[NDArray[np.int8], Floats]:
+        rows, reach = (self._weights[f"encoder.directions.{part}"] for part in ("rows", "reach"))
+        return rows, reach
+
+    def _offset(self, coordinates: Floats) -> Floats:
+        """What coordinates (1, K) along the model's directions add to codes, (1, n_styles, style_dim)."""
+        rows, reach = self._directions
+        bounds = np.cumsum(DIRECTIONS)[:-1]
+        parts = zip(np.split(coordinates * reach, bounds, axis=1), np.split(rows, bounds), strict=True)
+        return np.stack([part @ some.astype(np.float32) for part, some in parts], axis=1) * self.latent_std
+
+
+def _resized(images: Floats) -> Floats:
+    """Images (B, 3, H, H) at the encoder's size: by area from larger, bilinearly from smaller ones."""
+    side = images.shape[-1]
+    if side == _INPUT:
+        return images
+    how = cv2.INTER_AREA if side > _INPUT else cv2.INTER_LINEAR
+    resized = [cv2.resize(image.transpose(1, 2, 0), (_INPUT, _INPUT), interpolation=how) for image in images]
+    return np.ascontiguousarray(np.stack(resized).transpose(0, 3, 1, 2), np.float32)

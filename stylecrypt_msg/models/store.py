@@ -30,6 +30,8 @@ def save(model: TorchModel, path: Path, *, part_of: Sequence[str] = ("",), small
     metadata = {
         "family": model.family, "name": model.name, "image_size": str(model.image_size), "n_styles": str(model.n_styles),
     }  # fmt: skip
+    if len(arrays) == len(dict(model.state())) and not small:  # or the hash would be that of other values
+        metadata["digest"] = model.digest
     weights.write(path, arrays, metadata, small=small)
 
 

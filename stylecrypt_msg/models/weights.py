@@ -2,7 +2,7 @@
 
 A model is one file or several, which hold its tensors between them: ``generator.*``, ``encoder.*`` (optional) and
 ``latent_avg``; as metadata ``format`` ("stylecrypt-model"), ``version`` ("1"), ``family`` and ``name``; the rest of the
-metadata informs only.
+metadata informs only. The model hash is in the metadata too or, where a model is several files, in a file beside them.
 
 The format (an 8-byte little-endian length, a JSON header, then the values) is read here rather than by its own library,
 since a value of the embedded generator has three bytes: a float16, and an int8 that refines it (`_join`).
@@ -45,8 +45,8 @@ MAX_DIMS = 5  # StyleGAN2's convolution weights
 class ModelInfo:
     """What a model file says about itself, without its weights being read.
 
-    ``image_size`` in pixels and ``n_styles`` are 0 where the file does not tell; ``size`` is the file's, in
-    bytes.
+    ``image_size`` in pixels and ``n_styles`` are 0 where the file does not tell; ``size`` is the file's, in bytes;
+    ``digest`` is the model hash, or empty where nobody wrote it down.
     """
 
     name: str
@@ -56,6 +56,7 @@ class ModelInfo:
     n_styles: int
     has_encoder: bool
     size: int
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Weights(Mapping[str, Array]):
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
         self._entries: dict[str, _Entry] = {}
         for path in paths:
             with path.open("rb") as file:
@@ -87,6 +89,12 @@ class Weights(Mapping[str, Array]):
     def family(self) -> str:
         """One of `FAMILIES`."""
         return self.metadata["family"]
+
+    @property
+    def digest(self) -> str:
+        """The model hash (`digest`) as it was written down with the files, or empty. To compute it takes all weights."""
+        beside = self._paths[0].with_suffix(".digest")
+        return self.metadata.get("digest") or (beside.read_text("ascii").strip() if beside.is_file() else "")
 
     def __getitem__(self, name: str) -> Array:
         if name.endswith(_FINE):
@@ -125,6 +133,7 @@ def info(paths: Sequence[Path]) -> ModelInfo:
         n_styles=_number(weights.metadata.get("n_styles")),
         has_encoder=any(name.startswith("encoder.") for name in weights),
         size=sum(path.stat().st_size for path in paths),
+        digest=weights.digest,
     )
 
 
