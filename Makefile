@@ -16,7 +16,7 @@ check: .venv/.dev         ## lint, format and types
 	$(BIN)/mypy
 
 docs: .venv/.dev          ## the documents as a site in build/docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: .venv/.dev         ## speed of this machine
 	$(BIN)/stylecrypt bench

@@ -65,7 +65,9 @@ class Messenger:
             seen: asked whether the message is new. None: it is read from an archive, where it may be read again.
             key_face: a picture file, another photo of the sender, for level ``keyface``.
             sender: the name of a contact, for pictures that do not say whom they are from.
-            mask, face, model: for pictures without an envelope, as in `cipher.uncover`.
+            mask: the layers that were replaced, for pictures without an envelope, as in `cipher.uncover`.
+            face: which one, in such a picture.
+            model: the one that such a picture was made with.
 
         Raises RefusedError for a message that must not be opened, MessageError for one that cannot be used, ModelError for a
         missing model, InputError where a key face is missing, and what `cipher.uncover` raises.
