@@ -1,21 +1,65 @@
+"""The embedded model's stored graphs, run by ONNX Runtime. ``scripts/make_graphs.py`` writes them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
+
+from stylecrypt_msg.errors import ModelError
+
+__all__ = ["Graph"]
+
+
 class Graph:
-    def __init__(self, name, weights):
-        import onnxruntime as ort
-        self.name=name; self.w=weights
-        o=ort.SessionOptions(); o.intra_op_num_threads=2
-        L=lambda n: ort.InferenceSession(f'/tmp/{n}.onnx',o,providers=['CPUExecutionProvider'])
-        if name=='read': self.e=L('enc'); self.p=L('preview')
-        if name=='synthesis': self.s=L('synth')
-        if name=='mapping': self.ws=[(weights[f'generator.map.{i}.weight'],weights[f'generator.map.{i}.bias']) for i in range(8)]
-    def __call__(self,*x):
-        if self.name=='synthesis': return (self.s.run(None,{'x':x[0]})[0],)
-        if self.name=='read':
-            e=lambda i:self.e.run(None,{'x':i})[0]
-            c=f=e(x[0])
-            for _ in range(2): c=c+f-e(np.clip(self.p.run(None,{'x':c})[0],-1,1))
-            return (c,)
-        h=x[0]/np.sqrt((x[0]**2).mean(1,keepdims=True)+1e-8)
-        for w,b in self.ws:
-            h=h@w.T+b; h=np.where(h>0,h,0.2*h)*np.float32(2**.5)
-        return (h.astype(np.float32),)
+    """A graph with its weights. Several threads may call it at the same time."""
+
+    def __init__(self, name: str, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Raises ModelError where the runtime or the graph is missing or damaged."""
+        runtime = _runtime()
+        folder = resources.files(__package__) / "data"
+        try:
+            names: list[str] = json.loads((folder / "graphs.json").read_text("ascii"))[name]
+            arrays = [weights[tensor] for tensor in names]  # lives until the session is made, which copies
+            options = runtime.SessionOptions()
+            options.log_severity_level = 4  # what is wrong is raised as well
+            options.intra_op_num_threads = _threads()
+            # Memory goes back after each run: a program that waits for the next photo is not to hold 300 MB for it.
+            options.enable_cpu_mem_arena = False
+            options.add_external_initializers(names, [runtime.OrtValue.ortvalue_from_numpy(array) for array in arrays])
+            data = (folder / f"{name}.onnx").read_bytes()
+            self._session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise ModelError(
+                f"A part of the embedded model, {name}, is missing or damaged.", hint="Reinstall stylecrypt-msg."
+            ) from error
+        self._inputs = [value.name for value in self._session.get_inputs()]
+
+    def __call__(self, *inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """The outputs, float32, for inputs in the graph's order."""
+        outputs: list[NDArray[np.float32]] = self._session.run(None, dict(zip(self._inputs, inputs, strict=True)))
+        return outputs
+
+
+@cache
+def _runtime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ModelError(
+            f"ONNX Runtime, which runs the embedded model, cannot be loaded: {error}.",
+            hint="Reinstall it: `pip install --force-reinstall onnxruntime`. There are wheels for Linux (x86-64, ARM64), "
+            "macOS (ARM64) and Windows (x86-64, ARM64).",
+        ) from error
+    return onnxruntime
+
+
+def _threads() -> int:
+    """Those that this process may use: what a container or ``taskset`` leaves it."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
