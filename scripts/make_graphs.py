@@ -138,8 +138,10 @@ class Builder:
 
     def leaky(self, x: Value, slope: float = 0.2) -> Value:
         def gradient(g: Value) -> list[tuple[Value, Value]]:
-            above = self.node("Greater", (x, self.constant(0.0)), x.shape)
-            return [(x, self.node("Where", (above, g, self.scaled(g, slope)), x.shape))]
+            # 1 above 0, the slope below: by arithmetic, since the runtime chooses between tensors slowly.
+            steep = self.scaled(x, 1e30)
+            factor = self.node("Clip", (steep, self.constant(slope), self.constant(1.0)), x.shape)
+            return [(x, self.mul(g, factor))]
 
         return self.node("LeakyRelu", (x,), x.shape, gradient, alpha=slope)
 

@@ -30,8 +30,6 @@ class Graph:
             options = runtime.SessionOptions()
             options.log_severity_level = 4  # what is wrong is raised as well
             options.intra_op_num_threads = _threads()
-            # Memory goes back after each run: a program that waits for the next photo is not to hold 300 MB for it.
-            options.enable_cpu_mem_arena = False
             options.add_external_initializers(names, [runtime.OrtValue.ortvalue_from_numpy(array) for array in arrays])
             data = (folder / f"{name}.onnx").read_bytes()
             self._session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
@@ -40,10 +38,14 @@ class Graph:
                 f"A part of the embedded model, {name}, is missing or damaged.", hint="Reinstall stylecrypt-msg."
             ) from error
         self._inputs = [value.name for value in self._session.get_inputs()]
+        # Memory goes back after each run: a program that waits for the next photo is not to hold 300 MB for it.
+        self._giving_back = runtime.RunOptions()
+        self._giving_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
-    def __call__(self, *inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """The outputs, float32, for inputs in the graph's order."""
-        outputs: list[NDArray[np.float32]] = self._session.run(None, dict(zip(self._inputs, inputs, strict=True)))
+    def __call__(self, *inputs: NDArray[np.float32], again: bool = False) -> list[NDArray[np.float32]]:
+        """The outputs, float32, for inputs in the graph's order. ``again``: the next run comes at once, and takes its memory."""
+        options = None if again else self._giving_back
+        outputs: list[NDArray[np.float32]] = self._session.run(None, dict(zip(self._inputs, inputs, strict=True)), options)
         return outputs
 
 
