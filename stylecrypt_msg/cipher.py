@@ -34,6 +34,7 @@ __all__ = [
     "cover",
     "exchange",
     "invert",
+    "prepare_key",
     "read",
     "restore",
     "to_images",
@@ -170,7 +171,7 @@ def exchange(
 
 def uncover(
     pixels: Pixels,
-    key_face: Pixels,
+    key: Floats,
     model: FaceModel,
     *,
     mask: LayerMask | None = None,
@@ -178,13 +179,14 @@ def uncover(
     face: int | None = None,
     report: Report = _silent,
 ) -> UncoveredPhoto:
-    """Recovers an approximation of the sender's face from a picture that arrived, with another photo of the sender.
+    """Recovers an approximation of the sender's face from a picture that arrived, (H, W, 3) uint8 sRGB.
 
-    Both are (H, W, 3) uint8 sRGB. The form, unless given, is recognised by how the face fills the picture; it decides the
-    mask, unless that is given. With several faces in the picture, ``face`` says which, counted from 1 at the left; by
-    default the largest. A wrong key face gives another natural face, never the sender's (the paper, section III-A).
+    ``key`` is a key face: the latent codes (n_styles, style_dim) that `prepare_key` makes of other photos of the sender. The
+    form, unless given, is recognised by how the face fills the picture; it decides the mask, unless that is given. With
+    several faces in the picture, ``face`` says which, counted from 1 at the left; by default the largest. A wrong key face
+    gives another natural face, never the sender's (the paper, section III-A).
 
-    Raises FaceError when there is no face in either picture, LayerMaskError for a mask of another model.
+    Raises FaceError when there is no face in the picture, LayerMaskError for a mask of another model.
     """
     report("finding faces", 0, 1)
     found = detect_faces(pixels)
@@ -198,11 +200,11 @@ def uncover(
     if form == "portrait":
         quad = _whole(pixels.shape[0])
     mask = mask or _default_mask(form, model)
-    key = invert(key_face, model)
+    codes = torch.from_numpy(key)[None]
     report("reading faces", 0, 1)
-    received = read(to_images([crop(pixels, quad, _READ)]), key, model, mask)
+    received = read(to_images([crop(pixels, quad, _READ)]), codes, model, mask)
     report("reading faces", 1, 1)
-    recovered = _synthesise(model, mix(received, key, mask), report)
+    recovered = _synthesise(model, mix(received, codes, mask), report)
     if form == "portrait":
         result = recovered[0]
         if result.shape != pixels.shape:
@@ -229,6 +231,16 @@ def restore(
     if _is_square(quads, pixels):
         return squares[0] if squares[0].shape == pixels.shape else crop(squares[0], _whole(squares[0].shape[0]), size)
     return _paste_all(pixels, squares, landmarks, quads)
+
+
+def prepare_key(photos: Sequence[Pixels], model: FaceModel) -> Floats:
+    """The key face that photos of one person, each (H, W, 3) uint8 sRGB, make: codes (n_styles, style_dim).
+
+    The largest face of each photo is inverted with care, and what they agree on is kept: their mean.
+
+    Raises FaceError when a photo shows no face.
+    """
+    return np.asarray(np.mean([invert(photo, model)[0] for photo in photos], axis=0), np.float32)
 
 
 def invert(pixels: Pixels, model: FaceModel) -> Floats:

@@ -19,10 +19,19 @@ from typing_extensions import Unpack
 
 from .cipher import Form, Report
 from .errors import InputError, NoMessageError, RefusedError, StyleCryptError
-from .messenger import ENVELOPE_SUFFIX, DecryptedPhoto, Draft, EncryptedPhoto, LeakReport, Level, Messenger
+from .messenger import (
+    ENVELOPE_SUFFIX,
+    DecryptedPhoto,
+    Draft,
+    EncryptedPhoto,
+    LeakReport,
+    Level,
+    Messenger,
+    ReceivedKeyFace,
+)
 from .models.shelf import Shelf
 from .pictures import Format, encode_picture, read_file
-from .profile import Profile, default_folder
+from .profile import MyKeyFace, Profile, default_folder
 from .recognisers import installed_recogniser
 from .transports import Delivery, Parcel, Transport
 
@@ -36,6 +45,7 @@ __all__ = [
     "Level",
     "Options",
     "Photo",
+    "ReceivedKeyFace",
     "StyleCrypt",
 ]
 
@@ -141,7 +151,7 @@ class _Base:
 
     @property
     def profile(self) -> Profile:
-        """Cards, contacts and key faces.
+        """Cards and contacts, and what they shared.
 
         Raises ProfileError when there is no profile, NotAuthorisedError for a wrong passphrase.
         """
@@ -176,6 +186,24 @@ class _Base:
         if given.get("key_face") is not None:
             given["key_face"] = _file(given["key_face"])
         return self._messenger.open(_file(image), now=int(time.time()), model=self._model, report=report, **given)
+
+    def _add_key_face(self, photos: Photo | Sequence[Photo], name: str, report: Report) -> MyKeyFace:
+        if isinstance(photos, str | os.PathLike | bytes | Image.Image | np.ndarray):
+            photos = [photos]
+        self.profile.key_face_name(name)  # before the work
+        prepared = self._messenger.prepare_key_face(
+            [photo if isinstance(photo, str | os.PathLike) else _file(photo) for photo in photos],
+            model=self._model, report=report,
+        )  # fmt: skip
+        return self.profile.add_key_face(name, *prepared)
+
+    def _share_key_face(self, name: str, to: Sequence[str]) -> bytes:
+        return self._messenger.share_key_face(name, to, now=int(time.time()))
+
+    def _receive_key_face(self, sealed: bytes, report: Report) -> ReceivedKeyFace:
+        received = self._messenger.open_key_face(sealed, now=int(time.time()), model=self._model, report=report)
+        self.profile.keep_key_face(received.face)
+        return received
 
     def _take(self, delivery: Delivery) -> Incoming | None:
         """Opens a delivery. None: an ordinary picture."""
@@ -212,7 +240,7 @@ class _Base:
 class StyleCrypt(_Base):
     """A person's profile, the models, and what to do with them. Several threads may use one.
 
-    Everything about people (cards, contacts, key faces) is at ``profile``.
+    Everything about people, cards and contacts, is at ``profile``.
     """
 
     def __init__(
@@ -268,6 +296,37 @@ class StyleCrypt(_Base):
         finally:
             self._run(incoming.aclose())
 
+    def add_key_face(self, photos: Photo | Sequence[Photo], name: str, *, report: Report = _silent) -> MyKeyFace:
+        """Keeps a key face of mine, made of one or several photos that show my face alone, from the front. The first is its
+        picture, of which the head is kept; all are inverted together, once, which takes tens of seconds.
+
+        Raises what `Messenger.prepare_key_face` and `Profile.add_key_face` do.
+        """
+        return self._add_key_face(photos, name, report)
+
+    def key_faces(self) -> list[MyKeyFace]:
+        """Mine, the newest first. Those of a contact: `Profile.key_faces_of`."""
+        return self.profile.key_faces()
+
+    def share_key_face(self, name: str, to: Sequence[str]) -> bytes:
+        """A file that gives a key face of mine to contacts, for their `receive_key_face`; nobody else can open it.
+
+        Raises what `Messenger.share_key_face` does.
+        """
+        return self._share_key_face(name, to)
+
+    def receive_key_face(self, sealed: bytes, *, report: Report = _silent) -> ReceivedKeyFace:
+        """Keeps a key face that a contact shared. If it came without codes for the model, it is prepared, which takes tens of
+        seconds; where that cannot be done, it is kept all the same, and prepared when it is first used.
+
+        Raises what `Messenger.open_key_face` does.
+        """
+        return self._receive_key_face(sealed, report)
+
+    def remove_key_face(self, name: str) -> None:
+        """Forgets a key face of mine; who has it keeps it. Raises InputError."""
+        self.profile.remove_key_face(name)
+
     def wait(self, job: Coroutine[Any, Any, T]) -> T:
         """Runs something else of a transport's, such as its ``close()``, in the event loop of `send` and `receive`."""
         result: T = self._run(job)
@@ -319,6 +378,26 @@ class AsyncStyleCrypt(_Base):
     def receive(self, transport: Transport, *, follow: bool = False) -> AsyncGenerator[Incoming, None]:
         """As `StyleCrypt.receive`."""
         return self._incoming(transport, follow)
+
+    async def add_key_face(self, photos: Photo | Sequence[Photo], name: str, *, report: Report = _silent) -> MyKeyFace:
+        """As `StyleCrypt.add_key_face`; ``report`` is called in a thread."""
+        return await asyncio.to_thread(self._add_key_face, photos, name, report)
+
+    async def key_faces(self) -> list[MyKeyFace]:
+        """As `StyleCrypt.key_faces`."""
+        return await asyncio.to_thread(self.profile.key_faces)
+
+    async def share_key_face(self, name: str, to: Sequence[str]) -> bytes:
+        """As `StyleCrypt.share_key_face`."""
+        return await asyncio.to_thread(self._share_key_face, name, to)
+
+    async def receive_key_face(self, sealed: bytes, *, report: Report = _silent) -> ReceivedKeyFace:
+        """As `StyleCrypt.receive_key_face`; ``report`` is called in a thread."""
+        return await asyncio.to_thread(self._receive_key_face, sealed, report)
+
+    async def remove_key_face(self, name: str) -> None:
+        """As `StyleCrypt.remove_key_face`."""
+        await asyncio.to_thread(self.profile.remove_key_face, name)
 
     async def close(self) -> None:
         """Closes the profile."""

@@ -443,14 +443,20 @@ def contact_remove(context: typer.Context, name: Name) -> None:
 @key_face_app.command("add")
 def key_face_add(
     context: typer.Context,
-    photo: Annotated[Path, typer.Argument(help="A photo that shows your face alone, from the front.")],
-    name: Annotated[str | None, typer.Option(help="What to call it; default: the file's name.")] = None,
+    photos: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PHOTO...",
+            help="Photos that show your face alone, from the front. The first is shared; all make the likeness better.",
+        ),
+    ],
+    name: Annotated[str | None, typer.Option(help="What to call it; default: the name of the first file.")] = None,
     json: Json = False,
 ) -> None:
-    """Keep a photo of yours as a key face."""
+    """Keep a key face of yours, made of one or several photos."""
     from . import people as command
 
-    command.key_face_add(_session(context), photo, name, json)
+    command.key_face_add(_session(context), photos, name, json)
 
 
 @key_face_app.command("list")
