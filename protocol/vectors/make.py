@@ -34,7 +34,7 @@ WIDTH, HEIGHT = 24, 16
 RGB = bytes((x * 9 + y * 5 + c * 40) % 256 for y in range(HEIGHT) for x in range(WIDTH) for c in range(3))
 COVER = sp.Pixels(width=WIDTH, height=HEIGHT, rgb=RGB)
 FACE = sp.Quad.from_pixels([(4, 2), (4, 14.5), (16.25, 14.5), (16.25, 2)])
-KEY_FACE = sp.KeyFace(digest=sp.pixel_digest(COVER), secret=sp.Secret(b"\x5e" * 32))
+KEY_FACE = sp.KeyFace(digest=COVER.digest, secret=sp.Secret(b"\x5e" * 32))
 ID = sp.MessageId(bytes(range(16)))
 ARGON = sp.Cost(operations=1, memory=8192)
 STORAGE_KEY = bytes(range(32))
@@ -68,7 +68,7 @@ def public_part(committed: bool = True, **changes: Any) -> sp.PublicPart:
         "faces": (FACE,),
         "width": WIDTH,
         "height": HEIGHT,
-        "cover_digest": sp.pixel_digest(COVER),
+        "cover_digest": COVER.digest,
     }
     public = sp.PublicPart(**{**fields, **changes})
     return public.commit(KEY_FACE) if committed else public
@@ -157,7 +157,7 @@ def values(seals: Seals) -> dict[str, Any]:
             "width": WIDTH,
             "height": HEIGHT,
             "rgb": RGB.hex(),
-            "digest": sp.pixel_digest(COVER).hex(),
+            "digest": COVER.digest.hex(),
             "face_in_64th_px": FACE.corners,
             "sketch": make_sketch(COVER, [FACE]).hex(),
         },
