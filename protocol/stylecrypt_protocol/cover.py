@@ -34,6 +34,9 @@ GRID_BYTES: Final = GRID * GRID // 2
 STEP: Final = 17
 """A cell's luminance, 0 to 255, is kept in steps of 17, which are 0 to 15."""
 
+ROWS: Final = 32
+"""Of a picture, summed at a time."""
+
 TOLERANCE: Final = 12
 """How far a cell may be off: 8.5 for the steps, 3.5 for what re-encoding does (SPEC.md section 5.3)."""
 
@@ -165,10 +168,13 @@ def _grid(rgb: NDArray[np.uint8], box: tuple[float, float, float, float]) -> NDA
     part = rgb[rows, columns]
     cells = np.empty((GRID, GRID), np.float32)
     for row, weights in enumerate(y_weights):
-        # One row of cells at a time: the whole of a large picture as float would take four times its memory.
+        # Few rows at a time, which as floats still fit into a processor's cache; colours last, when little is left of them.
         used = np.flatnonzero(weights)
-        luminance = part[used[0] : used[-1] + 1] @ LUMA
-        cells[row] = weights[used[0] : used[-1] + 1] @ luminance @ x_weights.T
+        down = np.zeros(part.shape[1] * 3, np.float32)
+        for top in range(used[0], used[-1] + 1, ROWS):
+            pixels = part[top : top + ROWS].astype(np.float32)
+            down += weights[top : top + ROWS] @ pixels.reshape(len(pixels), -1)
+        cells[row] = x_weights @ down.reshape(-1, 3) @ LUMA
     return cells.reshape(-1)
 
 
