@@ -24,7 +24,7 @@ from .card import Card, CardChange, Revocation, RevocationReason, compare_cards
 from .carriers import put, remove, take
 from .carriers.event import EVENT_KEY, fits_event, from_event, to_event
 from .commitment import KeyFace, Opening, pick_key_face
-from .cover import CoverVerdict, Pixels, Quad, pixel_digest
+from .cover import CoverVerdict, Pixels, Quad
 from .envelope import Envelope, Level, PublicPart
 from .errors import (
     BadSignatureError,
@@ -120,7 +120,6 @@ __all__ = [
     "open_message",
     "pair_words",
     "pick_key_face",
-    "pixel_digest",
     "put",
     "remove",
     "seal_message",

@@ -38,7 +38,7 @@ FACE = sp.Quad.from_pixels([(4, 2), (4, 14.5), (16.25, 14.5), (16.25, 2)])
 INVERSION = sp.Inversion(
     model_hash=b"\x11" * 32, styles=2, dimensions=3, codes=bytes.fromhex("003c00c00038ff7b01000080")
 )
-KEY_FACE = sp.KeyFace(digest=sp.pixel_digest(COVER), secret=sp.Secret(b"\x5e" * 32))
+KEY_FACE = sp.KeyFace(digest=COVER.digest, secret=sp.Secret(b"\x5e" * 32))
 ID = sp.MessageId(bytes(range(16)))
 ARGON = sp.Cost(operations=1, memory=8192)
 STORAGE_KEY = bytes(range(32))
@@ -72,7 +72,7 @@ def public_part(committed: bool = True, **changes: Any) -> sp.PublicPart:
         "faces": (FACE,),
         "width": WIDTH,
         "height": HEIGHT,
-        "cover_digest": sp.pixel_digest(COVER),
+        "cover_digest": COVER.digest,
     }
     public = sp.PublicPart(**{**fields, **changes})
     return public.commit(KEY_FACE) if committed else public
@@ -161,7 +161,7 @@ def values(seals: Seals) -> dict[str, Any]:
             "width": WIDTH,
             "height": HEIGHT,
             "rgb": RGB.hex(),
-            "digest": sp.pixel_digest(COVER).hex(),
+            "digest": COVER.digest.hex(),
             "face_in_64th_px": FACE.corners,
             "sketch": make_sketch(COVER, [FACE]).hex(),
         },

@@ -113,8 +113,7 @@ def inspect(picture: str, sealed: Path | None, envelope: Path | None, as_json: b
             raise InputError("This message has no sealed part.")
         write_atomically(sealed, message.sealed)
     height, width = shown.pixels.shape[:2]
-    wire = protocol.Pixels(width=width, height=height, rgb=shown.pixels.tobytes())
-    exact = protocol.pixel_digest(wire) == public.cover_digest
+    exact = protocol.Pixels(width=width, height=height, rgb=shown.pixels.data).digest == public.cover_digest
     result = {
         "message": {
             "v": 1, "message_id": public.message_id.hex(), "level": public.level.name.lower(),

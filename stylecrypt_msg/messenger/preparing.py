@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import stylecrypt_protocol as protocol
+from numpy.typing import NDArray
 from stylecrypt_protocol import Envelope, PublicPart, Residual, ResidualKind
 
 from ..cipher import CoveredPhoto, KeyFace, Report, cover, exchange
@@ -15,6 +16,7 @@ from ..faces import crop
 from ..models import FaceModel
 from ..pictures import Picture, read_picture
 from ..profile import Contact
+from ..recognisers import Recogniser
 from ..residual import fit_cover, pack_faces, pack_styles
 from ..standins import seeds
 from ..stylemix import LayerMask
@@ -61,9 +63,9 @@ class Preparing:
             def seal(pixels: Pixels) -> Envelope:
                 return self._seal(draft, level, recipients, residual, covered, face_model, pixels, now)
 
-            # How large the seal is does not depend on how the cover is compressed, but the cover's digest does. The whole
-            # file beside it leaves no room to save any.
-            file = write(0 if draft.exact else len(_packed(seal(covered.pixels))) + _SLACK)
+            # How large the seal is does not depend on the cover's pixels, but the digest inside does: a corner of them tells
+            # how much room to leave. The whole file beside it leaves no room to save any.
+            file = write(0 if draft.exact else len(_packed(seal(covered.pixels[:8, :8]))) + _SLACK)
             envelope = seal(read_picture(file).pixels)
         packed = _packed(envelope) if envelope else None
         beside = packed is not None and len(packed) > protocol.MAX_CARRIED_BYTES
@@ -100,13 +102,15 @@ class Preparing:
             picture.pixels, model, key_face=key, form=draft.form, mask=mask, face=draft.face,
             steps=level.steps, refine_steps=draft.refine_steps, matting=draft.matting, report=report,
         )  # fmt: skip
-        leaks = self._leaks(covered, picture)
+        recogniser = self._parts.recogniser()
+        sender = _described(recogniser, covered.original, covered)
+        leaks = _leaks(covered, picture, recogniser, sender)
         for another in keys[1:]:
             if draft.force or not leaks.looks_like_sender:
                 break
             key = another
             covered = exchange(covered, model, key_face=key, matting=draft.matting, report=report)
-            leaks = self._leaks(covered, picture)
+            leaks = _leaks(covered, picture, recogniser, sender)
         if leaks.looks_like_sender and not draft.force:
             assert leaks.distances is not None  # noqa: S101 - or it would not look like anybody
             raise LikenessError(
@@ -130,21 +134,6 @@ class Preparing:
         if kept.chosen:
             return [kept.stand_in]
         return seeds(kept.stand_in)
-
-    def _leaks(self, covered: CoveredPhoto, picture: Picture) -> LeakReport:
-        recogniser = self._parts.recogniser()
-        distances = None
-        if recogniser is not None:
-            original, fake = (
-                recogniser.describe([crop(pixels, quad, 256) for quad in covered.quads])
-                for pixels in (covered.original, covered.pixels)
-            )
-            distances = tuple(float(d) for d in np.linalg.norm(original - fake, axis=1))
-        return LeakReport(
-            faces_found=covered.found, faces_covered=len(covered.quads), metadata_dropped=picture.dropped,
-            distances=distances, recogniser=recogniser.name if recogniser else None,
-            threshold=recogniser.threshold if recogniser else None,
-        )  # fmt: skip
 
     def _seal(
         self,
@@ -198,6 +187,26 @@ def _level(draft: Draft) -> Level:
             f"The exact file goes with level original, not {level}.", hint="Leave out --exact, or use --level original."
         )
     return level
+
+
+def _described(recogniser: Recogniser | None, pixels: Pixels, covered: CoveredPhoto) -> NDArray[np.float32] | None:
+    """Descriptors of the faces in ``pixels``, which are those of ``covered`` or its original."""
+    return recogniser and recogniser.describe([crop(pixels, quad, 256) for quad in covered.quads])
+
+
+def _leaks(
+    covered: CoveredPhoto, picture: Picture, recogniser: Recogniser | None, sender: NDArray[np.float32] | None
+) -> LeakReport:
+    """``sender`` describes the original faces."""
+    fakes = _described(recogniser, covered.pixels, covered)
+    distances = None
+    if sender is not None and fakes is not None:
+        distances = tuple(float(d) for d in np.linalg.norm(sender - fakes, axis=1))
+    return LeakReport(
+        faces_found=covered.found, faces_covered=len(covered.quads), metadata_dropped=picture.dropped,
+        distances=distances, recogniser=recogniser.name if recogniser else None,
+        threshold=recogniser.threshold if recogniser else None,
+    )  # fmt: skip
 
 
 def _residual(level: Level, draft: Draft, covered: CoveredPhoto, picture: Picture) -> Residual:

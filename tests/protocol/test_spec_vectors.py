@@ -94,7 +94,7 @@ def test_cards() -> None:
 
 def test_cover_and_key_face() -> None:
     faces = [sp.Quad(corners=tuple(tuple(corner) for corner in VALUES["cover"]["face_in_64th_px"]))]
-    assert sp.pixel_digest(COVER).hex() == VALUES["cover"]["digest"]
+    assert COVER.digest.hex() == VALUES["cover"]["digest"]
     assert make_sketch(COVER, faces).hex() == VALUES["cover"]["sketch"]
     given = VALUES["key_face"]
     key_face = sp.KeyFace(digest=bytes.fromhex(given["digest"]), secret=sp.Secret(bytes.fromhex(given["secret"])))
