@@ -2,8 +2,8 @@
 
     python scripts/make_graphs.py [--out FOLDER]
 
-The networks are those of ``models/mobilestylegan.py`` and ``models/mobile_encoder.py``, and the descent is ``models/refine.py``'s,
-once more, as nodes; ``tests/models/test_graphs.py`` holds them to each other. The files hold no weights: these are external
+The networks are those of ``models/mobilestylegan.py`` and ``models/mobile_encoder.py``, and the descent is that of
+``models/refine.py``, once more, as nodes; ``tests/models/test_graphs.py`` holds them to each other. The files hold no weights: these are external
 initializers, named as in the model's files, which `models.graphs` supplies. What is made of weights alone (folded batch norms,
 turned kernels) is written as nodes too: the runtime computes it once, when it loads the graph.
 
@@ -61,7 +61,9 @@ class Builder:
     tape: list[tuple[Value, Gradient]] = field(default_factory=list)
     inputs: list[Value] = field(default_factory=list)
 
-    def node(self, op: str, inputs: Sequence[Value], shape: Shape, gradient: Gradient | None = None, **attributes: object) -> Value:
+    def node(
+        self, op: str, inputs: Sequence[Value], shape: Shape, gradient: Gradient | None = None, **attributes: object
+    ) -> Value:
         varies = gradient is not None and any(value.varies for value in inputs)
         out = Value(f"v{len(self.nodes)}", shape, varies)
         self.nodes.append(helper.make_node(op, [value.name for value in inputs], [out.name], **attributes))
@@ -170,7 +172,9 @@ class Builder:
         return self.add(self.matmul(x, turned), self.weight(f"{name}.bias"))
 
     def reshape(self, x: Value, shape: Shape) -> Value:
-        return self.node("Reshape", (x, self.constant(np.array(shape))), shape, lambda g: [(x, self.reshape(g, x.shape))])
+        return self.node(
+            "Reshape", (x, self.constant(np.array(shape))), shape, lambda g: [(x, self.reshape(g, x.shape))]
+        )
 
     def transpose(self, x: Value, order: Sequence[int]) -> Value:
         back = [order.index(i) for i in range(len(order))]
@@ -190,7 +194,9 @@ class Builder:
         names = [part.name for part in parts]
         self.nodes.append(helper.make_node("Split", [x.name, self.constant(np.array(sizes)).name], names, axis=1))
         if x.varies:
-            self.tape.append((parts[0], lambda _: [(x, self.joined([self._grads.get(p.name) or self._zeros(p) for p in parts]))]))
+            self.tape.append(
+                (parts[0], lambda _: [(x, self.joined([self._grads.get(p.name) or self._zeros(p) for p in parts]))])
+            )
         return parts
 
     def joined(self, parts: Sequence[Value]) -> Value:
@@ -227,7 +233,9 @@ class Builder:
         def gradient(g: Value) -> list[tuple[Value, Value]]:
             if stride > 1:  # what a stride passed over gets zeros
                 g = self.reshape(g, (-1, out_channels, shape[2], 1, shape[3], 1))
-                g = self.node("Pad", (g, self.constant(np.array([0] * 6 + [0, 0, 0, 1, 0, 1]))), (*g.shape[:3], 2, g.shape[4], 2))
+                g = self.node(
+                    "Pad", (g, self.constant(np.array([0] * 6 + [0, 0, 0, 1, 0, 1]))), (*g.shape[:3], 2, g.shape[4], 2)
+                )
                 g = self.reshape(g, (-1, out_channels, height, width))
             turned = weight
             if kernel > 1:
@@ -255,9 +263,14 @@ class Builder:
 
     def inverse_haar(self, x: Value) -> Value:
         """(B, 4C, S, S) as LL | LH | HL | HH -> (B, C, 2S, 2S), without the factor 1/2."""
-        batch, four, side, _ = x.shape
+        four = x.shape[1]
         ll, lh, hl, hh = self.split(x, [four // 4] * 4)
-        top_low, bottom_low, top_high, bottom_high = self.add(ll, lh), self.sub(ll, lh), self.add(hl, hh), self.sub(hl, hh)
+        top_low, bottom_low, top_high, bottom_high = (
+            self.add(ll, lh),
+            self.sub(ll, lh),
+            self.add(hl, hh),
+            self.sub(hl, hh),
+        )
         corners = [
             self.add(top_low, top_high), self.sub(top_low, top_high), self.add(bottom_low, bottom_high),
             self.sub(bottom_low, bottom_high),
@@ -304,7 +317,9 @@ class Builder:
         initializers = list(self.constants.values())
         for name in self.used:
             array = self.weights[name]
-            tensor = TensorProto(name=name, dims=array.shape, data_type=helper.np_dtype_to_tensor_dtype(array.dtype), raw_data=b"")
+            tensor = TensorProto(
+                name=name, dims=array.shape, data_type=helper.np_dtype_to_tensor_dtype(array.dtype), raw_data=b""
+            )
             external_data_helper.set_external_data(tensor, "weights")
             tensor.ClearField("raw_data")
             initializers.append(tensor)
@@ -316,7 +331,9 @@ class Builder:
             nodes, "stylecrypt", [described(value.name, value.shape) for value in self.inputs],
             [described(name, value.shape) for name, value in outputs.items()], initializers,
         )  # fmt: skip
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="stylecrypt")
+        return helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="stylecrypt"
+        )
 
 
 def _joint(a: Value, b: Value) -> Shape:
@@ -415,15 +432,24 @@ class Encoder:
         )
         middle = g.add(middle, self._doubled(coarse))
         fine = g.add(fine, self._doubled(middle))
-        parts = [self._level(x, i, n, halvings) for i, (x, n, halvings) in enumerate(((fine, 9, 2), (middle, 4, 1), (coarse, 3, 0)))]
+        parts = [
+            self._level(x, i, n, halvings)
+            for i, (x, n, halvings) in enumerate(((fine, 9, 2), (middle, 4, 1), (coarse, 3, 0)))
+        ]
         said = g.joined(parts[::-1])
         return g.add(g.mul(said, g.weight("encoder.w_std")), g.weight("encoder.w_mean"))
 
     def _level(self, x: Value, level: int, count: int, halvings: int) -> Value:
         g, name = self.g, f"encoder.levels.{level}"
         for i, stride in enumerate([2] * halvings + [1]):
-            x = g.leaky(g.conv(x, g.weight(f"{name}.stack.{2 * i}.weight"), g.weight(f"{name}.stack.{2 * i}.bias"), stride=stride))
-        x = g.leaky(g.conv(x, g.weight(f"{name}.reduce.weight"), g.weight(f"{name}.reduce.bias")))  # (B, count * 40, 4, 4)
+            x = g.leaky(
+                g.conv(
+                    x, g.weight(f"{name}.stack.{2 * i}.weight"), g.weight(f"{name}.stack.{2 * i}.bias"), stride=stride
+                )
+            )
+        x = g.leaky(
+            g.conv(x, g.weight(f"{name}.reduce.weight"), g.weight(f"{name}.reduce.bias"))
+        )  # (B, count * 40, 4, 4)
         x = g.transpose(g.reshape(x, (-1, count, 640)), [1, 0, 2])
         x = g.transpose(g.matmul(x, g.weight(f"{name}.linear")), [1, 0, 2])
         return g.add(x, g.weight(f"{name}.bias"))
@@ -453,7 +479,8 @@ class Encoder:
         """A convolution with its batch norm folded in; ReLU6 unless it is a block's ``last``."""
         g = self.g
         weight, scale, shift, mean, variance = (
-            g.weight(name) for name in (f"{conv}.weight", *(f"{norm}.{p}" for p in ("weight", "bias", "running_mean", "running_var")))
+            g.weight(name)
+            for name in (f"{conv}.weight", *(f"{norm}.{p}" for p in ("weight", "bias", "running_mean", "running_var")))
         )
         scale = g.div(scale, g.root(g.add(variance, g.constant(1e-5))))
         bias = g.sub(shift, g.mul(mean, scale))
@@ -502,7 +529,9 @@ def descent(weights: Weights) -> ModelProto:
     coordinates = g.input("coordinates", (-1, sum(DIRECTIONS)), varies=True)
     start = g.input("start", (-1, 16, 512))
     wanted = g.input("wanted", (-1, 3, 128, 128))
-    wanted_maps = [g.input(name, (-1, c, s, s)) for name, c, s in (("fine", 32, 16), ("middle", 96, 8), ("coarse", 320, 4))]
+    wanted_maps = [
+        g.input(name, (-1, c, s, s)) for name, c, s in (("fine", 32, 16), ("middle", 96, 8), ("coarse", 320, 4))
+    ]
     missing = g.input("missing", (-1, 3, 128, 128))
     hold = g.input("hold", (1, 1))
 
@@ -511,7 +540,9 @@ def descent(weights: Weights) -> ModelProto:
     rows = g.mul(rows, g.reshape(reach, (reach.shape[0], 1)))
     ends = np.cumsum(DIRECTIONS)
     offsets = [
-        g.matmul(part, g.node("Slice", (rows, *(g.constant(np.array([n])) for n in (end - n_rows, end, 0))), (n_rows, 512)))
+        g.matmul(
+            part, g.node("Slice", (rows, *(g.constant(np.array([n])) for n in (end - n_rows, end, 0))), (n_rows, 512))
+        )
         for part, n_rows, end in zip(g.split(coordinates, DIRECTIONS), DIRECTIONS, ends, strict=True)
     ]
     std = g.weight("generator.w_std")

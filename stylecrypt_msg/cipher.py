@@ -200,7 +200,7 @@ def uncover(
     if form == "portrait":
         quad = _whole(pixels.shape[0])
     mask = mask or _default_mask(form, model)
-    codes = torch.from_numpy(key)[None]
+    codes = key[None]
     report("reading faces", 0, 1)
     received = read(to_images([crop(pixels, quad, _READ)]), codes, model, mask)
     report("reading faces", 1, 1)
@@ -254,9 +254,7 @@ def invert(pixels: Pixels, model: FaceModel) -> Floats:
     return _encode(model, pixels, (face_quad(largest.landmarks),), KEY_STEPS, _silent)
 
 
-def read(
-    images: Floats, key: Floats, model: FaceModel, mask: LayerMask, *, steps: int = READING_STEPS
-) -> Floats:
+def read(images: Floats, key: Floats, model: FaceModel, mask: LayerMask, *, steps: int = READING_STEPS) -> Floats:
     """Codes (B, n_styles, style_dim) of encrypted pictures, aligned, (B, 3, H, H), as the holder of a key face reads them.
 
     ``key``: that face's codes, (B, n_styles, style_dim). A picture does not tell all of its styles, and what it leaves open

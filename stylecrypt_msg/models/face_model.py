@@ -76,7 +76,9 @@ class FaceModel(ABC):
     def has_encoder(self) -> bool:
         return self.input_size > 0
 
-    def encode(self, images: Values, *, steps: int | None = None, start: Callable[[Values], Values] | None = None) -> Values:
+    def encode(
+        self, images: Values, *, steps: int | None = None, start: Callable[[Values], Values] | None = None
+    ) -> Values:
         """Inverts faces: images (B, 3, H, W), any square size, aligned as in FFHQ -> codes (B, n_styles, style_dim).
 
         Resized as the encoder needs: by area from larger, bilinearly from smaller ones. An encoder of several passes also
@@ -145,13 +147,13 @@ class FaceModel(ABC):
             w = self.latent_avg + np.float32(truncation) * (w - self.latent_avg)
         return _like(w, z)
 
+    @abstractmethod
     def suits(self, people: Floats, codes: Floats) -> NDArray[np.bool_]:
         """Which of ``people`` (B, n_styles, style_dim), from `map`, can stand in for ``codes`` (n_styles, style_dim): (B,).
 
         The embedded model passes over children, headgear, glasses, turned heads and the other sex; models of others are
         taken as they are.
         """
-        return np.ones(len(people), np.bool_)
 
     def _check_encoder(self) -> None:
         if not self.has_encoder:
@@ -204,4 +206,4 @@ def _like(array: Floats, given: Values) -> Values:
         return array  # type: ignore[return-value]
     import torch  # who gives a tensor has imported it
 
-    return torch.from_numpy(array).to(given.device)  # type: ignore[attr-defined,no-any-return]
+    return torch.from_numpy(array).to(given.device)  # type: ignore[attr-defined,return-value]

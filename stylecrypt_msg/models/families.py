@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from stylecrypt_msg.models import checkpoints, mobilestylegan, store, stylegan2, weights
 from stylecrypt_msg.models.torch_model import TorchModel
 
 __all__ = ["assemble", "load"]
 
-_BUILDERS = {"stylegan2": stylegan2.build, "mobilestylegan": mobilestylegan.build}
+_BUILDERS: dict[str, Callable[[store.State], tuple[Any, Any]]] = {
+    "stylegan2": stylegan2.build,
+    "mobilestylegan": mobilestylegan.build,
+}
 
 
 def load(paths: Sequence[Path], name: str) -> TorchModel:

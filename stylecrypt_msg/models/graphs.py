@@ -43,9 +43,11 @@ class Graph:
         self._giving_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
     def __call__(self, *inputs: NDArray[np.float32], again: bool = False) -> list[NDArray[np.float32]]:
-        """The outputs, float32, for inputs in the graph's order. ``again``: the next run comes at once, and takes its memory."""
+        """The outputs, for inputs in the graph's order. ``again``: the next run comes at once, and takes this one's memory."""
         options = None if again else self._giving_back
-        outputs: list[NDArray[np.float32]] = self._session.run(None, dict(zip(self._inputs, inputs, strict=True)), options)
+        outputs: list[NDArray[np.float32]] = self._session.run(
+            None, dict(zip(self._inputs, inputs, strict=True)), options
+        )
         return outputs
 
 
@@ -59,6 +61,7 @@ def _runtime() -> Any:
             hint="Reinstall it: `pip install --force-reinstall onnxruntime`. There are wheels for Linux (x86-64, ARM64), "
             "macOS (ARM64) and Windows (x86-64, ARM64).",
         ) from error
+    onnxruntime.disable_telemetry_events()  # of the wheels for Windows
     return onnxruntime
 
 
