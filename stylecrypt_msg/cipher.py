@@ -197,7 +197,7 @@ def uncover(
     if form == "portrait":
         quad = _whole(pixels.shape[0])
     mask = mask or _default_mask(form, model)
-    codes = torch.from_numpy(key)[None]
+    codes = torch.from_numpy(key)[None].to(model.device)
     report("reading faces", 0, 1)
     received = read(_images([crop(pixels, quad, _READ)]), codes, model, mask)
     report("reading faces", 1, 1)
