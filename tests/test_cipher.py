@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ from stylecrypt_msg.cipher import (
     cover,
     exchange,
     invert,
+    prepare_key,
     read,
     restore,
     to_pixels,
@@ -61,6 +62,10 @@ def codes_apart(a: Tensor, b: Tensor) -> float:
     return float((a - b).norm())
 
 
+def undo(pixels: Pixels, key_face: Pixels, model: FaceModel, **options: Any) -> UncoveredPhoto:
+    return uncover(pixels, prepare_key([key_face], model), model, **options)
+
+
 @pytest.fixture(scope="module")
 def covered(default_model: FaceModel, people: People) -> CoveredPhoto:
     return cover(people.photo, default_model, key_face="some stand-in")
@@ -78,7 +83,7 @@ def uncovered(
     """What the right key and a wrong one make of the pixels as they were sent."""
     sent: dict[Form, CoveredPhoto] = {"photo": covered, "portrait": portrait}
     return {
-        form: (uncover(one.pixels, people.ann, default_model), uncover(one.pixels, people.bea, default_model))
+        form: (undo(one.pixels, people.ann, default_model), undo(one.pixels, people.bea, default_model))
         for form, one in sent.items()
     }
 
@@ -399,7 +404,7 @@ def test_recovery_survives_files(
     """What a file's compression does to the result is less than what another key does."""
     sent = covered if form == "photo" else portrait
     arrived = read_picture(encode_picture(sent.pixels, format, quality=85, ai_made=True)).pixels
-    recovered = uncover(arrived, people.ann, default_model)
+    recovered = undo(arrived, people.ann, default_model)
     assert recovered.form == form
     here = centre(sent.pixels)
     direct, wrong = (one.pixels[here] for one in uncovered[form])
@@ -408,7 +413,7 @@ def test_recovery_survives_files(
 
 def test_portraits_of_any_size_are_recognised(default_model: FaceModel, people: People, portrait: CoveredPhoto) -> None:
     small = np.asarray(cv2.resize(portrait.pixels, (300, 300), interpolation=cv2.INTER_AREA), np.uint8)
-    recovered = uncover(small, people.ann, default_model)
+    recovered = undo(small, people.ann, default_model)
     assert (recovered.form, recovered.pixels.shape) == ("portrait", (300, 300, 3))
 
 
@@ -416,9 +421,9 @@ def test_portraits_are_told_from_square_photos(default_model: FaceModel, people:
     for seed in range(4):
         made = to_pixels(default_model.synthesize(stand_in(default_model, seed, default_model.latent_avg[None])))[0]
         small = np.asarray(cv2.resize(made, (256, 256), interpolation=cv2.INTER_AREA), np.uint8)
-        assert uncover(small, people.ann, default_model).form == "portrait"
+        assert undo(small, people.ann, default_model).form == "portrait"
     square = people.photo[:280, :280]  # nearly an aligned square, but the face is off its centre
-    assert uncover(square, people.ann, default_model).form == "photo"
+    assert undo(square, people.ann, default_model).form == "photo"
 
 
 def test_the_largest_of_several_is_recovered_unless_one_is_picked(default_model: FaceModel, people: People) -> None:
@@ -427,7 +432,7 @@ def test_the_largest_of_several_is_recovered_unless_one_is_picked(default_model:
     picture[:260, :280], picture[:, 280:] = people.group[:, :280], larger
     ann, bea = (face_quad(face.landmarks) for face in detect_faces(picture))
     for face, quad, warns in ((None, bea, True), (2, bea, False), (1, ann, False)):
-        recovered = uncover(picture, people.ann, default_model, face=face)
+        recovered = undo(picture, people.ann, default_model, face=face)
         changed = (recovered.pixels != picture).any(2)
         assert changed.any()
         assert not changed[~within((quad,), picture)].any()
@@ -437,13 +442,13 @@ def test_the_largest_of_several_is_recovered_unless_one_is_picked(default_model:
 def test_what_cannot_be_recovered(default_model: FaceModel, people: People) -> None:
     nobody = np.full((100, 100, 3), 128, np.uint8)
     with pytest.raises(FaceError, match="in the picture"):
-        uncover(nobody, people.ann, default_model)
+        undo(nobody, people.ann, default_model)
     with pytest.raises(FaceError, match="in the key face photo"):
-        uncover(people.photo, nobody, default_model)
+        prepare_key([nobody], default_model)
     with pytest.raises(FaceError, match="no face 2"):
-        uncover(people.photo, people.ann, default_model, face=2)
+        undo(people.photo, people.ann, default_model, face=2)
     with pytest.raises(InputError):
-        uncover(people.photo, people.ann, default_model, mask=LayerMask.photo(18))
+        undo(people.photo, people.ann, default_model, mask=LayerMask.photo(18))
 
 
 # ---- photographs
@@ -468,7 +473,7 @@ def test_photos_as_phones_take_them(name: str, shared: Path, default_model: Face
     np.testing.assert_array_equal(fake.pixels[outside], pixels[outside])
     here = centre(pixels)
     assert apart(fake.pixels[here], pixels[here]) > 8
-    back = uncover(fake.pixels, pixels, default_model)
+    back = undo(fake.pixels, pixels, default_model)
     assert back.form == "photo"
     assert apart(back.pixels[here], fake.pixels[here]) > 4
 
@@ -484,7 +489,7 @@ def test_another_photo_of_the_sender_is_the_key(shared: Path, default_model: Fac
     for i, (photo, key) in enumerate(read):
         sent = cover(photo, default_model, key_face="some stand-in", form="portrait")
         right, wrong = (
-            codes_apart(invert(uncover(sent.pixels, one, default_model).pixels, default_model), sent.codes)
+            codes_apart(invert(undo(sent.pixels, one, default_model).pixels, default_model), sent.codes)
             for one in (key, read[i - 1][1])
         )
         closer += right < wrong

@@ -193,9 +193,7 @@ class Inbox:
             return
         with self._desk.transaction():
             if self._profile.keep_key_face(received.face):
-                text = (
-                    f"{received.owner.name} gave you a key face, in {place.name}. {received.warning}"
-                )
+                text = f"{received.owner.name} gave you a key face, in {place.name}. {received.warning}"
                 self._desk.tell(text.rstrip())
             self._desk.done(post)
 

@@ -187,7 +187,7 @@ def test_the_files_do_not_tell_whom_one_knows(tmp_path: Path, passphrase: str | 
         profile.add_key_face("holiday in Rome", b"a picture of mine", pixels(9))
         profile.mark_shared("holiday in Rome", [bob.id])
         face = sp.KeyFace.new(pixels(5))
-        profile.keep_key_face(shared(bob, profile, b"a picture of Bob's", face), NOW)
+        profile.keep_key_face(shared(bob, profile, b"a picture of Bob's", face))
         profile.choose_stand_in("!room:example.org", "a chosen seed")
         profile.seen(b"a reference").check_and_remember(bob.id, sp.MessageId(b"a message's id.."), NOW)
         profile.finish(b"another reference")
