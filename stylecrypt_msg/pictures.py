@@ -119,7 +119,7 @@ def _standard_tables() -> NDArray[np.int_]:
     assert tables is not None  # noqa: S101 - we wrote it
     quality = np.arange(1, 101)
     scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)[:, None, None]  # percent
-    return np.clip((np.array(tables.quantisation) * scale + 50) // 100, 1, 255)
+    return np.asarray(np.clip((np.array(tables.quantisation) * scale + 50) // 100, 1, 255), np.int_)
 
 
 @dataclass(frozen=True, eq=False)

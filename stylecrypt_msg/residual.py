@@ -266,8 +266,10 @@ def _smallest_file(piece: Pixels, touched: NDArray[np.uint8], jpeg: JpegTables |
             return _error(encode_picture(sample, format, quality=quality), sample, sample_touched)
 
         quality = _first_within(range(70, 101), worst, guess, error)
-        if quality is None or format == "WEBP":
-            return quality and written(quality)
+        if quality is None:
+            return None
+        if format == "WEBP":
+            return written(quality)
         return encode_picture(piece, format, quality=quality, progressive=True)  # the very same pixels
 
     files = [enough("JPEG")]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock, RLock
-from typing import Any, Self, TypeAlias, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +47,9 @@ __all__ = [
     "ReceivedKeyFace",
     "StyleCrypt",
 ]
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -223,7 +225,7 @@ class _Base:
         async for delivery in transport.deliveries(follow=follow):
             if profile.finished(delivery.reference):
                 continue
-            incoming = await asyncio.to_thread(self._take, delivery)
+            incoming = await _in_thread(self._take, delivery)
             if incoming is None:
                 continue
             if incoming.photo is None or incoming.photo.sender != profile.me:  # or it is what we sent ourselves
@@ -352,8 +354,17 @@ class StyleCrypt(_Base):
 
         # One loop for all calls: a transport's connections belong to the loop in which they were made.
         with self._running:
-            self._runner = self._runner or asyncio.Runner()
+            if self._runner is None:
+                import asyncio  # a tenth of a second, which only those who send and receive need to wait
+
+                self._runner = asyncio.Runner()
             return self._runner.run(wait())
+
+
+async def _in_thread(work: Callable[..., T], *given: Any) -> T:
+    import asyncio  # whoever awaits this has
+
+    return await asyncio.to_thread(work, *given)
 
 
 class AsyncStyleCrypt(_Base):
@@ -363,13 +374,13 @@ class AsyncStyleCrypt(_Base):
         self, photo: Photo, to: Sequence[str] = (), *, report: Report = _silent, **options: Unpack[Options]
     ) -> EncryptedPhoto:
         """As `StyleCrypt.encrypt`; ``report`` is called in a thread."""
-        return await asyncio.to_thread(self._encrypt, photo, to, report, options)
+        return await _in_thread(self._encrypt, photo, to, report, options)
 
     async def decrypt(
         self, image: Photo | EncryptedPhoto, *, report: Report = _silent, **options: Unpack[DecryptOptions]
     ) -> DecryptedPhoto:
         """As `StyleCrypt.decrypt`; ``report`` is called in a thread."""
-        return await asyncio.to_thread(self._decrypt, image, report, options)
+        return await _in_thread(self._decrypt, image, report, options)
 
     async def send(self, photo: EncryptedPhoto, transport: Transport) -> str:
         """As `StyleCrypt.send`."""

@@ -1,13 +1,13 @@
-"""The commands and their options. What they do is imported when they run, so that --help answers at once."""
+"""The commands and their options. What they do is imported when they run, so that --help answers at once.
 
-from __future__ import annotations
+Annotations are evaluated here once, and not put off: typer would compile each of hundreds.
+"""
 
 import io
 import os
 import sys
 import traceback
 from enum import StrEnum
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -102,6 +102,8 @@ FaceNumber = Annotated[int | None, typer.Option("--face", min=1, help="Only this
 
 def _version(show: bool) -> None:
     if show:
+        from importlib import metadata
+
         console.say(f"stylecrypt {metadata.version('stylecrypt-msg')}")
         raise typer.Exit
 
@@ -123,7 +125,7 @@ def _root(
     context.obj = (profile, passphrase_fd)
 
 
-def _session(context: typer.Context) -> Session:
+def _session(context: typer.Context) -> "Session":
     from .session import Session
 
     return Session(*context.obj)
@@ -724,6 +726,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a file name that the locale cannot write fails no command
+    # Other packages' plugins would see every value of a message, and to look for them takes a tenth of a second.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         code = app(prog_name="stylecrypt", standalone_mode=False)
         sys.stdout.flush()

@@ -191,7 +191,7 @@ def _level(draft: Draft) -> Level:
 
 def _described(recogniser: Recogniser | None, pixels: Pixels, covered: CoveredPhoto) -> NDArray[np.float32] | None:
     """Descriptors of the faces in ``pixels``, which are those of ``covered`` or its original."""
-    return recogniser and recogniser.describe([crop(pixels, quad, 256) for quad in covered.quads])
+    return None if recogniser is None else recogniser.describe([crop(pixels, quad, 256) for quad in covered.quads])
 
 
 def _leaks(
