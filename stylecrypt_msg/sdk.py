@@ -17,7 +17,7 @@ from PIL import Image
 from stylecrypt_protocol import ForgedError, NotForMeError, ReplayedError, TooOldError
 from typing_extensions import Unpack
 
-from .cipher import Form, Report
+from .cipher import Form, Others, Report
 from .errors import InputError, NoMessageError, RefusedError, StyleCryptError
 from .messenger import ENVELOPE_SUFFIX, DecryptedPhoto, Draft, EncryptedPhoto, LeakReport, Level, Messenger
 from .models.shelf import Shelf
@@ -58,6 +58,7 @@ class Options(TypedDict, total=False):
     conversation: str | None
     mask: str | None
     face: int | None
+    others: Others | None
     form: Form
     refine_steps: int
     matting: bool

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 import stylecrypt_protocol as protocol
 from stylecrypt_protocol import Envelope, PublicPart, Residual, ResidualKind
 
-from ..cipher import CoveredPhoto, KeyFace, Report, cover, exchange
-from ..errors import InputError, LikenessError
+from ..cipher import CoveredPhoto, KeyFace, Others, Report, cover, exchange
+from ..errors import FaceError, InputError, LikenessError
 from ..faces import crop
 from ..models import FaceModel
 from ..pictures import Picture, read_picture
@@ -44,7 +45,7 @@ class Preparing:
         report("loading the model", 0, 1)
         face_model = self._parts.models.named(model)
         report("loading the model", 1, 1)
-        covered, stand_in, leaks = self._cover(draft, recipients, picture, face_model, report)
+        covered, stand_in, leaks = self._cover(draft, level, recipients, picture, face_model, report)
 
         def write(extra_bytes: int) -> bytes:
             return fit_cover(
@@ -84,7 +85,13 @@ class Preparing:
         )
 
     def _cover(
-        self, draft: Draft, recipients: Sequence[Contact], picture: Picture, model: FaceModel, report: Report
+        self,
+        draft: Draft,
+        level: Level,
+        recipients: Sequence[Contact],
+        picture: Picture,
+        model: FaceModel,
+        report: Report,
     ) -> tuple[CoveredPhoto, str | None, LeakReport]:
         conversation = draft.conversation or ", ".join(sorted(contact.user_id for contact in recipients))
         keys = self._stand_ins(draft, conversation)
@@ -92,8 +99,13 @@ class Preparing:
         key = keys[0]
         covered = cover(
             picture.pixels, model, key_face=key, form=draft.form, mask=mask, face=draft.face,
-            refine_steps=draft.refine_steps, matting=draft.matting, report=report,
+            others=draft.others, refine_steps=draft.refine_steps, matting=draft.matting, report=report,
         )  # fmt: skip
+        if not covered.quads and level is not Level.ORIGINAL:
+            raise FaceError(
+                f"No face in the picture can be replaced: {covered.blurred[0].reason}.",
+                hint="Blurred faces come back at level original only: use that, or another photo.",
+            )
         leaks = self._leaks(covered, picture)
         for another in keys[1:]:
             if draft.force or not leaks.looks_like_sender:
@@ -109,7 +121,7 @@ class Preparing:
                 hint="Use another stand-in (--stand-in) or a stricter mask (--mask 2-8), or insist with --force.",
             )
         seed = None if isinstance(key, np.ndarray) else str(key)
-        if seed and conversation and draft.stand_in is None:
+        if seed and conversation and covered.quads and draft.stand_in is None:
             self._parts.profile.choose_stand_in(conversation, seed)  # a chat keeps the one that was shown first
         return covered, seed, leaks
 
@@ -128,7 +140,7 @@ class Preparing:
     def _leaks(self, covered: CoveredPhoto, picture: Picture) -> LeakReport:
         recogniser = self._parts.recogniser()
         distances = None
-        if recogniser is not None:
+        if recogniser is not None and covered.quads:
             original, fake = (
                 recogniser.describe([crop(pixels, quad, 256) for quad in covered.quads])
                 for pixels in (covered.original, covered.pixels)
@@ -137,7 +149,7 @@ class Preparing:
         return LeakReport(
             faces_found=covered.found, faces_covered=len(covered.quads), metadata_dropped=picture.dropped,
             distances=distances, recogniser=recogniser.name if recogniser else None,
-            threshold=recogniser.threshold if recogniser else None,
+            threshold=recogniser.threshold if recogniser else None, blurred=covered.blurred, kept=covered.kept,
         )  # fmt: skip
 
     def _seal(
@@ -190,6 +202,10 @@ def _level(draft: Draft) -> Level:
     if draft.exact and level is not Level.ORIGINAL:
         raise InputError(
             f"The exact file goes with level original, not {level}.", hint="Leave out --exact, or use --level original."
+        )
+    if draft.others not in (None, *get_args(Others)):
+        raise InputError(
+            f"Other faces cannot be treated as {draft.others!r}.", hint=f"Others are {', '.join(get_args(Others))}."
         )
     return level
 
