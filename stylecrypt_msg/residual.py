@@ -34,7 +34,7 @@ MIN_PSNR = 45.0
 _VERSION = 1
 _BLOCK = 16  # px: a multiple of every size that a JPEG's blocks have, colours included
 _FEATHER = 4  # px within a region's border in which it fades into the cover, which may have changed on the way
-_MAX_PIECES = 32  # as many as faces
+_MAX_PIECES = 128  # as many as faces
 _MAX_GROWTH = 1.1  # of the file, from photo to cover with its envelope
 _BEST, _WORST = 95, 75  # quality of a cover's file
 _CELL = (
@@ -233,7 +233,7 @@ def _weight(region: NDArray[np.uint8], area: tuple[slice, slice], width: int, he
 
 
 def _boxes(blocks: NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
-    """Left, top, columns and rows of at most 32 boxes that hold all ``blocks`` and do not overlap: one for each face, or
+    """Left, top, columns and rows of at most 128 boxes that hold all ``blocks`` and do not overlap: one for each face, or
     for several that are close."""
     filled = blocks.astype(np.uint8)
     while True:

@@ -16,7 +16,7 @@ from PIL import Image
 from stylecrypt_protocol import ForgedError, NotForMeError, ReplayedError, TooOldError
 from typing_extensions import Unpack
 
-from .cipher import Form, Report
+from .cipher import Form, Others, Report
 from .errors import InputError, NoMessageError, RefusedError, StyleCryptError
 from .messenger import (
     ENVELOPE_SUFFIX,
@@ -70,6 +70,7 @@ class Options(TypedDict, total=False):
     conversation: str | None
     mask: str | None
     face: int | None
+    others: Others | None
     form: Form
     refine_steps: int
     matting: bool

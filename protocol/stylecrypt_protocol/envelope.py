@@ -43,7 +43,7 @@ class PublicPart(WireModel):
     """How many style vectors the model has."""
     replaced: tuple[int, ...] = Field(min_length=1)
     """The layers whose style vectors are replaced, ascending, the first layer being 0."""
-    faces: tuple[Quad, ...] = Field(min_length=1, max_length=MAX_FACES)
+    faces: tuple[Quad, ...] = Field(max_length=MAX_FACES)
     width: Side
     height: Side
     cover_digest: Bytes32

@@ -19,8 +19,8 @@ MAX_AGE_STANZAS: Final = MAX_RECIPIENTS + 2
 """Stanzas of that header: one for each recipient, and up to two that writers add so that unknown ones stay
 legal."""
 
-MAX_FACES: Final = 32
-"""Faces replaced in one photo. A group photo has fewer; each costs 32 bytes of public part and 32 of
+MAX_FACES: Final = 128
+"""Faces replaced in one photo: a school's year, or a wedding. Each costs 32 bytes of public part and 32 of
 sealed part."""
 
 MAX_STYLES: Final = 32
@@ -68,8 +68,8 @@ MAX_KEY_FACE_BYTES: Final = 4 * 1024 * 1024
 MAX_INVERSIONS: Final = 4
 """Models that a key face is prepared for: people use one, perhaps two. 256 KB at most, 64 KB in practice."""
 
-MAX_PUBLIC_BYTES: Final = 2048
-"""The public part: 1,149 bytes with 32 faces."""
+MAX_PUBLIC_BYTES: Final = 8192
+"""The public part: 4,221 bytes with 128 faces."""
 
 MAX_PICTURE_BYTES: Final = 64 * 1024 * 1024
 """A picture file whose carrier is read. Matrix servers commonly stop at 50 or 100 MB."""

@@ -51,6 +51,14 @@ class Recovery(StrEnum):
     ORIGINAL = "original"
 
 
+class OtherFaces(StrEnum):
+    """`cipher.Others`, for the same reason."""
+
+    BLUR = "blur"
+    REFUSE = "refuse"
+    KEEP = "keep"
+
+
 class Bench(StrEnum):
     """What `bench` measures."""
 
@@ -98,6 +106,10 @@ RunFolder = Annotated[
     Path, typer.Option("--run", help="Folder for checkpoint, model, samples and losses; goes on there if it exists.")
 ]
 FaceNumber = Annotated[int | None, typer.Option("--face", min=1, help="Only this face, counted from the left.")]
+OthersWay = Annotated[
+    OtherFaces | None,
+    typer.Option("--others", help="Faces that are not replaced: blurred (default; with --face: kept), or an error."),
+]
 
 
 def _version(show: bool) -> None:
@@ -172,6 +184,7 @@ def encrypt(
     mask: Mask = None,
     stand_in: StandIn = None,
     face: FaceNumber = None,
+    others: OthersWay = None,
     portrait: Portrait = False,
     refine: Refine = 0,
     matting: Matting = False,
@@ -188,8 +201,8 @@ def encrypt(
     command.encrypt(
         _session(context), photo, output, to, stand_in=stand_in, model=model, as_json=json,
         options=command.options(
-            level=level, exact=exact, mask=mask, face=face, portrait=portrait, refine=refine, matting=matting,
-            covert=covert, conversation=conversation, caption=caption, force=force,
+            level=level, exact=exact, mask=mask, face=face, others=others and others.value, portrait=portrait, refine=refine,
+            matting=matting, covert=covert, conversation=conversation, caption=caption, force=force,
         ),
     )  # fmt: skip
 
@@ -212,6 +225,7 @@ def send(
     mask: Mask = None,
     stand_in: StandIn = None,
     face: FaceNumber = None,
+    others: OthersWay = None,
     portrait: Portrait = False,
     refine: Refine = 0,
     matting: Matting = False,
@@ -229,8 +243,8 @@ def send(
         _session(context), photo, to, carrier(folder, room, homeserver, user), device=device,
         stand_in=stand_in, model=model, as_json=json,
         options=command.options(
-            level=level, exact=exact, mask=mask, face=face, portrait=portrait, refine=refine, matting=matting,
-            covert=False, conversation=conversation, caption=caption, force=force,
+            level=level, exact=exact, mask=mask, face=face, others=others and others.value, portrait=portrait, refine=refine,
+            matting=matting, covert=False, conversation=conversation, caption=caption, force=force,
         ),
     )  # fmt: skip
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 import stylecrypt_protocol as protocol
 from numpy.typing import NDArray
 from stylecrypt_protocol import Envelope, PublicPart, Residual, ResidualKind
 
-from ..cipher import CoveredPhoto, KeyFace, Report, cover, exchange
-from ..errors import InputError, LikenessError
+from ..cipher import CoveredPhoto, KeyFace, Others, Report, cover, exchange
+from ..errors import FaceError, InputError, LikenessError
 from ..faces import crop
 from ..models import FaceModel
 from ..pictures import Picture, read_picture
@@ -100,9 +101,14 @@ class Preparing:
         key = keys[0]
         covered = cover(
             picture.pixels, model, key_face=key, form=draft.form, mask=mask, face=draft.face,
-            steps=level.steps, refine_steps=draft.refine_steps, matting=draft.matting, report=report,
+            others=draft.others, steps=level.steps, refine_steps=draft.refine_steps, matting=draft.matting, report=report,
         )  # fmt: skip
-        recogniser = self._parts.recogniser()
+        if not covered.quads and level is not Level.ORIGINAL:
+            raise FaceError(
+                f"No face in the picture can be replaced: {covered.blurred[0].reason}.",
+                hint="Blurred faces come back at level original only: use that, or another photo.",
+            )
+        recogniser = self._parts.recogniser() if covered.quads else None
         sender = _described(recogniser, covered.original, covered)
         leaks = _leaks(covered, picture, recogniser, sender)
         for another in keys[1:]:
@@ -119,7 +125,7 @@ class Preparing:
                 hint="Use another stand-in (--stand-in) or a stricter mask (--mask 2-8), or insist with --force.",
             )
         seed = None if isinstance(key, np.ndarray) else str(key)
-        if seed and conversation and draft.stand_in is None:
+        if seed and conversation and covered.quads and draft.stand_in is None:
             self._parts.profile.choose_stand_in(conversation, seed)  # a chat keeps the one that was shown first
         return covered, seed, leaks
 
@@ -186,6 +192,10 @@ def _level(draft: Draft) -> Level:
         raise InputError(
             f"The exact file goes with level original, not {level}.", hint="Leave out --exact, or use --level original."
         )
+    if draft.others not in (None, *get_args(Others)):
+        raise InputError(
+            f"Other faces cannot be treated as {draft.others!r}.", hint=f"Others are {', '.join(get_args(Others))}."
+        )
     return level
 
 
@@ -205,7 +215,7 @@ def _leaks(
     return LeakReport(
         faces_found=covered.found, faces_covered=len(covered.quads), metadata_dropped=picture.dropped,
         distances=distances, recogniser=recogniser.name if recogniser else None,
-        threshold=recogniser.threshold if recogniser else None,
+        threshold=recogniser.threshold if recogniser else None, blurred=covered.blurred, kept=covered.kept,
     )  # fmt: skip
 
 

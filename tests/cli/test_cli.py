@@ -154,7 +154,7 @@ def test_several_faces(run: Run, people: People) -> None:
     assert (both["faces_found"], both["faces_replaced"], changed("both.png")) == (2, 2, [True, True])
     ended = run("encrypt", "group.png", "-o", "one.png", *SOMEBODY, "--face", 2)
     assert changed("one.png") == [False, True]
-    assert b"1 of the faces found are still to be seen" in ended.out
+    assert b"Face 2 of 2 from the left is still to be seen" in ended.out
     one = run("encrypt", "group.png", "-o", "portrait.png", *SOMEBODY, "--face", 1, "--portrait", "--json").json
     assert (one["faces_found"], one["faces_replaced"], read("portrait.png").shape) == (2, 1, (1024, 1024, 3))
 
