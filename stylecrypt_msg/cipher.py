@@ -10,7 +10,7 @@ No files here: pixels in, pixels out. Nothing is returned unless every face that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -82,6 +82,7 @@ class CoveredPhoto:
         landmarks: (len(quads), 5, 2) float32, in ``pixels``; they decide how far a face shows.
         codes: the original faces' codes (len(quads), n_styles, style_dim). SECRET: they are the sender's face.
         mask: the layers that were replaced.
+        fakes: len(quads) squares, as the model made them.
         found: how many faces the photo holds.
         blurred, kept: those of them that are not replaced, blurred or as they are. What lies outside a portrait is neither.
     """
@@ -93,6 +94,7 @@ class CoveredPhoto:
     landmarks: NDArray[np.float32]
     codes: Floats
     mask: LayerMask
+    fakes: tuple[Pixels, ...]
     found: int
     blurred: tuple[Unreplaced, ...] = ()
     kept: tuple[Unreplaced, ...] = ()
@@ -163,7 +165,7 @@ def cover(
         landmarks = transform(quad_matrix(quads[0], size), landmarks[0])[None].astype(np.float32)
         pixels, quads = crop(pixels, quads[0], size), (_whole(size),)
         backdrop = pixels
-    bare = CoveredPhoto(backdrop, pixels, backdrop, quads, landmarks, codes, mask, len(found), blurred, kept)
+    bare = CoveredPhoto(backdrop, pixels, backdrop, quads, landmarks, codes, mask, (), len(found), blurred, kept)
     return exchange(bare, model, key_face=key_face, matting=matting, report=report)
 
 
@@ -172,21 +174,26 @@ def exchange(
     model: FaceModel,
     *,
     key_face: KeyFace,
+    faces: Collection[int] | None = None,
     matting: bool = False,
     report: Report = _silent,
 ) -> CoveredPhoto:
     """The same photo with the styles of another key face; its faces are not looked for and inverted again.
 
-    ``model`` and ``matting`` are those that `cover` was given. Raises FaceError for a key face photo that shows no face.
+    ``faces`` are those that change, counted from 0 at the left; by default all. ``model`` and ``matting`` are those that
+    `cover` was given. Raises FaceError for a key face photo that shows no face.
     """
     if not covered.quads:
         return covered
+    changing = range(len(covered.quads)) if faces is None else sorted(faces)
     keys = _key_codes(key_face, model, covered.codes)
-    fakes = _synthesise(model, mix(covered.codes, keys, covered.mask), report)
+    mixed = mix(covered.codes, keys, covered.mask)[list(changing)]
+    made = dict(zip(changing, _synthesise(model, mixed, report), strict=True))
+    fakes = tuple(made[i] if i in made else covered.fakes[i] for i in range(len(covered.quads)))
     if _is_square(covered.quads, covered.original):
-        return replace(covered, pixels=fakes[0])
+        return replace(covered, pixels=fakes[0], fakes=fakes)
     pasted = _paste_all(covered.backdrop, fakes, covered.landmarks, covered.quads, matting, subdue=True)
-    return replace(covered, pixels=pasted)
+    return replace(covered, pixels=pasted, fakes=fakes)
 
 
 def uncover(

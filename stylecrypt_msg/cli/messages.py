@@ -261,7 +261,7 @@ def _sent_line(sent: EncryptedPhoto, stand_in: str | None) -> str:
 def _leak_lines(sent: EncryptedPhoto) -> list[str]:
     """What the picture still tells, for whom it was made."""
     leaks = sent.leaks
-    lines = [*leaks.unreplaced]
+    lines = [*leaks.notes]
     if leaks.metadata_dropped:
         lines.append(f"Left out of the file: {', '.join(leaks.metadata_dropped)}.")
     if not leaks.faces_covered:

@@ -74,6 +74,7 @@ class LeakReport:
 
     Attributes:
         faces_found, faces_covered: in the photo; covered are those with another face.
+        substituted: how many of them show another stand-in than the conversation's, which did not hide them.
         blurred, kept: the others, blurred beyond recognition or as they are. What lies outside a portrait is neither.
         metadata_dropped: what the photo's file held besides pixels, and the cover's does not.
         distances: of each covered face to its original, by ``recogniser``; None when there is no recogniser.
@@ -88,6 +89,7 @@ class LeakReport:
     threshold: float | None
     blurred: tuple[Unreplaced, ...] = ()
     kept: tuple[Unreplaced, ...] = ()
+    substituted: int = 0
 
     @property
     def faces(self) -> str:
@@ -117,6 +119,14 @@ class LeakReport:
                     f"{'is' if one else 'are'} {what}{why}."
                 )
         return tuple(sentences)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """`unreplaced`, and a sentence for those with another stand-in."""
+        if not self.substituted:
+            return self.unreplaced
+        who = "1 face shows" if self.substituted == 1 else f"{self.substituted} faces show"
+        return (*self.unreplaced, f"{who} another stand-in than the conversation's, which still looked like the original.")
 
     @property
     def looks_like_sender(self) -> bool:
