@@ -17,10 +17,10 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from . import level
 from .errors import FaceError
 from .faces import Face, Quad, Refusal, blur, check_face, crop, detect_faces, face_quad, matte, paste
 from .faces.align import quad_matrix, transform
-from .level import KEY_STEPS, READING_STEPS
 from .models import FaceModel
 from .standins import stand_in
 from .stylemix import LayerMask, mix
@@ -278,16 +278,17 @@ def invert(pixels: Pixels, model: FaceModel) -> Floats:
             "No face was found in the key face photo.", hint="Use a photo that shows the face from the front."
         )
     largest = max(found, key=lambda one: one.eye_distance)
-    return _encode(model, pixels, (face_quad(largest.landmarks),), KEY_STEPS, _silent)
+    return _encode(model, pixels, (face_quad(largest.landmarks),), level.KEY_STEPS, _silent)
 
 
-def read(images: Floats, key: Floats, model: FaceModel, mask: LayerMask, *, steps: int = READING_STEPS) -> Floats:
+def read(images: Floats, key: Floats, model: FaceModel, mask: LayerMask, *, steps: int | None = None) -> Floats:
     """Codes (B, n_styles, style_dim) of encrypted pictures, aligned, (B, 3, H, H), as the holder of a key face reads them.
 
     ``key``: that face's codes, (B, n_styles, style_dim). A picture does not tell all of its styles, and what it leaves open
     is more like the sender's other photos than like anybody: the styles that the mask keeps are looked for from those of
     the key face on. With a wrong key face that leads astray, as it may.
     """
+    steps = level.READING_STEPS if steps is None else steps
     return model.encode(images, steps=steps, start=lambda seen: mix(key, seen, mask))
 
 

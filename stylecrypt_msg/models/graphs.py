@@ -33,7 +33,7 @@ class Graph:
             options.add_external_initializers(names, [runtime.OrtValue.ortvalue_from_numpy(array) for array in arrays])
             data = (folder / f"{name}.onnx").read_bytes()
             self._session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except Exception as error:  # the runtime's are of many types
             raise ModelError(
                 f"A part of the embedded model, {name}, is missing or damaged.", hint="Reinstall stylecrypt-msg."
             ) from error
