@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -415,6 +416,7 @@ def test_every_kind_of_picture(kind: str, left_out: list[str], run: Run, people:
         assert getattr(image, "n_frames", 1) == 1
 
 
+@cache
 def png_bomb() -> bytes:
     """A PNG of 20,000 x 20,000 pixels that really unpacks to 1.2 GB; 1.2 MB here, made row by row."""
     packer = zlib.compressobj(9)

@@ -13,7 +13,7 @@ import torch
 
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.errors import InputError
-from stylecrypt_msg.models import load_model
+from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.models.mobile_encoder import MobileEncoder
 from stylecrypt_msg.models.mobilestylegan import MobileStyleGAN
 from stylecrypt_msg.training.codes import sample_codes
@@ -23,8 +23,8 @@ from stylecrypt_msg.training.pictures import degrade, face_batches, load_faces, 
 
 
 @pytest.fixture(scope="module")
-def generator() -> MobileStyleGAN:
-    generator = load_model("default").generator
+def generator(default_model: FaceModel) -> MobileStyleGAN:
+    generator = default_model.generator
     assert isinstance(generator, MobileStyleGAN)
     return generator
 
