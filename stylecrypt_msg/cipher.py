@@ -16,10 +16,11 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from stylecrypt_protocol.limits import MAX_FACES
 
 from . import level
 from .errors import FaceError
-from .faces import Face, Quad, Refusal, blur, check_face, crop, detect_faces, face_quad, matte, paste
+from .faces import Face, Quad, Refusal, blur, check_face, crop, detect_faces, exposed_faces, face_quad, matte, paste
 from .faces.align import quad_matrix, transform
 from .models import FaceModel
 from .standins import stand_in
@@ -166,7 +167,33 @@ def cover(
         pixels, quads = crop(pixels, quads[0], size), (_whole(size),)
         backdrop = pixels
     bare = CoveredPhoto(backdrop, pixels, backdrop, quads, landmarks, codes, mask, (), len(found), blurred, kept)
-    return exchange(bare, model, key_face=key_face, matting=matting, report=report)
+    covered = exchange(bare, model, key_face=key_face, matting=matting, report=report)
+    return covered if form == "portrait" else _looked_over(covered, found, others)
+
+
+def _looked_over(covered: CoveredPhoto, found: list[Face], others: Others) -> CoveredPhoto:
+    """``covered``, without any face of the original that shows in it unsaid."""
+    missed = exposed_faces(covered.original, covered.pixels, found)
+    if not missed:
+        return covered
+    if others == "refuse":
+        raise FaceError(
+            "A face would be seen that was not found at first.", hint="Nothing was written. Use another photo."
+        )
+    numbered = sorted([*found, *missed], key=lambda one: one.centre[0])
+    blurred, kept = (
+        [Unreplaced(1 + numbered.index(found[other.number - 1]), other.reason) for other in those]
+        for those in (covered.blurred, covered.kept)
+    )
+    pixels, backdrop = covered.pixels, covered.backdrop
+    for one in missed:
+        (kept if others == "keep" else blurred).append(Unreplaced(1 + numbered.index(one), Refusal.UNSURE))
+        if others != "keep":
+            pixels, backdrop = blur(pixels, one), blur(backdrop, one)
+    return replace(
+        covered, pixels=pixels, backdrop=backdrop, found=len(numbered), blurred=tuple(sorted(blurred)),
+        kept=tuple(sorted(kept)),
+    )  # fmt: skip
 
 
 def exchange(
@@ -330,6 +357,11 @@ def _chosen(
             unreplaced.append(Unreplaced(number, refusal))
     if not chosen and (form == "portrait" or others == "keep"):  # or nothing of the picture would be hidden
         raise refused(unreplaced[0].number, f"cannot be replaced: {unreplaced[0].reason}")
+    if len(chosen) > MAX_FACES:
+        raise FaceError(
+            f"{len(chosen)} faces can be replaced, but a message holds {MAX_FACES}.",
+            hint="Nothing was written. Use a part of the photo, or replace one face with --face N --others blur.",
+        )
     if form == "portrait" and len(chosen) > 1:
         raise FaceError(
             f"A portrait shows one face, but {len(chosen)} were found.",

@@ -17,7 +17,9 @@ from torch import Tensor
 from stylecrypt_msg.cipher import (
     CoveredPhoto,
     Form,
+    Others,
     UncoveredPhoto,
+    Unreplaced,
     cover,
     exchange,
     invert,
@@ -28,7 +30,7 @@ from stylecrypt_msg.cipher import (
     uncover,
 )
 from stylecrypt_msg.errors import FaceError, InputError, LayerMaskError
-from stylecrypt_msg.faces import Quad, crop, detect_faces, face_quad
+from stylecrypt_msg.faces import Quad, Refusal, crop, detect_faces, face_quad
 from stylecrypt_msg.models import FaceModel, refine
 from stylecrypt_msg.models.refine import approach
 from stylecrypt_msg.pictures import Format, encode_picture, read_picture
@@ -149,7 +151,8 @@ def test_a_fake_in_a_dark_photo_is_subdued_and_the_sender_is_not(
 ) -> None:
     """A stand-in's light is not the photo's, but the sender's own contrast is what a friend wants back."""
     face = centre(people.photo)
-    dark = replace(covered, original=(0.4 * people.photo).astype(np.uint8))
+    night = (0.4 * people.photo).astype(np.uint8)
+    dark = replace(covered, original=night, backdrop=night)
     dull = (0.2 * covered.pixels + 120).astype(np.uint8)
 
     def contrast(pixels: Pixels, before: Pixels) -> float:
@@ -221,11 +224,56 @@ def test_what_is_refused(default_model: FaceModel, people: People) -> None:
     refused(people.group, "no face 3: 2 faces were found", face=3)
     refused(people.photo, "no face 2: 1 face was found", face=2)
     refused(people.photo[:, 290:], "No face was found")
-    refused(people.cut, "Face 2 of 2, from the left, cannot be replaced: the face is cut by the border")
-    refused(people.cut, "Face 2 of 2", face=2)
-    assert cover(people.cut, default_model, key_face="some stand-in", face=1).found == 2
+    refused(people.cut, "Face 2 of 2, from the left, cannot be replaced: the face is cut by the border", face=2)
+    refused(people.cut[:, 290:], "The face cannot be replaced: the face is cut by the border", form="portrait")
     with pytest.raises(LayerMaskError):
         cover(people.photo, default_model, key_face="some stand-in", mask=LayerMask.photo(14))
+
+
+def test_what_becomes_of_the_others(default_model: FaceModel, people: People) -> None:
+    ann, bea = np.s_[20:240, 40:240], np.s_[60:200, 340:420]
+
+    def made(others: Others | None = None, face: int | None = None) -> tuple[int, list[int], list[int], list[bool]]:
+        one = cover(people.cut, default_model, key_face="some stand-in", face=face, others=others)
+        changed = [not np.array_equal(one.pixels[part], people.cut[part]) for part in (ann, bea)]
+        assert np.array_equal(one.original, people.cut)
+        return len(one.quads), [other.number for other in one.blurred], [other.number for other in one.kept], changed
+
+    assert made() == made("blur") == made("blur", face=1) == (1, [2], [], [True, True])
+    assert made("keep") == made(face=1) == (1, [], [2], [True, False])
+    for face, says in (
+        (None, "Face 2 of 2, from the left, cannot be replaced"),
+        (1, "Face 2 of 2.*would still be seen"),
+    ):
+        with pytest.raises(FaceError, match=says):
+            made("refuse", face)
+    only = people.cut[:, 290:]
+    nobody = cover(only, default_model, key_face="some stand-in")
+    assert (nobody.quads, nobody.blurred) == ((), (Unreplaced(1, Refusal.CUT),))
+    assert apart(nobody.pixels[60:200, 50:], only[60:200, 50:]) > 5
+    with pytest.raises(FaceError, match="cut by the border"):
+        cover(only, default_model, key_face="some stand-in", others="keep")
+
+
+def test_a_face_that_was_missed_at_first_is_blurred(
+    default_model: FaceModel, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, bea = detect_faces(people.group)
+    monkeypatch.setattr("stylecrypt_msg.cipher.detect_faces", lambda _: [bea])
+    covered = cover(people.group, default_model, key_face="some stand-in")
+    assert (covered.found, covered.blurred) == (2, (Unreplaced(1, Refusal.UNSURE),))
+    there = np.s_[2:258, 10:266]
+    assert apart(covered.pixels[there], people.group[there]) > 5
+    with pytest.raises(FaceError, match="not found at first"):
+        cover(people.group, default_model, key_face="some stand-in", others="refuse")
+
+
+def test_more_faces_than_a_message_holds(
+    default_model: FaceModel, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stylecrypt_msg.cipher.MAX_FACES", 1)
+    with pytest.raises(FaceError, match="2 faces can be replaced, but a message holds 1"):
+        cover(people.group, default_model, key_face="some stand-in")
 
 
 def test_mask_decides_what_is_replaced(default_model: FaceModel, people: People, portrait: CoveredPhoto) -> None:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from stylecrypt_msg.faces.align import Quad, face_quad, inverted, quad_matrix, square, warp
 from stylecrypt_msg.faces.detectors import CenterFace, Face, Refusal, YuNet, moved, overlap, suppressed
 
-__all__ = ["check_face", "detect_faces"]
+__all__ = ["check_face", "detect_faces", "exposed_faces"]
 
 # The search. YuNet finds 97 % of upright faces of 16 px and all of 24 px, so that at half size we still
 # find 32 px.
@@ -74,16 +74,52 @@ def detect_faces(pixels: NDArray[np.uint8]) -> list[Face]:
     picture, whichever way up; in larger pictures, faces that are not upright from a 64th of the longest side on. What may be
     a face and is not certain to be one is among them, with a ``doubt``. May be called from several threads.
     """
-    bgr = np.ascontiguousarray(pixels[..., ::-1])  # the order that OpenCV's models read
-    yunet, centerface = YuNet(), _centerface()
+    yunet, centerface, pyramid = YuNet(), _centerface(), _Pyramid(pixels)
+    longest = max(pixels.shape[:2])
+    upright = longest if longest <= _FULL_SIZE_UP_TO else longest // 2
+    turned = upright if longest <= _TURNED_SIZE_UP_TO else upright // 2
     with ThreadPoolExecutor(1) as beside:
-        searching = beside.submit(lambda: [find for size in _OTHER_SIZES for find in centerface(bgr, size)])
-        finds = suppressed(_search(yunet, bgr))
-        others = suppressed(searching.result())
+        searching = beside.submit(_others, centerface, pyramid)
+        finds = suppressed(_search(yunet, pyramid, (0,), upright) + _search(yunet, pyramid, (1, 2, 3), turned))
+        others = searching.result()
     finds += [other for other in others if not _is_among(other, finds)]
-    looked_at = [_looked_at(yunet, centerface, bgr, find, _is_among(find, others)) for find in finds[:_MOST_LOOKS]]
-    beyond = [replace(find, doubt=Refusal.UNSURE) for find in finds[_MOST_LOOKS:]]
-    return sorted(_once_each(looked_at + beyond), key=lambda face: face.centre[0])
+    faces: list[Face] = []
+    for number, find in enumerate(finds):
+        agreed = _is_among(find, others)
+        if not agreed and find.score < _FACE_SCORE and any(_lies_on(find, face) for face in faces):
+            continue  # hair, or a whole head
+        if number < _MOST_LOOKS:
+            faces.append(_looked_at(yunet, centerface, pixels, find, agreed))
+        else:
+            faces.append(replace(find, doubt=Refusal.UNSURE))
+    return sorted(_once_each(faces), key=lambda face: face.centre[0])
+
+
+def exposed_faces(original: NDArray[np.uint8], cover: NDArray[np.uint8], known: Sequence[Face]) -> list[Face]:
+    """Faces of ``original`` that ``cover``, both (H, W, 3) uint8, still shows, besides the ``known`` ones.
+
+    The last look before a picture leaves: upright, at coarse scales.
+    """
+    pyramid = _Pyramid(cover)
+    finds = _others(_centerface(), pyramid) + _search(
+        YuNet(), pyramid, (0,), min(max(cover.shape[:2]), _TURNED_SIZE_UP_TO)
+    )
+    return [
+        replace(find, doubt=Refusal.UNSURE)
+        for find in suppressed(finds)
+        if not _is_among(find, known)
+        and not any(_lies_on(find, face) for face in known)
+        and _share_unchanged(original, cover, find) > 0.5
+    ]
+
+
+def _share_unchanged(original: NDArray[np.uint8], cover: NDArray[np.uint8], face: Face) -> float:
+    left, top, width, height = face.box
+    rows, columns = (
+        slice(max(0, round(low)), max(0, round(low + size))) for low, size in ((top, height), (left, width))
+    )
+    same = (original[rows, columns] == cover[rows, columns]).all(axis=2)
+    return float(same.mean()) if same.size else 0.0
 
 
 @cache
@@ -91,35 +127,63 @@ def _centerface() -> CenterFace:
     return CenterFace()
 
 
-def _search(yunet: YuNet, bgr: NDArray[np.uint8]) -> list[Face]:
-    """YuNet's finds at every scale and in four orientations, duplicates included; landmarks are rough."""
-    height, width = bgr.shape[:2]
-    longest = max(height, width)
-    upright = 1.0 if longest <= _FULL_SIZE_UP_TO else 2.0
-    turned = upright if longest <= _TURNED_SIZE_UP_TO else 2 * upright
-    finest = _shrunk(bgr, width, height, upright)
+def _others(centerface: CenterFace, pyramid: _Pyramid) -> list[Face]:
+    """CenterFace's finds."""
+    return suppressed(
+        [
+            moved(find, back)
+            for small, back in (pyramid.at(min(size, pyramid.longest)) for size in _OTHER_SIZES)
+            for find in centerface(small)
+        ]
+    )
+
+
+def _search(yunet: YuNet, pyramid: _Pyramid, orientations: tuple[int, ...], longest: int) -> list[Face]:
+    """YuNet's finds, duplicates included; landmarks are rough.
+
+    ``orientations`` in quarter turns; ``longest`` is the side, in pixels, at the largest scale.
+    """
     finds: list[Face] = []
-    for orientations, shrink in (((0,), upright), ((1, 2, 3), turned)):
-        while True:
-            scaled = _shrunk(finest, width, height, shrink)
-            back = np.array([[width / scaled.shape[1]], [height / scaled.shape[0]]])
-            for tile, left, top in _tiles(scaled):
-                for turns in orientations:
-                    matrix = _turned_back(turns, tile.shape[1], tile.shape[0])
-                    matrix[:, 2] += left, top
-                    finds += [moved(face, matrix * back) for face in yunet(np.rot90(tile, turns))]
-            if max(scaled.shape[:2]) <= _SMALLEST_SEARCH:
-                break
-            shrink = min(shrink * _SCALE_STEP, longest / _SMALLEST_SEARCH)
-    return finds
+    while True:
+        scaled, back = pyramid.at(longest)
+        for tile, left, top in _tiles(scaled):
+            for turns in orientations:
+                matrix = _turned_back(turns, tile.shape[1], tile.shape[0])
+                matrix[:, 2] += left, top
+                finds += [moved(face, matrix * back.sum(1, keepdims=True)) for face in yunet(np.rot90(tile, turns))]
+        if longest <= _SMALLEST_SEARCH:
+            return finds
+        longest = max(longest // _SCALE_STEP, _SMALLEST_SEARCH)
 
 
-def _shrunk(bgr: NDArray[np.uint8], width: int, height: int, shrink: float) -> NDArray[np.uint8]:
-    """A picture of ``width`` by ``height`` pixels, ``shrink`` times smaller, from what ``bgr`` is of it."""
-    size = max(1, round(width / shrink)), max(1, round(height / shrink))
-    if size == (bgr.shape[1], bgr.shape[0]):
-        return bgr
-    return np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
+class _Pyramid:
+    """A picture at any smaller scale, in BGR, the order of OpenCV's models. Halves are made once, and the rest from them."""
+
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        self.longest = max(pixels.shape[:2])
+        self._size = pixels.shape[1], pixels.shape[0]
+        if self.longest > _FULL_SIZE_UP_TO:
+            pixels = _resized(pixels, self.longest // 2)
+        self._levels = [np.ascontiguousarray(pixels[..., ::-1])]
+        while max(self._levels[-1].shape) >= 2 * _SMALLEST_SEARCH:
+            self._levels.append(_resized(self._levels[-1], max(self._levels[-1].shape) // 2))
+
+    def at(self, longest: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+        """The picture with a longest side of ``longest`` pixels, and the 2x3 matrix from there to the whole picture."""
+        source = next(level for level in reversed(self._levels) if max(level.shape) >= longest)
+        scaled = _resized(source, longest)
+        width, height = self._size
+        return scaled, np.array([[width / scaled.shape[1], 0, 0], [0, height / scaled.shape[0], 0]])
+
+
+def _resized(picture: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+    """``picture``, shrunk until its longest side has ``longest`` pixels."""
+    height, width = picture.shape[:2]
+    scale = longest / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    if size == (width, height):
+        return picture
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _tiles(bgr: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], int, int]]:
@@ -141,7 +205,7 @@ def _turned_back(turns: int, width: int, height: int) -> NDArray[np.float64]:
     return np.array(back[turns], np.float64)
 
 
-def _looked_at(yunet: YuNet, centerface: CenterFace, bgr: NDArray[np.uint8], find: Face, agreed: bool) -> Face:
+def _looked_at(yunet: YuNet, centerface: CenterFace, pixels: NDArray[np.uint8], find: Face, agreed: bool) -> Face:
     """``find`` from close by: the face with good landmarks and its score when upright, or ``find`` with a doubt.
 
     ``agreed``: whether the other detector has found it, too.
@@ -149,7 +213,7 @@ def _looked_at(yunet: YuNet, centerface: CenterFace, bgr: NDArray[np.uint8], fin
     # All views are taken from one patch, in which the face is about as large as in them.
     patch_size = 3 * _VIEW
     patch_quad = _square(find, 0, 3 * _VIEW / _FACE_IN_VIEW)
-    patch = _patch(bgr, patch_quad, patch_size)
+    patch = _patch(pixels, patch_quad, patch_size)
     to_patch = quad_matrix(patch_quad, patch_size)
     start = moved(find, to_patch)
 
@@ -180,22 +244,26 @@ def _looked_at(yunet: YuNet, centerface: CenterFace, bgr: NDArray[np.uint8], fin
         clear = float(np.median([face.score for face in seen])) >= _FACE_SCORE and len(seen) > len(views) / 2
     if not agreed:
         to_view = quad_matrix(_square(face, _lean(face), _VIEW / _FACE_IN_VIEW), _VIEW)
-        seen = centerface(warp(patch, to_view, (_VIEW, _VIEW), cv2.INTER_LINEAR), _VIEW)
+        seen = centerface(warp(patch, to_view, (_VIEW, _VIEW), cv2.INTER_LINEAR))
         agreed = _is_among(face, [moved(other, inverted(to_view)) for other in seen])
     likely = agreed or find.score >= _LIKELY_SCORE
     doubt = None if clear and agreed else Refusal.COVERED if likely else Refusal.UNSURE
     return moved(replace(face, doubt=doubt), inverted(to_patch))
 
 
-def _patch(bgr: NDArray[np.uint8], quad: Quad, size: int) -> NDArray[np.uint8]:
-    """What lies in an upright ``quad``, as `crop` cuts it out, in a hundredth of the time: nobody looks at it."""
-    low = np.clip(np.floor(quad.min(0)).astype(int) - 8, 0, (bgr.shape[1] - 1, bgr.shape[0] - 1))
+def _patch(pixels: NDArray[np.uint8], quad: Quad, size: int) -> NDArray[np.uint8]:
+    """What lies in an upright ``quad``, in BGR: as `crop` cuts it out, but quickly, for nobody looks at it."""
+    low = np.clip(np.floor(quad.min(0)).astype(int) - 8, 0, (pixels.shape[1] - 1, pixels.shape[0] - 1))
     high = np.maximum(np.ceil(quad.max(0)).astype(int) + 8, low + 1)
-    part = bgr[low[1] : high[1], low[0] : high[0]]
-    scale = min(1.0, size / math.dist(quad[0], quad[1]))
-    small = _shrunk(part, part.shape[1], part.shape[0], 1 / scale)
+    part = pixels[low[1] : high[1], low[0] : high[0]]
+    small = part
+    # By whole numbers, which is quick; the rest is left to the warp.
+    if (shrink := int(math.dist(quad[0], quad[1]) / size)) > 1 and min(part.shape[:2]) >= shrink:
+        height, width = part.shape[0] // shrink, part.shape[1] // shrink
+        part = part[: height * shrink, : width * shrink]
+        small = np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     matrix = quad_matrix((quad - low) * (small.shape[1] / part.shape[1], small.shape[0] / part.shape[0]), size)
-    return warp(small, matrix, (size, size), cv2.INTER_CUBIC)
+    return np.ascontiguousarray(warp(small, matrix, (size, size), cv2.INTER_CUBIC)[..., ::-1])
 
 
 def _square(face: Face, angle: float, sides: float) -> Quad:

@@ -123,13 +123,11 @@ class CenterFace:
         self._net = cv2.dnn.readNetFromONNX(_weights("centerface.onnx"))
         self._one = threading.Lock()
 
-    def __call__(self, bgr: NDArray[np.uint8], longest: int) -> list[Face]:
-        """What is found upright in ``bgr``, (H, W, 3) uint8, shrunk to ``longest`` px."""
+    def __call__(self, bgr: NDArray[np.uint8]) -> list[Face]:
+        """What is found upright in ``bgr``, (H, W, 3) uint8 in the order of OpenCV's models."""
         height, width = bgr.shape[:2]
-        scale = min(1.0, longest / max(height, width))
-        # The network halves five times.
-        size = math.ceil(width * scale / 32) * 32, math.ceil(height * scale / 32) * 32
-        small = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        size = math.ceil(width / 32) * 32, math.ceil(height / 32) * 32  # the network halves five times
+        small = cv2.resize(bgr, size, interpolation=cv2.INTER_LINEAR)
         with self._one:
             self._net.setInput(cv2.dnn.blobFromImage(small, swapRB=True))
             heat, sizes, offsets, points = (np.array(made[0]) for made in self._net.forward(self._OUTPUTS))

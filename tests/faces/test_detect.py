@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from stylecrypt_msg.faces import Face, Refusal, check_face, crop, detect_faces
+from stylecrypt_msg.faces import Face, Refusal, blur, check_face, crop, detect_faces, exposed_faces
 from stylecrypt_msg.faces.align import quad_matrix, square, transform
 from stylecrypt_msg.pictures import read_picture
 
@@ -166,6 +167,51 @@ def test_what_can_be_replaced(face: Face, refusal: Refusal | None) -> None:
 def test_refusals_read_as_sentences() -> None:
     for refusal in Refusal:
         assert str(refusal).startswith("the face is ")
+
+
+@pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
+@pytest.mark.parametrize("left_over", [0.55, 0.75])
+def test_a_face_of_which_the_border_leaves_a_part(astronaut: NDArray[np.uint8], side: str, left_over: float) -> None:
+    (whole,) = detect_faces(astronaut)
+    left, top, width, height = (round(value) for value in whole.box)
+    x, y = round(width * left_over), round(height * left_over)
+    low_x, low_y = (left + width - x if side == "left" else 0), (top + height - y if side == "top" else 0)
+    high_x, high_y = (left + x if side == "right" else 512), (top + y if side == "bottom" else 512)
+    part = astronaut[low_y:high_y, low_x:high_x]
+    middle = np.clip(np.subtract(whole.centre, (low_x, low_y)), 0, part.shape[1::-1])
+    assert any(math.dist(face.centre, middle) < 0.6 * whole.size for face in detect_faces(part))
+
+
+def test_somebody_before_somebody(astronaut: NDArray[np.uint8]) -> None:
+    large = np.asarray(cv2.resize(astronaut, (1536, 1536), interpolation=cv2.INTER_CUBIC), np.uint8)
+    large[360:520, 640:800] = resized(astronaut, 358, 358)[0:160, 76:236]  # a head before her mouth
+    assert len({round(face.size, -2) for face in detect_faces(large)}) == 2
+
+
+@pytest.mark.parametrize("name", [f"masked/{number:02}.jpg" for number in range(1, 11)])
+def test_people_behind_masks_are_found_and_not_replaced(shared: Path, name: str) -> None:
+    pixels = read_picture(shared / "files" / name).pixels
+    faces = detect_faces(pixels)
+    assert faces
+    assert all(check_face(face, pixels.shape[1], pixels.shape[0]) is not None for face in faces)
+
+
+@pytest.mark.parametrize(
+    ("name", "where"), [("covered", (490, 480)), ("at-border", (124, 860)), ("masked", (915, 350))]
+)
+def test_the_second_face_is_found(shared: Path, name: str, where: tuple[float, float]) -> None:
+    faces = detect_faces(read_picture(shared / "files" / f"second-face-{name}.jpg").pixels)
+    assert len(faces) >= 2
+    assert any(math.dist(face.centre, where) < face.size / 4 for face in faces)
+
+
+def test_a_face_that_a_cover_still_shows_is_noticed(astronaut: NDArray[np.uint8]) -> None:
+    two = np.hstack([astronaut, astronaut[:, ::-1]])
+    first, second = detect_faces(two)
+    hidden = blur(two, first)
+    assert [round(face.centre[0], -2) for face in exposed_faces(two, hidden, [first])] == [round(second.centre[0], -2)]
+    assert exposed_faces(two, hidden, [first, second]) == []
+    assert exposed_faces(two, blur(hidden, second), [first]) == []
 
 
 def test_a_group_of_twelve(shared_face: Read, shared_faces: object) -> None:
