@@ -123,7 +123,12 @@ class Preparing:
             raise likeness.refusal(covered, alike[0])
         # A chat keeps the stand-in that was shown first: of several, the one that most faces got.
         key = keys[0]
-        if draft.stand_in is None and conversation and shown and not self._parts.profile.conversation(conversation).chosen:
+        if (
+            draft.stand_in is None
+            and conversation
+            and shown
+            and not self._parts.profile.conversation(conversation).chosen
+        ):
             key = max(shown, key=shown.count)
             self._parts.profile.choose_stand_in(conversation, str(key))
         seed = None if isinstance(key, np.ndarray) else str(key)

@@ -126,7 +126,10 @@ class LeakReport:
         if not self.substituted:
             return self.unreplaced
         who = "1 face shows" if self.substituted == 1 else f"{self.substituted} faces show"
-        return (*self.unreplaced, f"{who} another stand-in than the conversation's, which still looked like the original.")
+        return (
+            *self.unreplaced,
+            f"{who} another stand-in than the conversation's, which still looked like the original.",
+        )
 
     @property
     def looks_like_sender(self) -> bool:
