@@ -119,7 +119,8 @@ class Sharing:
             face_model = self._parts.models.named(model)
             if _kept_codes(prepared, face_model) is None:
                 inversion = _inversion(_prepared([pixels], face_model, report), face_model)
-                face = replace(face, prepared=(inversion, *face.prepared[: MAX_INVERSIONS - 1]))
+                others = [one for one in face.prepared if one.model_hash != inversion.model_hash]
+                face = replace(face, prepared=(inversion, *others[: MAX_INVERSIONS - 1]))
         except InputError as error:  # no face, a model that is missing, or what it needs
             warning = f"The key face is prepared when it is first used, not now. {error}"
         return ReceivedKeyFace(owner, face, known is None, warning)

@@ -79,7 +79,7 @@ class KeyFaces:
     def keep_key_face(self, face: TheirKeyFace) -> bool:
         """Keeps a contact's; of more than 32 the oldest goes.
 
-        False: it is known already; of latent codes, those for further models are kept.
+        False: it is known already; latent codes that came with it are kept, in place of those for the same models.
         """
         with self._store.transaction():
             known = THEIR_KEY_FACE.get(self._store, _place(face))
@@ -92,7 +92,7 @@ class KeyFaces:
         return True
 
     def keep_prepared(self, face: MyKeyFace | TheirKeyFace, prepared: Iterable[Inversion]) -> None:
-        """Keeps latent codes of a key face, for models for which there are none; of more than 4 models the oldest goes.
+        """Keeps latent codes of a key face, in place of those for the same models; of more than 4 models the oldest goes.
 
         Does nothing if the key face is not here any more.
         """
@@ -137,9 +137,9 @@ def forget(store: Store, owner: CardId) -> None:
         THEIR_KEY_FACE.delete(store, _place(theirs))
 
 
-def _more(prepared: tuple[Inversion, ...], others: Iterable[Inversion]) -> tuple[Inversion, ...]:
-    known = {inversion.model_hash for inversion in prepared}
-    return (*prepared, *(one for one in others if one.model_hash not in known))[-MAX_INVERSIONS:]
+def _more(prepared: Iterable[Inversion], newer: Iterable[Inversion]) -> tuple[Inversion, ...]:
+    by_model = {inversion.model_hash: inversion for inversion in newer}
+    return (*(one for one in prepared if one.model_hash not in by_model), *by_model.values())[-MAX_INVERSIONS:]
 
 
 def _place(face: TheirKeyFace) -> bytes:

@@ -51,14 +51,17 @@ def theirs(parties: Parties) -> TheirKeyFace:
     return face
 
 
-def without_codes(parties: Parties, picture: bytes | None = None, model: int | None = None) -> bytes:
-    """Alice's key face for Bob, without codes or with some for another model."""
-    face, others = parties.alice.profile.key_face("me"), []
-    if model is not None:
-        others = [protocol.Inversion(model_hash=bytes([model]) * 32, styles=1, dimensions=1, codes=bytes(2))]
+def inversion(model_hash: str = "09" * 32) -> protocol.Inversion:
+    """Of another shape than the embedded model's."""
+    return protocol.Inversion(model_hash=bytes.fromhex(model_hash), styles=1, dimensions=1, codes=bytes(2))
+
+
+def shared(parties: Parties, *prepared: protocol.Inversion, picture: bytes | None = None) -> bytes:
+    """Alice's key face for Bob, with these codes in place of hers."""
+    face = parties.alice.profile.key_face("me")
     return protocol.share_key_face(
         parties.alice.profile.identity, [parties.bob.profile.card], face.key_face, picture or face.picture,
-        sent_at=face.added, prepared=others,
+        sent_at=face.added, prepared=prepared,
     )  # fmt: skip
 
 
@@ -75,8 +78,7 @@ def test_the_receiver_reads_only_the_picture_that_arrived(
     assert (received.owner.name, received.new, received.warning) == ("Alice", True, "")
     assert theirs(parties) == received.face
     assert theirs(parties).prepared == added.prepared
-    (inversion,) = added.prepared
-    assert inversion.model_hash.hex() == default_model.digest
+    assert [one.model_hash.hex() for one in added.prepared] == [default_model.digest]
     assert not parties.bob.receive_key_face(parties.alice.share_key_face("me", ["Bob"])).new
     # From now on nothing but pictures that arrive is inverted.
     sent = send(covert=True)
@@ -90,23 +92,22 @@ def test_codes_that_are_missing_are_prepared_on_receipt(
     parties: Parties, key_face: bytes, prepared: list[Sequence[Pixels]]
 ) -> None:
     made = parties.alice.add_key_face(key_face, "me").prepared
-    received = parties.bob.receive_key_face(without_codes(parties))
+    received = parties.bob.receive_key_face(shared(parties))
     assert (received.new, received.warning, len(prepared)) == (True, "", 2)
     assert theirs(parties).prepared == made  # of one photo, which both have
-    again = parties.bob.receive_key_face(without_codes(parties, model=9))
+    again = parties.bob.receive_key_face(shared(parties, inversion()))
     assert (again.new, len(prepared)) == (False, 2)
-    assert [inversion.model_hash[:1] for inversion in theirs(parties).prepared] == [made[0].model_hash[:1], b"\x09"]
+    assert theirs(parties).prepared == (*made, inversion())
 
 
-def test_codes_for_another_model_do_not_count(
+def test_codes_that_do_not_fit_are_not_used(
     parties: Parties, key_face: bytes, prepared: list[Sequence[Pixels]], default_model: FaceModel
 ) -> None:
-    made = parties.alice.add_key_face(key_face, "me").prepared
-    parties.bob.receive_key_face(without_codes(parties, model=9))
-    assert set(theirs(parties).prepared) > set(made)
-    # Nor do those that say they are for this one, and have another shape.
-    lying = protocol.Inversion(model_hash=bytes.fromhex(default_model.digest), styles=1, dimensions=1, codes=bytes(2))
-    assert key_faces._kept_codes([lying], default_model) is None
+    """They are for another model, or say that they are for this one and have another shape."""
+    (made,) = parties.alice.add_key_face(key_face, "me").prepared
+    parties.bob.receive_key_face(shared(parties, inversion(), inversion(default_model.digest)))
+    assert set(theirs(parties).prepared) == {made, inversion()}
+    assert len(prepared) == 2
 
 
 def test_what_cannot_be_prepared_is_kept_until_it_is_used(
@@ -114,7 +115,7 @@ def test_what_cannot_be_prepared_is_kept_until_it_is_used(
 ) -> None:
     parties.alice.add_key_face(key_face, "me")
     elsewhere = StyleCrypt(parties.bob.profile, model="none-of-that-name")
-    received = elsewhere.receive_key_face(without_codes(parties))
+    received = elsewhere.receive_key_face(shared(parties))
     assert received.warning.startswith("The key face is prepared when it is first used, not now. There is no model")
     assert theirs(parties).prepared == ()
     assert len(prepared) == 1
@@ -127,11 +128,11 @@ def test_what_cannot_be_prepared_is_kept_until_it_is_used(
 def test_a_key_face_without_a_face_is_kept(parties: Parties, key_face: bytes) -> None:
     parties.alice.add_key_face(key_face, "me")
     nobody = encode_picture(np.full((64, 64, 3), 128, np.uint8), "PNG")
-    received = parties.bob.receive_key_face(without_codes(parties, nobody))
+    received = parties.bob.receive_key_face(shared(parties, picture=nobody))
     assert "No face was found" in received.warning
     assert theirs(parties).picture == nobody
     with pytest.raises(MessageError, match="not a picture that can be read"):
-        parties.bob.receive_key_face(without_codes(parties, b"no picture"))
+        parties.bob.receive_key_face(shared(parties, picture=b"no picture"))
 
 
 def test_a_full_disk_does_not_keep_a_picture_from_being_opened(
@@ -141,7 +142,7 @@ def test_a_full_disk_does_not_keep_a_picture_from_being_opened(
         raise ProfileError("The disk is full: nothing was changed.")
 
     parties.alice.add_key_face(key_face, "me")
-    StyleCrypt(parties.bob.profile, model="none-of-that-name").receive_key_face(without_codes(parties))
+    StyleCrypt(parties.bob.profile, model="none-of-that-name").receive_key_face(shared(parties))
     monkeypatch.setattr(Profile, "keep_prepared", full)
     assert parties.bob.decrypt(send(covert=True).picture, sender="Alice").level == "keyface"
 

@@ -111,13 +111,13 @@ def test_codes_are_kept_for_each_model(profile: Profile) -> None:
     theirs = shared(bob, profile, b"bob's", prepared=[inversion(1), inversion(2)])
     profile.keep_key_face(theirs)
     for face in (added, theirs):
-        profile.keep_prepared(face, [inversion(1, 7), inversion(3)])  # the first ones stay
+        profile.keep_prepared(face, [inversion(1, 7), inversion(3)])  # in place of the first one
     with Profile.open(profile.folder) as again:
-        assert again.key_face("me").prepared == (inversion(1), inversion(3))
-        assert again.key_faces_of(contact)[0].prepared == (inversion(1), inversion(2), inversion(3))
+        assert again.key_face("me").prepared == (inversion(1, 7), inversion(3))
+        assert again.key_faces_of(contact)[0].prepared == (inversion(2), inversion(1, 7), inversion(3))
         assert (again.key_face("me").key_face, again.key_face("me").picture) == (added.key_face, b"picture")
     profile.keep_prepared(theirs, [inversion(4), inversion(5)])
-    assert profile.key_faces_of(contact)[0].prepared == tuple(inversion(model) for model in (2, 3, 4, 5))
+    assert profile.key_faces_of(contact)[0].prepared == (inversion(1, 7), inversion(3), inversion(4), inversion(5))
 
 
 def test_what_is_shared_again_with_codes_brings_them(profile: Profile) -> None:
