@@ -253,6 +253,8 @@ def _smallest_file(piece: Pixels, touched: NDArray[np.uint8], jpeg: JpegTables |
     sample, sample_touched = _sample(piece), _sample(touched[..., None])
     if sample is not piece:  # WebP lets colours run from cell to cell
         sample_touched = sample_touched * _inside_cells(sample)
+        if not sample_touched.any():  # a few pixels here and there
+            sample = piece
 
     def enough(format: Format) -> bytes | None:
         written = cache(lambda quality: encode_picture(piece, format, quality=quality))
