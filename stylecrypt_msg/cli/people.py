@@ -203,7 +203,7 @@ def contact_remove(session: Session, name: str) -> None:
 
 
 def key_face_add(session: Session, photo: Path, name: str | None, as_json: bool) -> None:
-    from ..messenger import key_face_picture  # imports torch
+    from ..messenger import key_face_picture  # imports NumPy and OpenCV
 
     picture = key_face_picture(photo)
     with session.open() as profile:
@@ -248,7 +248,7 @@ def key_face_share(session: Session, name: str, to: Sequence[str], output: Path)
 
 
 def key_face_receive(session: Session, file: Path, as_json: bool) -> None:
-    from ..messenger import check_key_face  # imports torch
+    from ..messenger import check_key_face  # imports NumPy and OpenCV
 
     data = read_file(file)
     with session.open() as profile:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from stylecrypt_msg.models.face_model import FaceModel, Floats
 from stylecrypt_msg.models.graphs import Graph
-from stylecrypt_msg.models.weights import Weights
+from stylecrypt_msg.models.weights import Weights, digest
 
 if TYPE_CHECKING:
     from .torch_model import TorchModel
@@ -53,6 +53,10 @@ class EmbeddedModel(FaceModel):
     @property
     def digest(self) -> str:
         return self._weights.digest
+
+    def intact(self) -> bool:
+        """Whether the weights are those that `digest` was written down for: takes a second."""
+        return digest(self.family, ((name, self._weights[name]) for name in sorted(self._weights))) == self.digest
 
     def to_torch(self) -> TorchModel:
         from . import load_torch_model

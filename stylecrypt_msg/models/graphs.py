@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stylecrypt_msg.errors import ModelError
 
-__all__ = ["Graph"]
+__all__ = ["Graph", "runtime", "threads"]
 
 
 class Graph:
@@ -22,19 +22,19 @@ class Graph:
 
     def __init__(self, name: str, weights: Mapping[str, NDArray[Any]]) -> None:
         """Raises ModelError where the runtime or the graph is missing or damaged."""
-        runtime = _runtime()
+        ort = runtime()
         folder = resources.files(__package__) / "data"
         try:
             names: list[str] = json.loads((folder / "graphs.json").read_text("ascii"))[name]
             arrays = [weights[tensor] for tensor in names]  # lives until the session is made, which copies
-            options = runtime.SessionOptions()
+            options = ort.SessionOptions()
             options.log_severity_level = 4  # what is wrong is raised as well
-            options.intra_op_num_threads = _threads()
+            options.intra_op_num_threads = threads()
             # Memory goes back after each run: a program that waits for the next photo is not to hold 300 MB for it.
             options.enable_cpu_mem_arena = False
-            options.add_external_initializers(names, [runtime.OrtValue.ortvalue_from_numpy(array) for array in arrays])
+            options.add_external_initializers(names, [ort.OrtValue.ortvalue_from_numpy(array) for array in arrays])
             data = (folder / f"{name}.onnx").read_bytes()
-            self._session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # the runtime's are of many types
             raise ModelError(
                 f"A part of the embedded model, {name}, is missing or damaged.", hint="Reinstall stylecrypt-msg."
@@ -48,7 +48,8 @@ class Graph:
 
 
 @cache
-def _runtime() -> Any:
+def runtime() -> Any:
+    """ONNX Runtime. Raises ModelError, which says how to install it, where it cannot be loaded."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -60,6 +61,6 @@ def _runtime() -> Any:
     return onnxruntime
 
 
-def _threads() -> int:
+def threads() -> int:
     """Those that this process may use: what a container or ``taskset`` leaves it."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
