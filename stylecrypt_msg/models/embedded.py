@@ -70,6 +70,11 @@ class EmbeddedModel(FaceModel):
         original = codes[2:8].mean(0) @ weight[-1] + bias[-1]
         return np.asarray((scores[:, :-1] < 0).all(1) & ((scores[:, -1] > 0) == (original > 0)))
 
+    def preview(self, codes: Floats) -> Floats:
+        """As `synthesize`, scaled down to 128 px, nearly so, at a sixth of the work."""
+        (images,) = self._graph("preview")(codes)
+        return images
+
     def _graph(self, name: str) -> Graph:
         with self._lock:
             if name not in self._graphs:
@@ -106,7 +111,7 @@ class EmbeddedModel(FaceModel):
             if step in checks:
                 # What the preview lacks hardly changes from step to step, so that it need not be computed at each.
                 codes = start + self._offset(coordinates)
-                missing = _resized(self._make(codes)) - self._graph("preview")(codes)[0]
+                missing = _resized(self._make(codes)) - self.preview(codes)
             (slope,) = descent(coordinates, start, wanted, *features, missing, held)
             mean += (1 - _BETAS[0]) * (slope - mean)
             square += (1 - _BETAS[1]) * (slope**2 - square)

@@ -145,7 +145,7 @@ class FaceModel(ABC):
             w = self.latent_avg + np.float32(truncation) * (w - self.latent_avg)
         return _like(w, z)
 
-    def suits(self, people: Floats, codes: Floats) -> NDArray[np.bool_]:
+    def suits(self, people: Floats, codes: Floats) -> NDArray[np.bool_]:  # noqa: ARG002
         """Which of ``people`` (B, n_styles, style_dim), from `map`, can stand in for ``codes`` (n_styles, style_dim): (B,).
 
         The embedded model passes over children, headgear, glasses, turned heads and the other sex; models of others are

@@ -5,7 +5,7 @@ What the families give is in the two protocols below. Reading and writing files 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Protocol, Self
 
