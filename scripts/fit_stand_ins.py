@@ -27,11 +27,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
+from stylecrypt_msg.models.openvino_runtime import compile_network
 from torch import Tensor
 
 from stylecrypt_msg.faces import detect_faces
 from stylecrypt_msg.models.mobilestylegan import MobileStyleGAN, build
-from stylecrypt_msg.models.openvino_runtime import compile_network
 
 PEOPLE, SEED, TRUNCATION = 480, 77, 0.75
 DIRECTIONS, PENALTY = 80, 0.01

@@ -30,7 +30,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Not before they are asked for: they import torch, and `stylecrypt --help` does not.
+    # Not before they are asked for: they import NumPy and OpenCV, and `stylecrypt --help` does not.
     if name in __all__:
         from . import sdk
 

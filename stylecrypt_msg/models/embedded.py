@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from stylecrypt_msg.models.face_model import FaceModel, Floats
 from stylecrypt_msg.models.graphs import Graph
-from stylecrypt_msg.models.weights import Weights
+from stylecrypt_msg.models.weights import Weights, digest
 
 if TYPE_CHECKING:
     from .torch_model import TorchModel
@@ -54,6 +54,10 @@ class EmbeddedModel(FaceModel):
     def digest(self) -> str:
         return self._weights.digest
 
+    def intact(self) -> bool:
+        """Whether the weights are those that `digest` was written down for: takes a second."""
+        return digest(self.family, ((name, self._weights[name]) for name in sorted(self._weights))) == self.digest
+
     def to_torch(self) -> TorchModel:
         from . import load_torch_model
 
@@ -65,6 +69,11 @@ class EmbeddedModel(FaceModel):
         scores = people[:, 0] @ weight.T + bias
         original = codes[2:8].mean(0) @ weight[-1] + bias[-1]
         return np.asarray((scores[:, :-1] < 0).all(1) & ((scores[:, -1] > 0) == (original > 0)))
+
+    def preview(self, codes: Floats) -> Floats:
+        """As `synthesize`, scaled down to 128 px, nearly so, at a sixth of the work."""
+        (images,) = self._graph("preview")(codes)
+        return images
 
     def _graph(self, name: str) -> Graph:
         with self._lock:
@@ -103,7 +112,7 @@ class EmbeddedModel(FaceModel):
             if step in checks:
                 # What the preview lacks hardly changes from step to step, so that it need not be computed at each.
                 codes = start + self._offset(coordinates)
-                missing = _resized(self._make(codes)) - self._graph("preview")(codes)[0]
+                missing = _resized(self._make(codes)) - self.preview(codes)
             (slope,) = descent(coordinates, start, wanted, *features, missing, weight, again=step < steps - 1)
             mean += (1 - _BETAS[0]) * (slope - mean)
             square += (1 - _BETAS[1]) * (slope**2 - square)

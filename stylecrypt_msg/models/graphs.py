@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stylecrypt_msg.errors import ModelError
 
-__all__ = ["Graph"]
+__all__ = ["Graph", "runtime", "threads"]
 
 
 class Graph:
@@ -22,29 +22,29 @@ class Graph:
 
     def __init__(self, name: str, weights: Mapping[str, NDArray[Any]]) -> None:
         """Raises ModelError where the runtime or the graph is missing or damaged."""
-        runtime = _runtime()
+        ort = runtime()
         folder = resources.files(__package__) / "data"
         try:
             names: list[str] = json.loads((folder / "graphs.json").read_text("ascii"))[name]
             self._weights = [weights[tensor] for tensor in names]  # kept: the runtime uses them where they are
-            options = runtime.SessionOptions()
+            options = ort.SessionOptions()
             options.log_severity_level = 4  # what is wrong is raised as well
-            options.intra_op_num_threads = _threads()
+            options.intra_op_num_threads = threads()
             # Threads that wait busily are hardly faster alone, and slower than sleeping ones beside other work.
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             options.enable_mem_pattern = False  # twice the memory, no faster
             options.add_external_initializers(
-                names, [runtime.OrtValue.ortvalue_from_numpy(array) for array in self._weights]
+                names, [ort.OrtValue.ortvalue_from_numpy(array) for array in self._weights]
             )
             data = (folder / f"{name}.onnx").read_bytes()
-            self._session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # the runtime's are of many types
             raise ModelError(
                 f"A part of the embedded model, {name}, is missing or damaged.", hint="Reinstall stylecrypt-msg."
             ) from error
         self._inputs = [value.name for value in self._session.get_inputs()]
         # Memory goes back after each run: a program that waits for the next photo is not to hold 300 MB for it.
-        self._giving_back = runtime.RunOptions()
+        self._giving_back = ort.RunOptions()
         self._giving_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
     def __call__(self, *inputs: NDArray[np.float32], again: bool = False) -> list[NDArray[np.float32]]:
@@ -57,7 +57,8 @@ class Graph:
 
 
 @cache
-def _runtime() -> Any:
+def runtime() -> Any:
+    """ONNX Runtime. Raises ModelError, which says how to install it, where it cannot be loaded."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -70,6 +71,6 @@ def _runtime() -> Any:
     return onnxruntime
 
 
-def _threads() -> int:
+def threads() -> int:
     """Those that this process may use: what a container or ``taskset`` leaves it."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

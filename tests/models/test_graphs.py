@@ -159,7 +159,7 @@ def test_damage_is_one_sentence(damage: str, weights: Weights, tmp_path: Path, m
 
 
 def test_without_the_runtime_it_says_what_to_install(weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
-    graphs._runtime.cache_clear()
+    graphs.runtime.cache_clear()
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ModelError, match="ONNX Runtime, which runs the embedded model, cannot be loaded") as refused:
         Graph("mapping", weights)
