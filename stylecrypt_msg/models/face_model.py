@@ -82,8 +82,8 @@ class FaceModel(ABC):
         Resized as the encoder needs: by area from larger, bilinearly from smaller ones. An encoder of several passes also
         reads what the generator makes of the codes; what it takes that for beside what it took the picture for is the
         correction. This is ReStyle's idea (Alaluf et al., arXiv 2104.02699), with an encoder that sees one picture at a time.
-        ``steps`` of descent through 128 px follow, by default as many as the model is made for; with 0 the encoder alone
-        decides. Who knows something of the person reads better with it: ``start`` gets what the encoder said, and returns
+        ``steps`` of descent through 128 px follow, by default as many as the model is made for, and never more; with 0 the
+        encoder alone decides. Who knows something of the person reads better with it: ``start`` gets what the encoder said, and returns
         where to start, from which the descent then goes no further than the picture shows. Without descent it is not asked.
 
         Raises ModelError if the model has no encoder, ValueError if the images are not as described.
@@ -93,7 +93,7 @@ class FaceModel(ABC):
         if pictures.shape[1] != 3 or pictures.shape[2] != pictures.shape[3]:
             raise ValueError(f"images must be RGB and square, (B, 3, H, H), but have shape {tuple(pictures.shape)}")
         codes = _in_steps(self._look, pictures, (self.n_styles, self.style_dim), self.input_size)
-        steps = self.steps if steps is None else steps
+        steps = self.steps if steps is None else min(steps, self.steps)
         if steps:
             hold = LOOSE
             if start is not None:

@@ -13,7 +13,7 @@ import torch
 
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.errors import InputError
-from stylecrypt_msg.models import load_model
+from stylecrypt_msg.models import load_torch_model
 from stylecrypt_msg.models.mobile_encoder import MobileEncoder
 from stylecrypt_msg.models.mobilestylegan import MobileStyleGAN
 from stylecrypt_msg.training.codes import sample_codes
@@ -24,7 +24,7 @@ from stylecrypt_msg.training.pictures import degrade, face_batches, load_faces, 
 
 @pytest.fixture(scope="module")
 def generator() -> MobileStyleGAN:
-    generator = load_model("default").generator
+    generator = load_torch_model("default").generator
     assert isinstance(generator, MobileStyleGAN)
     return generator
 
@@ -35,7 +35,7 @@ def faces(generator: MobileStyleGAN, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("faces")
     with torch.no_grad():
         codes = sample_codes(generator, 4, torch.Generator().manual_seed(3))
-        for i, pixels in enumerate(to_pixels(generator.preview(codes))):
+        for i, pixels in enumerate(to_pixels(generator.preview(codes).numpy())):
             cv2.imwrite(str(folder / f"{i}.png"), pixels[..., ::-1])
     return folder
 
