@@ -83,8 +83,9 @@ class FaceModel(ABC):
         reads what the generator makes of the codes; what it takes that for beside what it took the picture for is the
         correction. This is ReStyle's idea (Alaluf et al., arXiv 2104.02699), with an encoder that sees one picture at a time.
         ``steps`` of descent through 128 px follow, by default as many as the model is made for, and never more; with 0 the
-        encoder alone decides. Who knows something of the person reads better with it: ``start`` gets what the encoder said, and returns
-        where to start, from which the descent then goes no further than the picture shows. Without descent it is not asked.
+        encoder alone decides. Who knows something of the person reads better with it: ``start`` gets what the encoder said,
+        and returns where to start, from which the descent then goes no further than the picture shows. Without descent it is
+        not asked.
 
         Raises ModelError if the model has no encoder, ValueError if the images are not as described.
         """
