@@ -389,10 +389,15 @@ def test_the_key_face_is_kept_in_mind_while_reading(
     assert off(seen) < off(read(picture, wrong, default_model, mask, steps=8)) < 1.2 * off(wrong)
 
 
-def test_without_descent_reading_is_encoding(default_model: FaceModel, portrait: CoveredPhoto) -> None:
+def test_a_model_without_descent_reads_as_it_encodes(
+    default_model: FaceModel, portrait: CoveredPhoto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Effort is for those models that are made for it; pSp's encoders are not."""
     picture, key = to_images([portrait.pixels]), np.zeros_like(portrait.codes)
     seen = default_model.encode(picture, steps=0)
-    np.testing.assert_array_equal(read(picture, key, default_model, portrait.mask, steps=0), seen)
+    assert not np.array_equal(read(picture, key, default_model, portrait.mask), seen)
+    monkeypatch.setattr(default_model, "steps", 0)
+    np.testing.assert_array_equal(read(picture, key, default_model, portrait.mask), seen)
 
 
 def test_refinement_reaches_the_photo(default_model: FaceModel, people: People, covered: CoveredPhoto) -> None:

@@ -42,7 +42,7 @@ MAY_IMPORT = {
         "cipher", "errors", "faces", "level", "models", "pictures", "recognisers", "residual", "sdk", "standins",
         "stylemix",
     },
-    "benchmarks": {"errors", "faces", "models", "pictures"},
+    "benchmarks": {"cipher", "errors", "models", "pictures", "sdk", "standins"},
     "cli": {
         "benchmarks", "cipher", "errors", "evaluation", "faces", "messenger", "models", "pictures", "profile",
         "recognisers", "sdk", "standins", "stylemix", "training", "transports",

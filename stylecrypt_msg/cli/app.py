@@ -62,6 +62,7 @@ class OtherFaces(StrEnum):
 class Bench(StrEnum):
     """What `bench` measures."""
 
+    JOBS = "jobs"
     MODEL = "model"
     PROTOCOL = "protocol"
 
@@ -626,14 +627,16 @@ def train_encoder(
 
 @app.command()
 def bench(
-    part: Annotated[Bench, typer.Argument(help="A model, or the protocol's messages.")] = Bench.MODEL,
+    part: Annotated[Bench, typer.Argument(help="Whole jobs, a model, or the protocol's messages.")] = Bench.JOBS,
     model: Model = "default",
     json: Json = False,
 ) -> None:
-    """Speed and memory of a model, or cost of the protocol, on this machine."""
+    """Speed and memory on this machine: of photos sent and opened, of a model, or of the protocol."""
     from . import bench as command
 
-    if part is Bench.PROTOCOL:
+    if part is Bench.JOBS:
+        command.jobs(json)
+    elif part is Bench.PROTOCOL:
         command.protocol(json)
     else:
         command.model(model, json)
@@ -758,6 +761,9 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+            console.fail("This needs PyTorch, which is not installed.", "Run `pip install 'stylecrypt-msg[torch]'`.")
+            sys.exit(InputError.exit_code)
         console.fail(f"This is a bug: {type(error).__name__} in {_place(error)}.", "Report it with what you ran.")
         if os.environ.get("STYLECRYPT_DEBUG"):
             traceback.print_exc()
