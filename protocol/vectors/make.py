@@ -371,15 +371,14 @@ def _public(add: Add, good: bytes) -> None:
         ("width 0", bad, patch(good, 55, b"\0\0")),
         ("height 16385", bad, patch(good, 57, b"\x40\1")),
         ("16384 x 4097 pixels", bad, patch(good, 55, b"\x40\0\x10\1")),
-        ("no face", bad, good[:91] + b"\0" + good[124:]),
-        ("33 faces", large, patch(good, 91, b"\x21")),
+        ("129 faces", large, patch(good, 91, b"\x81")),
         ("a face too few", bad, patch(good, 91, b"\2")),
         ("a corner too far away", bad, patch(good, 92, b"\0\x40\0\1")),
         ("commitment flag 2", bad, patch(good, 124, b"\2")),
         ("commitment flag 0 and a commitment", bad, patch(good, 124, b"\0")),
         ("a byte too few", bad, good[:-1]),
         ("a byte too many", bad, good + b"\0"),
-        ("2049 bytes", large, good + bytes(2049 - len(good))),
+        ("8193 bytes", large, good + bytes(8193 - len(good))),
     ):
         add("public", f"public part: {name}", error, data)
 
@@ -437,8 +436,8 @@ def _plaintexts(add: Add) -> None:
         ("129 recipients", large, _signed(patch(fields, 17, b"\x81"))),
         ("a recipient twice", bad, _signed(twice)),
         ("the time after the year 9999", bad, _signed(patch(fields, 34, b"\0\0\0\x3a\xff\xf4\x41\x80"))),
-        ("one grid in the sketch", bad, _signed(fields[:74] + b"\1" + fields[75:107] + fields[139:])),
-        ("34 grids in the sketch", large, _signed(patch(fields, 74, b"\x22"))),
+        ("no grid in the sketch", bad, _signed(fields[:74] + b"\0" + fields[139:])),
+        ("130 grids in the sketch", large, _signed(patch(fields, 74, b"\x82"))),
         ("opening flag 2", bad, _signed(patch(fields, 139, b"\2"))),
         ("a caption that is not UTF-8", bad, _signed(patch(fields, names + 2, b"\xff"))),
         ("a caption with an escape character", bad, _signed(patch(fields, names + 2, b"\x1b"))),

@@ -185,7 +185,7 @@ def test_a_face_of_which_the_border_leaves_a_part(astronaut: NDArray[np.uint8], 
 def test_somebody_before_somebody(astronaut: NDArray[np.uint8]) -> None:
     large = np.asarray(cv2.resize(astronaut, (1536, 1536), interpolation=cv2.INTER_CUBIC), np.uint8)
     large[360:520, 640:800] = resized(astronaut, 358, 358)[0:160, 76:236]  # a head before her mouth
-    assert len({round(face.size, -2) for face in detect_faces(large)}) == 2
+    assert len({round(face.size, -2) for face in certain(large)}) == 2
 
 
 @pytest.mark.parametrize("name", [f"masked/{number:02}.jpg" for number in range(1, 11)])
@@ -207,11 +207,15 @@ def test_the_second_face_is_found(shared: Path, name: str, where: tuple[float, f
 
 def test_a_face_that_a_cover_still_shows_is_noticed(astronaut: NDArray[np.uint8]) -> None:
     two = np.hstack([astronaut, astronaut[:, ::-1]])
-    first, second = detect_faces(two)
-    hidden = blur(two, first)
-    assert [round(face.centre[0], -2) for face in exposed_faces(two, hidden, [first])] == [round(second.centre[0], -2)]
-    assert exposed_faces(two, hidden, [first, second]) == []
-    assert exposed_faces(two, blur(hidden, second), [first]) == []
+    missed = certain(two)[1]
+    known = [face for face in detect_faces(two) if math.dist(face.centre, missed.centre) > 1]
+    hidden = two
+    for face in known:
+        hidden = blur(hidden, face)
+    (exposed,) = exposed_faces(two, hidden, known)
+    assert math.dist(exposed.centre, missed.centre) < 20
+    assert exposed_faces(two, hidden, [*known, missed]) == []
+    assert exposed_faces(two, blur(hidden, missed), known) == []
 
 
 def test_a_group_of_twelve(shared_face: Read, shared_faces: object) -> None:
