@@ -27,7 +27,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
-from stylecrypt_msg.models.openvino_runtime import compile_network
 from torch import Tensor
 
 from stylecrypt_msg.faces import detect_faces

@@ -38,7 +38,7 @@ Pixels = NDArray[np.uint8]
 
 # What a test asks for, directly or not, says what it needs; `make quick` leaves these out.
 MARKS = {"homeserver": "homeserver"} | dict.fromkeys(
-    ("default_model", "torch_model", "generator_only", "large", "psp", "psp_content", "small"),  # all but the first two in tests/models
+    ("default_model", "torch_model", "generator_only", "large", "psp", "psp_content", "small"),
     "model",
 )
 
