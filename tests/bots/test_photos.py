@@ -339,7 +339,10 @@ def test_key_faces_and_covert_pictures(runner: asyncio.Runner, family: Family, p
         await alice.owner.text(alice.control, "me is a key face of yours")
         await alice.ask("!keyface share me bob", "me goes to Bob")
         await bob.owner.text(bob.control, "Alice gave you a key face")
-        assert "me: Bob has it" in await alice.ask("!keyface", "has it")
+        assert "me: Bob has it" in (said := await alice.ask("!keyface", "has it"))
+        assert "not prepared" not in said
+        (kept,) = bob.profile.all_their_key_faces()
+        assert kept.prepared == alice.profile.key_face("me").prepared != ()
         assert "Alice gave you 1" in await bob.ask("!keyface", "gave you")
 
         covert = StyleCrypt(alice.profile).encrypt(photo, covert=True, stand_in="somebody", level="keyface")
