@@ -115,7 +115,7 @@ def _photo(faces: Sequence[Pixels], height: int, width: int, side: int) -> Pixel
     """(height, width, 3): the faces, ``side`` px each, in rows of four, before a wall with a camera's noise."""
     columns, rows = min(len(faces), 4), -(-len(faces) // 4)
     light = np.linspace(90, 170, width)[None, :, None] + np.array([10, 0, -10])
-    photo = np.clip(light + np.random.default_rng(0).normal(0, 3, (height, width, 1)), 0, 255).astype(np.uint8)
+    photo: Pixels = np.clip(light + np.random.default_rng(0).normal(0, 3, (height, width, 1)), 0, 255).astype(np.uint8)
     for number, face in enumerate(faces):
         top = (number // 4 * 2 + 1) * height // (2 * rows) - side // 2
         left = (number % 4 * 2 + 1) * width // (2 * columns) - side // 2

@@ -205,4 +205,4 @@ def _like(array: Floats, given: Values) -> Values:
         return array  # type: ignore[return-value]
     import torch  # who gives a tensor has imported it
 
-    return torch.from_numpy(array).to(given.device)  # type: ignore[attr-defined,no-any-return]
+    return torch.from_numpy(array).to(given.device)  # type: ignore[attr-defined,return-value]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stylecrypt_msg.models import checkpoints, mobilestylegan, store, stylegan2, weights
-from stylecrypt_msg.models.torch_model import TorchModel
+from stylecrypt_msg.models.torch_model import EncoderModule, GeneratorModule, TorchModel
 
 __all__ = ["assemble", "load"]
 
-_BUILDERS = {"stylegan2": stylegan2.build, "mobilestylegan": mobilestylegan.build}
+_BUILDERS: dict[str, Callable[[store.State], tuple[GeneratorModule, EncoderModule | None]]] = {
+    "stylegan2": stylegan2.build,
+    "mobilestylegan": mobilestylegan.build,
+}
 
 
 def load(paths: Sequence[Path], name: str) -> TorchModel:

@@ -32,7 +32,7 @@ Array: TypeAlias = NDArray[Any]
 
 FAMILIES = ("stylegan2", "mobilestylegan")
 _FORMAT = {"format": "stylecrypt-model", "version": "1"}
-_DTYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "I64": np.dtype("<i8"), "I8": np.dtype("i1")}
+_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "I64": np.dtype("<i8"), "I8": np.dtype("i1")}
 _FINE = ".fine"  # suffix of the tensor that holds what half precision left of another: see `_split`
 
 _MAX_HEADER = 2**20  # bytes; the largest model known (18 styles, 1024 px) has 90 KB
@@ -250,12 +250,12 @@ def _values(entry: _Entry) -> Array:
 
 
 # A float16's last place, by its exponent bits: of 11 bits the last; subnormal ones share the exponent of the smallest.
-_LAST_PLACE = np.ldexp(np.float32(1), np.maximum(np.arange(32), 1) - 25).astype(np.float32)
+_LAST_PLACE: NDArray[np.float32] = np.ldexp(np.float32(1), np.maximum(np.arange(32), 1) - 25).astype(np.float32)
 
 
 def _last_place(half: Array) -> NDArray[np.float32]:
     """What the last of a float16's 11 bits is worth."""
-    return _LAST_PLACE[(half.view(np.uint16) >> 10) & 31]
+    return np.asarray(_LAST_PLACE[(half.view(np.uint16) >> 10) & 31], np.float32)
 
 
 def _split(values: NDArray[np.float32]) -> tuple[Array, Array]:
