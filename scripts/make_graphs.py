@@ -2,10 +2,11 @@
 
     python scripts/make_graphs.py [--out FOLDER]
 
-The networks are those of ``models/mobilestylegan.py`` and ``models/mobile_encoder.py``, and the descent is ``models/refine.py``'s,
-once more, as nodes; ``tests/models/test_graphs.py`` holds them to each other. The files hold no weights: these are external
-initializers, named as in the model's files, which `models.graphs` supplies. What is made of weights alone (folded batch norms,
-turned kernels) is written as nodes too: the runtime computes it once, when it loads the graph.
+The networks are those of ``models/mobilestylegan.py`` and ``models/mobile_encoder.py``, and the descent is that of
+``models/refine.py``, once more, as nodes; ``tests/models/test_graphs.py`` holds them to each other. The files hold no
+weights: these are external initializers, named as in the model's files, which `models.graphs` supplies. What is made of
+weights alone (folded batch norms, turned kernels) is written as nodes too: the runtime computes it once, when it loads the
+graph.
 
 The graph of the descent has the gradient in it, by reverse-mode differentiation: each operation that `Builder` writes knows
 how its gradient is written.
@@ -61,7 +62,9 @@ class Builder:
     tape: list[tuple[Value, Gradient]] = field(default_factory=list)
     inputs: list[Value] = field(default_factory=list)
 
-    def node(self, op: str, inputs: Sequence[Value], shape: Shape, gradient: Gradient | None = None, **attributes: object) -> Value:
+    def node(
+        self, op: str, inputs: Sequence[Value], shape: Shape, gradient: Gradient | None = None, **attributes: object
+    ) -> Value:
         varies = gradient is not None and any(value.varies for value in inputs)
         out = Value(f"v{len(self.nodes)}", shape, varies)
         self.nodes.append(helper.make_node(op, [value.name for value in inputs], [out.name], **attributes))
@@ -138,8 +141,10 @@ class Builder:
 
     def leaky(self, x: Value, slope: float = 0.2) -> Value:
         def gradient(g: Value) -> list[tuple[Value, Value]]:
-            above = self.node("Greater", (x, self.constant(0.0)), x.shape)
-            return [(x, self.node("Where", (above, g, self.scaled(g, slope)), x.shape))]
+            # 1 above 0, the slope below: by arithmetic, since the runtime chooses between tensors slowly.
+            steep = self.scaled(x, 1e30)
+            factor = self.node("Clip", (steep, self.constant(slope), self.constant(1.0)), x.shape)
+            return [(x, self.mul(g, factor))]
 
         return self.node("LeakyRelu", (x,), x.shape, gradient, alpha=slope)
 
@@ -161,14 +166,18 @@ class Builder:
 
         return self.node("MatMul", (x, weight), (*x.shape[:-1], weight.shape[-1]), gradient)
 
-    def linear(self, x: Value, name: str) -> Value:
-        """torch's: (B, K) -> (B, N)."""
-        weight = self.weight(f"{name}.weight")
+    def linear(self, x: Value, name: str, *, haar: bool = False) -> Value:
+        """torch's: (B, K) -> (B, N); `interleaved` for ``haar``."""
+        weight, bias = self.weight(f"{name}.weight"), self.weight(f"{name}.bias")
+        if haar:
+            weight, bias = self.interleaved(weight), self.interleaved(bias)
         turned = self.node("Transpose", (weight,), weight.shape[::-1], perm=[1, 0])
-        return self.add(self.matmul(x, turned), self.weight(f"{name}.bias"))
+        return self.add(self.matmul(x, turned), bias)
 
     def reshape(self, x: Value, shape: Shape) -> Value:
-        return self.node("Reshape", (x, self.constant(np.array(shape))), shape, lambda g: [(x, self.reshape(g, x.shape))])
+        return self.node(
+            "Reshape", (x, self.constant(np.array(shape))), shape, lambda g: [(x, self.reshape(g, x.shape))]
+        )
 
     def transpose(self, x: Value, order: Sequence[int]) -> Value:
         back = [order.index(i) for i in range(len(order))]
@@ -188,7 +197,9 @@ class Builder:
         names = [part.name for part in parts]
         self.nodes.append(helper.make_node("Split", [x.name, self.constant(np.array(sizes)).name], names, axis=1))
         if x.varies:
-            self.tape.append((parts[0], lambda _: [(x, self.joined([self._grads.get(p.name) or self._zeros(p) for p in parts]))]))
+            self.tape.append(
+                (parts[0], lambda _: [(x, self.joined([self._grads.get(p.name) or self._zeros(p) for p in parts]))])
+            )
         return parts
 
     def joined(self, parts: Sequence[Value]) -> Value:
@@ -225,7 +236,9 @@ class Builder:
         def gradient(g: Value) -> list[tuple[Value, Value]]:
             if stride > 1:  # what a stride passed over gets zeros
                 g = self.reshape(g, (-1, out_channels, shape[2], 1, shape[3], 1))
-                g = self.node("Pad", (g, self.constant(np.array([0] * 6 + [0, 0, 0, 1, 0, 1]))), (*g.shape[:3], 2, g.shape[4], 2))
+                g = self.node(
+                    "Pad", (g, self.constant(np.array([0] * 6 + [0, 0, 0, 1, 0, 1]))), (*g.shape[:3], 2, g.shape[4], 2)
+                )
                 g = self.reshape(g, (-1, out_channels, height, width))
             turned = weight
             if kernel > 1:
@@ -252,26 +265,27 @@ class Builder:
         return self.node("AveragePool", (x,), shape, gradient, kernel_shape=[window] * 2)
 
     def inverse_haar(self, x: Value) -> Value:
-        """(B, 4C, S, S) as LL | LH | HL | HH -> (B, C, 2S, 2S), without the factor 1/2."""
-        batch, four, side, _ = x.shape
-        ll, lh, hl, hh = self.split(x, [four // 4] * 4)
-        top_low, bottom_low, top_high, bottom_high = self.add(ll, lh), self.sub(ll, lh), self.add(hl, hh), self.sub(hl, hh)
-        corners = [
-            self.add(top_low, top_high), self.sub(top_low, top_high), self.add(bottom_low, bottom_high),
-            self.sub(bottom_low, bottom_high),
-        ]  # fmt: skip
-        return self._depth_to_space(self.joined(corners))
+        """(B, 4C, S, S), `interleaved` -> (B, C, 2S, 2S), without the factor 1/2.
 
-    def _depth_to_space(self, x: Value) -> Value:
+        As a transposed convolution of a fixed kernel, in groups: several times as fast as sums and transposes.
+        """
         batch, four, side, _ = x.shape
+        # Left above, right above, left below, right below.
+        signs = np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]]).reshape(4, 1, 2, 2)
+        kernel = self.node(
+            "Tile", (self.constant(signs * 1.0), self.constant(np.array([four // 4, 1, 1, 1]))), (four, 1, 2, 2)
+        )
         return self.node(
-            "DepthToSpace", (x,), (batch, four // 4, 2 * side, 2 * side), lambda g: [(x, self._space_to_depth(g))],
-            blocksize=2, mode="DCR",
+            "ConvTranspose", (x, kernel), (batch, four // 4, 2 * side, 2 * side),
+            lambda g: [(x, self.node("Conv", (g, kernel), x.shape, group=four // 4, strides=[2, 2]))],
+            group=four // 4, strides=[2, 2],
         )  # fmt: skip
 
-    def _space_to_depth(self, x: Value) -> Value:
-        batch, channels, side, _ = x.shape
-        return self.node("SpaceToDepth", (x,), (batch, 4 * channels, side // 2, side // 2), blocksize=2)
+    def interleaved(self, weight: Value) -> Value:
+        """Weights (4C, ...) of LL | LH | HL | HH -> of LL, LH, HL, HH of each channel."""
+        channels = weight.shape[0]
+        parts = self.reshape(weight, (4, channels // 4, int(np.prod(weight.shape[1:]))))
+        return self.reshape(self.transpose(parts, [1, 0, 2]), weight.shape)
 
     def _reduced(self, g: Value, of: Value) -> Value:
         """A gradient summed over the axes along which ``of`` was broadcast."""
@@ -302,7 +316,9 @@ class Builder:
         initializers = list(self.constants.values())
         for name in self.used:
             array = self.weights[name]
-            tensor = TensorProto(name=name, dims=array.shape, data_type=helper.np_dtype_to_tensor_dtype(array.dtype), raw_data=b"")
+            tensor = TensorProto(
+                name=name, dims=array.shape, data_type=helper.np_dtype_to_tensor_dtype(array.dtype), raw_data=b""
+            )
             external_data_helper.set_external_data(tensor, "weights")
             tensor.ClearField("raw_data")
             initializers.append(tensor)
@@ -314,7 +330,9 @@ class Builder:
             nodes, "stylecrypt", [described(value.name, value.shape) for value in self.inputs],
             [described(name, value.shape) for name, value in outputs.items()], initializers,
         )  # fmt: skip
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="stylecrypt")
+        return helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="stylecrypt"
+        )
 
 
 def _joint(a: Value, b: Value) -> Shape:
@@ -338,20 +356,23 @@ class Generator:
 
     def features(self, styles: list[Value], layers: int) -> Value:
         """``styles``: 16 of (B, 512) -> (B, C, S, S), S = 4 * 2**layers."""
-        x = self._conv(self.g.weight("generator.input"), styles[0], "generator.conv_in", separable=False)
+        x = self._conv(
+            self.g.weight("generator.input"), styles[0], "generator.conv_in", separable=False, haar=layers > 0
+        )
         for i in range(layers):
             w1, w2, name = styles[2 * i + 1], styles[2 * i + 2], f"generator.layers.{i}"
-            x = self.g.inverse_haar(self.g.mul(x, self._modulation(w1, f"{name}.up")))
+            x = self.g.inverse_haar(self.g.mul(x, self._modulation(w1, f"{name}.up", haar=True)))
             x = self._conv(x, w1, f"{name}.conv1")
-            x = self._conv(x, w2, f"{name}.conv2")
+            x = self._conv(x, w2, f"{name}.conv2", haar=i < layers - 1)
         return x
 
     def picture(self, styles: list[Value]) -> Value:
         """(B, 3, 1024, 1024)."""
+        g = self.g
         x = self.features(styles, 7)
-        x = self.g.mul(x, self._modulation(styles[15], "generator.to_img_modulation"))
-        x = self.g.conv(x, self.g.weight("generator.to_img.weight"), self.g.weight("generator.to_img.bias"))
-        return self.g.inverse_haar(x)
+        x = g.mul(x, self._modulation(styles[15], "generator.to_img_modulation"))
+        weight, bias = (g.interleaved(g.weight(f"generator.to_img.{part}")) for part in ("weight", "bias"))
+        return g.inverse_haar(g.conv(x, weight, bias))
 
     def preview(self, styles: list[Value]) -> Value:
         """(B, 3, 128, 128)."""
@@ -365,17 +386,20 @@ class Generator:
         x = g.mul(x, self._modulation(g.joined(near), f"{head}.to_rgb_modulation"))
         return g.conv(x, g.weight(f"{head}.to_rgb.weight"), g.weight(f"{head}.to_rgb.bias"))
 
-    def _modulation(self, w: Value, name: str) -> Value:
-        factors = self.g.linear(w, name)
+    def _modulation(self, w: Value, name: str, *, haar: bool = False) -> Value:
+        factors = self.g.linear(w, name, haar=haar)
         return self.g.reshape(factors, (-1, factors.shape[1], 1, 1))
 
-    def _conv(self, x: Value, w: Value, name: str, *, separable: bool = True) -> Value:
+    def _conv(self, x: Value, w: Value, name: str, *, separable: bool = True, haar: bool = False) -> Value:
+        """``haar``: what comes out goes into `Builder.inverse_haar`."""
         g = self.g
         x = g.mul(x, self._modulation(w, f"{name}.modulation"))
         if separable:
             x = g.conv(x, g.weight(f"{name}.depthwise"), groups=x.shape[1])
-        x = g.conv(x, g.weight(f"{name}.weight"), g.weight(f"{name}.bias"))
-        return g.leaky(g.add(x, g.weight(f"{name}.noise")))
+        weight, bias = (g.weight(f"{name}.{part}") for part in ("weight", "bias"))
+        if haar:
+            weight, bias = g.interleaved(weight), g.interleaved(bias)
+        return g.leaky(g.add(g.conv(x, weight, bias), g.weight(f"{name}.noise")))
 
 
 class Encoder:
@@ -413,15 +437,24 @@ class Encoder:
         )
         middle = g.add(middle, self._doubled(coarse))
         fine = g.add(fine, self._doubled(middle))
-        parts = [self._level(x, i, n, halvings) for i, (x, n, halvings) in enumerate(((fine, 9, 2), (middle, 4, 1), (coarse, 3, 0)))]
+        parts = [
+            self._level(x, i, n, halvings)
+            for i, (x, n, halvings) in enumerate(((fine, 9, 2), (middle, 4, 1), (coarse, 3, 0)))
+        ]
         said = g.joined(parts[::-1])
         return g.add(g.mul(said, g.weight("encoder.w_std")), g.weight("encoder.w_mean"))
 
     def _level(self, x: Value, level: int, count: int, halvings: int) -> Value:
         g, name = self.g, f"encoder.levels.{level}"
         for i, stride in enumerate([2] * halvings + [1]):
-            x = g.leaky(g.conv(x, g.weight(f"{name}.stack.{2 * i}.weight"), g.weight(f"{name}.stack.{2 * i}.bias"), stride=stride))
-        x = g.leaky(g.conv(x, g.weight(f"{name}.reduce.weight"), g.weight(f"{name}.reduce.bias")))  # (B, count * 40, 4, 4)
+            x = g.leaky(
+                g.conv(
+                    x, g.weight(f"{name}.stack.{2 * i}.weight"), g.weight(f"{name}.stack.{2 * i}.bias"), stride=stride
+                )
+            )
+        x = g.leaky(
+            g.conv(x, g.weight(f"{name}.reduce.weight"), g.weight(f"{name}.reduce.bias"))
+        )  # (B, count * 40, 4, 4)
         x = g.transpose(g.reshape(x, (-1, count, 640)), [1, 0, 2])
         x = g.transpose(g.matmul(x, g.weight(f"{name}.linear")), [1, 0, 2])
         return g.add(x, g.weight(f"{name}.bias"))
@@ -451,7 +484,8 @@ class Encoder:
         """A convolution with its batch norm folded in; ReLU6 unless it is a block's ``last``."""
         g = self.g
         weight, scale, shift, mean, variance = (
-            g.weight(name) for name in (f"{conv}.weight", *(f"{norm}.{p}" for p in ("weight", "bias", "running_mean", "running_var")))
+            g.weight(name)
+            for name in (f"{conv}.weight", *(f"{norm}.{p}" for p in ("weight", "bias", "running_mean", "running_var")))
         )
         scale = g.div(scale, g.root(g.add(variance, g.constant(1e-5))))
         bias = g.sub(shift, g.mul(mean, scale))
@@ -500,7 +534,9 @@ def descent(weights: Weights) -> ModelProto:
     coordinates = g.input("coordinates", (-1, sum(DIRECTIONS)), varies=True)
     start = g.input("start", (-1, 16, 512))
     wanted = g.input("wanted", (-1, 3, 128, 128))
-    wanted_maps = [g.input(name, (-1, c, s, s)) for name, c, s in (("fine", 32, 16), ("middle", 96, 8), ("coarse", 320, 4))]
+    wanted_maps = [
+        g.input(name, (-1, c, s, s)) for name, c, s in (("fine", 32, 16), ("middle", 96, 8), ("coarse", 320, 4))
+    ]
     missing = g.input("missing", (-1, 3, 128, 128))
     hold = g.input("hold", (1, 1))
 
@@ -509,7 +545,9 @@ def descent(weights: Weights) -> ModelProto:
     rows = g.mul(rows, g.reshape(reach, (reach.shape[0], 1)))
     ends = np.cumsum(DIRECTIONS)
     offsets = [
-        g.matmul(part, g.node("Slice", (rows, *(g.constant(np.array([n])) for n in (end - n_rows, end, 0))), (n_rows, 512)))
+        g.matmul(
+            part, g.node("Slice", (rows, *(g.constant(np.array([n])) for n in (end - n_rows, end, 0))), (n_rows, 512))
+        )
         for part, n_rows, end in zip(g.split(coordinates, DIRECTIONS), DIRECTIONS, ends, strict=True)
     ]
     std = g.weight("generator.w_std")

@@ -3,7 +3,7 @@
 Choose by what you are building:
 
 * a program that sends and receives photos: ``StyleCrypt``, or ``AsyncStyleCrypt`` in an event loop. ``StyleCrypt.profile``
-  has cards, contacts and key faces; ``transports`` says how messages get from here to there.
+  has cards and contacts; ``transports`` says how messages get from here to there.
 * a chat application or a bot with a life of its own: ``messenger.Messenger``, which does no I/O.
 * something with faces and no keys: ``cipher.cover`` and ``cipher.uncover``, ``models.load_model``, ``faces``, ``stylemix``.
 

@@ -10,16 +10,17 @@ No files here: pixels in, pixels out. Nothing is returned unless every face that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from stylecrypt_protocol.limits import MAX_FACES
 
 from . import level
 from .errors import FaceError
-from .faces import Face, Quad, check_face, crop, detect_faces, face_quad, matte, paste
+from .faces import Face, Quad, Refusal, blur, check_face, crop, detect_faces, exposed_faces, face_quad, matte, paste
 from .faces.align import quad_matrix, transform
 from .models import FaceModel
 from .standins import stand_in
@@ -29,11 +30,14 @@ __all__ = [
     "CoveredPhoto",
     "Form",
     "KeyFace",
+    "Others",
     "Report",
     "UncoveredPhoto",
+    "Unreplaced",
     "cover",
     "exchange",
     "invert",
+    "prepare_key",
     "read",
     "restore",
     "to_images",
@@ -47,6 +51,9 @@ Floats: TypeAlias = NDArray[np.float32]
 Report: TypeAlias = Callable[[str, int, int], None]
 """Hears what is being done, how much of it is done, and out of how much."""
 
+Others: TypeAlias = Literal["blur", "refuse", "keep"]
+"""What becomes of the faces that are not replaced."""
+
 KeyFace: TypeAlias = int | str | Pixels
 """An encryption key face: the seed of a person who does not exist, or a photo."""
 
@@ -57,6 +64,13 @@ _READ = 256  # px of the squares that are encoded
 def _silent(what: str, done: int, total: int) -> None: ...
 
 
+class Unreplaced(NamedTuple):
+    """A face that is not replaced: its number, counted from 1 at the left; why, or None for one that was not chosen."""
+
+    number: int
+    reason: Refusal | None
+
+
 @dataclass(frozen=True, eq=False)
 class CoveredPhoto:
     """A photo whose faces are those of people who do not exist.
@@ -64,20 +78,27 @@ class CoveredPhoto:
     Attributes:
         pixels: (H, W, 3) uint8; as large as the photo, or as the model's pictures in the portrait form.
         original: the photo where ``pixels`` is the fake: the photo itself, or its aligned square as large. SECRET.
-        quads: where the fake faces sit in ``pixels``, left to right.
+        backdrop: ``original``, with the others blurred that are to be; the fakes are pasted into it.
+        quads: where the fake faces sit in ``pixels``, left to right; none where every face is blurred.
         landmarks: (len(quads), 5, 2) float32, in ``pixels``; they decide how far a face shows.
         codes: the original faces' codes (len(quads), n_styles, style_dim). SECRET: they are the sender's face.
         mask: the layers that were replaced.
-        found: how many faces the photo holds; more than ``len(quads)`` when the caller picked one.
+        fakes: len(quads) squares, as the model made them.
+        found: how many faces the photo holds.
+        blurred, kept: those of them that are not replaced, blurred or as they are. What lies outside a portrait is neither.
     """
 
     pixels: Pixels
     original: Pixels
+    backdrop: Pixels
     quads: tuple[Quad, ...]
     landmarks: NDArray[np.float32]
     codes: Floats
     mask: LayerMask
+    fakes: tuple[Pixels, ...]
     found: int
+    blurred: tuple[Unreplaced, ...] = ()
+    kept: tuple[Unreplaced, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +119,7 @@ def cover(
     form: Form = "photo",
     mask: LayerMask | None = None,
     face: int | None = None,
+    others: Others | None = None,
     steps: int = 0,
     refine_steps: int = 0,
     matting: bool = False,
@@ -109,43 +131,69 @@ def cover(
         key_face: whose styles replace the sender's.
         form: "photo" pastes back into the photo; "portrait" returns the aligned square alone, and needs one face.
         mask: the layers replaced; by default `LayerMask.photo` or `LayerMask.paper`, as the form needs.
-        face: which one, counted from 1 at the left; by default all. The others then stay as they are.
+        face: which one, counted from 1 at the left; by default all that can be replaced.
+        others: what becomes of the rest: "blur" hides them, "keep" leaves them as they are, "refuse" raises an error. By
+            default "keep" when ``face`` picks one, "blur" else. A portrait does not show them.
         steps: of descent in the inversion (`level`); 0: the encoder alone decides.
         refine_steps: further ones, by `FaceModel.refine`.
         matting: keep the hair of the fake, and cut it out with an alpha matte (the paper's preprocessing, step iii).
 
-    Raises FaceError when there is no face, no such face, or one that cannot be replaced; LayerMaskError for a mask of
-    another model.
+    Raises FaceError when there is no face, no such face, or one that cannot be replaced and is not to be blurred or kept;
+    LayerMaskError for a mask of another model.
     """
     mask = mask or _default_mask(form, model)
+    others = others or ("blur" if face is None else "keep")
     report("finding faces", 0, 1)
     found = detect_faces(pixels)
-    chosen = _chosen(found, face)
-    if form == "portrait" and len(chosen) > 1:
-        raise FaceError(
-            f"A portrait shows one face, but {len(chosen)} were found.",
-            hint="Pick one with --face N, from the left.",
-        )
-    for position, one in enumerate(chosen, 1):
-        refusal = check_face(one, pixels.shape[1], pixels.shape[0])
-        if refusal is not None:
-            name = "The face" if len(found) == 1 else f"Face {face or position} of {len(found)}, from the left,"
-            raise FaceError(
-                f"{name} cannot be replaced: {refusal}.",
-                hint="Nothing was written. Use another photo, or pick the faces to replace with --face N.",
-            )
+    chosen, unreplaced = _chosen(found, face, form, others, pixels)
+    backdrop = pixels
+    blurred: tuple[Unreplaced, ...] = ()
+    kept: tuple[Unreplaced, ...] = ()
+    if form == "photo" and others == "keep":
+        kept = unreplaced
+    elif form == "photo":
+        blurred = unreplaced
+        for other in blurred:
+            backdrop = blur(backdrop, found[other.number - 1])
     quads = tuple(face_quad(one.landmarks) for one in chosen)
     codes = _encode(model, pixels, quads, steps, report)
-    if refine_steps:
+    if refine_steps and quads:
         squares = to_images([crop(pixels, quad, model.image_size) for quad in quads])
         codes = model.refine(squares, codes, refine_steps, lambda done, total: report("refining", done, total))
-    landmarks = np.stack([one.landmarks for one in chosen])
+    landmarks = np.reshape([one.landmarks for one in chosen], (-1, 5, 2)).astype(np.float32)
     if form == "portrait":
         size = model.image_size
         landmarks = transform(quad_matrix(quads[0], size), landmarks[0])[None].astype(np.float32)
         pixels, quads = crop(pixels, quads[0], size), (_whole(size),)
-    bare = CoveredPhoto(pixels, pixels, quads, landmarks, codes, mask, len(found))
-    return exchange(bare, model, key_face=key_face, matting=matting, report=report)
+        backdrop = pixels
+    bare = CoveredPhoto(backdrop, pixels, backdrop, quads, landmarks, codes, mask, (), len(found), blurred, kept)
+    covered = exchange(bare, model, key_face=key_face, matting=matting, report=report)
+    return covered if form == "portrait" else _looked_over(covered, found, others)
+
+
+def _looked_over(covered: CoveredPhoto, found: list[Face], others: Others) -> CoveredPhoto:
+    """``covered``, without any face of the original that shows in it unsaid."""
+    missed = exposed_faces(covered.original, covered.pixels, found)
+    if not missed:
+        return covered
+    if others == "refuse":
+        raise FaceError(
+            "A face would be seen that was not found at first.", hint="Nothing was written. Use another photo."
+        )
+    numbered = sorted([*found, *missed], key=lambda one: one.centre[0])
+    blurred, kept = (
+        [Unreplaced(1 + numbered.index(found[other.number - 1]), other.reason) for other in those]
+        for those in (covered.blurred, covered.kept)
+    )
+    pixels, backdrop = covered.pixels, covered.backdrop
+    for one in missed:
+        (kept if others == "keep" else blurred).append(Unreplaced(1 + numbered.index(one), Refusal.UNSURE))
+        if others != "keep":
+            pixels, backdrop = blur(pixels, one), blur(backdrop, one)
+    return replace(
+        covered, pixels=pixels, backdrop=backdrop, found=len(numbered), blurred=tuple(sorted(blurred)),
+        kept=tuple(sorted(kept)),
+    )  # fmt: skip
 
 
 def exchange(
@@ -153,24 +201,31 @@ def exchange(
     model: FaceModel,
     *,
     key_face: KeyFace,
+    faces: Collection[int] | None = None,
     matting: bool = False,
     report: Report = _silent,
 ) -> CoveredPhoto:
     """The same photo with the styles of another key face; its faces are not looked for and inverted again.
 
-    ``model`` and ``matting`` are those that `cover` was given. Raises FaceError for a key face photo that shows no face.
+    ``faces`` are those that change, counted from 0 at the left; by default all. ``model`` and ``matting`` are those that
+    `cover` was given. Raises FaceError for a key face photo that shows no face.
     """
+    if not covered.quads:
+        return covered
+    changing = range(len(covered.quads)) if faces is None else sorted(faces)
     keys = _key_codes(key_face, model, covered.codes)
-    fakes = _synthesise(model, mix(covered.codes, keys, covered.mask), report)
+    mixed = mix(covered.codes, keys, covered.mask)[list(changing)]
+    made = dict(zip(changing, _synthesise(model, mixed, report), strict=True))
+    fakes = tuple(made[i] if i in made else covered.fakes[i] for i in range(len(covered.quads)))
     if _is_square(covered.quads, covered.original):
-        return replace(covered, pixels=fakes[0])
-    pasted = _paste_all(covered.original, fakes, covered.landmarks, covered.quads, matting, subdue=True)
-    return replace(covered, pixels=pasted)
+        return replace(covered, pixels=fakes[0], fakes=fakes)
+    pasted = _paste_all(covered.backdrop, fakes, covered.landmarks, covered.quads, matting, subdue=True)
+    return replace(covered, pixels=pasted, fakes=fakes)
 
 
 def uncover(
     pixels: Pixels,
-    key_face: Pixels,
+    key: Floats,
     model: FaceModel,
     *,
     mask: LayerMask | None = None,
@@ -178,31 +233,32 @@ def uncover(
     face: int | None = None,
     report: Report = _silent,
 ) -> UncoveredPhoto:
-    """Recovers an approximation of the sender's face from a picture that arrived, with another photo of the sender.
+    """Recovers an approximation of the sender's face from a picture that arrived, (H, W, 3) uint8 sRGB.
 
-    Both are (H, W, 3) uint8 sRGB. The form, unless given, is recognised by how the face fills the picture; it decides the
-    mask, unless that is given. With several faces in the picture, ``face`` says which, counted from 1 at the left; by
-    default the largest. A wrong key face gives another natural face, never the sender's (the paper, section III-A).
+    ``key`` is a key face: the latent codes (n_styles, style_dim) that `prepare_key` makes of other photos of the sender. The
+    form, unless given, is recognised by how the face fills the picture; it decides the mask, unless that is given. With
+    several faces in the picture, ``face`` says which, counted from 1 at the left; by default the largest. A wrong key face
+    gives another natural face, never the sender's (the paper, section III-A).
 
-    Raises FaceError when there is no face in either picture, LayerMaskError for a mask of another model.
+    Raises FaceError when there is no face in the picture, LayerMaskError for a mask of another model.
     """
     report("finding faces", 0, 1)
-    found = detect_faces(pixels)
+    found = _certain(pixels)
     warnings: tuple[str, ...] = ()
     if face is None and len(found) > 1:
         face = 1 + max(range(len(found)), key=lambda i: found[i].eye_distance)
         warnings = (f"{len(found)} faces were found; the largest, number {face} from the left, was recovered",)
-    one = _chosen(found, face)[0]
+    one = _picked(found, face)[0]
     quad = face_quad(one.landmarks)
     form = form or ("portrait" if _fills(quad, pixels) else "photo")
     if form == "portrait":
         quad = _whole(pixels.shape[0])
     mask = mask or _default_mask(form, model)
-    key = invert(key_face, model)
+    codes = key[None]
     report("reading faces", 0, 1)
-    received = read(to_images([crop(pixels, quad, _READ)]), key, model, mask)
+    received = read(to_images([crop(pixels, quad, _READ)]), codes, model, mask)
     report("reading faces", 1, 1)
-    recovered = _synthesise(model, mix(received, key, mask), report)
+    recovered = _synthesise(model, mix(received, codes, mask), report)
     if form == "portrait":
         result = recovered[0]
         if result.shape != pixels.shape:
@@ -231,9 +287,19 @@ def restore(
     return _paste_all(pixels, squares, landmarks, quads)
 
 
+def prepare_key(photos: Sequence[Pixels], model: FaceModel) -> Floats:
+    """The key face that photos of one person, each (H, W, 3) uint8 sRGB, make: codes (n_styles, style_dim).
+
+    The largest face of each photo is inverted with care, and what they agree on is kept: their mean.
+
+    Raises FaceError when a photo shows no face.
+    """
+    return np.asarray(np.mean([invert(photo, model)[0] for photo in photos], axis=0), np.float32)
+
+
 def invert(pixels: Pixels, model: FaceModel) -> Floats:
     """Codes (1, n_styles, style_dim) of the largest face in a photo. Raises FaceError when it shows none."""
-    found = detect_faces(pixels)
+    found = _certain(pixels)
     if not found:
         raise FaceError(
             "No face was found in the key face photo.", hint="Use a photo that shows the face from the front."
@@ -242,9 +308,7 @@ def invert(pixels: Pixels, model: FaceModel) -> Floats:
     return _encode(model, pixels, (face_quad(largest.landmarks),), level.KEY_STEPS, _silent)
 
 
-def read(
-    images: Floats, key: Floats, model: FaceModel, mask: LayerMask, *, steps: int | None = None
-) -> Floats:
+def read(images: Floats, key: Floats, model: FaceModel, mask: LayerMask, *, steps: int | None = None) -> Floats:
     """Codes (B, n_styles, style_dim) of encrypted pictures, aligned, (B, 3, H, H), as the holder of a key face reads them.
 
     ``key``: that face's codes, (B, n_styles, style_dim). A picture does not tell all of its styles, and what it leaves open
@@ -259,7 +323,54 @@ def _default_mask(form: Form, model: FaceModel) -> LayerMask:
     return LayerMask.paper(model.n_styles) if form == "portrait" else LayerMask.photo(model.n_styles)
 
 
-def _chosen(found: list[Face], face: int | None) -> list[Face]:
+def _certain(pixels: Pixels) -> list[Face]:
+    return [face for face in detect_faces(pixels) if face.doubt is None]
+
+
+def _chosen(
+    found: list[Face], face: int | None, form: Form, others: Others, pixels: Pixels
+) -> tuple[list[Face], tuple[Unreplaced, ...]]:
+    """The faces that are to be replaced, and those that are not."""
+    height, width = pixels.shape[:2]
+    refusals = [check_face(one, width, height) for one in found]
+    likely = any(refusal is not Refusal.UNSURE for refusal in refusals)
+    picked = _picked(found if likely else [], face)
+
+    def refused(number: int, why: str) -> FaceError:
+        name = "The face" if len(found) == 1 else f"Face {number} of {len(found)}, from the left,"
+        return FaceError(
+            f"{name} {why}.",
+            hint="Nothing was written. Use another photo, or pick the faces to replace with --face N.",
+        )
+
+    chosen, unreplaced = [], []
+    for number, (one, refusal) in enumerate(zip(found, refusals, strict=True), 1):
+        if one not in picked:
+            if others == "refuse" and form == "photo":
+                raise refused(number, "would still be seen")
+            unreplaced.append(Unreplaced(number, None))
+        elif refusal is None:
+            chosen.append(one)
+        elif face is not None or others == "refuse":
+            raise refused(number, f"cannot be replaced: {refusal}")
+        else:
+            unreplaced.append(Unreplaced(number, refusal))
+    if not chosen and (form == "portrait" or others == "keep"):  # or nothing of the picture would be hidden
+        raise refused(unreplaced[0].number, f"cannot be replaced: {unreplaced[0].reason}")
+    if len(chosen) > MAX_FACES:
+        raise FaceError(
+            f"{len(chosen)} faces can be replaced, but a message holds {MAX_FACES}.",
+            hint="Nothing was written. Use a part of the photo, or replace one face with --face N --others blur.",
+        )
+    if form == "portrait" and len(chosen) > 1:
+        raise FaceError(
+            f"A portrait shows one face, but {len(chosen)} were found.",
+            hint="Pick one with --face N, from the left.",
+        )
+    return chosen, tuple(unreplaced)
+
+
+def _picked(found: list[Face], face: int | None) -> list[Face]:
     if not found:
         raise FaceError(
             "No face was found in the picture.",
@@ -291,6 +402,8 @@ def to_pixels(images: Floats) -> list[Pixels]:
 
 
 def _encode(model: FaceModel, pixels: Pixels, quads: Sequence[Quad], steps: int, report: Report) -> Floats:
+    if not quads:  # all that were found are blurred
+        return np.empty((0, model.n_styles, model.style_dim), np.float32)
     report("reading faces", 0, len(quads))
     codes = model.encode(to_images([crop(pixels, quad, _READ) for quad in quads]), steps=steps)
     report("reading faces", len(quads), len(quads))
@@ -298,8 +411,10 @@ def _encode(model: FaceModel, pixels: Pixels, quads: Sequence[Quad], steps: int,
 
 
 def _synthesise(model: FaceModel, codes: Floats, report: Report) -> list[Pixels]:
-    report("making faces", 0, len(codes))
-    squares = to_pixels(model.synthesize(codes))
+    squares = []
+    for i, one in enumerate(codes):  # one by one: as numbers, a picture takes four times the memory
+        report("making faces", i, len(codes))
+        squares += to_pixels(model.synthesize(one[None]))
     report("making faces", len(codes), len(codes))
     return squares
 

@@ -36,6 +36,19 @@ level._COVER_STEPS.update({Level.KEYFACE: 2, Level.LATENT: 2})
 
 Pixels = NDArray[np.uint8]
 
+# What a test asks for, directly or not, says what it needs; `make quick` leaves these out.
+MARKS = {"homeserver": "homeserver"} | dict.fromkeys(
+    ("default_model", "torch_model", "generator_only", "large", "psp", "psp_content", "small"),
+    "model",
+)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses among them
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture in MARKS.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(MARKS[fixture])
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -18,10 +18,13 @@ from stylecrypt_msg import level
 from stylecrypt_msg.cipher import (
     CoveredPhoto,
     Form,
+    Others,
     UncoveredPhoto,
+    Unreplaced,
     cover,
     exchange,
     invert,
+    prepare_key,
     read,
     restore,
     to_images,
@@ -29,7 +32,7 @@ from stylecrypt_msg.cipher import (
     uncover,
 )
 from stylecrypt_msg.errors import FaceError, InputError, LayerMaskError
-from stylecrypt_msg.faces import Quad, crop, detect_faces, face_quad
+from stylecrypt_msg.faces import Quad, Refusal, crop, detect_faces, face_quad
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.models.face_model import Floats
 from stylecrypt_msg.models.refine import approach, refine
@@ -70,6 +73,10 @@ def tensors(*arrays: Floats) -> list[Tensor]:
     return [torch.from_numpy(array) for array in arrays]
 
 
+def undo(pixels: Pixels, key_face: Pixels, model: FaceModel, **options: Any) -> UncoveredPhoto:
+    return uncover(pixels, prepare_key([key_face], model), model, **options)
+
+
 @pytest.fixture(scope="module")
 def covered(default_model: FaceModel, people: People) -> CoveredPhoto:
     return cover(people.photo, default_model, key_face="some stand-in")
@@ -87,7 +94,7 @@ def uncovered(
     """What the right key and a wrong one make of the pixels as they were sent."""
     sent: dict[Form, CoveredPhoto] = {"photo": covered, "portrait": portrait}
     return {
-        form: (uncover(one.pixels, people.ann, default_model), uncover(one.pixels, people.bea, default_model))
+        form: (undo(one.pixels, people.ann, default_model), undo(one.pixels, people.bea, default_model))
         for form, one in sent.items()
     }
 
@@ -156,7 +163,8 @@ def test_a_fake_in_a_dark_photo_is_subdued_and_the_sender_is_not(
 ) -> None:
     """A stand-in's light is not the photo's, but the sender's own contrast is what a friend wants back."""
     face = centre(people.photo)
-    dark = replace(covered, original=(0.4 * people.photo).astype(np.uint8))
+    night = (0.4 * people.photo).astype(np.uint8)
+    dark = replace(covered, original=night, backdrop=night)
     dull = (0.2 * covered.pixels + 120).astype(np.uint8)
 
     def contrast(pixels: Pixels, before: Pixels) -> float:
@@ -228,11 +236,56 @@ def test_what_is_refused(default_model: FaceModel, people: People) -> None:
     refused(people.group, "no face 3: 2 faces were found", face=3)
     refused(people.photo, "no face 2: 1 face was found", face=2)
     refused(people.photo[:, 290:], "No face was found")
-    refused(people.cut, "Face 2 of 2, from the left, cannot be replaced: the face is cut by the border")
-    refused(people.cut, "Face 2 of 2", face=2)
-    assert cover(people.cut, default_model, key_face="some stand-in", face=1).found == 2
+    refused(people.cut, "Face 2 of 2, from the left, cannot be replaced: the face is cut by the border", face=2)
+    refused(people.cut[:, 290:], "The face cannot be replaced: the face is cut by the border", form="portrait")
     with pytest.raises(LayerMaskError):
         cover(people.photo, default_model, key_face="some stand-in", mask=LayerMask.photo(14))
+
+
+def test_what_becomes_of_the_others(default_model: FaceModel, people: People) -> None:
+    ann, bea = np.s_[20:240, 40:240], np.s_[60:200, 340:420]
+
+    def made(others: Others | None = None, face: int | None = None) -> tuple[int, list[int], list[int], list[bool]]:
+        one = cover(people.cut, default_model, key_face="some stand-in", face=face, others=others)
+        changed = [not np.array_equal(one.pixels[part], people.cut[part]) for part in (ann, bea)]
+        assert np.array_equal(one.original, people.cut)
+        return len(one.quads), [other.number for other in one.blurred], [other.number for other in one.kept], changed
+
+    assert made() == made("blur") == made("blur", face=1) == (1, [2], [], [True, True])
+    assert made("keep") == made(face=1) == (1, [], [2], [True, False])
+    for face, says in (
+        (None, "Face 2 of 2, from the left, cannot be replaced"),
+        (1, "Face 2 of 2.*would still be seen"),
+    ):
+        with pytest.raises(FaceError, match=says):
+            made("refuse", face)
+    only = people.cut[:, 290:]
+    nobody = cover(only, default_model, key_face="some stand-in")
+    assert (nobody.quads, nobody.blurred) == ((), (Unreplaced(1, Refusal.CUT),))
+    assert apart(nobody.pixels[60:200, 50:], only[60:200, 50:]) > 5
+    with pytest.raises(FaceError, match="cut by the border"):
+        cover(only, default_model, key_face="some stand-in", others="keep")
+
+
+def test_a_face_that_was_missed_at_first_is_blurred(
+    default_model: FaceModel, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, bea = detect_faces(people.group)
+    monkeypatch.setattr("stylecrypt_msg.cipher.detect_faces", lambda _: [bea])
+    covered = cover(people.group, default_model, key_face="some stand-in")
+    assert (covered.found, covered.blurred) == (2, (Unreplaced(1, Refusal.UNSURE),))
+    there = np.s_[2:258, 10:266]
+    assert apart(covered.pixels[there], people.group[there]) > 5
+    with pytest.raises(FaceError, match="not found at first"):
+        cover(people.group, default_model, key_face="some stand-in", others="refuse")
+
+
+def test_more_faces_than_a_message_holds(
+    default_model: FaceModel, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stylecrypt_msg.cipher.MAX_FACES", 1)
+    with pytest.raises(FaceError, match="2 faces can be replaced, but a message holds 1"):
+        cover(people.group, default_model, key_face="some stand-in")
 
 
 def test_mask_decides_what_is_replaced(default_model: FaceModel, people: People, portrait: CoveredPhoto) -> None:
@@ -414,7 +467,7 @@ def test_recovery_survives_files(
     """What a file's compression does to the result is less than what another key does."""
     sent = covered if form == "photo" else portrait
     arrived = read_picture(encode_picture(sent.pixels, format, quality=85, ai_made=True)).pixels
-    recovered = uncover(arrived, people.ann, default_model)
+    recovered = undo(arrived, people.ann, default_model)
     assert recovered.form == form
     here = centre(sent.pixels)
     direct, wrong = (one.pixels[here] for one in uncovered[form])
@@ -423,7 +476,7 @@ def test_recovery_survives_files(
 
 def test_portraits_of_any_size_are_recognised(default_model: FaceModel, people: People, portrait: CoveredPhoto) -> None:
     small = np.asarray(cv2.resize(portrait.pixels, (300, 300), interpolation=cv2.INTER_AREA), np.uint8)
-    recovered = uncover(small, people.ann, default_model)
+    recovered = undo(small, people.ann, default_model)
     assert (recovered.form, recovered.pixels.shape) == ("portrait", (300, 300, 3))
 
 
@@ -431,9 +484,9 @@ def test_portraits_are_told_from_square_photos(default_model: FaceModel, people:
     for seed in range(4):
         made = to_pixels(default_model.synthesize(stand_in(default_model, seed, default_model.latent_avg[None])))[0]
         small = np.asarray(cv2.resize(made, (256, 256), interpolation=cv2.INTER_AREA), np.uint8)
-        assert uncover(small, people.ann, default_model).form == "portrait"
+        assert undo(small, people.ann, default_model).form == "portrait"
     square = people.photo[:280, :280]  # nearly an aligned square, but the face is off its centre
-    assert uncover(square, people.ann, default_model).form == "photo"
+    assert undo(square, people.ann, default_model).form == "photo"
 
 
 def test_the_largest_of_several_is_recovered_unless_one_is_picked(default_model: FaceModel, people: People) -> None:
@@ -442,7 +495,7 @@ def test_the_largest_of_several_is_recovered_unless_one_is_picked(default_model:
     picture[:260, :280], picture[:, 280:] = people.group[:, :280], larger
     ann, bea = (face_quad(face.landmarks) for face in detect_faces(picture))
     for face, quad, warns in ((None, bea, True), (2, bea, False), (1, ann, False)):
-        recovered = uncover(picture, people.ann, default_model, face=face)
+        recovered = undo(picture, people.ann, default_model, face=face)
         changed = (recovered.pixels != picture).any(2)
         assert changed.any()
         assert not changed[~within((quad,), picture)].any()
@@ -452,13 +505,13 @@ def test_the_largest_of_several_is_recovered_unless_one_is_picked(default_model:
 def test_what_cannot_be_recovered(default_model: FaceModel, people: People) -> None:
     nobody = np.full((100, 100, 3), 128, np.uint8)
     with pytest.raises(FaceError, match="in the picture"):
-        uncover(nobody, people.ann, default_model)
+        undo(nobody, people.ann, default_model)
     with pytest.raises(FaceError, match="in the key face photo"):
-        uncover(people.photo, nobody, default_model)
+        prepare_key([nobody], default_model)
     with pytest.raises(FaceError, match="no face 2"):
-        uncover(people.photo, people.ann, default_model, face=2)
+        undo(people.photo, people.ann, default_model, face=2)
     with pytest.raises(InputError):
-        uncover(people.photo, people.ann, default_model, mask=LayerMask.photo(18))
+        undo(people.photo, people.ann, default_model, mask=LayerMask.photo(18))
 
 
 # ---- photographs
@@ -483,7 +536,7 @@ def test_photos_as_phones_take_them(name: str, shared: Path, default_model: Face
     np.testing.assert_array_equal(fake.pixels[outside], pixels[outside])
     here = centre(pixels)
     assert apart(fake.pixels[here], pixels[here]) > 8
-    back = uncover(fake.pixels, pixels, default_model)
+    back = undo(fake.pixels, pixels, default_model)
     assert back.form == "photo"
     assert apart(back.pixels[here], fake.pixels[here]) > 4
 
@@ -499,7 +552,7 @@ def test_another_photo_of_the_sender_is_the_key(shared: Path, default_model: Fac
     for i, (photo, key) in enumerate(read):
         sent = cover(photo, default_model, key_face="some stand-in", form="portrait", steps=level.KEY_STEPS)
         right, wrong = (
-            codes_apart(invert(uncover(sent.pixels, one, default_model).pixels, default_model), sent.codes)
+            codes_apart(invert(undo(sent.pixels, one, default_model).pixels, default_model), sent.codes)
             for one in (key, read[i - 1][1])
         )
         closer += right < wrong

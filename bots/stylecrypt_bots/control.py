@@ -162,8 +162,9 @@ class Control:
                 hint="Send it once more, or a smaller one.",
             )
         draft = PhotoDraft(
-            photo=picture, to=tuple(contacts), level=request.level, conversation=place.room_id, caption=request.caption
-        )
+            photo=picture, to=tuple(contacts), level=request.level, others=request.others, conversation=place.room_id,
+            caption=request.caption,
+        )  # fmt: skip
         prepared = await self._studio.prepare(draft)
         content, media = await self._studio.run(cover_of, prepared)
         self._keep(post, place, prepared, content | answered, media)

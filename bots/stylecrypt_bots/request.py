@@ -1,4 +1,4 @@
-"""What the owner writes, taken apart: ``#room @name @"a name" level=latent text`` and ``!command argument "an argument"``."""
+"""What the owner writes, taken apart: ``#room @name @"a name" level=latent others=keep text`` and ``!command argument``."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stylecrypt_msg.cipher import Others
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.messenger import Level
 from stylecrypt_msg.profile import Contact, Profile
 
 __all__ = ["Request", "contact_of", "parse_command", "parse_request"]
 
+_OTHERS: dict[str, Others] = {"blur": "blur", "refuse": "refuse", "keep": "keep"}
 _WORD = re.compile(r"""\s*([@#]?"[^"]*"|'[^']*'|\S+)""")
 
 
@@ -23,14 +25,16 @@ class Request:
     room: str | None
     to: tuple[str, ...]
     level: Level | None
+    others: Others | None
     caption: str
 
 
 def parse_request(text: str) -> Request:
-    """Raises InputError for two rooms, or a level that there is not."""
+    """Raises InputError for two rooms, and for a level or a way with others that there is not."""
     room: str | None = None
     to: list[str] = []
     level: Level | None = None
+    others: Others | None = None
     at = 0
     while match := _WORD.match(text, at):
         word = match[1]
@@ -45,10 +49,15 @@ def parse_request(text: str) -> Request:
                 level = Level(word.removeprefix("level="))
             except ValueError:
                 raise InputError(f"There is no {word}.", hint=f"Levels are {', '.join(Level)}.") from None
+        elif word.startswith("others="):
+            try:
+                others = _OTHERS[word.removeprefix("others=")]
+            except KeyError:
+                raise InputError(f"There is no {word}.", hint=f"Others are {', '.join(_OTHERS)}.") from None
         else:
             break
         at = match.end()
-    return Request(room, tuple(to), level, text[at:].strip())
+    return Request(room, tuple(to), level, others, text[at:].strip())
 
 
 def parse_command(text: str) -> tuple[str, list[str]]:

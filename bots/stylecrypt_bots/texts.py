@@ -58,11 +58,14 @@ def preview(photo: EncryptedPhoto, room: str, to: Sequence[Contact]) -> str:
     leaks = photo.leaks
     lines = [
         f"For {', '.join(contact.name for contact in to)} in {room}; everybody else sees this.",
-        f"{leaks.faces_covered} of {leaks.faces_found} faces are replaced.",
+        f"{leaks.faces}.",
+        *leaks.notes,
     ]
     if leaks.metadata_dropped:
         lines.append(f"Left out of the file: {', '.join(leaks.metadata_dropped)}.")
-    if leaks.distances is None:
+    if not leaks.faces_covered:
+        pass
+    elif leaks.distances is None:
         lines.append("Nothing compared the new face with yours: the extra `identity` is not installed.")
     elif leaks.looks_like_sender:
         lines.append(f"Warning: to {leaks.recogniser} it is still the same person.")

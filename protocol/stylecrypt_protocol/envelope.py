@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from . import primitives
 from .commitment import KeyFace
-from .cover import Pixels, Quad, Side, pixel_digest
+from .cover import Pixels, Quad, Side
 from .errors import LocalProtocolError, TooLargeError, UnsupportedError
 from .limits import MAX_ENVELOPE_BYTES, MAX_FACES, MAX_PIXELS, MAX_PUBLIC_BYTES, MAX_STYLES
 from .wire import VERSION, Bytes32, MessageId, MessageIdField, Reader, WireModel, opaque, received
@@ -43,7 +43,7 @@ class PublicPart(WireModel):
     """How many style vectors the model has."""
     replaced: tuple[int, ...] = Field(min_length=1)
     """The layers whose style vectors are replaced, ascending, the first layer being 0."""
-    faces: tuple[Quad, ...] = Field(min_length=1, max_length=MAX_FACES)
+    faces: tuple[Quad, ...] = Field(max_length=MAX_FACES)
     width: Side
     height: Side
     cover_digest: Bytes32
@@ -83,7 +83,7 @@ class PublicPart(WireModel):
             faces=tuple(faces),
             width=cover.width,
             height=cover.height,
-            cover_digest=pixel_digest(cover),
+            cover_digest=cover.digest,
         )
         return public.commit(key_face) if key_face else public
 

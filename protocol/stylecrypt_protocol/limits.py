@@ -19,12 +19,15 @@ MAX_AGE_STANZAS: Final = MAX_RECIPIENTS + 2
 """Stanzas of that header: one for each recipient, and up to two that writers add so that unknown ones stay
 legal."""
 
-MAX_FACES: Final = 32
-"""Faces replaced in one photo. A group photo has fewer; each costs 32 bytes of public part and 32 of
+MAX_FACES: Final = 128
+"""Faces replaced in one photo: a school's year, or a wedding. Each costs 32 bytes of public part and 32 of
 sealed part."""
 
 MAX_STYLES: Final = 32
 """Style vectors of a model: 18 at 1024 px, 2 more for each doubling; 32 are the bits of the layer mask."""
+
+MAX_STYLE_DIMENSIONS: Final = 1024
+"""Numbers in a style vector: 512 in every StyleGAN that was published."""
 
 MAX_SIDE: Final = 16_384
 """Width or height of a cover in pixels: what PNG, JPEG and WebP readers commonly accept (WebP stops at
@@ -62,8 +65,11 @@ chunks over 8 MB. What is larger travels as a file beside the picture, or at lev
 MAX_KEY_FACE_BYTES: Final = 4 * 1024 * 1024
 """The picture file of a key face that is shared. It is one face: 1024 x 1024 px as PNG have at most 3 MB."""
 
-MAX_PUBLIC_BYTES: Final = 2048
-"""The public part: 1,149 bytes with 32 faces."""
+MAX_INVERSIONS: Final = 4
+"""Models that a key face is prepared for: people use one, perhaps two. 256 KB at most, 64 KB in practice."""
+
+MAX_PUBLIC_BYTES: Final = 8192
+"""The public part: 4,221 bytes with 128 faces."""
 
 MAX_PICTURE_BYTES: Final = 64 * 1024 * 1024
 """A picture file whose carrier is read. Matrix servers commonly stop at 50 or 100 MB."""

@@ -61,7 +61,7 @@ class SealedPart(Signed):
     DOMAIN: ClassVar[bytes] = primitives.MESSAGE
 
     public_digest: Bytes32
-    sketch: bytes = Field(min_length=2 * GRID_BYTES, max_length=(1 + MAX_FACES) * GRID_BYTES, repr=False)
+    sketch: bytes = Field(min_length=GRID_BYTES, max_length=(1 + MAX_FACES) * GRID_BYTES, repr=False)
     opening: Opening | None = None
     caption: Caption = Field(default="", repr=False)
     file_name: FileName = Field(default="", repr=False)

@@ -1,13 +1,13 @@
-"""The commands and their options. What they do is imported when they run, so that --help answers at once."""
+"""The commands and their options. What they do is imported when they run, so that --help answers at once.
 
-from __future__ import annotations
+Annotations are evaluated here once, and not put off: typer would compile each of hundreds.
+"""
 
 import io
 import os
 import sys
 import traceback
 from enum import StrEnum
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,6 +49,14 @@ class Recovery(StrEnum):
     KEYFACE = "keyface"
     LATENT = "latent"
     ORIGINAL = "original"
+
+
+class OtherFaces(StrEnum):
+    """`cipher.Others`, for the same reason."""
+
+    BLUR = "blur"
+    REFUSE = "refuse"
+    KEEP = "keep"
 
 
 class Bench(StrEnum):
@@ -99,10 +107,16 @@ RunFolder = Annotated[
     Path, typer.Option("--run", help="Folder for checkpoint, model, samples and losses; goes on there if it exists.")
 ]
 FaceNumber = Annotated[int | None, typer.Option("--face", min=1, help="Only this face, counted from the left.")]
+OthersWay = Annotated[
+    OtherFaces | None,
+    typer.Option("--others", help="Faces that are not replaced: blurred (default; with --face: kept), or an error."),
+]
 
 
 def _version(show: bool) -> None:
     if show:
+        from importlib import metadata
+
         console.say(f"stylecrypt {metadata.version('stylecrypt-msg')}")
         raise typer.Exit
 
@@ -124,7 +138,7 @@ def _root(
     context.obj = (profile, passphrase_fd)
 
 
-def _session(context: typer.Context) -> Session:
+def _session(context: typer.Context) -> "Session":
     from .session import Session
 
     return Session(*context.obj)
@@ -171,6 +185,7 @@ def encrypt(
     mask: Mask = None,
     stand_in: StandIn = None,
     face: FaceNumber = None,
+    others: OthersWay = None,
     portrait: Portrait = False,
     refine: Refine = 0,
     matting: Matting = False,
@@ -187,8 +202,8 @@ def encrypt(
     command.encrypt(
         _session(context), photo, output, to, stand_in=stand_in, model=model, as_json=json,
         options=command.options(
-            level=level, exact=exact, mask=mask, face=face, portrait=portrait, refine=refine, matting=matting,
-            covert=covert, conversation=conversation, caption=caption, force=force,
+            level=level, exact=exact, mask=mask, face=face, others=others and others.value, portrait=portrait, refine=refine,
+            matting=matting, covert=covert, conversation=conversation, caption=caption, force=force,
         ),
     )  # fmt: skip
 
@@ -211,6 +226,7 @@ def send(
     mask: Mask = None,
     stand_in: StandIn = None,
     face: FaceNumber = None,
+    others: OthersWay = None,
     portrait: Portrait = False,
     refine: Refine = 0,
     matting: Matting = False,
@@ -228,8 +244,8 @@ def send(
         _session(context), photo, to, carrier(folder, room, homeserver, user), device=device,
         stand_in=stand_in, model=model, as_json=json,
         options=command.options(
-            level=level, exact=exact, mask=mask, face=face, portrait=portrait, refine=refine, matting=matting,
-            covert=False, conversation=conversation, caption=caption, force=force,
+            level=level, exact=exact, mask=mask, face=face, others=others and others.value, portrait=portrait, refine=refine,
+            matting=matting, covert=False, conversation=conversation, caption=caption, force=force,
         ),
     )  # fmt: skip
 
@@ -444,14 +460,20 @@ def contact_remove(context: typer.Context, name: Name) -> None:
 @key_face_app.command("add")
 def key_face_add(
     context: typer.Context,
-    photo: Annotated[Path, typer.Argument(help="A photo that shows your face alone, from the front.")],
-    name: Annotated[str | None, typer.Option(help="What to call it; default: the file's name.")] = None,
+    photos: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PHOTO...",
+            help="Photos that show your face alone, from the front. The first is shared; all make the likeness better.",
+        ),
+    ],
+    name: Annotated[str | None, typer.Option(help="What to call it; default: the name of the first file.")] = None,
     json: Json = False,
 ) -> None:
-    """Keep a photo of yours as a key face."""
+    """Keep a key face of yours, made of one or several photos."""
     from . import people as command
 
-    command.key_face_add(_session(context), photo, name, json)
+    command.key_face_add(_session(context), photos, name, json)
 
 
 @key_face_app.command("list")
@@ -721,6 +743,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a file name that the locale cannot write fails no command
+    # Other packages' plugins would see every value of a message, and to look for them takes a tenth of a second.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         code = app(prog_name="stylecrypt", standalone_mode=False)
         sys.stdout.flush()

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import stylecrypt_protocol as protocol
 from pydantic import TypeAdapter, ValidationError
 from stylecrypt_protocol.text import FileName
 
+from ..cipher import Others
 from ..errors import InputError, NoMessageError, RefusedError, StyleCryptError, explaining
 from ..messenger import ENVELOPE_SUFFIX, DecryptedPhoto, EncryptedPhoto, Level
 from ..pictures import MAX_FILE_BYTES, format_of, read_file, read_picture, same_file, write_atomically
@@ -113,8 +114,7 @@ def inspect(picture: str, sealed: Path | None, envelope: Path | None, as_json: b
             raise InputError("This message has no sealed part.")
         write_atomically(sealed, message.sealed)
     height, width = shown.pixels.shape[:2]
-    wire = protocol.Pixels(width=width, height=height, rgb=shown.pixels.tobytes())
-    exact = protocol.pixel_digest(wire) == public.cover_digest
+    exact = protocol.Pixels(width=width, height=height, rgb=shown.pixels.data).digest == public.cover_digest
     result = {
         "message": {
             "v": 1, "message_id": public.message_id.hex(), "level": public.level.name.lower(),
@@ -210,13 +210,14 @@ def receive(
 
 
 def options(
-    *, level: str | None, exact: bool, mask: str | None, face: int | None, portrait: bool, refine: int, matting: bool,
-    covert: bool, conversation: str | None, caption: str, force: bool,
+    *, level: str | None, exact: bool, mask: str | None, face: int | None, others: str | None, portrait: bool,
+    refine: int, matting: bool, covert: bool, conversation: str | None, caption: str, force: bool,
 ) -> Options:  # fmt: skip
     """The command line's options as the SDK's."""
     return Options(
-        level=level, exact=exact, mask=mask, face=face, form="portrait" if portrait else "photo", refine_steps=refine,
-        matting=matting, covert=covert, conversation=conversation, caption=caption, force=force,
+        level=level, exact=exact, mask=mask, face=face, others=cast("Others | None", others),
+        form="portrait" if portrait else "photo", refine_steps=refine, matting=matting, covert=covert,
+        conversation=conversation, caption=caption, force=force,
     )  # fmt: skip
 
 
@@ -237,6 +238,7 @@ def _sent_result(sent: EncryptedPhoto, stand_in: str | None) -> dict[str, Any]:
         "envelope": None if sent.packed is None else "beside" if sent.envelope else "inside",
         "bytes": len(sent.picture) + len(sent.envelope or b""),
         "faces_found": leaks.faces_found, "faces_replaced": leaks.faces_covered,
+        "faces_blurred": len(leaks.blurred), "faces_kept": len(leaks.kept), "unreplaced": list(leaks.unreplaced),
         "metadata_dropped": list(leaks.metadata_dropped),
         "likeness": None if leaks.distances is None else {
             "recogniser": leaks.recogniser, "threshold": leaks.threshold,
@@ -248,10 +250,9 @@ def _sent_result(sent: EncryptedPhoto, stand_in: str | None) -> dict[str, Any]:
 
 def _sent_line(sent: EncryptedPhoto, stand_in: str | None) -> str:
     leaks = sent.leaks
-    line = (
-        f"{leaks.faces_covered} of {leaks.faces_found} faces replaced, layers {sent.mask}, "
-        f"stand-in {sent.stand_in or stand_in}"
-    )
+    line = leaks.faces
+    if leaks.faces_covered:
+        line += f", layers {sent.mask}, stand-in {sent.stand_in or stand_in}"
     if sent.recipients:
         line += f"; level {sent.level} for {', '.join(contact.name for contact in sent.recipients)}"
     return line
@@ -260,13 +261,11 @@ def _sent_line(sent: EncryptedPhoto, stand_in: str | None) -> str:
 def _leak_lines(sent: EncryptedPhoto) -> list[str]:
     """What the picture still tells, for whom it was made."""
     leaks = sent.leaks
-    lines = []
-    if leaks.faces_found > leaks.faces_covered and sent.form == "photo":
-        lines.append(
-            f"{leaks.faces_found - leaks.faces_covered} of the faces found are still to be seen, as --face asked."
-        )
+    lines = [*leaks.notes]
     if leaks.metadata_dropped:
         lines.append(f"Left out of the file: {', '.join(leaks.metadata_dropped)}.")
+    if not leaks.faces_covered:
+        return lines
     if leaks.distances is None:
         lines.append("Nothing compared the fake with you: `pip install 'stylecrypt-msg[identity]'` adds what can.")
     elif leaks.looks_like_sender:

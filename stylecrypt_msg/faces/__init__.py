@@ -3,7 +3,9 @@
 ::
 
     for face in detect_faces(pixels):              # left to right
-        if refusal := check_face(face, width, height): ...  # say so, and do not send the photo
+        if refusal := check_face(face, width, height):
+            pixels = blur(pixels, face)  # and say so
+            continue
         quad = face_quad(face.landmarks)
         square = crop(pixels, quad, 1024)          # upright, for the model
         ...
@@ -14,7 +16,9 @@ corner.
 """
 
 from stylecrypt_msg.faces.align import Quad, crop, face_quad
-from stylecrypt_msg.faces.detect import LANDMARKS, Face, Refusal, check_face, detect_faces
+from stylecrypt_msg.faces.blur import blur
+from stylecrypt_msg.faces.detect import check_face, detect_faces, exposed_faces
+from stylecrypt_msg.faces.detectors import LANDMARKS, Face, Refusal
 from stylecrypt_msg.faces.matte import matte
 from stylecrypt_msg.faces.paste import paste
 
@@ -23,9 +27,11 @@ __all__ = [
     "Face",
     "Quad",
     "Refusal",
+    "blur",
     "check_face",
     "crop",
     "detect_faces",
+    "exposed_faces",
     "face_quad",
     "matte",
     "paste",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from stylecrypt_protocol import MessageId
 
-from ..cipher import Form
+from ..cipher import Form, Others, Unreplaced
 from ..errors import PictureError
 from ..level import Level
 from ..pictures import Format, encode_picture, format_of, write_atomically
@@ -42,7 +42,7 @@ class Draft:
         exact: at level ``original``, seal the whole file, to be restored bit by bit.
         stand_in: a seed, or a picture file; by default the conversation's own.
         conversation: the chat that this is for; by default the one with just these contacts.
-        mask, face, form, refine_steps, matting: as in `cipher.cover`; the mask as text.
+        mask, face, others, form, refine_steps, matting: as in `cipher.cover`; the mask as text.
         covert: no envelope, no mark that the picture was made by AI.
         format: of the cover; by default the photo's, if it can be written.
         caption, file_name: sealed with the message.
@@ -57,6 +57,7 @@ class Draft:
     conversation: str | None = None
     mask: str | None = None
     face: int | None = None
+    others: Others | None = None
     form: Form = "photo"
     refine_steps: int = 0
     matting: bool = False
@@ -72,7 +73,9 @@ class LeakReport:
     """What the cover still says about its sender.
 
     Attributes:
-        faces_found, faces_covered: in the photo.
+        faces_found, faces_covered: in the photo; covered are those with another face.
+        substituted: how many of them show another stand-in than the conversation's, which did not hide them.
+        blurred, kept: the others, blurred beyond recognition or as they are. What lies outside a portrait is neither.
         metadata_dropped: what the photo's file held besides pixels, and the cover's does not.
         distances: of each covered face to its original, by ``recogniser``; None when there is no recogniser.
         threshold: two faces closer than this are the same person to the recogniser.
@@ -84,11 +87,54 @@ class LeakReport:
     distances: tuple[float, ...] | None
     recogniser: str | None
     threshold: float | None
+    blurred: tuple[Unreplaced, ...] = ()
+    kept: tuple[Unreplaced, ...] = ()
+    substituted: int = 0
+
+    @property
+    def faces(self) -> str:
+        """How many were found, and what became of them: "2 of 4 faces replaced, 1 blurred, 1 left as it is"."""
+        parts = [f"{self.faces_covered} of {self.faces_found} faces replaced"]
+        if self.blurred:
+            parts.append(f"{len(self.blurred)} blurred")
+        if self.kept:
+            parts.append(f"{len(self.kept)} left as {'it is' if len(self.kept) == 1 else 'they are'}")
+        return ", ".join(parts)
+
+    @property
+    def unreplaced(self) -> tuple[str, ...]:
+        """A sentence for those that were not replaced for the same reason, and what became of them."""
+        sentences = []
+        for others, what in ((self.blurred, "blurred"), (self.kept, "still to be seen")):
+            for reason in dict.fromkeys(other.reason for other in others):
+                numbers = [str(other.number) for other in others if other.reason is reason]
+                one = len(numbers) == 1
+                why = (
+                    ""
+                    if reason is None
+                    else f": {reason if one else str(reason).replace('the face is', 'they are', 1)}"
+                )
+                sentences.append(
+                    f"{'Face' if one else 'Faces'} {', '.join(numbers)} of {self.faces_found} from the left "
+                    f"{'is' if one else 'are'} {what}{why}."
+                )
+        return tuple(sentences)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """`unreplaced`, and a sentence for those with another stand-in."""
+        if not self.substituted:
+            return self.unreplaced
+        who = "1 face shows" if self.substituted == 1 else f"{self.substituted} faces show"
+        return (
+            *self.unreplaced,
+            f"{who} another stand-in than the conversation's, which still looked like the original.",
+        )
 
     @property
     def looks_like_sender(self) -> bool:
         """Whether the recogniser takes a fake face for its original."""
-        return self.distances is not None and self.threshold is not None and min(self.distances) < self.threshold
+        return bool(self.distances) and self.threshold is not None and min(self.distances or ()) < self.threshold
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -137,4 +137,3 @@ def _embedded() -> list[Path]:
     # are read by seeking, and packages are installed unzipped: the resources are files.
     folder = Path(str(importlib.resources.files(__name__) / "data"))
     return [folder / (DEFAULT + SUFFIX), folder / (DEFAULT + "-encoder" + SUFFIX)]
-

@@ -105,14 +105,15 @@ class EmbeddedModel(FaceModel):
         descent = self._graph("descent")
         coordinates = np.zeros((1, len(self._directions[1])), np.float32)
         mean, square = np.zeros_like(coordinates), np.zeros_like(coordinates)
-        missing, held = np.zeros_like(wanted), np.full((1, 1), hold, np.float32)
+        missing = np.zeros_like(wanted)
+        weight = np.full((1, 1), hold, np.float32)
         checks = {round(share * steps) for share in _CHECKS}
         for step in range(steps):
             if step in checks:
                 # What the preview lacks hardly changes from step to step, so that it need not be computed at each.
                 codes = start + self._offset(coordinates)
                 missing = _resized(self._make(codes)) - self.preview(codes)
-            (slope,) = descent(coordinates, start, wanted, *features, missing, held)
+            (slope,) = descent(coordinates, start, wanted, *features, missing, weight, again=step < steps - 1)
             mean += (1 - _BETAS[0]) * (slope - mean)
             square += (1 - _BETAS[1]) * (slope**2 - square)
             rate = _RATE * (1 + math.cos(math.pi * step / steps)) / 2

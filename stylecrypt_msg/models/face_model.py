@@ -43,7 +43,7 @@ class FaceModel(ABC):
         n_styles, style_dim: shape of the codes.
         image_size: pixels a side of the pictures that `synthesize` makes.
         input_size: of those that the encoder reads; 0 without an encoder.
-        steps: of descent, which `encode` takes when it is not told how many.
+        steps: of descent, which the model is made for.
         latent_avg: average style of the generator, (n_styles, style_dim): the centre of truncation.
         latent_std: standard deviation of w per dimension, (style_dim,).
     """
@@ -76,13 +76,15 @@ class FaceModel(ABC):
     def has_encoder(self) -> bool:
         return self.input_size > 0
 
-    def encode(self, images: Values, *, steps: int | None = None, start: Callable[[Values], Values] | None = None) -> Values:
+    def encode(
+        self, images: Values, *, steps: int | None = None, start: Callable[[Values], Values] | None = None
+    ) -> Values:
         """Inverts faces: images (B, 3, H, W), any square size, aligned as in FFHQ -> codes (B, n_styles, style_dim).
 
         Resized as the encoder needs: by area from larger, bilinearly from smaller ones. An encoder of several passes also
         reads what the generator makes of the codes; what it takes that for beside what it took the picture for is the
         correction. This is ReStyle's idea (Alaluf et al., arXiv 2104.02699), with an encoder that sees one picture at a time.
-        ``steps`` of descent through 128 px follow, by default as many as the model is made for, and never more; with 0 the
+        ``steps`` of descent through 128 px follow, at most as many as the model is made for, which is the default; with 0 the
         encoder alone decides. Who knows something of the person reads better with it: ``start`` gets what the encoder said,
         and returns where to start, from which the descent then goes no further than the picture shows. Without descent it is
         not asked.
@@ -146,13 +148,13 @@ class FaceModel(ABC):
             w = self.latent_avg + np.float32(truncation) * (w - self.latent_avg)
         return _like(w, z)
 
-    def suits(self, people: Floats, codes: Floats) -> NDArray[np.bool_]:  # noqa: ARG002
+    @abstractmethod
+    def suits(self, people: Floats, codes: Floats) -> NDArray[np.bool_]:
         """Which of ``people`` (B, n_styles, style_dim), from `map`, can stand in for ``codes`` (n_styles, style_dim): (B,).
 
         The embedded model passes over children, headgear, glasses, turned heads and the other sex; models of others are
         taken as they are.
         """
-        return np.ones(len(people), np.bool_)
 
     def _check_encoder(self) -> None:
         if not self.has_encoder:

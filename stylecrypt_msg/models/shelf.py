@@ -38,7 +38,11 @@ class Shelf:
                     return model
             for info in list_models():
                 # What a file says of itself saves loading it, but is no proof.
-                if info.name not in self._models and info.digest in (digest, "") and self.named(info.name).digest == digest:
+                if (
+                    info.name not in self._models
+                    and info.digest in (digest, "")
+                    and self.named(info.name).digest == digest
+                ):
                     return self.named(info.name)
         raise ModelError(
             f"The model that this message was made with is not on this machine (hash {digest[:16]}).",

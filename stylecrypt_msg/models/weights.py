@@ -32,7 +32,12 @@ Array: TypeAlias = NDArray[Any]
 
 FAMILIES = ("stylegan2", "mobilestylegan")
 _FORMAT = {"format": "stylecrypt-model", "version": "1"}
-_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "I64": np.dtype("<i8"), "I8": np.dtype("i1")}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "I64": np.dtype("<i8"),
+    "I8": np.dtype("i1"),
+}
 _FINE = ".fine"  # suffix of the tensor that holds what half precision left of another: see `_split`
 
 _MAX_HEADER = 2**20  # bytes; the largest model known (18 styles, 1024 px) has 90 KB
@@ -107,7 +112,9 @@ class Weights(Mapping[str, Array]):
             array = array.astype(np.float32)
         # A sum is finite only if all values are; the slower test decides when the sum overflowed.
         if array.dtype == np.float32 and not np.isfinite(array.sum()) and not np.isfinite(array).all():
-            raise ModelError(f"{entry.path} holds weights that are not finite numbers.", hint="Use an earlier checkpoint.")
+            raise ModelError(
+                f"{entry.path} holds weights that are not finite numbers.", hint="Use an earlier checkpoint."
+            )
         return array
 
     def __iter__(self) -> Iterator[str]:
@@ -155,7 +162,9 @@ def digest(family: str, tensors: Iterable[tuple[str, Array]]) -> str:
     return sha.hexdigest()
 
 
-def write(path: Path, tensors: Sequence[tuple[str, Array]], metadata: Mapping[str, str], *, small: bool = False) -> None:
+def write(
+    path: Path, tensors: Sequence[tuple[str, Array]], metadata: Mapping[str, str], *, small: bool = False
+) -> None:
     """Writes a model's tensors, whole or not at all; ``metadata`` has at least ``family``.
 
     ``small`` keeps the encoder in float16 and the generator in three bytes a value (`_split`), which changes the digest: a
@@ -250,7 +259,7 @@ def _values(entry: _Entry) -> Array:
 
 
 # A float16's last place, by its exponent bits: of 11 bits the last; subnormal ones share the exponent of the smallest.
-_LAST_PLACE: NDArray[np.float32] = np.ldexp(np.float32(1), np.maximum(np.arange(32), 1) - 25).astype(np.float32)
+_LAST_PLACE = np.ldexp(np.float32(1), np.maximum(np.arange(32), 1) - 25).astype(np.float32)
 
 
 def _last_place(half: Array) -> NDArray[np.float32]:

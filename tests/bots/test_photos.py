@@ -101,7 +101,7 @@ def test_the_family_sees_a_stranger_and_bob_the_photo(
         preview = await alice.shown("the preview")
         said = str(preview.content["body"])
         assert f"For Bob in #{name}" in said
-        assert "1 of 1 faces are replaced" in said
+        assert "1 of 1 faces replaced" in said
         await mallory.look()
         assert not any(post.is_picture for post in mallory.seen)
         await alice.owner.react(alice.control, preview.event_id, YES)

@@ -23,6 +23,7 @@ from stylecrypt_msg.stylemix import LayerMask, mix
 from ..conftest import STEPS
 from .conftest import DATA
 
+pytestmark = pytest.mark.model  # loaded by itself: what it does at first is tested too
 TOLERANCE = 1e-3  # of the fixture: max |a - b| / rms(b)
 
 

@@ -102,9 +102,7 @@ def test_models_are_frozen_and_checked() -> None:
     with pytest.raises(sp.LocalProtocolError, match="replaced"):
         describe(replaced=[])
     with pytest.raises(sp.LocalProtocolError, match="faces"):
-        describe(faces=[FACE] * 33)
-    with pytest.raises(sp.LocalProtocolError, match="faces"):
-        describe(faces=[])
+        describe(faces=[FACE] * 129)
     with pytest.raises(sp.LocalProtocolError, match="model_hash"):
         describe(model_hash=b"short")
     with pytest.raises(sp.LocalProtocolError, match="over 67108864 pixels"):
@@ -140,6 +138,8 @@ def test_sizes_over_the_limits() -> None:
         sp.Envelope.unpack(bytes(32 * 1024 * 1024 + 1))
     with pytest.raises(sp.LocalProtocolError, match="empty"):
         sp.Envelope(public=describe(), sealed=b"")
-    most = describe(faces=[FACE] * 32, key_face=sp.KeyFace.new(COVER))
-    assert len(most.to_bytes()) == 1149
-    assert sp.PublicPart.from_bytes(most.to_bytes()) == most
+    most = describe(faces=[FACE] * 128, key_face=sp.KeyFace.new(COVER))
+    assert len(most.to_bytes()) == 4221
+    none = describe(faces=[])  # every face is hidden, and none replaced
+    for public in (most, none):
+        assert sp.PublicPart.from_bytes(public.to_bytes()) == public

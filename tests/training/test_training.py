@@ -13,9 +13,9 @@ import torch
 
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.errors import InputError
-from stylecrypt_msg.models import load_torch_model
 from stylecrypt_msg.models.mobile_encoder import MobileEncoder
 from stylecrypt_msg.models.mobilestylegan import MobileStyleGAN
+from stylecrypt_msg.models.torch_model import TorchModel
 from stylecrypt_msg.training.codes import sample_codes
 from stylecrypt_msg.training.encoder import Plan, Progress, train_encoder
 from stylecrypt_msg.training.identity import Recogniser
@@ -23,8 +23,8 @@ from stylecrypt_msg.training.pictures import degrade, face_batches, load_faces, 
 
 
 @pytest.fixture(scope="module")
-def generator() -> MobileStyleGAN:
-    generator = load_torch_model("default").generator
+def generator(torch_model: TorchModel) -> MobileStyleGAN:
+    generator = torch_model.generator
     assert isinstance(generator, MobileStyleGAN)
     return generator
 

@@ -230,7 +230,9 @@ def gather(subjects: Sequence[Subject], studio: Studio, report: Report) -> Peopl
         for i, photo in enumerate(photos):
             report("reading faces", i, len(photos))
             square = photo.square(_SIDE)
-            made.append(studio.view(square, transform(quad_matrix(photo.quad, _SIDE), photo.face.landmarks)))
+            made.append(
+                studio.view(square, transform(quad_matrix(photo.quad, _SIDE), photo.face.landmarks).astype(np.float32))
+            )
         report("reading faces", len(photos), len(photos))
         return tuple(made)
 
