@@ -19,7 +19,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ..cipher import Pixels, to_pixels
 from ..errors import InputError
@@ -116,9 +115,7 @@ def _photo(faces: Sequence[Pixels], height: int, width: int, side: int) -> Pixel
     """(height, width, 3): the faces, ``side`` px each, in rows of four, before a wall with a camera's noise."""
     columns, rows = min(len(faces), 4), -(-len(faces) // 4)
     light = np.linspace(90, 170, width)[None, :, None] + np.array([10, 0, -10])
-    photo: NDArray[np.uint8] = np.clip(
-        light + np.random.default_rng(0).normal(0, 3, (height, width, 1)), 0, 255
-    ).astype(np.uint8)
+    photo: Pixels = np.clip(light + np.random.default_rng(0).normal(0, 3, (height, width, 1)), 0, 255).astype(np.uint8)
     for number, face in enumerate(faces):
         top = (number // 4 * 2 + 1) * height // (2 * rows) - side // 2
         left = (number % 4 * 2 + 1) * width // (2 * columns) - side // 2

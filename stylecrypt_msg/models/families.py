@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from stylecrypt_msg.models import checkpoints, mobilestylegan, store, stylegan2, weights
-from stylecrypt_msg.models.torch_model import TorchModel
+from stylecrypt_msg.models.torch_model import EncoderModule, GeneratorModule, TorchModel
 
 __all__ = ["assemble", "load"]
 
-_BUILDERS: dict[str, Callable[[store.State], tuple[Any, Any]]] = {
+_BUILDERS: dict[str, Callable[[store.State], tuple[GeneratorModule, EncoderModule | None]]] = {
     "stylegan2": stylegan2.build,
     "mobilestylegan": mobilestylegan.build,
 }

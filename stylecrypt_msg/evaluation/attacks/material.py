@@ -182,7 +182,7 @@ class Studio:
         """What the encoder alone says: for pictures by the hundred, at a tenth of the time."""
         return self.encode(squares, steps=0)
 
-    def view(self, square: Pixels, landmarks: NDArray[np.float32]) -> View:
+    def view(self, square: Pixels, landmarks: NDArray[np.floating]) -> View:
         efforts = {level.KEY_STEPS, *(kind.steps for kind in _EFFORT.values())}
         codes = {steps: self.encode([square], steps)[0] for steps in efforts}
         sent = {form: codes[kind.steps] for form, kind in _EFFORT.items()}
