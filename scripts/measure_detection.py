@@ -2,8 +2,8 @@
 
     python scripts/measure_detection.py FOLDER... [--sheet FILE.png]
 
-Prints a table with a line for each folder, and the processor time for each photo. With ``--sheet``, what is not replaced is drawn
-side by side, to be judged by eye: whether it is a face at all no program knows.
+Prints a table with a line for each folder, and the processor time for each photo. With ``--sheet``, what is not replaced is
+drawn side by side, to be judged by eye: whether it is a face at all no program knows.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from stylecrypt_msg.cipher import read, to_pixels
-from stylecrypt_msg.faces import crop, detect_faces, face_quad
+from stylecrypt_msg.faces import certain_faces, crop, face_quad
 from stylecrypt_msg.models import load_model, refine
 from stylecrypt_msg.pictures import read_picture
 from stylecrypt_msg.standins import stand_in
@@ -63,7 +63,7 @@ def apart(recogniser: Recogniser, made: Iterable[Tensor], photos: list[Tensor]) 
 
 def aligned(path: Path) -> Tensor | None:
     pixels = read_picture(path).pixels
-    faces = detect_faces(pixels)
+    faces = certain_faces(pixels)
     return to_images([crop(pixels, face_quad(faces[0].landmarks), SIZE)]) if faces else None
 
 

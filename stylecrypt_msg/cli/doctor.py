@@ -47,12 +47,12 @@ def _model() -> _Finding:
 def _round_trip() -> _Finding:
     """A face of the model's own must be found by the detector: generator, detector and alignment at once."""
     from ..cipher import to_pixels
-    from ..faces import detect_faces
+    from ..faces import certain_faces
     from ..models import load_model
     from ..standins import stand_in
 
     model = load_model("default")
-    found = detect_faces(to_pixels(model.synthesize(stand_in(model, "doctor", model.latent_avg[None])))[0])
+    found = certain_faces(to_pixels(model.synthesize(stand_in(model, "doctor", model.latent_avg[None])))[0])
     if len(found) != 1:
         return _Finding(
             "faces", "broken", f"{len(found)} faces found in a made one", "Reinstall opencv-python-headless."

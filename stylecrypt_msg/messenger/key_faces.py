@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..errors import InputError, MessageError, PictureError
-from ..faces import crop, detect_faces
+from ..faces import certain_faces, crop
 from ..faces.align import face_quad
 from ..pictures import encode_picture, read_picture
 
@@ -22,7 +22,7 @@ def key_face_picture(photo: bytes | str | os.PathLike[str]) -> bytes:
     """
     where = "the photo" if isinstance(photo, bytes) else os.fspath(photo)
     pixels = read_picture(photo).pixels
-    faces = detect_faces(pixels)
+    faces = certain_faces(pixels)
     if len(faces) != 1:
         found = "No face was" if not faces else f"{len(faces)} faces were"
         raise InputError(f"{found} found in {where}.", hint="Use a photo that shows one face, yours, from the front.")
@@ -32,7 +32,7 @@ def key_face_picture(photo: bytes | str | os.PathLike[str]) -> bytes:
     side = min(_SIDE, max(64, round(float(abs(wide[1] - wide[0]).max()))))
     head = crop(pixels, wide, side)
     # Of several finds, as in what is mirrored at the photo's border, the largest is the face to all who use it.
-    if not detect_faces(head):
+    if not certain_faces(head):
         raise InputError(f"The face in {where} is too small or too far from the front.", hint="Use another photo.")
     return encode_picture(head, "JPEG")
 
