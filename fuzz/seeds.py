@@ -73,7 +73,14 @@ def main(folder: Path) -> None:
         card.to_text().encode(),
         sp.lock(sp.Secret(b"secret"), "passphrase", sp.Cost(operations=1, memory=8192)),
         sp.StorageKey(secret=sp.Secret(bytes(32))).encrypt(b"plain", "name"),
-        sp.SharedKeyFace(sender=me.id, recipients=(me.id,), sent_at=0, key_face=key_face, picture=b"picture").sign(me),
+        sp.SharedKeyFace(
+            sender=me.id,
+            recipients=(me.id,),
+            sent_at=0,
+            key_face=key_face,
+            prepared=(sp.Inversion(model_hash=bytes(32), styles=2, dimensions=1, codes=bytes(4)),),
+            picture=b"picture",
+        ).sign(me),
     ]
     envelopes = {f"kind-{i}": bytes([i]) + data for i, data in enumerate(kinds)}
     rotated = sp.Card.create(me, user_id="@me:example.org", display_name="Me", created=1, previous=me)

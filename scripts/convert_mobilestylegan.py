@@ -3,7 +3,8 @@
     python scripts/convert_mobilestylegan.py OUT.safetensors [--wheel random_face-2021.7.21.1-py3-none-any.whl]
 
 Without --wheel, pip downloads it. The wheel is only read, never installed: it carries OpenVINO IR files (Apache-2.0,
-by Sergei Belousov), whose SHA-256 are checked below. Needs the `openvino` package, which reads them.
+by Sergei Belousov), whose SHA-256 are checked below. Needs the package `openvino`, which reads them
+and nothing else here does.
 
 What is folded on the way, so that the network at run time has fewer steps: the constant that multiplies each
 modulation (1/sqrt(fan_in * 9), 1/8 before to_img, and the 1/2 of the Haar transform behind `up`), and the order of

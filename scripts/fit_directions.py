@@ -19,9 +19,10 @@ import torch
 from pack_default import DATA, encoder_tensors
 from torch import Tensor
 
-from stylecrypt_msg.models import FaceModel, store
+from stylecrypt_msg.models import families, store
 from stylecrypt_msg.models.mobile_encoder import MobileEncoder
 from stylecrypt_msg.models.refine import Directions, distance, unit_features
+from stylecrypt_msg.models.torch_model import TorchModel
 from stylecrypt_msg.training.codes import sample_codes
 from stylecrypt_msg.training.pictures import degrade, face_batches, load_faces, vary
 
@@ -31,19 +32,19 @@ LENGTH = 4.0  # of a direction with an average share of the energy, in steps of 
 FLOOR = 0.1  # of the average share: directions that hardly show are not followed further
 
 
-def pictures(model: FaceModel, faces: Tensor, rng: torch.Generator) -> Iterator[Tensor]:
+def pictures(model: TorchModel, faces: Tensor, rng: torch.Generator) -> Iterator[Tensor]:
     people = None
     for batch in face_batches(faces, BATCH, rng):
         photos = vary(batch, rng)
         with torch.no_grad():
             mixes = degrade(model.preview(sample_codes(model.generator, BATCH, rng, people)).clamp(-1, 1), rng)
-            people = model.encode(photos)
+            people = model.encode(photos, steps=0)
         yield torch.cat((photos, mixes))
 
 
-def descend(model: FaceModel, images: Tensor, directions: Directions | None, steps: int) -> list[Tensor]:
+def descend(model: TorchModel, images: Tensor, directions: Directions | None, steps: int) -> list[Tensor]:
     """Gradients (B, n_styles, style_dim) by the codes in units of W's deviation, before each of the steps."""
-    codes = model.encode(images)
+    codes = model.encode(images, steps=0)
     with torch.no_grad():
         features = unit_features(model, images)
     gradients = []
@@ -53,7 +54,7 @@ def descend(model: FaceModel, images: Tensor, directions: Directions | None, ste
     for _ in range(steps):
         offset = directions(coordinates) if directions is not None else torch.zeros_like(codes, requires_grad=True)
         offset.retain_grad()
-        made = model.preview(codes + offset * model.latent_std)
+        made = model.preview(codes + offset * model.deviation)
         loss = len(images) * distance(made, images, unit_features(model, made), features)
         optimiser.zero_grad()
         loss.backward()
@@ -81,13 +82,12 @@ def main() -> None:
     parser.add_argument("--descents", type=int, default=256, help="pictures for the second")
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    generator = dict(store.load([DATA / "default.safetensors"], "default").state())
+    generator = store.load([DATA / "default.safetensors"])[1]
     tensors = encoder_tensors(arguments.encoder)
     fresh = {f"encoder.directions.{name}": value for name, value in MobileEncoder().directions.state_dict().items()}
     tensors = fresh | tensors
-    model = store.assemble(generator | tensors, family="mobilestylegan", name="default")
+    model = families.assemble(generator | tensors, family="mobilestylegan", name="default")
     encoder: MobileEncoder = model.encoder
-    encoder.steps = 0  # of its own: here they are taken one by one
     rng = torch.Generator().manual_seed(0)
     source = pictures(model, load_faces(arguments.pictures, encoder.input_size), rng)
     for count, steps in ((arguments.faces, 1), (arguments.descents, STEPS)):

@@ -3,7 +3,7 @@
     python scripts/fit_preview.py GENERATOR.safetensors OUT.safetensors [--renders 6000]
 
 Reads what convert_mobilestylegan.py wrote, adds the statistics of W (mean and standard deviation per dimension over
-20,000 samples) and the fitted head. Renders run through OpenVINO. Prints the PSNR against renders not trained on.
+20,000 samples) and the fitted head. Prints the PSNR against renders not trained on.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import math
 import time
 from pathlib import Path
 
-import openvino as ov
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
@@ -26,22 +25,17 @@ BATCH = 8
 KEPT = 80  # batches of 8 that stay in memory, 67 MB each
 
 
-class Both(nn.Module):
+@torch.no_grad()
+def rendered(generator: MobileStyleGAN, codes: Tensor) -> tuple[Tensor, Tensor]:
     """Features that the head reads, and the full render scaled down to the head's size."""
-
-    def __init__(self, generator: MobileStyleGAN) -> None:
-        super().__init__()
-        self.g = generator
-
-    def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.g.features(codes, PREVIEW_LAYERS)
-        x = features
-        w = codes.unbind(1)
-        for i in range(PREVIEW_LAYERS, len(self.g.layers)):
-            x = self.g.layers[i](x, w[2 * i + 1], w[2 * i + 2])
-        x = self.g.to_img(x * self.g.to_img_modulation(w[-1]))
-        # The LL band of the last wavelet is the 2x2 sum; the rest of the way down is a mean.
-        return features, F.avg_pool2d(x[:, :3], 4)
+    features = generator.features(codes, PREVIEW_LAYERS)
+    x = features
+    w = codes.unbind(1)
+    for i in range(PREVIEW_LAYERS, len(generator.layers)):
+        x = generator.layers[i](x, w[2 * i + 1], w[2 * i + 2])
+    x = generator.to_img(x * generator.to_img_modulation(w[-1]))
+    # The LL band of the last wavelet is the 2x2 sum; the rest of the way down is a mean.
+    return features, F.avg_pool2d(x[:, :3], 4)
 
 
 def main() -> None:
@@ -61,15 +55,9 @@ def main() -> None:
     generator.w_mean.copy_(samples.mean(0))
     generator.w_std.copy_(samples.std(0))
 
-    with torch.no_grad():
-        model = ov.convert_model(
-            Both(generator), example_input=torch.randn(1, 16, 512), input=[ov.PartialShape([-1, 16, 512])]
-        )
-    compiled = ov.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
-
     def batch() -> tuple[Tensor, Tensor, Tensor]:
         codes = sample_codes(generator, BATCH, rng)
-        features, target = (torch.from_numpy(x.copy()) for x in compiled([codes.numpy()]).values())
+        features, target = rendered(generator, codes)
         return (codes - generator.w_mean) / generator.w_std, features.half(), target
 
     def predict(codes: Tensor, features: Tensor) -> Tensor:

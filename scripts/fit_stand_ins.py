@@ -31,7 +31,6 @@ from torch import Tensor
 
 from stylecrypt_msg.faces import certain_faces
 from stylecrypt_msg.models.mobilestylegan import MobileStyleGAN, build
-from stylecrypt_msg.models.openvino_runtime import compile_network
 
 PEOPLE, SEED, TRUNCATION = 480, 77, 0.75
 DIRECTIONS, PENALTY = 80, 0.01
@@ -99,8 +98,8 @@ def least_squares(features: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
 
 def previews(generator: MobileStyleGAN, w: Tensor) -> list[NDArray[np.uint8]]:
     """Of people (B, 512), each (128, 128, 3)."""
-    render = compile_network(generator.preview, torch.zeros(1, generator.n_styles, generator.style_dim))
-    images = (render(one.expand(1, generator.n_styles, -1).contiguous())[0] for one in w)
+    with torch.no_grad():
+        images = [generator.preview(one.expand(1, generator.n_styles, -1))[0] for one in w]
     return [((image.clamp(-1, 1) + 1) * 127.5).byte().permute(1, 2, 0).numpy() for image in images]
 
 

@@ -16,16 +16,15 @@ import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from skimage.metrics import structural_similarity
-from torch import Tensor
 
-from stylecrypt_msg.cipher import read, to_pixels
+from stylecrypt_msg.cipher import Floats, read, to_images, to_pixels
 from stylecrypt_msg.faces import certain_faces, crop, face_quad
-from stylecrypt_msg.models import load_model, refine
+from stylecrypt_msg.models import load_model
 from stylecrypt_msg.pictures import read_picture
 from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.stylemix import LayerMask, mix
@@ -34,22 +33,19 @@ from stylecrypt_msg.training.identity import Recogniser
 SIZE = 256
 
 
-def to_images(squares: list[np.ndarray]) -> Tensor:
-    return torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def through_jpeg(image: Tensor, quality: int) -> Tensor:
+def through_jpeg(image: Floats, quality: int) -> Floats:
     file = io.BytesIO()
     Image.fromarray(to_pixels(image)[0]).save(file, "JPEG", quality=quality)
     return to_images([np.asarray(Image.open(file))])
 
 
-def correlation(a: Tensor, b: Tensor) -> float:
-    return float(np.corrcoef(a.flatten().numpy(), b.flatten().numpy())[0, 1])
+def correlation(a: Floats, b: Floats) -> float:
+    return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
 
 
-def small(image: Tensor) -> Tensor:
-    return F.interpolate(image, (SIZE, SIZE), mode="area").clamp(-1, 1)
+def small(image: Floats) -> Floats:
+    scaled = cv2.resize(image[0].transpose(1, 2, 0), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    return np.clip(scaled, -1, 1).transpose(2, 0, 1)[None]
 
 
 def rates(distances: list[float]) -> str:
@@ -57,11 +53,14 @@ def rates(distances: list[float]) -> str:
     return f"mean distance {statistics.mean(distances):.2f}, verified {verified:.0%}, strictly {strict:.0%}"
 
 
-def apart(recogniser: Recogniser, made: Iterable[Tensor], photos: list[Tensor]) -> list[float]:
-    return [(recogniser(one) - recogniser(photo)).norm().item() for one, photo in zip(made, photos, strict=True)]
+def apart(recogniser: Recogniser, made: Iterable[Floats], photos: list[Floats]) -> list[float]:
+    def describe(image: Floats) -> torch.Tensor:
+        return recogniser(torch.from_numpy(np.ascontiguousarray(image)))
+
+    return [(describe(one) - describe(photo)).norm().item() for one, photo in zip(made, photos, strict=True)]
 
 
-def aligned(path: Path) -> Tensor | None:
+def aligned(path: Path) -> Floats | None:
     pixels = read_picture(path).pixels
     faces = certain_faces(pixels)
     return to_images([crop(pixels, face_quad(faces[0].landmarks), SIZE)]) if faces else None
@@ -81,8 +80,8 @@ def main() -> None:
 
     paths = sorted(arguments.faces.glob("*.jpg"))
     paired = arguments.faces.name == "pairs"
-    photos: list[Tensor] = []
-    others: list[Tensor] = []
+    photos: list[Floats] = []
+    others: list[Floats] = []
     for path, other in zip(paths[::2], paths[1::2], strict=True) if paired else zip(paths, paths, strict=True):
         squares = [aligned(path), aligned(other)]
         if squares[0] is not None and squares[1] is not None and len(photos) < arguments.limit:
@@ -93,11 +92,11 @@ def main() -> None:
     for photo in photos:
         codes = model.encode(photo)
         if arguments.refine:
-            codes = refine(model, photo, codes, arguments.refine)
+            codes = model.refine(photo, codes, arguments.refine)
         made = small(model.synthesize(codes))
         codes_of.append(codes)
         inversions.append(made)
-        psnr.append(10 * np.log10(4 / F.mse_loss(made, photo).item()))
+        psnr.append(10 * np.log10(4 / np.square(made - photo).mean()))
         ssim.append(structural_similarity(to_pixels(photo)[0], to_pixels(made)[0], channel_axis=2))
     print(f"{len(photos)} faces, model {model.name} ({model.digest[:12]}), {arguments.refine} steps of refinement")
     print(f"inversion: PSNR {statistics.mean(psnr):.2f} dB, SSIM {statistics.mean(ssim):.3f} at {SIZE} px")
@@ -110,7 +109,7 @@ def main() -> None:
     arrived = [through_jpeg(model.synthesize(mixed), 80) for mixed in sent]
     if recogniser is not None:
         print(f"portraits mixed with stand-ins, JPEG q80: {rates(apart(recogniser, map(small, arrived), photos))}")
-    keys: dict[str, list[Tensor] | None] = {}
+    keys: dict[str, list[Floats] | None] = {}
     if paired:
         keys["key: another photo"] = [model.encode(other) for other in others]
     keys["key: somebody else"] = codes_of[1:] + codes_of[:1]
@@ -121,15 +120,15 @@ def main() -> None:
             model.encode(picture) if key is None else read(picture, key[i], model, mask)
             for i, picture in enumerate(arrived)
         ]
-        a, b = (torch.cat(codes) - model.latent_avg for codes in (sent, seen))
+        a, b = (np.concatenate(codes) - model.latent_avg for codes in (sent, seen))
         line = f"  {name}: " + ", ".join(f"{correlation(a[:, layer], b[:, layer]):.2f}" for layer in (3, 6, 7))
         if key is not None and recogniser is not None:
             likenesses = [small(model.synthesize(mix(codes, key[i], mask))) for i, codes in enumerate(seen)]
             line += "; " + rates(apart(recogniser, likenesses, photos))
         print(line, flush=True)
     if arguments.sheet:
-        rows = [torch.cat(list(torch.cat(x)[:12]), 2)[None] for x in (photos, inversions)]
-        Image.fromarray(to_pixels(torch.cat(rows, 2))[0]).save(arguments.sheet, quality=90)
+        rows = [np.hstack(to_pixels(np.concatenate(x[:12]))) for x in (photos, inversions)]
+        Image.fromarray(np.vstack(rows)).save(arguments.sheet, quality=90)
 
 
 if __name__ == "__main__":

@@ -37,13 +37,11 @@ from rich import box
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
-from stylecrypt_protocol import CoverMismatchError, open_key_face, share_key_face
+from stylecrypt_protocol import CoverMismatchError
 
 from stylecrypt_msg import StyleCrypt
 from stylecrypt_msg.errors import FaceError, InputError, RefusedError
 from stylecrypt_msg.faces import Quad, certain_faces, crop, face_quad
-from stylecrypt_msg.messenger import key_face_picture
-from stylecrypt_msg.messenger.wire import wire_pixels
 from stylecrypt_msg.pictures import read_picture
 from stylecrypt_msg.recognisers import Recogniser, load_recogniser
 from stylecrypt_msg.sdk import EncryptedPhoto, Options
@@ -141,14 +139,10 @@ class Trial:
 
     def share_key_face(self, photo: Path) -> None:
         """Gives Bob a key face of Alice, in place of the one before. Raises InputError for a photo that makes none."""
-        alice, bob, now = self.alice.profile, self.bob.profile, int(time.time())
-        for face in alice.key_faces():
-            alice.remove_key_face(face.name)
-        picture = key_face_picture(photo)
-        mine = alice.add_key_face(photo.stem, picture, wire_pixels(read_picture(picture).pixels))
-        sealed = share_key_face(alice.identity, [bob.card], mine.key_face, picture, sent_at=now)
-        alice.mark_shared(photo.stem, [bob.card.id])
-        bob.keep_key_face(open_key_face(sealed, bob.identity, bob.cards(), now=now), now)
+        for face in self.alice.key_faces():
+            self.alice.remove_key_face(face.name)
+        self.alice.add_key_face(photo, photo.stem)
+        self.bob.receive_key_face(self.alice.share_key_face(photo.stem, ["Bob"]))
 
     def read(self, path: Path) -> Photo:
         """Raises FaceError."""

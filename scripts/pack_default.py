@@ -1,4 +1,4 @@
-"""Packs the embedded model's two files in stylecrypt_msg/models/data.
+"""Packs the embedded model's two files in stylecrypt_msg/models/data, and writes down its hash beside them.
 
     python scripts/pack_default.py GENERATOR.safetensors ENCODER
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from stylecrypt_msg.models import store
+from stylecrypt_msg.models import families, store
 
 DATA = Path(__file__).parents[1] / "stylecrypt_msg" / "models" / "data"
 
@@ -35,13 +35,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=DATA)
     arguments = parser.parse_args()
     state = load_file(arguments.generator) | encoder_tensors(arguments.encoder)
-    model = store.assemble(state, family="mobilestylegan", name="default")
+    model = families.assemble(state, family="mobilestylegan", name="default")
     files = [arguments.out / "default.safetensors", arguments.out / "default-encoder.safetensors"]
     for file, part in zip(files, (("generator.", "latent_avg"), ("encoder.",)), strict=True):
         store.save(model, file, part_of=part, small=True)
         file.chmod(0o644)
         print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
-    print(f"model hash {store.load(files, 'default').digest}")
+    digest = families.load(files, "default").digest
+    files[0].with_suffix(".digest").write_text(f"{digest}\n", "ascii")
+    print(f"model hash {digest}")
 
 
 if __name__ == "__main__":

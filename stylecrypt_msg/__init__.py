@@ -3,7 +3,7 @@
 Choose by what you are building:
 
 * a program that sends and receives photos: ``StyleCrypt``, or ``AsyncStyleCrypt`` in an event loop. ``StyleCrypt.profile``
-  has cards, contacts and key faces; ``transports`` says how messages get from here to there.
+  has cards and contacts; ``transports`` says how messages get from here to there.
 * a chat application or a bot with a life of its own: ``messenger.Messenger``, which does no I/O.
 * something with faces and no keys: ``cipher.cover`` and ``cipher.uncover``, ``models.load_model``, ``faces``, ``stylemix``.
 
@@ -30,7 +30,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Not before they are asked for: they import torch, and `stylecrypt --help` does not.
+    # Not before they are asked for: they import NumPy and OpenCV, and `stylecrypt --help` does not.
     if name in __all__:
         from . import sdk
 

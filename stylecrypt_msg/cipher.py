@@ -10,16 +10,15 @@ No files here: pixels in, pixels out. Nothing is returned unless every face that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from stylecrypt_protocol.limits import MAX_FACES
-from torch import Tensor
 
+from . import level
 from .errors import FaceError
 from .faces import (
     Face,
@@ -36,7 +35,7 @@ from .faces import (
     paste,
 )
 from .faces.align import quad_matrix, transform
-from .models import FaceModel, refine
+from .models import FaceModel
 from .standins import stand_in
 from .stylemix import LayerMask, mix
 
@@ -51,14 +50,17 @@ __all__ = [
     "cover",
     "exchange",
     "invert",
+    "prepare_key",
     "read",
     "restore",
+    "to_images",
     "to_pixels",
     "uncover",
 ]
 
 Form: TypeAlias = Literal["photo", "portrait"]
 Pixels: TypeAlias = NDArray[np.uint8]
+Floats: TypeAlias = NDArray[np.float32]
 Report: TypeAlias = Callable[[str, int, int], None]
 """Hears what is being done, how much of it is done, and out of how much."""
 
@@ -94,6 +96,7 @@ class CoveredPhoto:
         landmarks: (len(quads), 5, 2) float32, in ``pixels``; they decide how far a face shows.
         codes: the original faces' codes (len(quads), n_styles, style_dim). SECRET: they are the sender's face.
         mask: the layers that were replaced.
+        fakes: len(quads) squares, as the model made them.
         found: how many faces the photo holds.
         blurred, kept: those of them that are not replaced, blurred or as they are. What lies outside a portrait is neither.
     """
@@ -103,8 +106,9 @@ class CoveredPhoto:
     backdrop: Pixels
     quads: tuple[Quad, ...]
     landmarks: NDArray[np.float32]
-    codes: Tensor
+    codes: Floats
     mask: LayerMask
+    fakes: tuple[Pixels, ...]
     found: int
     blurred: tuple[Unreplaced, ...] = ()
     kept: tuple[Unreplaced, ...] = ()
@@ -129,6 +133,7 @@ def cover(
     mask: LayerMask | None = None,
     face: int | None = None,
     others: Others | None = None,
+    steps: int = 0,
     refine_steps: int = 0,
     matting: bool = False,
     report: Report = _silent,
@@ -142,7 +147,8 @@ def cover(
         face: which one, counted from 1 at the left; by default all that can be replaced.
         others: what becomes of the rest: "blur" hides them, "keep" leaves them as they are, "refuse" raises an error. By
             default "keep" when ``face`` picks one, "blur" else. A portrait does not show them.
-        refine_steps: steps of `models.refine` on the sender's codes.
+        steps: of descent in the inversion (`level`); 0: the encoder alone decides.
+        refine_steps: further ones, by `FaceModel.refine`.
         matting: keep the hair of the fake, and cut it out with an alpha matte (the paper's preprocessing, step iii).
 
     Raises FaceError when there is no face, no such face, or one that cannot be replaced and is not to be blurred or kept;
@@ -163,17 +169,17 @@ def cover(
         for other in blurred:
             backdrop = blur(backdrop, found[other.number - 1])
     quads = tuple(face_quad(one.landmarks) for one in chosen)
-    codes = _encode(model, pixels, quads, report)
-    if refine_steps:
-        squares = _images([crop(pixels, quad, model.image_size) for quad in quads])
-        codes = refine(model, squares, codes, refine_steps, lambda done, total: report("refining", done, total))
+    codes = _encode(model, pixels, quads, steps, report)
+    if refine_steps and quads:
+        squares = to_images([crop(pixels, quad, model.image_size) for quad in quads])
+        codes = model.refine(squares, codes, refine_steps, lambda done, total: report("refining", done, total))
     landmarks = np.reshape([one.landmarks for one in chosen], (-1, 5, 2)).astype(np.float32)
     if form == "portrait":
         size = model.image_size
         landmarks = transform(quad_matrix(quads[0], size), landmarks[0])[None].astype(np.float32)
         pixels, quads = crop(pixels, quads[0], size), (_whole(size),)
         backdrop = pixels
-    bare = CoveredPhoto(backdrop, pixels, backdrop, quads, landmarks, codes, mask, len(found), blurred, kept)
+    bare = CoveredPhoto(backdrop, pixels, backdrop, quads, landmarks, codes, mask, (), len(found), blurred, kept)
     covered = exchange(bare, model, key_face=key_face, matting=matting, report=report)
     return covered if form == "portrait" else _looked_over(covered, found, others)
 
@@ -208,26 +214,31 @@ def exchange(
     model: FaceModel,
     *,
     key_face: KeyFace,
+    faces: Collection[int] | None = None,
     matting: bool = False,
     report: Report = _silent,
 ) -> CoveredPhoto:
     """The same photo with the styles of another key face; its faces are not looked for and inverted again.
 
-    ``model`` and ``matting`` are those that `cover` was given. Raises FaceError for a key face photo that shows no face.
+    ``faces`` are those that change, counted from 0 at the left; by default all. ``model`` and ``matting`` are those that
+    `cover` was given. Raises FaceError for a key face photo that shows no face.
     """
     if not covered.quads:
         return covered
+    changing = range(len(covered.quads)) if faces is None else sorted(faces)
     keys = _key_codes(key_face, model, covered.codes)
-    fakes = _synthesise(model, mix(covered.codes, keys, covered.mask), report)
+    mixed = mix(covered.codes, keys, covered.mask)[list(changing)]
+    made = dict(zip(changing, _synthesise(model, mixed, report), strict=True))
+    fakes = tuple(made[i] if i in made else covered.fakes[i] for i in range(len(covered.quads)))
     if _is_square(covered.quads, covered.original):
-        return replace(covered, pixels=fakes[0])
+        return replace(covered, pixels=fakes[0], fakes=fakes)
     pasted = _paste_all(covered.backdrop, fakes, covered.landmarks, covered.quads, matting, subdue=True)
-    return replace(covered, pixels=pasted)
+    return replace(covered, pixels=pasted, fakes=fakes)
 
 
 def uncover(
     pixels: Pixels,
-    key_face: Pixels,
+    key: Floats,
     model: FaceModel,
     *,
     mask: LayerMask | None = None,
@@ -235,13 +246,14 @@ def uncover(
     face: int | None = None,
     report: Report = _silent,
 ) -> UncoveredPhoto:
-    """Recovers an approximation of the sender's face from a picture that arrived, with another photo of the sender.
+    """Recovers an approximation of the sender's face from a picture that arrived, (H, W, 3) uint8 sRGB.
 
-    Both are (H, W, 3) uint8 sRGB. The form, unless given, is recognised by how the face fills the picture; it decides the
-    mask, unless that is given. With several faces in the picture, ``face`` says which, counted from 1 at the left; by
-    default the largest. A wrong key face gives another natural face, never the sender's (the paper, section III-A).
+    ``key`` is a key face: the latent codes (n_styles, style_dim) that `prepare_key` makes of other photos of the sender. The
+    form, unless given, is recognised by how the face fills the picture; it decides the mask, unless that is given. With
+    several faces in the picture, ``face`` says which, counted from 1 at the left; by default the largest. A wrong key face
+    gives another natural face, never the sender's (the paper, section III-A).
 
-    Raises FaceError when there is no face in either picture, LayerMaskError for a mask of another model.
+    Raises FaceError when there is no face in the picture, LayerMaskError for a mask of another model.
     """
     report("finding faces", 0, 1)
     found = certain_faces(pixels)
@@ -255,11 +267,11 @@ def uncover(
     if form == "portrait":
         quad = _whole(pixels.shape[0])
     mask = mask or _default_mask(form, model)
-    key = invert(key_face, model)
+    codes = key[None]
     report("reading faces", 0, 1)
-    received = read(_images([crop(pixels, quad, _READ)]), key, model, mask)
+    received = read(to_images([crop(pixels, quad, _READ)]), codes, model, mask)
     report("reading faces", 1, 1)
-    recovered = _synthesise(model, mix(received, key, mask), report)
+    recovered = _synthesise(model, mix(received, codes, mask), report)
     if form == "portrait":
         result = recovered[0]
         if result.shape != pixels.shape:
@@ -270,7 +282,7 @@ def uncover(
 
 def restore(
     pixels: Pixels,
-    codes: Tensor,
+    codes: Floats,
     landmarks: NDArray[np.float32],
     quads: Sequence[Quad],
     model: FaceModel,
@@ -288,7 +300,17 @@ def restore(
     return _paste_all(pixels, squares, landmarks, quads)
 
 
-def invert(pixels: Pixels, model: FaceModel) -> Tensor:
+def prepare_key(photos: Sequence[Pixels], model: FaceModel) -> Floats:
+    """The key face that photos of one person, each (H, W, 3) uint8 sRGB, make: codes (n_styles, style_dim).
+
+    The largest face of each photo is inverted with care, and what they agree on is kept: their mean.
+
+    Raises FaceError when a photo shows no face.
+    """
+    return np.asarray(np.mean([invert(photo, model)[0] for photo in photos], axis=0), np.float32)
+
+
+def invert(pixels: Pixels, model: FaceModel) -> Floats:
     """Codes (1, n_styles, style_dim) of the largest face in a photo. Raises FaceError when it shows none."""
     found = certain_faces(pixels)
     if not found:
@@ -296,17 +318,18 @@ def invert(pixels: Pixels, model: FaceModel) -> Tensor:
             "No face was found in the key face photo.", hint="Use a photo that shows the face from the front."
         )
     largest = max(found, key=lambda one: one.eye_distance)
-    return _encode(model, pixels, (face_quad(largest.landmarks),), _silent)
+    return _encode(model, pixels, (face_quad(largest.landmarks),), level.KEY_STEPS, _silent)
 
 
-def read(images: Tensor, key: Tensor, model: FaceModel, mask: LayerMask) -> Tensor:
+def read(images: Floats, key: Floats, model: FaceModel, mask: LayerMask, *, steps: int | None = None) -> Floats:
     """Codes (B, n_styles, style_dim) of encrypted pictures, aligned, (B, 3, H, H), as the holder of a key face reads them.
 
     ``key``: that face's codes, (B, n_styles, style_dim). A picture does not tell all of its styles, and what it leaves open
     is more like the sender's other photos than like anybody: the styles that the mask keeps are looked for from those of
     the key face on. With a wrong key face that leads astray, as it may.
     """
-    return model.encode(images, start=lambda seen: mix(key.to(seen.device), seen, mask))
+    steps = level.READING_STEPS if steps is None else steps
+    return model.encode(images, steps=steps, start=lambda seen: mix(key, seen, mask))
 
 
 def _default_mask(form: Form, model: FaceModel) -> LayerMask:
@@ -370,34 +393,37 @@ def _picked(found: list[Face], face: int | None) -> list[Face]:
     return [found[face - 1]]
 
 
-def _key_codes(key_face: KeyFace, model: FaceModel, codes: Tensor) -> Tensor:
+def _key_codes(key_face: KeyFace, model: FaceModel, codes: Floats) -> Floats:
     if isinstance(key_face, np.ndarray):
         return invert(key_face, model)
-    return torch.cat([stand_in(model, key_face, one[None], person) for person, one in enumerate(codes)])
+    return np.concatenate([stand_in(model, key_face, one[None], person) for person, one in enumerate(codes)])
 
 
-def _images(squares: Sequence[Pixels]) -> Tensor:
-    return torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float() / 127.5 - 1
+def to_images(squares: Sequence[Pixels]) -> Floats:
+    """B squares (H, H, 3) uint8 -> images (B, 3, H, H) float32 in [-1, 1]."""
+    return np.stack(squares).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(127.5) - 1
 
 
-def to_pixels(images: Tensor) -> list[Pixels]:
+def to_pixels(images: Floats) -> list[Pixels]:
     """Images (B, 3, H, W) in [-1, 1] -> B times (H, W, 3) uint8."""
-    bytes_ = ((images.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-    return list(bytes_)
+    scaled = (np.clip(images, -1, 1) + 1) * np.float32(127.5)
+    return list(np.rint(scaled).astype(np.uint8).transpose(0, 2, 3, 1))
 
 
-def _encode(model: FaceModel, pixels: Pixels, quads: Sequence[Quad], report: Report) -> Tensor:
-    codes = []
-    for i, quad in enumerate(quads):
-        report("reading faces", i, len(quads))
-        codes.append(model.encode(_images([crop(pixels, quad, _READ)])))
+def _encode(model: FaceModel, pixels: Pixels, quads: Sequence[Quad], steps: int, report: Report) -> Floats:
+    if not quads:  # all that were found are blurred
+        return np.empty((0, model.n_styles, model.style_dim), np.float32)
+    report("reading faces", 0, len(quads))
+    codes = model.encode(to_images([crop(pixels, quad, _READ) for quad in quads]), steps=steps)
     report("reading faces", len(quads), len(quads))
-    return torch.cat(codes) if codes else torch.empty(0, model.n_styles, model.style_dim)
+    return codes
 
 
-def _synthesise(model: FaceModel, codes: Tensor, report: Report) -> list[Pixels]:
-    report("making faces", 0, len(codes))
-    squares = to_pixels(model.synthesize(codes))
+def _synthesise(model: FaceModel, codes: Floats, report: Report) -> list[Pixels]:
+    squares = []
+    for i, one in enumerate(codes):  # one by one: as numbers, a picture takes four times the memory
+        report("making faces", i, len(codes))
+        squares += to_pixels(model.synthesize(one[None]))
     report("making faces", len(codes), len(codes))
     return squares
 

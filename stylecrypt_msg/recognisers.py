@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import zipfile
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import util
@@ -19,10 +18,7 @@ from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from .errors import InputError
 from .faces import crop
@@ -146,7 +142,7 @@ def load_recogniser(which: str = "dlib") -> Recogniser:
         if path.stat().st_size > _MAX_FILE:
             raise InputError(f"{path} is larger than any face recogniser ({_MAX_FILE >> 30} GiB).")
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        network = _onnx(path) if kind == "arcface" else _iresnet(path)
+        network = _onnx(path) if kind == "arcface" else _blendface(path)
     except OSError as error:
         reason = (error.strerror or "the system refused").lower()
         raise InputError(f"{path} cannot be read: {reason}.", hint="Check the name and the folder.") from error
@@ -168,13 +164,8 @@ def installed_recogniser() -> Recogniser | None:
 
 
 def _onnx(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise InputError(
-            "ONNX models cannot be run: onnxruntime is not installed.",
-            hint="Run `pip install 'stylecrypt-msg[arcface]'`.",
-        ) from error
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what is wrong is raised as well
     try:
@@ -185,52 +176,16 @@ def _onnx(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     return lambda image: np.asarray(session.run(None, {name: image})[0], np.float32)
 
 
-def _iresnet(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """ArcFace's ResNet (Duta et al. 2020, arXiv 2004.04989) of any depth, from its weights."""
+def _blendface(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-        state = torch.load(path, map_location="cpu", weights_only=True) if unpacked <= _MAX_FILE else None
-        if not isinstance(state, dict):
-            raise ValueError
-        weights = {str(name): value.float() for name, value in state.items()}
-    except OSError:
-        raise
-    except Exception as error:  # malformed files raise whatever the unpickler stumbles over
+        from .iresnet import load_iresnet
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
         raise InputError(
-            f"{path} is not a checkpoint that holds a network's weights and nothing else.",
-            hint="Give the state dict alone, as the published blendface.pt does.",
+            "BlendFace runs on PyTorch, which is not installed.", hint="Run `pip install 'stylecrypt-msg[torch]'`."
         ) from error
-
-    def norm(x: Tensor, name: str) -> Tensor:
-        mean, variance, weight, bias = (weights[f"{name}.{part}"] for part in _NORM)
-        return F.batch_norm(x, mean, variance, weight, bias)
-
-    def block(x: Tensor, name: str, stride: int) -> Tensor:
-        y = F.conv2d(norm(x, f"{name}.bn1"), weights[f"{name}.conv1.weight"], padding=1)
-        y = F.prelu(norm(y, f"{name}.bn2"), weights[f"{name}.prelu.weight"])
-        y = norm(F.conv2d(y, weights[f"{name}.conv2.weight"], stride=stride, padding=1), f"{name}.bn3")
-        if f"{name}.downsample.0.weight" in weights:
-            x = norm(F.conv2d(x, weights[f"{name}.downsample.0.weight"], stride=stride), f"{name}.downsample.1")
-        return x + y
-
-    @torch.inference_mode()
-    def network(image: NDArray[np.float32]) -> NDArray[np.float32]:
-        x = F.conv2d(torch.from_numpy(image), weights["conv1.weight"], padding=1)
-        x = F.prelu(norm(x, "bn1"), weights["prelu.weight"])
-        for stage in range(1, 5):
-            count = 0
-            while f"layer{stage}.{count}.conv1.weight" in weights:
-                x = block(x, f"layer{stage}.{count}", stride=1 if count else 2)
-                count += 1
-        x = norm(x, "bn2").flatten(1)  # dropout is for training
-        x = norm(F.linear(x, weights["fc.weight"], weights["fc.bias"]), "features")
-        return x.numpy()
-
-    return network
-
-
-_NORM = ("running_mean", "running_var", "weight", "bias")
+    return load_iresnet(path, _MAX_FILE)
 
 
 @cache

@@ -12,22 +12,21 @@ made of whole blocks.
 from __future__ import annotations
 
 import struct
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable
 from functools import cache
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from stylecrypt_msg.errors import MessageError, ModelError, PictureError
-from stylecrypt_msg.pictures import Format, JpegTables, Picture, encode_picture, read_exactly
+from stylecrypt_msg.pictures import Format, JpegTables, Picture, Subsampling, encode_picture, read_exactly
 
 __all__ = ["MIN_PSNR", "fit_cover", "pack_faces", "pack_styles", "restore_faces", "unpack_styles"]
 
 Pixels: TypeAlias = NDArray[np.uint8]
-Value = TypeVar("Value", np.bool_, np.uint8)
 
 MIN_PSNR = 45.0
 """Decibels of what is restored against the original; differences of 1.4 levels in 255, which nobody sees."""
@@ -37,6 +36,12 @@ _BLOCK = 16  # px: a multiple of every size that a JPEG's blocks have, colours i
 _FEATHER = 4  # px within a region's border in which it fades into the cover, which may have changed on the way
 _MAX_PIECES = 128  # as many as faces
 _MAX_GROWTH = 1.1  # of the file, from photo to cover with its envelope
+_BEST, _WORST = 95, 75  # quality of a cover's file
+_CELL = (
+    64  # px across of a sample's cells, which are a block high: JPEG codes the mean of a block after its neighbour's
+)
+_ACROSS = 16  # cells of a sample
+_SAMPLE = 2**19  # px; of 12 megapixels they tell a file's size to 2 %
 
 _BOX = struct.Struct(">4H")  # left, top, columns, rows, all in blocks
 _LENGTH = struct.Struct(">I")
@@ -50,20 +55,18 @@ def pack_faces(original: Pixels, cover: Pixels, jpeg: JpegTables | None = None) 
     ``cover`` is the one before it is compressed: outside the faces it equals the original. Every region in which it
     does not comes back with at least :data:`MIN_PSNR`. ``jpeg`` is what the file of the original was quantised with.
     """
-    touched = (original != cover).any(axis=2)
-    reach = np.ones((2 * _FEATHER + 1, 2 * _FEATHER + 1), np.uint8)
-    blocks = _in_blocks(cv2.dilate(touched.astype(np.uint8), reach) > 0)
+    touched = _touched(original, cover)
+    blocks = _in_blocks(touched)
     boxes = _boxes(blocks)
     parts = [bytes([_VERSION, len(boxes)])]
     for left, top, columns, rows in boxes:
         used = blocks[top : top + rows, left : left + columns]
         area = _area(left, top, columns, rows)
         piece = original[area].copy()
-        left_out = ~_in_pixels(used, piece.shape)
         # Even blocks cost next to nothing. Of their own mean colour: JPEG lets colours run over the edge by a pixel.
         means = np.asarray(cv2.resize(piece, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
-        piece[left_out] = _in_pixels(means, piece.shape)[left_out]
-        file = _smallest_file(piece, touched[area], jpeg)
+        cv2.copyTo(_in_pixels(means, piece.shape), _in_pixels(~used, piece.shape), piece)
+        file = _smallest_file(piece, np.ascontiguousarray(touched[area]), jpeg)
         parts += [_BOX.pack(left, top, columns, rows), np.packbits(used).tobytes(), _LENGTH.pack(len(file)), file]
     return b"".join(parts)
 
@@ -105,8 +108,9 @@ def fit_cover(
     """The file of a cover, (H, W, 3) uint8, which with ``extra_bytes`` is at most 10 % larger than the source's file.
 
     ``source`` is the photo, of ``source_bytes``; ``extra_bytes`` travel in the cover's file or beside it. PNG is lossless;
-    else the cover is first written with the source's JPEG tables, then with falling quality. It never falls below 75:
-    the file may be larger in the end, as the caller can see.
+    else the cover is written as well as its source, or as well as there is room for, but no worse than at quality 75: the file
+    may be larger in the end, as the caller can see. A JPEG gets the standard tables, for its source's own tell which camera or
+    program wrote it (Kornblum, "Using JPEG quantization tables to identify imagery processed by software", 2008).
 
     Raises:
         PictureError: as ``encode_picture``.
@@ -115,19 +119,26 @@ def fit_cover(
         return encode_picture(cover, "PNG", ai_made=ai_made)
     budget = int(source_bytes * _MAX_GROWTH) - extra_bytes
     tables = source.jpeg if format == "JPEG" else None
-    if tables is not None:
-        file = encode_picture(cover, "JPEG", tables=tables, ai_made=ai_made)
-        if len(file) <= budget:
-            return file
-    subsampling = tables.subsampling if tables else "4:4:4"
+    subsampling: Subsampling = "4:4:4" if tables is None or tables.subsampling == "4:4:4" else "4:2:0"
+    best = tables.quality if tables else _BEST
+    qualities = range(best, min(best, _WORST) - 1, -1)
 
-    @cache
-    def written(quality: int) -> bytes:
-        return encode_picture(cover, format, quality=quality, subsampling=subsampling, ai_made=ai_made)
+    def encode(pixels: Pixels, quality: int) -> bytes:
+        return encode_picture(pixels, format, quality=quality, subsampling=subsampling, ai_made=ai_made)
 
-    qualities = range(75, 96, 2)
-    too_large = bisect_right(qualities, budget, key=lambda quality: len(written(quality)))
-    return written(qualities[max(too_large - 1, 0)])
+    written = cache(lambda quality: encode(cover, quality))
+    sample = _sample(cover)
+
+    def size(quality: int) -> float:
+        return len(written(quality))
+
+    def guess(quality: int) -> float:
+        return size(quality) if sample is cover else len(encode(sample, quality)) * cover.size / sample.size
+
+    if guess(best) <= budget and size(best) <= budget:
+        return written(best)
+    fits = _first_within(qualities, budget, guess, size)
+    return written(qualities[-1] if fits is None else fits)
 
 
 def pack_styles(codes: NDArray[np.floating], landmarks: NDArray[np.float32]) -> bytes:
@@ -168,16 +179,39 @@ def unpack_styles(data: bytes, faces: int, n_styles: int, dim: int) -> tuple[NDA
 # Regions of whole blocks.
 
 
-def _in_blocks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(rows, columns): the blocks of a mask (H, W) in which any pixel is set."""
-    height, width = mask.shape
-    whole = np.pad(mask, ((0, -height % _BLOCK), (0, -width % _BLOCK)))
-    return np.asarray(whole.reshape(-(-height // _BLOCK), _BLOCK, -1, _BLOCK).any(axis=(1, 3)))
+def _touched(original: Pixels, cover: Pixels) -> NDArray[np.uint8]:
+    """(H, W): 255 where two pictures differ, else 0."""
+    same = np.empty(original.shape[:2], np.uint8)
+    for top in range(
+        0, len(same), 128
+    ):  # a band's differences are still in the processor's cache when they are looked at
+        band = slice(top, top + 128)
+        cv2.inRange(cv2.absdiff(original[band], cover[band]), (0, 0, 0), (0, 0, 0), dst=same[band])
+    return np.asarray(cv2.bitwise_not(same, dst=same), np.uint8)
 
 
-def _in_pixels(blocks: NDArray[Value], shape: tuple[int, ...]) -> NDArray[Value]:
+def _in_blocks(touched: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """(rows, columns): the blocks of a picture in which any pixel lies that is touched, or near one that is."""
+    height, width = touched.shape
+    blocks = np.zeros((-(-height // _BLOCK), -(-width // _BLOCK)), np.bool_)
+    left, top, across, down = cv2.boundingRect(touched)
+    rows, columns = (
+        slice(max(start - _FEATHER, 0) // _BLOCK, -(-(start + length + _FEATHER) // _BLOCK))
+        for start, length in ((top, down), (left, across))
+    )
+    area = slice(rows.start * _BLOCK, rows.stop * _BLOCK), slice(columns.start * _BLOCK, columns.stop * _BLOCK)
+    reach = np.ones((2 * _FEATHER + 1, 2 * _FEATHER + 1), np.uint8)
+    near = cv2.dilate(touched[area], reach)
+    whole = np.pad(near, ((0, -near.shape[0] % _BLOCK), (0, -near.shape[1] % _BLOCK)))
+    blocks[rows, columns] = whole.reshape(-1, _BLOCK, whole.shape[1] // _BLOCK, _BLOCK).max(axis=(1, 3))
+    return blocks
+
+
+def _in_pixels(blocks: NDArray[np.bool_] | NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """What each of ``blocks`` (rows, columns, ...) says, for each of its pixels (H, W, ...) as far as ``shape`` goes."""
-    return blocks.repeat(_BLOCK, axis=0).repeat(_BLOCK, axis=1)[: shape[0], : shape[1]]
+    size = blocks.shape[1] * _BLOCK, blocks.shape[0] * _BLOCK
+    pixels = cv2.resize(blocks.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    return np.ascontiguousarray(pixels[: shape[0], : shape[1]], np.uint8)
 
 
 def _area(left: int, top: int, columns: int, rows: int) -> tuple[slice, slice]:
@@ -188,12 +222,12 @@ def _area(left: int, top: int, columns: int, rows: int) -> tuple[slice, slice]:
     )
 
 
-def _weight(region: NDArray[np.bool_], area: tuple[slice, slice], width: int, height: int) -> NDArray[np.float32]:
+def _weight(region: NDArray[np.uint8], area: tuple[slice, slice], width: int, height: int) -> NDArray[np.float32]:
     """How far a ``region`` of pixels within ``area`` shows: 1, falling to the edge; the picture's border is no edge."""
     rows, columns = area
     above, left = int(rows.start > 0), int(columns.start > 0)
     around = (above, int(rows.stop < height)), (left, int(columns.stop < width))
-    depth = cv2.distanceTransform(np.pad(region.astype(np.uint8), around), cv2.DIST_C, 3)
+    depth = cv2.distanceTransform(np.pad(region, around), cv2.DIST_C, 3)
     depth = depth[above:, left:][: region.shape[0], : region.shape[1]]
     return np.asarray(np.minimum(depth / (_FEATHER + 1), 1), np.float32)
 
@@ -213,27 +247,100 @@ def _boxes(blocks: NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
             return [tuple(box) for box in boxes]
 
 
-def _smallest_file(piece: Pixels, touched: NDArray[np.bool_], jpeg: JpegTables | None) -> bytes:
-    """The smallest file of ``piece`` that is good enough where it is ``touched``."""
+def _smallest_file(piece: Pixels, touched: NDArray[np.uint8], jpeg: JpegTables | None) -> bytes:
+    """The smallest file of ``piece`` that is good enough where ``touched`` is not 0."""
+    worst = 255**2 / 10 ** (MIN_PSNR / 10)
+    sample, sample_touched = _sample(piece), _sample(touched[..., None])
+    if sample is not piece:  # WebP lets colours run from cell to cell
+        sample_touched = sample_touched * _inside_cells(sample)
+        if not sample_touched.any():  # a few pixels here and there
+            sample = piece
 
-    def is_good(file: bytes) -> bool:
-        decoded = read_exactly(file, piece.shape[1], piece.shape[0])
-        off = decoded[touched].astype(np.float32) - piece[touched]
-        return bool(np.mean(off * off) <= 255**2 / 10 ** (MIN_PSNR / 10))
-
-    def rising(format: Format) -> Iterator[bytes]:
+    def enough(format: Format) -> bytes | None:
         written = cache(lambda quality: encode_picture(piece, format, quality=quality))
-        qualities = range(70, 101)
-        enough = bisect_left(qualities, True, key=lambda quality: is_good(written(quality)))
-        yield from map(written, qualities[enough : enough + 1])
 
-    files = [*rising("JPEG")]
+        def error(quality: int) -> float:
+            return _error(written(quality), piece, touched)
+
+        def guess(quality: int) -> float:
+            if sample is piece:
+                return error(quality)
+            return _error(encode_picture(sample, format, quality=quality), sample, sample_touched)
+
+        quality = _first_within(range(70, 101), worst, guess, error)
+        if quality is None:
+            return None
+        if format == "WEBP":
+            return written(quality)
+        return encode_picture(piece, format, quality=quality, progressive=True)  # the very same pixels
+
+    files = [enough("JPEG")]
     if jpeg is not None:
-        files.append(encode_picture(piece, "JPEG", tables=jpeg))
+        own = encode_picture(piece, "JPEG", tables=jpeg, progressive=True)
+        files.append(own if _error(own, piece, touched) <= worst else None)
     elif max(piece.shape) < 16384:  # WebP ends there
-        files += rising("WEBP")  # half as large for what WebP has gone over before, as JPEG's own tables are for JPEG
+        # Half as large for what WebP has gone over before, as JPEG's own tables are for JPEG.
+        files.append(enough("WEBP"))
     # A few pixels alone may be off by more than either promises for many.
-    return min(filter(is_good, files), key=len, default=b"") or encode_picture(piece, "PNG")
+    return min(filter(None, files), key=len, default=b"") or encode_picture(piece, "PNG")
+
+
+def _error(file: bytes, pixels: Pixels, mask: NDArray[np.uint8]) -> float:
+    """Mean square of what ``file`` is off from ``pixels`` where the ``mask`` is not 0, in levels of 255."""
+    decoded = read_exactly(file, pixels.shape[1], pixels.shape[0])
+    return float(cv2.norm(decoded, pixels, cv2.NORM_L2SQR, mask)) / max(3 * cv2.countNonZero(mask), 1)
+
+
+# The right quality, in as few attempts as may be.
+
+
+def _sample(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A small picture that compresses as ``pixels`` (H, W, C) do, of cells from all over them; they themselves where they are
+    few. The same cells for all pixels of one size."""
+    height, width, channels = pixels.shape
+    rows, columns = height // _BLOCK, width // _CELL
+    count = _SAMPLE // (_BLOCK * _CELL)
+    if rows * columns <= 2 * count:
+        return pixels
+    chosen = np.sort(np.random.default_rng(0).choice(rows * columns, count, replace=False))
+    top, left = np.divmod(chosen.reshape(-1, _ACROSS), columns)
+    cells = pixels[: rows * _BLOCK, : columns * _CELL].reshape(rows, _BLOCK, columns, _CELL, channels)
+    return cells[top, :, left].swapaxes(1, 2).reshape(-1, _ACROSS * _CELL, channels)
+
+
+def _inside_cells(sample: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W, 1): 1 in the cells of a sample, 0 at their edges."""
+    down, across = (
+        abs(np.arange(length) % cell - (cell - 1) / 2) < cell / 2 - _FEATHER
+        for length, cell in zip(sample.shape, (_BLOCK, _CELL), strict=False)
+    )
+    return (down[:, None] & across).astype(np.uint8)[..., None]
+
+
+def _first_within(
+    qualities: range, limit: float, guess: Callable[[int], float], measured: Callable[[int], float]
+) -> int | None:
+    """The first of ``qualities`` at which what is ``measured``, which falls along them, is within the ``limit``.
+
+    ``guess`` is the same or cheaper; it may be off by about the same factor for all of them.
+    """
+    guess = cache(guess)
+    factor, low, high = 1.0, 0, len(qualities)
+    while low < high:
+        at = bisect_left(qualities, True, low, high, key=lambda quality: factor * guess(quality) <= limit)
+        if at == high:
+            if high < len(qualities):
+                break
+            at -= 1  # it will hardly do, but only the last can tell that none does
+        value = measured(qualities[at])
+        factor = value / max(guess(qualities[at]), 1e-9)
+        if value > limit:
+            low = at + 1
+            continue
+        high = at
+        if at > low and factor * guess(qualities[at - 1]) > limit:
+            break
+    return qualities[high] if high < len(qualities) else None
 
 
 # What came from outside.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock, RLock
-from typing import Any, Self, TypeAlias, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +18,19 @@ from typing_extensions import Unpack
 
 from .cipher import Form, Others, Report
 from .errors import InputError, NoMessageError, RefusedError, StyleCryptError
-from .messenger import ENVELOPE_SUFFIX, DecryptedPhoto, Draft, EncryptedPhoto, LeakReport, Level, Messenger
+from .messenger import (
+    ENVELOPE_SUFFIX,
+    DecryptedPhoto,
+    Draft,
+    EncryptedPhoto,
+    LeakReport,
+    Level,
+    Messenger,
+    ReceivedKeyFace,
+)
 from .models.shelf import Shelf
 from .pictures import Format, encode_picture, read_file
-from .profile import Profile, default_folder
+from .profile import MyKeyFace, Profile, default_folder
 from .recognisers import installed_recogniser
 from .transports import Delivery, Parcel, Transport
 
@@ -36,8 +44,12 @@ __all__ = [
     "Level",
     "Options",
     "Photo",
+    "ReceivedKeyFace",
     "StyleCrypt",
 ]
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -142,7 +154,7 @@ class _Base:
 
     @property
     def profile(self) -> Profile:
-        """Cards, contacts and key faces.
+        """Cards and contacts, and what they shared.
 
         Raises ProfileError when there is no profile, NotAuthorisedError for a wrong passphrase.
         """
@@ -178,6 +190,24 @@ class _Base:
             given["key_face"] = _file(given["key_face"])
         return self._messenger.open(_file(image), now=int(time.time()), model=self._model, report=report, **given)
 
+    def _add_key_face(self, photos: Photo | Sequence[Photo], name: str, report: Report) -> MyKeyFace:
+        if isinstance(photos, str | os.PathLike | bytes | Image.Image | np.ndarray):
+            photos = [photos]
+        self.profile.key_face_name(name)  # before the work
+        prepared = self._messenger.prepare_key_face(
+            [photo if isinstance(photo, str | os.PathLike) else _file(photo) for photo in photos],
+            model=self._model, report=report,
+        )  # fmt: skip
+        return self.profile.add_key_face(name, *prepared)
+
+    def _share_key_face(self, name: str, to: Sequence[str]) -> bytes:
+        return self._messenger.share_key_face(name, to, now=int(time.time()))
+
+    def _receive_key_face(self, sealed: bytes, report: Report) -> ReceivedKeyFace:
+        received = self._messenger.open_key_face(sealed, now=int(time.time()), model=self._model, report=report)
+        self.profile.keep_key_face(received.face)
+        return received
+
     def _take(self, delivery: Delivery) -> Incoming | None:
         """Opens a delivery. None: an ordinary picture."""
         seen = self.profile.seen(delivery.reference)
@@ -196,7 +226,7 @@ class _Base:
         async for delivery in transport.deliveries(follow=follow):
             if profile.finished(delivery.reference):
                 continue
-            incoming = await asyncio.to_thread(self._take, delivery)
+            incoming = await _in_thread(self._take, delivery)
             if incoming is None:
                 continue
             if incoming.photo is None or incoming.photo.sender != profile.me:  # or it is what we sent ourselves
@@ -213,7 +243,7 @@ class _Base:
 class StyleCrypt(_Base):
     """A person's profile, the models, and what to do with them. Several threads may use one.
 
-    Everything about people (cards, contacts, key faces) is at ``profile``.
+    Everything about people, cards and contacts, is at ``profile``.
     """
 
     def __init__(
@@ -269,6 +299,37 @@ class StyleCrypt(_Base):
         finally:
             self._run(incoming.aclose())
 
+    def add_key_face(self, photos: Photo | Sequence[Photo], name: str, *, report: Report = _silent) -> MyKeyFace:
+        """Keeps a key face of mine, made of one or several photos that show my face alone, from the front. The first is its
+        picture, of which the head is kept; all are inverted together, once, which takes tens of seconds.
+
+        Raises what `Messenger.prepare_key_face` and `Profile.add_key_face` do.
+        """
+        return self._add_key_face(photos, name, report)
+
+    def key_faces(self) -> list[MyKeyFace]:
+        """Mine, the newest first. Those of a contact: `Profile.key_faces_of`."""
+        return self.profile.key_faces()
+
+    def share_key_face(self, name: str, to: Sequence[str]) -> bytes:
+        """A file that gives a key face of mine to contacts, for their `receive_key_face`; nobody else can open it.
+
+        Raises what `Messenger.share_key_face` does.
+        """
+        return self._share_key_face(name, to)
+
+    def receive_key_face(self, sealed: bytes, *, report: Report = _silent) -> ReceivedKeyFace:
+        """Keeps a key face that a contact shared. If it came without codes for the model, it is prepared, which takes tens of
+        seconds; where that cannot be done, it is kept all the same, and prepared when it is first used.
+
+        Raises what `Messenger.open_key_face` does.
+        """
+        return self._receive_key_face(sealed, report)
+
+    def remove_key_face(self, name: str) -> None:
+        """Forgets a key face of mine; who has it keeps it. Raises InputError."""
+        self.profile.remove_key_face(name)
+
     def wait(self, job: Coroutine[Any, Any, T]) -> T:
         """Runs something else of a transport's, such as its ``close()``, in the event loop of `send` and `receive`."""
         result: T = self._run(job)
@@ -294,8 +355,17 @@ class StyleCrypt(_Base):
 
         # One loop for all calls: a transport's connections belong to the loop in which they were made.
         with self._running:
-            self._runner = self._runner or asyncio.Runner()
+            if self._runner is None:
+                import asyncio  # a tenth of a second, which only those who send and receive need to wait
+
+                self._runner = asyncio.Runner()
             return self._runner.run(wait())
+
+
+async def _in_thread(work: Callable[..., T], *given: Any) -> T:
+    import asyncio  # whoever awaits this has
+
+    return await asyncio.to_thread(work, *given)
 
 
 class AsyncStyleCrypt(_Base):
@@ -305,13 +375,13 @@ class AsyncStyleCrypt(_Base):
         self, photo: Photo, to: Sequence[str] = (), *, report: Report = _silent, **options: Unpack[Options]
     ) -> EncryptedPhoto:
         """As `StyleCrypt.encrypt`; ``report`` is called in a thread."""
-        return await asyncio.to_thread(self._encrypt, photo, to, report, options)
+        return await _in_thread(self._encrypt, photo, to, report, options)
 
     async def decrypt(
         self, image: Photo | EncryptedPhoto, *, report: Report = _silent, **options: Unpack[DecryptOptions]
     ) -> DecryptedPhoto:
         """As `StyleCrypt.decrypt`; ``report`` is called in a thread."""
-        return await asyncio.to_thread(self._decrypt, image, report, options)
+        return await _in_thread(self._decrypt, image, report, options)
 
     async def send(self, photo: EncryptedPhoto, transport: Transport) -> str:
         """As `StyleCrypt.send`."""
@@ -320,6 +390,26 @@ class AsyncStyleCrypt(_Base):
     def receive(self, transport: Transport, *, follow: bool = False) -> AsyncGenerator[Incoming, None]:
         """As `StyleCrypt.receive`."""
         return self._incoming(transport, follow)
+
+    async def add_key_face(self, photos: Photo | Sequence[Photo], name: str, *, report: Report = _silent) -> MyKeyFace:
+        """As `StyleCrypt.add_key_face`; ``report`` is called in a thread."""
+        return await asyncio.to_thread(self._add_key_face, photos, name, report)
+
+    async def key_faces(self) -> list[MyKeyFace]:
+        """As `StyleCrypt.key_faces`."""
+        return await asyncio.to_thread(self.profile.key_faces)
+
+    async def share_key_face(self, name: str, to: Sequence[str]) -> bytes:
+        """As `StyleCrypt.share_key_face`."""
+        return await asyncio.to_thread(self._share_key_face, name, to)
+
+    async def receive_key_face(self, sealed: bytes, *, report: Report = _silent) -> ReceivedKeyFace:
+        """As `StyleCrypt.receive_key_face`; ``report`` is called in a thread."""
+        return await asyncio.to_thread(self._receive_key_face, sealed, report)
+
+    async def remove_key_face(self, name: str) -> None:
+        """As `StyleCrypt.remove_key_face`."""
+        await asyncio.to_thread(self.profile.remove_key_face, name)
 
     async def close(self) -> None:
         """Closes the profile."""

@@ -10,15 +10,16 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from .models import FaceModel
+
+Floats = NDArray[np.float32]
 
 __all__ = ["SEEDS", "seeds", "stand_in"]
 
 _TRUNCATION = 0.75  # closer to the average face than a free sample: natural skin, no odd backgrounds
-_TRIES = 1024  # one in eighty of all people will do
+_TRIES, _AT_ONCE = 1024, 64  # one in eighty of all people will do
 SEEDS = 12
 """Tried for a new conversation: one in six fakes of a first seed still looks like its sender to dlib (docs/paper.md)."""
 
@@ -28,7 +29,7 @@ def seeds(first: str) -> list[str]:
     return [first, *(f"{first}-{number}" for number in range(2, SEEDS + 1))]
 
 
-def stand_in(model: FaceModel, seed: int | str, codes: Tensor, person: int = 0) -> Tensor:
+def stand_in(model: FaceModel, seed: int | str, codes: Floats, person: int = 0) -> Floats:
     """Codes (1, n_styles, style_dim) of the person that ``seed`` stands for, for a face with ``codes``, of that shape.
 
     ``person`` counts the faces of one photo, so that each gets somebody else. Seeds are hashed: neighbouring ones are
@@ -36,9 +37,10 @@ def stand_in(model: FaceModel, seed: int | str, codes: Tensor, person: int = 0) 
     """
     digest = hashlib.sha256(f"stylecrypt stand-in {seed} {person}".encode()).digest()
     rng = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big")))
-    for _ in range(_TRIES):
-        z = torch.from_numpy(rng.standard_normal((1, model.style_dim), np.float32))
-        somebody = model.map(z)
-        if model.suits(somebody, codes):
+    for _ in range(_TRIES // _AT_ONCE):
+        people = model.map(rng.standard_normal((_AT_ONCE, model.style_dim), np.float32))
+        suitable = model.suits(people, codes[0])
+        if suitable.any():
             break
-    return model.latent_avg.lerp(somebody, _TRUNCATION)
+    somebody = people[[int(suitable.argmax())]]
+    return np.asarray(model.latent_avg + np.float32(_TRUNCATION) * (somebody - model.latent_avg), np.float32)

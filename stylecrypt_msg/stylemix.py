@@ -9,12 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .errors import LayerMaskError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    Codes = TypeVar("Codes", NDArray[np.float32], Tensor)
 
 __all__ = ["REGIONS", "LayerMask", "mix"]
 
@@ -110,18 +115,17 @@ class LayerMask:
         return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
 
 
-def mix(content: Tensor, style: Tensor, mask: LayerMask, eta: float = 1.0) -> Tensor:
+def mix(content: Codes, style: Codes, mask: LayerMask, eta: float = 1.0) -> Codes:
     """Equation (2): ``w_con + eta * (w_sty - w_con)`` in the mask's layers; with eta = 1, equation (3).
 
     Args:
-        content, style: codes (..., n_styles, style_dim) of one shape, or broadcastable to one.
+        content, style: codes (..., n_styles, style_dim) of one shape, or broadcastable to one; NumPy arrays or PyTorch
+            tensors, both of a kind.
         eta: degree of style application, 0 to 1.
 
     Returns new codes; layers outside the mask, and the mask's with eta = 1, are copied bit by bit.
     Raises LayerMaskError when the codes' number of styles is not the mask's, ValueError for another eta.
     """
-    import torch
-
     if not 0 <= eta <= 1:
         raise ValueError(f"eta is {eta}, but must lie in [0, 1]")
     for name, codes in (("content", content), ("style", style)):
@@ -129,7 +133,11 @@ def mix(content: Tensor, style: Tensor, mask: LayerMask, eta: float = 1.0) -> Te
             raise LayerMaskError(
                 f"The {name} codes have shape {tuple(codes.shape)}, but the layer mask is for {mask.n_styles} styles."
             )
-    replaced = torch.zeros(mask.n_styles, 1, dtype=torch.bool, device=content.device)
-    replaced[sorted(mask.layers)] = True
+    if isinstance(content, np.ndarray):
+        mixed = np.array(np.broadcast_arrays(content, style)[0])
+    else:
+        mixed = content.expand(*np.broadcast_shapes(content.shape, style.shape)).clone()
+    layers = sorted(mask.layers)
     applied = style if eta == 1 else content + eta * (style - content)
-    return torch.where(replaced, applied, content)
+    mixed[..., layers, :] = applied[..., layers, :]
+    return mixed

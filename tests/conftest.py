@@ -5,30 +5,49 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import hypothesis
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
+from stylecrypt_msg import level
 from stylecrypt_msg.cipher import to_pixels
-from stylecrypt_msg.models import FaceModel, load_model
-from stylecrypt_msg.models.mobile_encoder import MobileEncoder
+from stylecrypt_msg.level import Level
+from stylecrypt_msg.models import FaceModel, load_model, load_torch_model
+from stylecrypt_msg.models.face_model import Floats
 from stylecrypt_msg.standins import stand_in
 
 from .synapse import homeserver  # noqa: F401  # a fixture
+
+if TYPE_CHECKING:
+    from stylecrypt_msg.models.torch_model import TorchModel
 
 # Machines differ in speed: a test that is slow on one is not wrong.
 hypothesis.settings.register_profile("stylecrypt", deadline=None)
 hypothesis.settings.load_profile("stylecrypt")
 
-# Of those that an encoding takes, two seconds for each face. What all of them are worth has tests of its own.
-STEPS = MobileEncoder.steps
-MobileEncoder.steps = 2
+# Of descent, which takes seconds for each face. What all of them are worth has tests of its own.
+STEPS = level.KEY_STEPS
+level.KEY_STEPS = level.READING_STEPS = 2
+level._COVER_STEPS.update({Level.KEYFACE: 2, Level.LATENT: 2})
 
 Pixels = NDArray[np.uint8]
+
+# What a test asks for, directly or not, says what it needs; `make quick` leaves these out.
+MARKS = {"homeserver": "homeserver"} | dict.fromkeys(
+    ("default_model", "torch_model", "generator_only", "large", "psp", "psp_content", "small"),
+    "model",
+)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses among them
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture in MARKS.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(MARKS[fixture])
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +63,12 @@ def shared() -> Path:
 def default_model() -> FaceModel:
     """The embedded model."""
     return load_model()
+
+
+@pytest.fixture(scope="session")
+def torch_model() -> TorchModel:
+    """The embedded model as PyTorch modules."""
+    return load_torch_model()
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +95,14 @@ def people(default_model: FaceModel) -> People:
     somebody = default_model.latent_avg[None]
     bea, other = (stand_in(default_model, name, somebody) for name in ("bea", "another day"))
     # Made-up adults look much alike to a recogniser, more so than real ones do. Ann is a girl, whom every stand-in hides.
-    z = torch.randn(1, default_model.style_dim, generator=torch.Generator().manual_seed(4))
+    import torch  # not needed for anything else here
+
+    z = torch.randn(1, default_model.style_dim, generator=torch.Generator().manual_seed(4)).numpy()
     ann = default_model.map(z, truncation=0.75)
-    drift = torch.zeros(default_model.n_styles, 1)
+    drift = np.zeros((default_model.n_styles, 1), np.float32)
     drift[0:3], drift[8:] = 0.3, 0.2  # another pose, another light
 
-    def square(codes: torch.Tensor) -> Pixels:
+    def square(codes: Floats) -> Pixels:
         pixels = to_pixels(default_model.synthesize(codes))[0]
         return np.asarray(cv2.resize(pixels, (256, 256), interpolation=cv2.INTER_AREA), np.uint8)
 

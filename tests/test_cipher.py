@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stylecrypt_msg import level
 from stylecrypt_msg.cipher import (
     CoveredPhoto,
     Form,
@@ -23,15 +24,19 @@ from stylecrypt_msg.cipher import (
     cover,
     exchange,
     invert,
+    prepare_key,
     read,
     restore,
+    to_images,
     to_pixels,
     uncover,
 )
 from stylecrypt_msg.errors import FaceError, InputError, LayerMaskError
 from stylecrypt_msg.faces import Quad, Refusal, crop, detect_faces, face_quad
-from stylecrypt_msg.models import FaceModel, refine
-from stylecrypt_msg.models.refine import approach
+from stylecrypt_msg.models import FaceModel
+from stylecrypt_msg.models.face_model import Floats
+from stylecrypt_msg.models.refine import approach, refine
+from stylecrypt_msg.models.torch_model import TorchModel
 from stylecrypt_msg.pictures import Format, encode_picture, read_picture
 from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.stylemix import LayerMask, mix
@@ -59,8 +64,17 @@ def apart(a: Pixels, b: Pixels) -> float:
     return float(np.abs(a.astype(np.float32) - b).mean())
 
 
-def codes_apart(a: Tensor, b: Tensor) -> float:
-    return float((a - b).norm())
+def codes_apart(a: Floats, b: Floats) -> float:
+    return float(np.linalg.norm(a - b))
+
+
+def tensors(*arrays: Floats) -> list[Tensor]:
+    """What the refinement, which runs on PyTorch, takes."""
+    return [torch.from_numpy(array) for array in arrays]
+
+
+def undo(pixels: Pixels, key_face: Pixels, model: FaceModel, **options: Any) -> UncoveredPhoto:
+    return uncover(pixels, prepare_key([key_face], model), model, **options)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +84,7 @@ def covered(default_model: FaceModel, people: People) -> CoveredPhoto:
 
 @pytest.fixture(scope="module")
 def portrait(default_model: FaceModel, people: People) -> CoveredPhoto:
-    return cover(people.photo, default_model, key_face="some stand-in", form="portrait")
+    return cover(people.photo, default_model, key_face="some stand-in", form="portrait", steps=level.KEY_STEPS)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +94,7 @@ def uncovered(
     """What the right key and a wrong one make of the pixels as they were sent."""
     sent: dict[Form, CoveredPhoto] = {"photo": covered, "portrait": portrait}
     return {
-        form: (uncover(one.pixels, people.ann, default_model), uncover(one.pixels, people.bea, default_model))
+        form: (undo(one.pixels, people.ann, default_model), undo(one.pixels, people.bea, default_model))
         for form, one in sent.items()
     }
 
@@ -105,15 +119,18 @@ def test_photo_changes_the_face_and_nothing_else(covered: CoveredPhoto, people: 
 
 
 def test_codes_are_those_of_the_original(covered: CoveredPhoto, default_model: FaceModel, people: People) -> None:
-    torch.testing.assert_close(covered.codes, invert(people.photo, default_model))
+    square = to_images([crop(people.photo, covered.quads[0], 256)])
+    np.testing.assert_allclose(covered.codes, default_model.encode(square, steps=0), atol=1e-4)
+    deeper = cover(people.photo, default_model, key_face="some stand-in", steps=level.KEY_STEPS)
+    np.testing.assert_allclose(deeper.codes, invert(people.photo, default_model), atol=1e-4)
+    assert codes_apart(deeper.codes, covered.codes) > 0.01 * float(np.linalg.norm(covered.codes))
 
 
 def test_fake_has_the_styles_of_the_stand_in(portrait: CoveredPhoto, default_model: FaceModel, people: People) -> None:
     codes = invert(people.photo, default_model)
     other = stand_in(default_model, "some stand-in", codes)
     mixed = mix(codes, other, LayerMask.paper(16))
-    assert torch.equal(mixed[:, [3, 6, 7]], codes[:, [3, 6, 7]])
-    # Synthesised by torch or by another runtime, from one call to the next: equal to rounding.
+    np.testing.assert_array_equal(mixed[:, [3, 6, 7]], codes[:, [3, 6, 7]])
     assert apart(portrait.pixels, to_pixels(default_model.synthesize(mixed))[0]) < 0.5
     assert portrait.pixels.shape == (1024, 1024, 3)
     assert portrait.mask == LayerMask.paper(16)
@@ -123,7 +140,7 @@ def test_fake_has_the_styles_of_the_stand_in(portrait: CoveredPhoto, default_mod
 def test_a_seed_is_a_person(default_model: FaceModel, people: People, covered: CoveredPhoto) -> None:
     here = centre(people.photo)
     again = cover(people.photo, default_model, key_face="some stand-in")
-    assert apart(again.pixels[here], covered.pixels[here]) < 1  # the runtime may have changed in between
+    assert apart(again.pixels[here], covered.pixels[here]) < 1
     other = cover(people.photo, default_model, key_face="another stand-in")
     assert apart(other.pixels[here], covered.pixels[here]) > 4
 
@@ -163,9 +180,9 @@ def test_stand_ins(default_model: FaceModel) -> None:
     model = default_model
     somebody = model.latent_avg[None]
     first = stand_in(model, 7, somebody)
-    assert torch.equal(stand_in(model, "7", somebody), first)
+    np.testing.assert_array_equal(stand_in(model, "7", somebody), first)
     others = [stand_in(model, seed, somebody, person) for seed, person in ((8, 0), (7, 1), ("seven", 0))]
-    spread = float(model.latent_std.norm()) * 16**0.5
+    spread = float(np.linalg.norm(model.latent_std)) * 16**0.5
     everyone = [first, *others]
     for i, one in enumerate(everyone):
         assert one.shape == (1, 16, 512)
@@ -179,9 +196,9 @@ def test_stand_ins_suit_whom_they_stand_in_for(default_model: FaceModel) -> None
     for seed in range(12):
         one = stand_in(default_model, seed, woman)
         # Half way back to before the truncation, so that the verdict is not a matter of rounding.
-        assert default_model.suits(woman + (one - woman) / 0.75, woman)
+        assert default_model.suits(woman + (one - woman) / 0.75, woman[0])
         other = stand_in(default_model, seed, across)
-        assert default_model.suits(woman + (other - woman) / 0.75, across)
+        assert default_model.suits(woman + (other - woman) / 0.75, across[0])
 
 
 def test_key_face_may_be_a_photo(default_model: FaceModel, people: People, covered: CoveredPhoto) -> None:
@@ -290,59 +307,61 @@ def test_mask_decides_what_is_replaced(default_model: FaceModel, people: People,
     assert apart(colours.pixels, kept) > 4
 
 
-def test_refinement_comes_closer(default_model: FaceModel, people: People, covered: CoveredPhoto) -> None:
-    wanted = torch.from_numpy(crop(people.photo, covered.quads[0], 128)).permute(2, 0, 1)[None] / 127.5 - 1
+def test_refinement_comes_closer(torch_model: TorchModel, people: People, covered: CoveredPhoto) -> None:
+    wanted, start = tensors(to_images([crop(people.photo, covered.quads[0], 128)]), covered.codes)
     heard: list[tuple[int, int]] = []
-    refined = refine(default_model, wanted, covered.codes, 8, lambda done, total: heard.append((done, total)))
+    refined = refine(torch_model, wanted, start, 8, lambda done, total: heard.append((done, total)))
 
     def distance(codes: Tensor) -> float:
         with torch.no_grad():
-            return float(F.l1_loss(default_model.preview(codes), wanted))
+            return float(F.l1_loss(torch_model.preview(codes), wanted))
 
     assert heard == [(step, 8) for step in range(1, 9)]
-    assert distance(refined) < 0.97 * distance(covered.codes)
+    assert distance(refined) < 0.97 * distance(start)
     assert not refined.requires_grad
     with pytest.raises(ValueError, match="at least 1"):
-        refine(default_model, wanted, covered.codes, 0, lambda done, total: None)
+        refine(torch_model, wanted, start, 0, lambda done, total: None)
 
 
 @pytest.mark.parametrize("steps", [1, 10])
-def test_any_number_of_steps(steps: int, default_model: FaceModel) -> None:
+def test_any_number_of_steps(steps: int, torch_model: TorchModel, default_model: FaceModel) -> None:
     """The schedule of the learning rate has no gap, such as a division by zero at ten steps."""
-    codes = default_model.latent_avg[None]
-    refined = refine(default_model, torch.zeros(1, 3, 128, 128), codes, steps)
+    refined = refine(torch_model, torch.zeros(1, 3, 128, 128), torch_model.average[None], steps)
     assert torch.isfinite(refined).all()
-    assert codes_apart(refined, codes) > 0
+    assert not torch.equal(refined, torch_model.average[None])
+    grey = np.zeros((1, 3, 128, 128), np.float32)
+    assert not np.array_equal(default_model.encode(grey, steps=steps), default_model.encode(grey, steps=0))
 
 
 def test_the_senders_refinement_sees_finer_pictures_at_its_end(
-    default_model: FaceModel, people: People, covered: CoveredPhoto, monkeypatch: pytest.MonkeyPatch
+    torch_model: TorchModel, people: People, covered: CoveredPhoto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = torch.from_numpy(crop(people.photo, covered.quads[0], 256)).permute(2, 0, 1)[None] / 127.5 - 1
+    wanted, start = tensors(to_images([crop(people.photo, covered.quads[0], 256)]), covered.codes)
     sizes = []
-    preview = default_model.preview
+    preview = torch_model.preview
 
     def spied(codes: Tensor, size: int) -> Tensor:
         sizes.append(size)
         return preview(codes, size)
 
-    monkeypatch.setattr(default_model, "preview", spied)
-    fine = refine(default_model, wanted, covered.codes, 10)
+    monkeypatch.setattr(torch_model, "preview", spied)
+    fine = refine(torch_model, wanted, start, 10)
     assert sizes == [128] * 6 + [256] * 4
 
     def distance(codes: Tensor) -> float:
-        made = F.interpolate(default_model.synthesize(codes), (256, 256), mode="area")
+        made = F.interpolate(torch_model.synthesize(codes), (256, 256), mode="area")
         return float(F.mse_loss(made, wanted))
 
-    assert distance(fine) < 0.9 * distance(covered.codes)
+    assert distance(fine) < 0.9 * distance(start)
 
 
-def test_descent_is_not_misled_by_what_previews_lack(default_model: FaceModel, covered: CoveredPhoto) -> None:
+def test_descent_is_not_misled_by_what_previews_lack(torch_model: TorchModel, covered: CoveredPhoto) -> None:
     """A picture that the generator made has its codes already; those of its preview would be others."""
-    wanted = default_model.synthesize(covered.codes).clamp(-1, 1)
-    before = default_model.preview(covered.codes)
+    (start,) = tensors(covered.codes)
+    wanted = torch_model.synthesize(start).clamp(-1, 1)
+    before = torch_model.preview(start)
     side = before.shape[-1]
-    after = default_model.synthesize(approach(default_model, wanted, covered.codes, [128] * 20))
+    after = torch_model.synthesize(approach(torch_model, wanted, start, [128] * 20))
 
     def off(made: Tensor) -> float:
         return float(
@@ -353,36 +372,37 @@ def test_descent_is_not_misled_by_what_previews_lack(default_model: FaceModel, c
 
 
 def test_the_key_face_is_kept_in_mind_while_reading(
-    default_model: FaceModel, people: People, portrait: CoveredPhoto, monkeypatch: pytest.MonkeyPatch
+    default_model: FaceModel, people: People, portrait: CoveredPhoto
 ) -> None:
     """Styles that a picture leaves open are taken to be like the key face's."""
-    monkeypatch.setattr(default_model.encoder, "steps", 8)
-    picture = torch.from_numpy(crop(portrait.pixels, portrait.quads[0], 256)).permute(2, 0, 1)[None] / 127.5 - 1
+    picture = to_images([crop(portrait.pixels, portrait.quads[0], 256)])
     mask = portrait.mask
     kept = [layer for layer in range(16) if layer not in mask.layers]
     wrong = invert(people.bea, default_model)
 
-    def off(codes: Tensor) -> float:
+    def off(codes: Floats) -> float:
         return codes_apart(codes[:, kept], portrait.codes[:, kept])
 
-    seen = default_model.encode(picture)
-    assert off(read(picture, portrait.codes, default_model, mask)) < 0.6 * off(seen)
+    seen = default_model.encode(picture, steps=8)
+    assert off(read(picture, portrait.codes, default_model, mask, steps=8)) < 0.6 * off(seen)
     # A wrong key leads astray, but the picture has its say, too.
-    assert off(seen) < off(read(picture, wrong, default_model, mask)) < 1.2 * off(wrong)
+    assert off(seen) < off(read(picture, wrong, default_model, mask, steps=8)) < 1.2 * off(wrong)
 
 
 def test_a_model_without_descent_reads_as_it_encodes(
-    default_model: FaceModel, people: People, portrait: CoveredPhoto, monkeypatch: pytest.MonkeyPatch
+    default_model: FaceModel, portrait: CoveredPhoto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(default_model.encoder, "steps", 0)
-    picture = torch.from_numpy(portrait.pixels).permute(2, 0, 1)[None] / 127.5 - 1
-    key = invert(people.bea, default_model)
-    assert torch.equal(read(picture, key, default_model, portrait.mask), default_model.encode(picture))
+    """Effort is for those models that are made for it; pSp's encoders are not."""
+    picture, key = to_images([portrait.pixels]), np.zeros_like(portrait.codes)
+    seen = default_model.encode(picture, steps=0)
+    assert not np.array_equal(read(picture, key, default_model, portrait.mask), seen)
+    monkeypatch.setattr(default_model, "steps", 0)
+    np.testing.assert_array_equal(read(picture, key, default_model, portrait.mask), seen)
 
 
 def test_refinement_reaches_the_photo(default_model: FaceModel, people: People, covered: CoveredPhoto) -> None:
     refined = cover(people.photo, default_model, key_face="some stand-in", refine_steps=2)
-    assert 0 < codes_apart(refined.codes, covered.codes) < 0.5 * float(covered.codes.norm())
+    assert 0 < codes_apart(refined.codes, covered.codes) < 0.5 * float(np.linalg.norm(covered.codes))
     assert not np.array_equal(refined.pixels, covered.pixels)
     outside = ~within(covered.quads, people.photo)
     np.testing.assert_array_equal(refined.pixels[outside], people.photo[outside])
@@ -447,7 +467,7 @@ def test_recovery_survives_files(
     """What a file's compression does to the result is less than what another key does."""
     sent = covered if form == "photo" else portrait
     arrived = read_picture(encode_picture(sent.pixels, format, quality=85, ai_made=True)).pixels
-    recovered = uncover(arrived, people.ann, default_model)
+    recovered = undo(arrived, people.ann, default_model)
     assert recovered.form == form
     here = centre(sent.pixels)
     direct, wrong = (one.pixels[here] for one in uncovered[form])
@@ -456,7 +476,7 @@ def test_recovery_survives_files(
 
 def test_portraits_of_any_size_are_recognised(default_model: FaceModel, people: People, portrait: CoveredPhoto) -> None:
     small = np.asarray(cv2.resize(portrait.pixels, (300, 300), interpolation=cv2.INTER_AREA), np.uint8)
-    recovered = uncover(small, people.ann, default_model)
+    recovered = undo(small, people.ann, default_model)
     assert (recovered.form, recovered.pixels.shape) == ("portrait", (300, 300, 3))
 
 
@@ -464,9 +484,9 @@ def test_portraits_are_told_from_square_photos(default_model: FaceModel, people:
     for seed in range(4):
         made = to_pixels(default_model.synthesize(stand_in(default_model, seed, default_model.latent_avg[None])))[0]
         small = np.asarray(cv2.resize(made, (256, 256), interpolation=cv2.INTER_AREA), np.uint8)
-        assert uncover(small, people.ann, default_model).form == "portrait"
+        assert undo(small, people.ann, default_model).form == "portrait"
     square = people.photo[:280, :280]  # nearly an aligned square, but the face is off its centre
-    assert uncover(square, people.ann, default_model).form == "photo"
+    assert undo(square, people.ann, default_model).form == "photo"
 
 
 def test_the_largest_of_several_is_recovered_unless_one_is_picked(default_model: FaceModel, people: People) -> None:
@@ -475,7 +495,7 @@ def test_the_largest_of_several_is_recovered_unless_one_is_picked(default_model:
     picture[:260, :280], picture[:, 280:] = people.group[:, :280], larger
     ann, bea = (face_quad(face.landmarks) for face in detect_faces(picture))
     for face, quad, warns in ((None, bea, True), (2, bea, False), (1, ann, False)):
-        recovered = uncover(picture, people.ann, default_model, face=face)
+        recovered = undo(picture, people.ann, default_model, face=face)
         changed = (recovered.pixels != picture).any(2)
         assert changed.any()
         assert not changed[~within((quad,), picture)].any()
@@ -485,13 +505,13 @@ def test_the_largest_of_several_is_recovered_unless_one_is_picked(default_model:
 def test_what_cannot_be_recovered(default_model: FaceModel, people: People) -> None:
     nobody = np.full((100, 100, 3), 128, np.uint8)
     with pytest.raises(FaceError, match="in the picture"):
-        uncover(nobody, people.ann, default_model)
+        undo(nobody, people.ann, default_model)
     with pytest.raises(FaceError, match="in the key face photo"):
-        uncover(people.photo, nobody, default_model)
+        prepare_key([nobody], default_model)
     with pytest.raises(FaceError, match="no face 2"):
-        uncover(people.photo, people.ann, default_model, face=2)
+        undo(people.photo, people.ann, default_model, face=2)
     with pytest.raises(InputError):
-        uncover(people.photo, people.ann, default_model, mask=LayerMask.photo(18))
+        undo(people.photo, people.ann, default_model, mask=LayerMask.photo(18))
 
 
 # ---- photographs
@@ -516,7 +536,7 @@ def test_photos_as_phones_take_them(name: str, shared: Path, default_model: Face
     np.testing.assert_array_equal(fake.pixels[outside], pixels[outside])
     here = centre(pixels)
     assert apart(fake.pixels[here], pixels[here]) > 8
-    back = uncover(fake.pixels, pixels, default_model)
+    back = undo(fake.pixels, pixels, default_model)
     assert back.form == "photo"
     assert apart(back.pixels[here], fake.pixels[here]) > 4
 
@@ -530,9 +550,9 @@ def test_another_photo_of_the_sender_is_the_key(shared: Path, default_model: Fac
     ]
     closer = 0
     for i, (photo, key) in enumerate(read):
-        sent = cover(photo, default_model, key_face="some stand-in", form="portrait")
+        sent = cover(photo, default_model, key_face="some stand-in", form="portrait", steps=level.KEY_STEPS)
         right, wrong = (
-            codes_apart(invert(uncover(sent.pixels, one, default_model).pixels, default_model), sent.codes)
+            codes_apart(invert(undo(sent.pixels, one, default_model).pixels, default_model), sent.codes)
             for one in (key, read[i - 1][1])
         )
         closer += right < wrong

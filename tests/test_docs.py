@@ -274,10 +274,10 @@ def test_errors_are_those_of_the_program() -> None:
 
 def test_the_site_is_built_without_warnings(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs", reason="the extra docs is not installed")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
     quiet = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     ended = subprocess.run(command, cwd=REPOSITORY, env=quiet, capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (ended.returncode, [line for line in ended.stderr.splitlines() if not line.startswith("INFO")]) == (0, [])
     reference = (tmp_path / "sdk" / "index.html").read_text(encoding="utf-8")
     for one in (StyleCrypt, AsyncStyleCrypt):
         public = [member for member in dir(one) if not member.startswith("_")]

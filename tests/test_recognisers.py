@@ -50,6 +50,7 @@ def test_one_woman_on_two_days_and_another(recogniser: Recogniser, people: Peopl
     assert apart(photo, another_day) < recogniser.strict < recogniser.threshold < apart(photo, other)
 
 
+@pytest.mark.slow
 def test_real_people(recogniser: Recogniser, shared: Path) -> None:
     folder = shared / "faces" / "pairs"
     numbers = ("001", "030", "066", "092")

@@ -6,6 +6,7 @@ import io
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from stylecrypt_msg import residual as residual_module
 from stylecrypt_msg.cipher import cover
 from stylecrypt_msg.errors import MessageError, ModelError
 from stylecrypt_msg.models import FaceModel
@@ -196,6 +198,61 @@ def test_a_cover_is_written_as_its_source_where_that_fits() -> None:
     assert read_picture(written).dropped == ("XMP",)
     assert len(written) + len(residual) <= 1.1 * len(file)
     assert psnr(restore_faces(residual, read_picture(written).pixels, 512, 512), source.pixels) > 48
+
+
+def quantised(file: bytes) -> list[list[int]]:
+    with Image.open(io.BytesIO(file)) as image:
+        return [list(table) for table in image.quantization.values()]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("extra", [0.05, 0.4])
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+def test_a_cover_does_not_tell_which_camera_took_it(subsampling: str, extra: float) -> None:
+    """A camera's tables, which no program has, stay with what is sealed; so does its sampling of colours."""
+    camera = [[1 + (i // 8 + i % 8) * 3 // (3 - table) + i % 3 for i in range(64)] for table in (0, 1)]
+    file = as_jpeg(astronaut(), qtables=camera, subsampling=subsampling)
+    source, covered, residual = source_of(file)
+    assert source.jpeg is not None
+    assert quantised(file) == camera
+    written = fit_cover(source, covered, "JPEG", source_bytes=len(file), extra_bytes=int(extra * len(file)))
+    standard = [quantised(as_jpeg(covered[:8, :8], quality=quality)) for quality in range(1, 101)]
+    assert quantised(written) in standard
+    shown = read_picture(written)
+    assert shown.jpeg is not None
+    assert shown.jpeg.subsampling == ("4:4:4" if subsampling == "4:4:4" else "4:2:0")
+    assert len(written) <= (1.1 - extra) * len(file)
+    # About as strong: what is left of the photo is as good, where there is room for it.
+    if extra < 0.1:
+        assert 0.8 * len(file) < len(written)
+    # Not so the sealed part: with those tables, the face is as it was.
+    touched = (covered != source.pixels).any(axis=2)
+    assert psnr(restore_faces(residual, covered, 512, 512)[touched], source.pixels[touched]) > 52
+
+
+def test_the_cover_of_a_camera_file_has_standard_tables(shared: Path) -> None:
+    file = (shared / "files" / "camera-quantisation-tables.jpg").read_bytes()
+    source, covered, residual = source_of(file)
+    written = fit_cover(source, covered, "JPEG", source_bytes=len(file), extra_bytes=len(residual))
+    assert quantised(written) in [quantised(as_jpeg(covered[:8, :8], quality=quality)) for quality in range(75, 101)]
+
+
+@pytest.mark.parametrize("extra", [0.0, 0.2, 0.35])
+def test_a_large_cover_is_written_twice_at_most(extra: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples tell how large it will be; they are as good for what lies between."""
+    tiles = [np.hstack([astronaut()[:, ::flip] for flip in (1, -1, 1, 1)]) for _ in range(3)]
+    file = as_jpeg(np.vstack([tile[::flip] for tile, flip in zip(tiles, (1, -1, 1), strict=True)]), quality=90)
+    source = read_picture(file)
+    encoded = []
+
+    def counting(pixels: Pixels, *args: Any, **options: Any) -> bytes:
+        encoded.append(pixels.shape == source.pixels.shape)
+        return encode_picture(pixels, *args, **options)
+
+    monkeypatch.setattr(residual_module, "encode_picture", counting)
+    extra_bytes = int(extra * len(file))
+    written = fit_cover(source, source.pixels, "JPEG", source_bytes=len(file), extra_bytes=extra_bytes)
+    assert sum(encoded) <= 2
+    assert 0.93 * min(1.1 - extra, 1) < len(written) / len(file) <= 1.1 - extra
 
 
 @pytest.mark.parametrize("format", ["JPEG", "WEBP"])

@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-import stylecrypt_protocol as protocol
 from stylecrypt_protocol import Card, CardChange
 
 from stylecrypt_msg.errors import InputError, StyleCryptError, explaining
-from stylecrypt_msg.messenger import key_face_picture
-from stylecrypt_msg.pictures import read_picture
 from stylecrypt_msg.profile import Contact
 from stylecrypt_msg.transports.matrix_session import Post
 
@@ -272,9 +269,9 @@ class Commands:
 
                 return act
             case ["share", name, contact]:
-                return await self._share(call, name, contact, None)
+                return self._share(call, name, contact, None)
             case ["share", name, contact, user_id]:
-                return await self._share(call, name, contact, user_id)
+                return self._share(call, name, contact, user_id)
         raise _UsageError
 
     def _key_faces(self) -> str:
@@ -282,6 +279,7 @@ class Commands:
         names = {contact.card.id: contact.name for contact in contacts}
         lines = [
             f"{face.name}: {', '.join(sorted(names[card] for card in face.shared_with if card in names)) or 'nobody'} has it"
+            f"{'' if face.prepared else '; not prepared'}"
             for face in self._profile.key_faces()
         ]
         lines += [f"{c.name} gave you {len(faces)}" for c in contacts if (faces := self._profile.key_faces_of(c))]
@@ -294,17 +292,16 @@ class Commands:
         photo = await self._session.picture(await call.photo())
         if photo is None:
             raise InputError("The photo cannot be fetched.", hint="Send it once more.")
-        picture = await self._studio.run(key_face_picture, photo)
-        pixels = (await self._studio.run(read_picture, picture)).pixels
-        wire = protocol.Pixels(width=pixels.shape[1], height=pixels.shape[0], rgb=pixels.tobytes())
+        self._profile.key_face_name(name)  # before the work
+        prepared = await self._studio.prepare_key_face(photo)
 
         def act() -> str:
-            self._profile.add_key_face(name, picture, wire)
+            self._profile.add_key_face(name, *prepared)
             return f"{name} is a key face of yours. `!keyface share {texts.quoted(name)} NAME` gives it to a contact."
 
         return act
 
-    async def _share(self, call: Call, name: str, whom: str, user_id: str | None) -> Act:
+    def _share(self, call: Call, name: str, whom: str, user_id: str | None) -> Act:
         contact = contact_of(self._profile, whom)
         to = user_id or contact.user_id
         if not _is_user(to):
@@ -312,30 +309,20 @@ class Commands:
                 f"It is not known where {contact.name} is on Matrix.",
                 hint=f"Name their bot: `!keyface share {texts.quoted(name)} {texts.quoted(contact.name)} @user:server`",
             )
-        self._profile.authorised(contact.user_id, None)
-        face = self._profile.key_face(name)
-        sealed = await self._studio.run(
-            protocol.share_key_face,
-            self._profile.identity,
-            [contact.card],
-            face.key_face,
-            face.picture,
-            sent_at=int(time.time()),
-        )
         kind = "application/octet-stream"
-        content = {
-            "msgtype": "m.file",
-            "body": "key-face",
-            "filename": "key-face",
-            "info": {"mimetype": kind, "size": len(sealed)},
-            "m.mentions": {},
-            KEY_FACE: {"v": 1},
-        }
 
         def act() -> str:
+            sealed = self._studio.messenger.share_key_face(name, [contact.user_id], now=int(time.time()))
+            content = {
+                "msgtype": "m.file",
+                "body": "key-face",
+                "filename": "key-face",
+                "info": {"mimetype": kind, "size": len(sealed)},
+                "m.mentions": {},
+                KEY_FACE: {"v": 1},
+            }
             self._desk.post(Outgoing(call.id("key-face"), to, content), Media(sealed, kind))
-            self._profile.mark_shared(face.name, [contact.card.id])
-            return f"{face.name} goes to {contact.name}, as soon as they are in a room with me."
+            return f"{name} goes to {contact.name}, as soon as they are in a room with me."
 
         return act
 

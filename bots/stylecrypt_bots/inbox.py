@@ -13,7 +13,7 @@ import stylecrypt_protocol as protocol
 from stylecrypt_protocol import Card
 
 from stylecrypt_msg.errors import InputError, NoMessageError, RefusedError, StyleCryptError, explaining
-from stylecrypt_msg.messenger import DecryptedPhoto, check_key_face
+from stylecrypt_msg.messenger import DecryptedPhoto
 from stylecrypt_msg.transports.matrix import envelope_of
 from stylecrypt_msg.transports.matrix_session import Post
 
@@ -187,20 +187,14 @@ class Inbox:
         try:
             if data is None:
                 raise InputError("The key face cannot be fetched.", hint="Ask for it once more.")
-            with explaining():
-                shared = await self._studio.run(
-                    protocol.open_key_face, data, self._profile.identity, self._profile.cards(), now=int(time.time())
-                )
-            owner = self._profile.by_card(shared.sender)
-            if owner is None or owner.blocked:
-                raise InputError("This key face is from somebody whom you have blocked, or do not know.")
-            await self._studio.run(check_key_face, shared.picture)
+            received = await self._studio.open_key_face(data)
         except StyleCryptError as error:
             self._refuse(post, place, error)
             return
         with self._desk.transaction():
-            if self._profile.keep_key_face(shared, int(time.time())):
-                self._desk.tell(f"{owner.name} gave you a key face, in {place.name}.")
+            if self._profile.keep_key_face(received.face):
+                text = f"{received.owner.name} gave you a key face, in {place.name}. {received.warning}"
+                self._desk.tell(text.rstrip())
             self._desk.done(post)
 
 

@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from stylecrypt_protocol import SeenStore
 
-from stylecrypt_msg.messenger import DecryptedPhoto, Draft, EncryptedPhoto, Messenger
+from stylecrypt_msg.messenger import DecryptedPhoto, Draft, EncryptedPhoto, Messenger, NewKeyFace, ReceivedKeyFace
 from stylecrypt_msg.models.shelf import Shelf
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.recognisers import installed_recogniser
@@ -25,17 +25,17 @@ T = TypeVar("T")
 
 
 class Studio:
-    """The messenger, for a program with an event loop."""
+    """The messenger, for a program with an event loop. What does not take its time, ``messenger`` does at once."""
 
     def __init__(self, profile: Profile, model: str, health: Health) -> None:
-        self._messenger = Messenger(lambda: profile, Shelf(), installed_recogniser)
+        self.messenger = Messenger(lambda: profile, Shelf(), installed_recogniser)
         self._model, self._health = model, health
         self._one = ThreadPoolExecutor(1, "studio")
 
     async def prepare(self, draft: Draft) -> EncryptedPhoto:
         """As `Messenger.prepare`."""
         with self._health.work.labels("prepare").time():
-            return await self.run(self._messenger.prepare, draft, now=int(time.time()), model=self._model)
+            return await self.run(self.messenger.prepare, draft, now=int(time.time()), model=self._model)
 
     async def open(
         self, picture: bytes, *, envelope: bytes | None = None, seen: SeenStore | None = None, sender: str | None = None
@@ -43,9 +43,17 @@ class Studio:
         """As `Messenger.open`."""
         with self._health.work.labels("open").time():
             return await self.run(
-                self._messenger.open, picture, envelope=envelope, seen=seen, sender=sender, now=int(time.time()),
+                self.messenger.open, picture, envelope=envelope, seen=seen, sender=sender, now=int(time.time()),
                 model=self._model,
             )  # fmt: skip
+
+    async def prepare_key_face(self, photo: bytes) -> NewKeyFace:
+        """As `Messenger.prepare_key_face`."""
+        return await self.run(self.messenger.prepare_key_face, [photo], model=self._model)
+
+    async def open_key_face(self, data: bytes) -> ReceivedKeyFace:
+        """As `Messenger.open_key_face`."""
+        return await self.run(self.messenger.open_key_face, data, now=int(time.time()), model=self._model)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Something else that takes its time."""

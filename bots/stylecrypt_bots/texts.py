@@ -59,7 +59,7 @@ def preview(photo: EncryptedPhoto, room: str, to: Sequence[Contact]) -> str:
     lines = [
         f"For {', '.join(contact.name for contact in to)} in {room}; everybody else sees this.",
         f"{leaks.faces}.",
-        *leaks.unreplaced,
+        *leaks.notes,
     ]
     if leaks.metadata_dropped:
         lines.append(f"Left out of the file: {', '.join(leaks.metadata_dropped)}.")

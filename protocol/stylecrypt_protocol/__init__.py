@@ -10,7 +10,7 @@ Choose by what you are building:
 * something that manages people: ``Identity`` (one's own keys), ``Card`` (theirs), ``compare_cards``,
   ``pair_words``, ``Revocation``.
 * something that keeps keys and files: ``lock``, ``unlock``, ``StorageKey``.
-* key faces: ``KeyFace``, ``share_key_face``, ``open_key_face`` and ``pick_key_face``.
+* key faces: ``KeyFace``, ``Inversion``, ``share_key_face``, ``open_key_face`` and ``pick_key_face``.
 * another implementation: protocol/SPEC.md and protocol/vectors/.
 
 What you did wrong raises ``LocalProtocolError``; what came from outside and cannot be used raises a
@@ -24,7 +24,7 @@ from .card import Card, CardChange, Revocation, RevocationReason, compare_cards
 from .carriers import put, remove, take
 from .carriers.event import EVENT_KEY, fits_event, from_event, to_event
 from .commitment import KeyFace, Opening, pick_key_face
-from .cover import CoverVerdict, Pixels, Quad, pixel_digest
+from .cover import CoverVerdict, Pixels, Quad
 from .envelope import Envelope, Level, PublicPart
 from .errors import (
     BadSignatureError,
@@ -48,7 +48,7 @@ from .errors import (
     WrongPassphraseError,
 )
 from .identity import Identity
-from .key_face import SharedKeyFace, open_key_face, share_key_face
+from .key_face import Inversion, SharedKeyFace, open_key_face, share_key_face
 from .limits import MAX_CARRIED_BYTES, MAX_PIXELS, MAX_SIDE
 from .messages import OpenedMessage, open_message, seal_message
 from .replay import MAX_AGE, MAX_CLOCK_SKEW, MemorySeenStore, Seen, SeenStore
@@ -76,6 +76,7 @@ __all__ = [
     "ForwardedError",
     "FromFutureError",
     "Identity",
+    "Inversion",
     "KeyFace",
     "Level",
     "LocalProtocolError",
@@ -119,7 +120,6 @@ __all__ = [
     "open_message",
     "pair_words",
     "pick_key_face",
-    "pixel_digest",
     "put",
     "remove",
     "seal_message",

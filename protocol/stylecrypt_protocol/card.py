@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum, IntEnum
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-import segno
 from pydantic import model_validator
 
 from . import bech32, primitives
@@ -16,6 +15,9 @@ from .identity import Identity, card_id
 from .limits import MAX_CARD_BYTES
 from .text import DisplayName, UserId
 from .wire import VERSION, Bytes32, Bytes64, CardId, Reader, Time, WireModel, opaque, received
+
+if TYPE_CHECKING:
+    import segno
 
 __all__ = ["Card", "CardChange", "Revocation", "RevocationReason", "Rotation", "compare_cards"]
 
@@ -153,6 +155,8 @@ class Card(_CardFields):
     def to_qr(self) -> segno.QRCode:
         """The line as a QR code (upper case, so that it is smaller). ``.save(...)`` and ``.svg_inline()``
         are segno's."""
+        import segno  # takes as long to import as all the rest, and few messages are QR codes
+
         return segno.make_qr(self.to_text().upper(), error="l")
 
 

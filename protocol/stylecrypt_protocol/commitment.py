@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, model_validator
 
 from . import primitives
-from .cover import Pixels, pixel_digest
+from .cover import Pixels
 from .secret import Secret
 from .wire import Bytes32, MessageId, WireModel
 
@@ -36,7 +36,7 @@ class KeyFace(WireModel):
     @classmethod
     def new(cls, picture: Pixels) -> Self:
         """A key face of one's own, with a new secret (``secrets``)."""
-        return cls(digest=pixel_digest(picture), secret=Secret(secrets.token_bytes(32)))
+        return cls(digest=picture.digest, secret=Secret(secrets.token_bytes(32)))
 
     def open(self, message_id: MessageId) -> Opening:
         """What proves to the recipients of one message which key face its commitment means; tells nothing

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import Enum
+from functools import cached_property
 from typing import Annotated, Final, Self
 
 import numpy as np
@@ -20,7 +21,7 @@ from .errors import LocalProtocolError
 from .limits import MAX_COORDINATE, MAX_PIXELS, MAX_SIDE
 from .wire import WireModel
 
-__all__ = ["CoverVerdict", "Pixels", "Quad", "pixel_digest"]
+__all__ = ["CoverVerdict", "Pixels", "Quad"]
 
 UNIT: Final = 64
 """Coordinates on the wire are integers in 1/64 px: finer than any resampling shows, and no floats."""
@@ -32,6 +33,9 @@ GRID_BYTES: Final = GRID * GRID // 2
 
 STEP: Final = 17
 """A cell's luminance, 0 to 255, is kept in steps of 17, which are 0 to 15."""
+
+ROWS: Final = 32
+"""Of a picture, summed at a time."""
 
 TOLERANCE: Final = 12
 """How far a cell may be off: 8.5 for the steps, 3.5 for what re-encoding does (SPEC.md section 5.3)."""
@@ -59,19 +63,28 @@ class CoverVerdict(Enum):
 
 
 class Pixels(WireModel):
-    """A decoded picture: ``width * height * 3`` bytes, rows from the top, R, G, B."""
+    """A decoded picture: ``width * height * 3`` bytes, rows from the top, R, G, B.
+
+    A view spares the copy of a picture that is there already; what it shows must not change.
+    """
 
     width: Side
     height: Side
-    rgb: bytes = Field(repr=False)
+    rgb: bytes | memoryview = Field(repr=False)
 
     @model_validator(mode="after")
     def _check_size(self) -> Self:
         if self.width * self.height > MAX_PIXELS:
             raise ValueError(f"{self.width} x {self.height} is over {MAX_PIXELS} pixels")
-        if len(self.rgb) != self.width * self.height * 3:
+        if memoryview(self.rgb).nbytes != self.width * self.height * 3:
             raise ValueError(f"{self.width} x {self.height} pixels need {self.width * self.height * 3} bytes of RGB")
         return self
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of domain, width and height (uint32 each) and the RGB bytes: 32 bytes. SPEC.md section 5.1."""
+        size = self.width.to_bytes(4, "big") + self.height.to_bytes(4, "big")
+        return primitives.sha256(primitives.PIXELS, size, self.rgb)
 
 
 class Quad(WireModel):
@@ -105,12 +118,6 @@ class Quad(WireModel):
         return min(xs), min(ys), max(xs), max(ys)
 
 
-def pixel_digest(pixels: Pixels) -> bytes:
-    """SHA-256 of domain, width and height (uint32 each) and the RGB bytes: 32 bytes. SPEC.md section 5.1."""
-    size = pixels.width.to_bytes(4, "big") + pixels.height.to_bytes(4, "big")
-    return primitives.sha256(primitives.PIXELS, size, pixels.rgb)
-
-
 def make_sketch(pixels: Pixels, faces: Sequence[Quad]) -> bytes:
     """The sketch of a cover: 32 bytes for the whole picture and 32 for each face. SPEC.md section 5.2.
 
@@ -128,7 +135,7 @@ def judge_cover(
     section 5.3."""
     if len(sketch) != GRID_BYTES * (1 + len(faces)):
         raise LocalProtocolError("the sketch does not fit the number of faces")
-    if pixel_digest(pixels) == digest:
+    if pixels.digest == digest:
         return CoverVerdict.EXACT
     # The same shape, but for two pixels of the shorter side: resizing rounds both.
     if abs(pixels.width * height - width * pixels.height) > 2 * max(width, height):
@@ -161,10 +168,13 @@ def _grid(rgb: NDArray[np.uint8], box: tuple[float, float, float, float]) -> NDA
     part = rgb[rows, columns]
     cells = np.empty((GRID, GRID), np.float32)
     for row, weights in enumerate(y_weights):
-        # One row of cells at a time: the whole of a large picture as float would take four times its memory.
+        # Few rows at a time, which as floats still fit into a processor's cache; colours last, when little is left of them.
         used = np.flatnonzero(weights)
-        luminance = part[used[0] : used[-1] + 1] @ LUMA
-        cells[row] = weights[used[0] : used[-1] + 1] @ luminance @ x_weights.T
+        down = np.zeros(part.shape[1] * 3, np.float32)
+        for top in range(used[0], used[-1] + 1, ROWS):
+            pixels = part[top : top + ROWS].astype(np.float32)
+            down += weights[top : top + ROWS] @ pixels.reshape(len(pixels), -1)
+        cells[row] = x_weights @ down.reshape(-1, 3) @ LUMA
     return cells.reshape(-1)
 
 

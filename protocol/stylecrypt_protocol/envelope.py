@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from . import primitives
 from .commitment import KeyFace
-from .cover import Pixels, Quad, Side, pixel_digest
+from .cover import Pixels, Quad, Side
 from .errors import LocalProtocolError, TooLargeError, UnsupportedError
 from .limits import MAX_ENVELOPE_BYTES, MAX_FACES, MAX_PIXELS, MAX_PUBLIC_BYTES, MAX_STYLES
 from .wire import VERSION, Bytes32, MessageId, MessageIdField, Reader, WireModel, opaque, received
@@ -83,7 +83,7 @@ class PublicPart(WireModel):
             faces=tuple(faces),
             width=cover.width,
             height=cover.height,
-            cover_digest=pixel_digest(cover),
+            cover_digest=cover.digest,
         )
         return public.commit(key_face) if key_face else public
 

@@ -26,6 +26,9 @@ sealed part."""
 MAX_STYLES: Final = 32
 """Style vectors of a model: 18 at 1024 px, 2 more for each doubling; 32 are the bits of the layer mask."""
 
+MAX_STYLE_DIMENSIONS: Final = 1024
+"""Numbers in a style vector: 512 in every StyleGAN that was published."""
+
 MAX_SIDE: Final = 16_384
 """Width or height of a cover in pixels: what PNG, JPEG and WebP readers commonly accept (WebP stops at
 16,383)."""
@@ -61,6 +64,9 @@ chunks over 8 MB. What is larger travels as a file beside the picture, or at lev
 
 MAX_KEY_FACE_BYTES: Final = 4 * 1024 * 1024
 """The picture file of a key face that is shared. It is one face: 1024 x 1024 px as PNG have at most 3 MB."""
+
+MAX_INVERSIONS: Final = 4
+"""Models that a key face is prepared for: people use one, perhaps two. 256 KB at most, 64 KB in practice."""
 
 MAX_PUBLIC_BYTES: Final = 8192
 """The public part: 4,221 bytes with 128 faces."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from . import age
 from .card import Card, Revocation
 from .commitment import KeyFace
-from .cover import GRID_BYTES, CoverVerdict, Pixels, judge_cover, make_sketch, pixel_digest
+from .cover import GRID_BYTES, CoverVerdict, Pixels, judge_cover, make_sketch
 from .envelope import Envelope, PublicPart
 from .errors import (
     CoverMismatchError,
@@ -57,7 +57,7 @@ def seal_message(
     ``public`` is ``PublicPart.describe(cover, ...)``; ``key_face`` the one given there; ``sent_at`` Unix
     seconds. Raises LocalProtocolError if the parts do not fit each other; nothing is sealed then.
     """
-    if public.cover_digest != pixel_digest(cover):
+    if public.cover_digest != cover.digest:
         raise LocalProtocolError("the public part describes another cover")
     if LEVELS[residual.kind] is not public.level:
         raise LocalProtocolError(

@@ -35,7 +35,7 @@ SIGNATURE_BYTES: Final = bindings.crypto_sign_BYTES
 TAG_BYTES: Final = bindings.crypto_aead_xchacha20poly1305_ietf_ABYTES
 
 
-def sha256(domain: bytes, *parts: bytes) -> bytes:
+def sha256(domain: bytes, *parts: bytes | memoryview) -> bytes:
     """SHA-256 (FIPS 180-4) of the domain followed by the parts, which must not need delimiting: 32 bytes."""
     digest = hashlib.sha256(domain)
     for part in parts:

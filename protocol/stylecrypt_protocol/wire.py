@@ -35,7 +35,12 @@ class WireModel(BaseModel):
     """A frozen value that is valid if it exists. Making an invalid one raises LocalProtocolError."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, hide_input_in_errors=True
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
+        defer_build=True,
     )
 
     def __init__(self, **data: Any) -> None:

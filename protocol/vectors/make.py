@@ -34,7 +34,11 @@ WIDTH, HEIGHT = 24, 16
 RGB = bytes((x * 9 + y * 5 + c * 40) % 256 for y in range(HEIGHT) for x in range(WIDTH) for c in range(3))
 COVER = sp.Pixels(width=WIDTH, height=HEIGHT, rgb=RGB)
 FACE = sp.Quad.from_pixels([(4, 2), (4, 14.5), (16.25, 14.5), (16.25, 2)])
-KEY_FACE = sp.KeyFace(digest=sp.pixel_digest(COVER), secret=sp.Secret(b"\x5e" * 32))
+# Two style vectors of three numbers: 1, -2, 0.5; 65504, the smallest above 0, and -0.
+INVERSION = sp.Inversion(
+    model_hash=b"\x11" * 32, styles=2, dimensions=3, codes=bytes.fromhex("003c00c00038ff7b01000080")
+)
+KEY_FACE = sp.KeyFace(digest=COVER.digest, secret=sp.Secret(b"\x5e" * 32))
 ID = sp.MessageId(bytes(range(16)))
 ARGON = sp.Cost(operations=1, memory=8192)
 STORAGE_KEY = bytes(range(32))
@@ -68,7 +72,7 @@ def public_part(committed: bool = True, **changes: Any) -> sp.PublicPart:
         "faces": (FACE,),
         "width": WIDTH,
         "height": HEIGHT,
-        "cover_digest": sp.pixel_digest(COVER),
+        "cover_digest": COVER.digest,
     }
     public = sp.PublicPart(**{**fields, **changes})
     return public.commit(KEY_FACE) if committed else public
@@ -157,7 +161,7 @@ def values(seals: Seals) -> dict[str, Any]:
             "width": WIDTH,
             "height": HEIGHT,
             "rgb": RGB.hex(),
-            "digest": sp.pixel_digest(COVER).hex(),
+            "digest": COVER.digest.hex(),
             "face_in_64th_px": FACE.corners,
             "sketch": make_sketch(COVER, [FACE]).hex(),
         },
@@ -167,8 +171,7 @@ def values(seals: Seals) -> dict[str, Any]:
             "public": public_part().to_bytes().hex(),
             "commitment_key": KEY_FACE.open(ID).key.hex(),
             "picture": pictures()["png"].hex(),
-            "plaintext": age.decrypt(key_face_file(seals)[4:], PEOPLE["bob"]).hex(),
-            "shared": key_face_file(seals).hex(),
+            "shared": shared(seals),
         },
         "received": received(),
         "locked": {"passphrase": TYPED, "secret": b"secret".hex(), "bytes": locked_secret(TYPED).hex()},
@@ -180,6 +183,29 @@ def values(seals: Seals) -> dict[str, Any]:
         },
         "padme": {str(n): age.padme(n) for n in (1, 2, 8, 9, 100, 1000, 12_345, 100_000, 2_000_000)},
     }
+
+
+def shared(seals: Seals) -> list[dict[str, Any]]:
+    """The key face as Alice gives it to Bob."""
+    rows = []
+    for name, prepared in (("key face", ()), ("key face with codes", (INVERSION,))):
+        file = key_face_file(seals, name, prepared=prepared)
+        rows.append(
+            {
+                "prepared": [
+                    {
+                        "model_hash": inversion.model_hash.hex(),
+                        "styles": inversion.styles,
+                        "dimensions": inversion.dimensions,
+                        "codes": inversion.codes.hex(),
+                    }
+                    for inversion in prepared
+                ],
+                "plaintext": age.decrypt(file[4:], PEOPLE["bob"]).hex(),
+                "bytes": file.hex(),
+            }
+        )
+    return rows
 
 
 def received() -> list[dict[str, Any]]:
@@ -501,14 +527,41 @@ def _key_faces(add: Add, seals: Seals, message: bytes) -> None:
     """Shared key faces that Bob opens at NOW, knowing Alice."""
     good = key_face_file(seals)
     age_file = message[message.index(b"age-encryption") :]
-    part = SignedPart(age.decrypt(good[4:], PEOPLE["bob"]))
-    no_picture = _signed(part.fields[: 42 + 64], primitives.KEY_FACE)
+    head = SignedPart(age.decrypt(good[4:], PEOPLE["bob"])).fields[: 42 + 64]  # then come the inversions
+    one, picture = INVERSION.to_bytes(), pictures()["png"]
+
+    def made(name: str, rest: bytes) -> bytes:
+        return b"SCH\1" + seals.seal(f"key face, {name}", _signed(head + rest, primitives.KEY_FACE))
+
     for name, error, data in (
         ("empty", sp.MalformedError, b""),
         ("version 2", sp.UnsupportedError, patch(good, 3, b"\2")),
         ("a bit of the payload", sp.MalformedError, good[:-1] + bytes([good[-1] ^ 1])),
         ("the sealed part of a message", sp.BadSignatureError, b"SCH\1" + age_file),
-        ("no picture", sp.MalformedError, b"SCH\1" + seals.seal("key face without picture", no_picture)),
+        *(
+            (name, error, made(name, rest))
+            for name, error, rest in (
+                ("no picture", sp.MalformedError, b"\0"),
+                ("codes and no picture", sp.MalformedError, b"\1" + one),
+                ("codes that are cut off", sp.MalformedError, b"\1" + one[:-1]),
+                ("no style vectors", sp.MalformedError, b"\1" + patch(one, 32, b"\0")[:35] + picture),
+                ("33 style vectors", sp.MalformedError, b"\1" + patch(one, 32, b"\x21")[:35] + bytes(198) + picture),
+                ("style vectors of no numbers", sp.MalformedError, b"\1" + patch(one, 33, b"\0\0")[:35] + picture),
+                (
+                    "style vectors of 1025 numbers",
+                    sp.MalformedError,
+                    b"\1" + patch(one, 32, b"\1\4\1")[:35] + bytes(2050) + picture,
+                ),
+                ("an infinity", sp.MalformedError, b"\1" + one[:-2] + b"\0\xfc" + picture),
+                ("no number", sp.MalformedError, b"\1" + one[:-2] + b"\1\x7c" + picture),
+                ("codes twice for one model", sp.MalformedError, b"\2" + one + one + picture),
+                (
+                    "codes for 5 models",
+                    sp.TooLargeError,
+                    b"\5" + b"".join(patch(one, 0, bytes([n])) for n in range(5)) + picture,
+                ),
+            )
+        ),
         (
             "addressed to Carol, sealed again to Bob",
             sp.ForwardedError,

@@ -1,8 +1,8 @@
 """Speed and memory of a face model on this machine, against what the machine can do.
 
-Times are medians over repeats in one process. The work of a network is counted by torch (multiplications and additions
-of its convolutions and matrix products) and compared with the rate of a large matrix product measured in the same run,
-so that the share says how well the code uses the machine, whatever the machine is.
+Times are medians over repeats in one process, of whatever runs the model. The work of a network is counted by PyTorch
+(multiplications and additions of its convolutions and matrix products) and compared with the rate of a large matrix product
+measured in the same run, so that the share says how well the code uses the machine, whatever the machine is.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..models import FaceModel, load_model
+from ..models.face_model import Floats
+from ..models.graphs import threads
 
 __all__ = ["Row", "Speed", "measure"]
 
@@ -55,33 +57,36 @@ def measure(model_name: str, report: Callable[[str, int, int], None]) -> Speed:
     """Loads a model and measures it. ``report`` hears (what, done, total). Raises ModelError as ``load_model`` does."""
     before = _memory()
     model = load_model(model_name)
-    jobs: list[tuple[str, Callable[[Tensor], Tensor], Callable[[int], Tensor]]] = [
-        ("synthesise", model.synthesize, lambda n: model.map(torch.randn(n, model.style_dim)))
-    ]
+    rng = np.random.default_rng(0)
+    pictures = rng.random((max(_BATCHES), 3, 256, 256), np.float32) * 2 - 1
+    codes = model.map(rng.standard_normal((max(_BATCHES), model.style_dim), np.float32))
+    jobs: list[tuple[str, int, Callable[[FaceModel, Floats], Floats], Floats]] = []
     if model.has_encoder:
-        jobs.insert(0, ("encode", model.encode, lambda n: torch.rand(n, 3, 256, 256) * 2 - 1))
-    times: list[tuple[str, int, float, Tensor]] = []
-    total = len(jobs) * len(_BATCHES)
-    for job, function, inputs in jobs:
-        for batch in _BATCHES:
-            report("measuring", len(times), total)
-            x = inputs(batch)
-            times.append((job, batch, _median(lambda f=function, x=x: f(x)) / batch, x[:1]))  # type: ignore[misc]
-    report("measuring", total, total)
+        jobs += [("look", batch, lambda model, x: model.encode(x, steps=0), pictures[:batch]) for batch in _BATCHES]
+    if model.steps:
+        jobs += [(f"encode, {model.steps} steps", 1, lambda model, x: model.encode(x), pictures[:1])]
+    jobs += [("synthesise", batch, lambda model, x: model.synthesize(x), codes[:batch]) for batch in _BATCHES]
+    times: list[float] = []
+    for job, batch, function, x in jobs:
+        report("measuring", len(times), len(jobs))
+        repeats = 1 if job.startswith("encode") else _REPEATS
+        times.append(_median(lambda f=function, x=x: f(model, x), repeats) / batch)  # type: ignore[misc]
+    report("measuring", len(jobs), len(jobs))
     peak_memory = _memory()  # before the matrices and the counter add theirs
-    peak = _matmul_peak()
-    rows = []
-    work = {job: _gflop(model, job, x) for job, batch, _, x in times if batch == 1}
-    for job, batch, seconds, _ in times:
-        rows.append(Row(job, batch, seconds, work[job], work[job] / seconds / peak))
-    weights = sum(t.numel() * t.element_size() for _, t in model.state()) / 1e6
-    return Speed(model.name, model.runtime, torch.get_num_threads(), peak, tuple(rows), weights, before, peak_memory)
+    peak, counted = _matmul_peak(), model.to_torch()
+    work = {job: _gflop(lambda f=function, x=x: f(counted, x)) for job, batch, function, x in jobs if batch == 1}  # type: ignore[misc]
+    rows = [
+        Row(job, batch, seconds, work[job], work[job] / seconds / peak)
+        for (job, batch, _, _), seconds in zip(jobs, times, strict=True)
+    ]
+    weights = sum(t.numel() * t.element_size() for _, t in counted.state()) / 1e6
+    return Speed(model.name, model.runtime, threads(), peak, tuple(rows), weights, before, peak_memory)
 
 
-def _median(call: Callable[[], Tensor]) -> float:
+def _median(call: Callable[[], object], repeats: int = _REPEATS) -> float:
     call()
     times = []
-    for _ in range(_REPEATS):
+    for _ in range(repeats):
         start = time.perf_counter()
         call()
         times.append(time.perf_counter() - start)
@@ -101,12 +106,9 @@ def _matmul_peak() -> float:
     return 2 * n**3 / fastest / 1e9
 
 
-def _gflop(model: FaceModel, job: str, x: Tensor) -> float:
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        if job == "encode":
-            model.encode(x)
-        else:
-            model.generator(x)
+def _gflop(call: Callable[[], object]) -> float:
+    with FlopCounterMode(display=False) as counter:
+        call()
     return float(counter.get_total_flops()) / 1e9
 
 

@@ -1,13 +1,13 @@
-"""The commands and their options. What they do is imported when they run, so that --help answers at once."""
+"""The commands and their options. What they do is imported when they run, so that --help answers at once.
 
-from __future__ import annotations
+Annotations are evaluated here once, and not put off: typer would compile each of hundreds.
+"""
 
 import io
 import os
 import sys
 import traceback
 from enum import StrEnum
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,6 +62,7 @@ class OtherFaces(StrEnum):
 class Bench(StrEnum):
     """What `bench` measures."""
 
+    JOBS = "jobs"
     MODEL = "model"
     PROTOCOL = "protocol"
 
@@ -114,6 +115,8 @@ OthersWay = Annotated[
 
 def _version(show: bool) -> None:
     if show:
+        from importlib import metadata
+
         console.say(f"stylecrypt {metadata.version('stylecrypt-msg')}")
         raise typer.Exit
 
@@ -135,7 +138,7 @@ def _root(
     context.obj = (profile, passphrase_fd)
 
 
-def _session(context: typer.Context) -> Session:
+def _session(context: typer.Context) -> "Session":
     from .session import Session
 
     return Session(*context.obj)
@@ -457,14 +460,20 @@ def contact_remove(context: typer.Context, name: Name) -> None:
 @key_face_app.command("add")
 def key_face_add(
     context: typer.Context,
-    photo: Annotated[Path, typer.Argument(help="A photo that shows your face alone, from the front.")],
-    name: Annotated[str | None, typer.Option(help="What to call it; default: the file's name.")] = None,
+    photos: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PHOTO...",
+            help="Photos that show your face alone, from the front. The first is shared; all make the likeness better.",
+        ),
+    ],
+    name: Annotated[str | None, typer.Option(help="What to call it; default: the name of the first file.")] = None,
     json: Json = False,
 ) -> None:
-    """Keep a photo of yours as a key face."""
+    """Keep a key face of yours, made of one or several photos."""
     from . import people as command
 
-    command.key_face_add(_session(context), photo, name, json)
+    command.key_face_add(_session(context), photos, name, json)
 
 
 @key_face_app.command("list")
@@ -618,14 +627,16 @@ def train_encoder(
 
 @app.command()
 def bench(
-    part: Annotated[Bench, typer.Argument(help="A model, or the protocol's messages.")] = Bench.MODEL,
+    part: Annotated[Bench, typer.Argument(help="Whole jobs, a model, or the protocol's messages.")] = Bench.JOBS,
     model: Model = "default",
     json: Json = False,
 ) -> None:
-    """Speed and memory of a model, or cost of the protocol, on this machine."""
+    """Speed and memory on this machine: of photos sent and opened, of a model, or of the protocol."""
     from . import bench as command
 
-    if part is Bench.PROTOCOL:
+    if part is Bench.JOBS:
+        command.jobs(json)
+    elif part is Bench.PROTOCOL:
         command.protocol(json)
     else:
         command.model(model, json)
@@ -732,6 +743,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a file name that the locale cannot write fails no command
+    # Other packages' plugins would see every value of a message, and to look for them takes a tenth of a second.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         code = app(prog_name="stylecrypt", standalone_mode=False)
         sys.stdout.flush()
@@ -748,6 +761,9 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+            console.fail("This needs PyTorch, which is not installed.", "Run `pip install 'stylecrypt-msg[torch]'`.")
+            sys.exit(InputError.exit_code)
         console.fail(f"This is a bug: {type(error).__name__} in {_place(error)}.", "Report it with what you ran.")
         if os.environ.get("STYLECRYPT_DEBUG"):
             traceback.print_exc()

@@ -4,21 +4,42 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from ..benchmarks.models import measure
 from ..benchmarks.protocol import bench_protocol
 from . import console
 
-__all__ = ["model", "protocol"]
+__all__ = ["jobs", "model", "protocol"]
+
+
+def jobs(as_json: bool) -> None:
+    from ..benchmarks.jobs import measure
+
+    with console.progress() as report:
+        found = measure(report)
+    if as_json:
+        console.print_json(asdict(found))
+        return
+    console.say(f"yardstick: python -c {found.yardstick!r}, {found.unit:.2f} s; times are multiples of it")
+    rows = [
+        (
+            job.name, f"{job.warm:.2f} s", f"{job.warm / found.unit:.2f}",
+            f"{job.fresh:.2f} s", f"{job.fresh / found.unit:.2f}", f"{job.cpu:.2f} s", f"{job.memory:.0f} MB",
+        )
+        for job in found.jobs
+    ]  # fmt: skip
+    heads = ("job", ">warm", ">of the yardstick", ">as a command", ">of the yardstick", ">processors", ">memory")
+    console.print_table(heads, rows)
 
 
 def model(name: str, as_json: bool) -> None:
+    from ..benchmarks.models import measure
+
     with console.progress() as report:
         speed = measure(name, report)
     if as_json:
         console.print_json(asdict(speed))
         return
     console.say(
-        f"model {speed.model}, synthesis by {speed.runtime}, {speed.threads} threads; "
+        f"model {speed.model}, run by {speed.runtime}, {speed.threads} threads; "
         f"matrix product here: {speed.peak:.0f} GFLOP/s"
     )
     rows = [

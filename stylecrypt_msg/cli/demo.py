@@ -7,11 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor
 
-from ..cipher import Form, Pixels, Report, to_pixels
+from ..cipher import Floats, Form, Pixels, Report, to_pixels
 from ..errors import InputError
 from ..models import FaceModel, load_model
 from ..pictures import encode_picture, read_picture, same_file, write_atomically
@@ -82,11 +80,11 @@ def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as
         console.say(f"contact sheet: {sheet}")
 
 
-def _made(model: FaceModel, name: str, like: Tensor) -> _Person:
+def _made(model: FaceModel, name: str, like: Floats) -> _Person:
     """Two photos of somebody who does not exist: another pose, another light, a slightly other expression."""
     person = stand_in(model, f"demo {name}", like)
     other = stand_in(model, f"demo {name}, another day", person)
-    drift = torch.zeros(model.n_styles, 1)
+    drift = np.zeros((model.n_styles, 1), np.float32)
     drift[0:3], drift[4:6], drift[8:] = 0.35, 0.1, 0.25
     first, second = (to_pixels(model.synthesize(codes))[0] for codes in (person, person + drift * (other - person)))
     # A photo is not square: the sides go, so that the demo's photos are none of the aligned squares.

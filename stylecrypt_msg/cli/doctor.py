@@ -28,43 +28,51 @@ def _python() -> _Finding:
     return _Finding("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
 
 
-def _torch() -> _Finding:
-    import torch
+def _onnxruntime() -> _Finding:
+    from ..models import graphs
 
-    device = "CUDA" if torch.cuda.is_available() else "CPU"
-    return _Finding("torch", "ok", f"{torch.__version__}, {device}, {torch.get_num_threads()} threads")
+    return _Finding("onnxruntime", "ok", f"{graphs.runtime().__version__}, {graphs.threads()} threads")
 
 
-def _model() -> _Finding:
+def _embedded_model() -> _Finding:
     from ..models import load_model
+    from ..models.embedded import EmbeddedModel
 
     model = load_model("default")
-    if not model.has_encoder:
-        return _Finding("embedded model", "broken", "has no encoder", "Reinstall stylecrypt-msg.")
+    if not isinstance(model, EmbeddedModel) or not model.intact():
+        return _Finding("embedded model", "broken", "its weights are not those published", "Reinstall stylecrypt-msg.")
     return _Finding("embedded model", "ok", f"{model.image_size} px, hash {model.digest[:16]}")
 
 
 def _round_trip() -> _Finding:
-    """A face of the model's own must be found by the detector: generator, detector and alignment at once."""
-    from ..cipher import to_pixels
+    """A face of the model's own must be found by the detector, and be read again: each part of the model, once."""
+    from ..cipher import to_images, to_pixels
     from ..faces import certain_faces
     from ..models import load_model
     from ..standins import stand_in
 
     model = load_model("default")
-    found = certain_faces(to_pixels(model.synthesize(stand_in(model, "doctor", model.latent_avg[None])))[0])
+    (made,) = to_pixels(model.synthesize(stand_in(model, "doctor", model.latent_avg[None])))
+    found = certain_faces(made)
+    model.encode(to_images([made]), steps=1)
     if len(found) != 1:
         return _Finding(
             "faces", "broken", f"{len(found)} faces found in a made one", "Reinstall opencv-python-headless."
         )
-    return _Finding("faces", "ok", "a made face was found again")
+    return _Finding("faces", "ok", "a made face was found and read again")
 
 
-def _openvino() -> _Finding:
-    if util.find_spec("openvino") is None:
-        remedy = "pip install 'stylecrypt-msg[openvino]'"
-        return _Finding("openvino", "missing", "faces are made by torch, some times slower", remedy)
-    return _Finding("openvino", "ok", metadata.version("openvino"))
+def _torch() -> _Finding:
+    if util.find_spec("torch") is None:
+        remedy = "pip install 'stylecrypt-msg[torch]'"
+        return _Finding("torch", "missing", "no models of your own, no training, no --refine", remedy)
+    return _Finding("torch", "ok", metadata.version("torch"))
+
+
+def _matting() -> _Finding:
+    if util.find_spec("pymatting") is None:
+        return _Finding("matting", "missing", "no --matting", "pip install 'stylecrypt-msg[matting]'")
+    return _Finding("matting", "ok", metadata.version("pymatting"))
 
 
 def _recogniser() -> _Finding:
@@ -93,7 +101,7 @@ def _folder() -> _Finding:
 
 
 _CHECKS: tuple[Callable[[], _Finding], ...] = (
-    _python, _torch, _model, _round_trip, _openvino, _recogniser, _training, _folder,
+    _python, _onnxruntime, _embedded_model, _round_trip, _recogniser, _matting, _torch, _training, _folder,
 )  # fmt: skip
 
 

@@ -114,8 +114,7 @@ def inspect(picture: str, sealed: Path | None, envelope: Path | None, as_json: b
             raise InputError("This message has no sealed part.")
         write_atomically(sealed, message.sealed)
     height, width = shown.pixels.shape[:2]
-    wire = protocol.Pixels(width=width, height=height, rgb=shown.pixels.tobytes())
-    exact = protocol.pixel_digest(wire) == public.cover_digest
+    exact = protocol.Pixels(width=width, height=height, rgb=shown.pixels.data).digest == public.cover_digest
     result = {
         "message": {
             "v": 1, "message_id": public.message_id.hex(), "level": public.level.name.lower(),
@@ -262,7 +261,7 @@ def _sent_line(sent: EncryptedPhoto, stand_in: str | None) -> str:
 def _leak_lines(sent: EncryptedPhoto) -> list[str]:
     """What the picture still tells, for whom it was made."""
     leaks = sent.leaks
-    lines = [*leaks.unreplaced]
+    lines = [*leaks.notes]
     if leaks.metadata_dropped:
         lines.append(f"Left out of the file: {', '.join(leaks.metadata_dropped)}.")
     if not leaks.faces_covered:

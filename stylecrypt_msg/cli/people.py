@@ -17,7 +17,7 @@ from stylecrypt_protocol import Card, CardChange, Revocation, RevocationReason
 
 from ..errors import InputError, NotAuthorisedError, PictureError, explaining
 from ..pictures import read_file, read_picture, write_atomically
-from ..profile import Contact, MyKeyFace, Profile
+from ..profile import Contact, MyKeyFace, Profile, TheirKeyFace
 from . import console
 from .session import Session, now
 
@@ -202,65 +202,61 @@ def contact_remove(session: Session, name: str) -> None:
 # Key faces.
 
 
-def key_face_add(session: Session, photo: Path, name: str | None, as_json: bool) -> None:
-    from ..messenger import key_face_picture  # imports torch
-
-    picture = key_face_picture(photo)
-    with session.open() as profile:
-        pixels = read_picture(picture).pixels
-        height, width = pixels.shape[:2]
-        wire = protocol.Pixels(width=width, height=height, rgb=pixels.tobytes())
-        added = profile.add_key_face(name or photo.stem, picture, wire)
+def key_face_add(session: Session, photos: Sequence[Path], name: str | None, as_json: bool) -> None:
+    with session.stylecrypt("default") as stylecrypt, console.progress() as report:
+        added = stylecrypt.add_key_face(photos, name or photos[0].stem, report=report)
     share = f"stylecrypt key-face share {_quoted(added.name)} --to NAME -o FILE"
-    lines = [f"key face {added.name}: {len(picture)} bytes", f"Share it: `{share}`."]
-    _tell({"name": added.name, "bytes": len(picture)}, lines, as_json)
+    lines = [f"key face {added.name}: {len(added.picture)} bytes, {_prepared(added)}", f"Share it: `{share}`."]
+    _tell({"name": added.name, "bytes": len(added.picture), "prepared": _models(added)}, lines, as_json)
 
 
 def key_face_list(session: Session, as_json: bool) -> None:
     with session.open() as profile:
         mine = profile.key_faces()
-        theirs = [(contact, profile.key_faces_of(contact)) for contact in profile.contacts()]
+        theirs = [(contact, face) for contact in profile.contacts() for face in profile.key_faces_of(contact)]
         names = {contact.card.id: contact.name for contact in profile.contacts()}
-    result = {
-        "mine": [{"name": face.name, "shared_with": _names(face, names), "added": face.added} for face in mine],
-        "theirs": [{"owner": contact.name, "count": len(faces)} for contact, faces in theirs if faces],
-    }
     if as_json:
+        result = {
+            "mine": [
+                {"name": face.name, "shared_with": _names(face, names), "added": face.added, "prepared": _models(face)}
+                for face in mine
+            ],
+            "theirs": [
+                {"owner": contact.name, "received": face.received, "prepared": _models(face)}
+                for contact, face in theirs
+            ],
+        }
         console.print_json(result)
         return
-    rows = [("you", face.name, ", ".join(_names(face, names)) or "nobody yet", _day(face.added)) for face in mine]
-    rows += [(contact.name, "", "you", _day(face.received)) for contact, faces in theirs for face in faces]
+    rows = [
+        ("you", face.name, ", ".join(_names(face, names)) or "nobody yet", _day(face.added), _prepared(face))
+        for face in mine
+    ]
+    rows += [(contact.name, "", "you", _day(face.received), _prepared(face)) for contact, face in theirs]
     if rows:
-        console.print_table(("of", "name", "shared with", "since"), rows)
+        console.print_table(("of", "name", "shared with", "since", "state"), rows)
     else:
         console.note("There are no key faces yet: `stylecrypt key-face add PHOTO` adds one of yours.")
 
 
 def key_face_share(session: Session, name: str, to: Sequence[str], output: Path) -> None:
-    with session.open() as profile:
-        face = profile.key_face(name)
-        contacts = [profile.authorised(contact, None) for contact in to]
-        cards = [contact.card for contact in contacts]
-        sealed = protocol.share_key_face(profile.identity, cards, face.key_face, face.picture, sent_at=now())
-        write_atomically(output, sealed)
-        profile.mark_shared(name, [card.id for card in cards])
-    console.say(f"{output}: key face {face.name}, sealed to {', '.join(contact.name for contact in contacts)}")
+    with session.stylecrypt("default") as stylecrypt:
+        with stylecrypt.profile.transaction():  # if the file cannot be written, it is not shared
+            write_atomically(output, stylecrypt.share_key_face(name, to))
+        contacts = [stylecrypt.profile.contact(contact).name for contact in to]
+    console.say(f"{output}: key face {name}, sealed to {', '.join(contacts)}")
 
 
 def key_face_receive(session: Session, file: Path, as_json: bool) -> None:
-    from ..messenger import check_key_face  # imports torch
-
     data = read_file(file)
-    with session.open() as profile:
-        with explaining():
-            shared = protocol.open_key_face(data, profile.identity, profile.cards(), now=now())
-        owner = profile.by_card(shared.sender)
-        if owner is None or owner.blocked:
-            raise NotAuthorisedError("This key face is from somebody whom you have blocked.")
-        check_key_face(shared.picture)
-        new = profile.keep_key_face(shared, now())
-    said = "kept" if new else "known already"
-    _tell({"owner": owner.name, "new": new}, [f"A key face of {owner.name}: {said}."], as_json)
+    with session.stylecrypt("default") as stylecrypt, console.progress() as report:
+        received = stylecrypt.receive_key_face(data, report=report)
+    said = "kept" if received.new else "known already"
+    lines = [f"A key face of {received.owner.name}: {said}."]
+    if received.warning:
+        lines.append(f"warning: {received.warning}")
+    result = {"owner": received.owner.name, "new": received.new, "warning": received.warning}
+    _tell(result, lines, as_json)
 
 
 def key_face_remove(session: Session, name: str) -> None:
@@ -342,6 +338,16 @@ def _card_result(card: Card) -> dict[str, Any]:
     return {
         "name": card.display_name, "user_id": card.user_id, "card": card.id.hex(), "age_recipient": card.age_recipient,
     }  # fmt: skip
+
+
+def _models(face: MyKeyFace | TheirKeyFace) -> list[str]:
+    """The hashes of the models for which it is prepared."""
+    return [inversion.model_hash.hex() for inversion in face.prepared]
+
+
+def _prepared(face: MyKeyFace | TheirKeyFace) -> str:
+    models = ", ".join(model[:16] for model in _models(face))
+    return f"prepared for the model {models}" if models else "not prepared"
 
 
 def _names(face: MyKeyFace, names: dict[protocol.CardId, str]) -> list[str]:

@@ -45,7 +45,7 @@ class Session:
 
     def stylecrypt(self, model: str) -> StyleCrypt:
         """Opens the profile when it is first needed: what is sealed to nobody needs none."""
-        from ..sdk import StyleCrypt  # imports torch
+        from ..sdk import StyleCrypt  # imports NumPy and OpenCV
 
         return StyleCrypt(self.folder, passphrase=lambda: self._passphrase("Passphrase"), model=model)
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 
 from ..errors import InputError
-from ..models import FaceModel, load_model
+from ..models import load_torch_model
 from ..models.mobile_encoder import MobileEncoder
 from ..models.mobilestylegan import MobileStyleGAN
 from ..models.store import save
+from ..models.torch_model import TorchModel
 from ..training.encoder import Plan, Progress, train_encoder
 from ..training.generator import GeneratorPlan, train_generator
 from ..training.identity import Recogniser
@@ -35,7 +36,7 @@ def encoder(
     recogniser: Path | None,
     output: Path | None,
 ) -> None:
-    model = load_model("default")
+    model = load_torch_model("default")
     generator = model.generator
     assert isinstance(generator, MobileStyleGAN)  # noqa: S101 - what "default" is
     start = model.encoder if trunk is None else _fresh(generator, trunk)
@@ -51,7 +52,7 @@ def encoder(
         trained = train_encoder(generator, start, plan, Recogniser(recogniser) if recogniser else None, run, report)
     console.say(f"losses: {run / 'losses.csv'}")
     if output is not None:
-        save(FaceModel(generator, trained, model.latent_avg, family=model.family, name=output.stem), output)
+        save(TorchModel(generator, trained, model.average, family=model.family, name=output.stem), output)
         console.say(f"model: {output}")
 
 
@@ -93,8 +94,8 @@ def psp(
     plan = PspPlan(steps=steps, batch=batch, rate=rate)
     with processes() as world, _reporting() as report:
         train_psp(
-            Shards(shards), load_model(model), plan, run, world, report,
-            judge=load_model("default"), backbone=backbone,
+            Shards(shards), load_torch_model(model), plan, run, world, report,
+            judge=load_torch_model("default"), backbone=backbone,
             recogniser=Recogniser(recogniser).to(world.device) if recogniser else None,
         )  # fmt: skip
     _say_model(run, world.rank)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..faces import Face, certain_faces, matte
+from ..level import Level
 from ..standins import stand_in
 from ..stylemix import LayerMask, mix
 from .subjects import Subject
@@ -55,7 +56,7 @@ class LayerTrial(Record):
 
 def try_layers(subject: Subject, inversions: Inversions) -> tuple[LayerTrial, list[Pixels]] | None:
     """The changes, and pictures (S, S, 3) uint8: the approximated one, then one for each layer. None: no face was found."""
-    model, codes = inversions.model, inversions.of(subject.photo)
+    model, codes = inversions.model, inversions.of(subject.photo, Level.KEYFACE.steps)
     somebody = stand_in(model, f"evaluate {subject.name}", codes)
     before = scaled(synthesize(model, codes))
     face = _face(before)

@@ -4,6 +4,9 @@ The portrait is the aligned square, encrypted with the paper's mask and the styl
 first whose fake does not look like the sender to the sender's program. It travels each of `travel.WAYS`; what arrives is
 decrypted with the original as the key (the paper's case), with another photo of the person where there is one, and with a
 photo of somebody else. The photo form, pasted back, is looked at too. All is compared with the original.
+
+What a photo is read for decides the effort, as in the program (`level`): portraits are those of level ``keyface``, which are
+read with a key face; photos are those of level ``original``, the program's default.
 """
 
 from __future__ import annotations
@@ -15,13 +18,13 @@ from typing import TypeAlias
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from torch import Tensor
 
-from ..cipher import read, to_pixels
+from .. import level
+from ..cipher import Floats, read, to_images, to_pixels
 from ..faces import crop, paste
+from ..level import Level
 from ..models import FaceModel
 from ..recognisers import Recogniser
 from ..standins import seeds, stand_in
@@ -115,13 +118,13 @@ class Inversions:
 
     def __init__(self, model: FaceModel) -> None:
         self.model = model
-        self._codes: dict[Path, Tensor] = {}
+        self._codes: dict[tuple[Path, int], Floats] = {}
 
-    def of(self, photo: Photo) -> Tensor:
-        """(1, n_styles, style_dim)."""
-        if photo.path not in self._codes:
-            self._codes[photo.path] = encode(self.model, photo.square(SIZE))
-        return self._codes[photo.path]
+    def of(self, photo: Photo, steps: int) -> Floats:
+        """(1, n_styles, style_dim), with ``steps`` of descent."""
+        if (photo.path, steps) not in self._codes:
+            self._codes[photo.path, steps] = encode(self.model, photo.square(SIZE), steps)
+        return self._codes[photo.path, steps]
 
 
 class Judge:
@@ -171,30 +174,32 @@ def try_person(
     scores: dict[Column, dict[str, Score]] = {column: {} for column in Column if other or column not in _WITH_OTHER}
     descriptors = [judge.descriptor.tolist()]
 
-    codes = inversions.of(photo)
-    keys = {Column.KEY_ORIGINAL: codes}
+    codes, in_photos = (inversions.of(photo, kind.steps) for kind in (Level.KEYFACE, Level.ORIGINAL))
+    keys = {Column.KEY_ORIGINAL: inversions.of(photo, level.KEY_STEPS)}
     if other is not None:
         square = other.square(SIZE)
         scores[Column.OTHER][NOT_SENT] = judge.score(square)
         descriptors.append(judge.describe(square).tolist())
-        keys[Column.KEY_OTHER] = inversions.of(other)
+        keys[Column.KEY_OTHER] = inversions.of(other, level.KEY_STEPS)
     wrong = stranger.photo.square(SIZE)
-    keys[Column.KEY_WRONG] = inversions.of(stranger.photo)
+    keys[Column.KEY_WRONG] = inversions.of(stranger.photo, level.KEY_STEPS)
 
-    approximated = synthesize(model, codes)
+    approximated = synthesize(model, inversions.of(photo, Level.LATENT.steps))
     scores[Column.APPROXIMATED][NOT_SENT] = judge.score(approximated)
 
-    def portrait(somebody: Tensor) -> Pixels:
+    def portrait(somebody: Floats) -> Pixels:
         return synthesize(model, mix(codes, somebody, mask))
 
-    def in_the_photo(somebody: Tensor) -> Pixels:
-        face = synthesize(model, mix(codes, somebody, LayerMask.photo(model.n_styles)))
+    def in_the_photo(somebody: Floats) -> Pixels:
+        face = synthesize(model, mix(in_photos, somebody, LayerMask.photo(model.n_styles)))
         pasted = paste(photo.pixels, face, photo.quad, photo.face.landmarks, subdue=True)
         return crop(pasted, photo.quad, SIZE)
 
-    people = [stand_in(model, seed, codes) for seed in seeds(f"evaluate {subject.name}")]
-    somebody, encrypted, passed_over = first_that_hides(original, people, portrait, guard)
-    _, in_photo, passed_over_in_photo = first_that_hides(original, people, in_the_photo, guard)
+    def people(like: Floats) -> list[Floats]:
+        return [stand_in(model, seed, like) for seed in seeds(f"evaluate {subject.name}")]
+
+    somebody, encrypted, passed_over = first_that_hides(original, people(codes), portrait, guard)
+    _, in_photo, passed_over_in_photo = first_that_hides(original, people(in_photos), in_the_photo, guard)
     refused = {Column.ENCRYPTED: passed_over, Column.IN_PHOTO: passed_over_in_photo}
     mixed = mix(codes, somebody, mask)
     scores[Column.IN_PHOTO][AS_SENT] = judge.score(in_photo)
@@ -205,9 +210,9 @@ def try_person(
     for way in ways:
         received = scaled(travelled(encrypted, way))
         scores[Column.ENCRYPTED][way] = judge.score(received)
-        seen = {Column.ENCRYPTED: encode(model, received)}
+        seen = {Column.ENCRYPTED: encode(model, received, level.READING_STEPS)}
         for column, key in keys.items():
-            seen[column] = read(_image(received), key, model, mask).cpu()
+            seen[column] = read(to_images([received]), key, model, mask)
             made = synthesize(model, mix(seen[column], key, mask))
             scores[column][way] = judge.score(made)
             shown.setdefault(column, made)
@@ -222,8 +227,8 @@ def try_person(
 
 
 def first_that_hides(
-    original: Pixels, people: Sequence[Tensor], fake: Callable[[Tensor], Pixels], guard: Recogniser | None
-) -> tuple[Tensor, Pixels, int]:
+    original: Pixels, people: Sequence[Floats], fake: Callable[[Floats], Pixels], guard: Recogniser | None
+) -> tuple[Floats, Pixels, int]:
     """The first of the stand-ins whose fake, an aligned square, does not look like the original to ``guard``, that fake, and
     how many were passed over; when that is all of them, and the program would send nothing, the last one."""
     for number, somebody in enumerate(people):
@@ -255,23 +260,18 @@ def scaled(square: Pixels, size: int = SIZE) -> Pixels:
     return np.asarray(cv2.resize(square, (size, size), interpolation=how), np.uint8)
 
 
-def encode(model: FaceModel, square: Pixels) -> Tensor:
+def encode(model: FaceModel, square: Pixels, steps: int) -> Floats:
     """Codes (1, n_styles, style_dim) of an aligned square, (S, S, 3) uint8."""
-    return model.encode(_image(square)).cpu()
+    return model.encode(to_images([square]), steps=steps)
 
 
-def _image(square: Pixels) -> Tensor:
-    image: Tensor = torch.tensor(square).permute(2, 0, 1)[None].float() / 127.5 - 1
-    return image
-
-
-def synthesize(model: FaceModel, codes: Tensor) -> Pixels:
+def synthesize(model: FaceModel, codes: Floats) -> Pixels:
     """The picture of codes (1, n_styles, style_dim): (S, S, 3) uint8."""
     return to_pixels(model.synthesize(codes))[0]
 
 
-def _moments(a: Tensor, b: Tensor) -> Moments:
-    first, second = a.double(), b.double()
+def _moments(a: Floats, b: Floats) -> Moments:
+    first, second = a.astype(np.float64), b.astype(np.float64)
     return Moments(
         count=len(first), a=float(first.sum()), b=float(second.sum()), aa=float(first @ first),
         bb=float(second @ second), ab=float(first @ second),

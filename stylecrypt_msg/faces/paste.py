@@ -10,6 +10,7 @@ bit.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import cv2
@@ -65,29 +66,37 @@ def paste(
     bring that person's skin and light along: it gets hardly more contrast than the face in the photo has.
     """
     result = pixels.copy()
-    height, width = pixels.shape[:2]
-    low = np.clip(np.floor(quad.min(0)).astype(int), 0, (width, height))
-    high = np.clip(np.ceil(quad.max(0)).astype(int), low, (width, height))
-    if np.any(high == low):  # the whole square lies beside the picture
-        return result
-    part = result[low[1] : high[1], low[0] : high[0]]
-    photo = part.astype(np.float32)
-    size = photo.shape[1], photo.shape[0]
-    side = math.dist(quad[0], quad[1])
-
+    view = crop(pixels, quad, _MASK)
     outline = _Outline.of(landmarks, quad)
     if subdue:
-        square = _subdued(square, crop(pixels, quad, _MASK), outline)
-    mask = _mask(crop(pixels, quad, _SEAM), square, outline, alpha)
-    weight = _laid(mask, quad - low, size, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)[..., None]
-    fake = _laid(square, quad - low, size).astype(np.float32)
-    fake = _softened(fake, photo, weight)
-    fake += _colour_drift(photo - fake, weight, side)
-    blended = photo + weight * (fake - photo)
-    # Less than half a level at most: not worth touching a pixel.
-    touched = weight[..., 0] > 1 / 512
-    part[touched] = np.clip(np.rint(blended[touched]), 0, 255).astype(np.uint8)
+        square = _subdued(square, view, outline)
+    mask = _mask(view, square, outline, alpha)
+    low, high = _reach(mask, quad, pixels.shape)
+    if np.any(high <= low):  # what would show lies beside the picture
+        return result
+    photo = result[low[1] : high[1], low[0] : high[0]]
+    size = photo.shape[1], photo.shape[0]
+
+    weight = _laid(mask, quad - low, size, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
+    weight[weight < 1 / 512] = 0  # less than half a level at most: not worth touching a pixel
+    fake = _softened(_laid(square, quad - low, size), photo, weight > 0.5)
+    change = np.asarray(cv2.subtract(fake, photo, dtype=cv2.CV_32F), np.float32)
+    change += _laid(_colour_drift(view, square, mask), quad - low, size, cv2.INTER_LINEAR)
+    change *= weight[..., None]
+    cv2.add(photo, change, dst=photo, dtype=cv2.CV_8U)
     return result
+
+
+def _reach(mask: NDArray[np.float32], quad: Quad, shape: tuple[int, ...]) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """Left and top, right and bottom (x, y) of what ``mask``, laid at ``quad``, covers of a picture (H, W, ...)."""
+    left, top, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
+    # A pixel more each way, up to which the mask is interpolated.
+    x, y = ((start - 1, start + length + 1) for start, length in ((left, width), (top, height)))
+    corners = np.array([(x[0], y[0]), (x[1], y[0]), (x[1], y[1]), (x[0], y[1])], np.float64)
+    corners = transform(inverted(quad_matrix(quad, _MASK)), corners)
+    end = np.array([shape[1], shape[0]])
+    low, high = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int)
+    return np.clip(low, 0, end), np.clip(high, 0, end)
 
 
 @dataclass(frozen=True)
@@ -135,7 +144,7 @@ def _subdued(square: NDArray[np.uint8], photo: NDArray[np.uint8], outline: _Outl
     wanted, there = (
         float(np.subtract(*np.percentile(part.mean(2)[radius < _FACE], (90, 10)))) for part in (photo, small)
     )
-    return np.asarray(np.rint(square * min(1.0, _HARDEST * wanted / max(there, 1.0))), np.uint8)
+    return np.asarray(cv2.convertScaleAbs(square, alpha=min(1.0, _HARDEST * wanted / max(there, 1.0))), np.uint8)
 
 
 def _mask(
@@ -143,7 +152,7 @@ def _mask(
 ) -> NDArray[np.float32]:
     """How far ``square`` may show: (256, 256) float32, 1 within the seam, fading to 0 beyond it and at the rim.
 
-    ``photo`` is what lies under the square, (128, 128, 3) uint8.
+    ``photo`` is what lies under the square, (256, 256, 3) uint8.
     """
     across = (np.arange(_MASK) + 0.5) / _MASK
     y, x = np.meshgrid(across, across, indexing="ij")
@@ -200,17 +209,17 @@ def _seam(
     # Three times round, of which the middle one closes.
     total = cost[0]
     came_from = []
+    aside = np.arange(-_BENDS, _BENDS + 1)[:, None]
+    steps = np.arange(_STEPS)
+    padded = np.full(_STEPS + 2 * _BENDS, np.inf)
     for angle in range(1, 3 * _ANGLES):
-        padded = np.pad(total, _BENDS, constant_values=np.inf)
-        ways = np.stack(
-            [padded[_BENDS + by : _BENDS + by + _STEPS] + _BEND * abs(by) for by in range(-_BENDS, _BENDS + 1)]
-        )
-        best = ways.argmin(0)
-        came_from.append(np.arange(_STEPS) + best - _BENDS)
+        padded[_BENDS:-_BENDS] = total
+        ways = padded[_BENDS + steps + aside] + _BEND * abs(aside)
+        came_from.append(steps + ways.argmin(0) - _BENDS)
         total = ways.min(0) + cost[angle % _ANGLES]
     path = [int(total.argmin())]
-    for steps in reversed(came_from):
-        path.append(int(steps[path[-1]]))
+    for before in reversed(came_from):
+        path.append(int(before[path[-1]]))
     seam = radii[np.arange(_ANGLES), path[::-1][_ANGLES : 2 * _ANGLES]]
     smooth = cv2.GaussianBlur(np.tile(seam, 3)[None], (0, 0), 2.5)[0, _ANGLES : 2 * _ANGLES]
     return angles, np.asarray(smooth, np.float64)
@@ -228,7 +237,7 @@ def _laid(
     square: NDArray[Pixel],
     quad: Quad,
     size: tuple[int, int],
-    interpolation: int = cv2.INTER_LANCZOS4,
+    interpolation: int = cv2.INTER_CUBIC,
     border: int = cv2.BORDER_REFLECT,
 ) -> NDArray[Pixel]:
     """``square`` as it lies at ``quad`` in a picture of ``size``; averaged down first where it shrinks."""
@@ -238,43 +247,51 @@ def _laid(
     return warp(square, inverted(quad_matrix(quad, square.shape[0])), size, interpolation, border)
 
 
-def _softened(
-    fake: NDArray[np.float32], photo: NDArray[np.float32], weight: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """``fake``, blurred as much as it takes for its fine detail to fade as early as the photo's does."""
-    inside = weight[..., 0] > 0.5
+def _softened(fake: NDArray[np.uint8], photo: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """``fake``, blurred as much as it takes for its fine detail ``inside`` to fade as early as the photo's does."""
+    colours = fake.astype(np.float32)
     if not inside.any():
-        return fake
-    wanted = _fineness(photo, inside)
-    sigma = 0.0
-    softened = fake
-    while _fineness(softened, inside) > wanted * 1.1 and sigma < _SOFTEST:
-        sigma += 0.25
-        softened = np.asarray(cv2.GaussianBlur(fake, (0, 0), sigma), np.float32)
-    return softened
+        return colours
+    grey, wanted = _grey(colours), 1.1 * _fineness(_grey(photo.astype(np.float32)), inside)
+    if _fineness(grey, inside) <= wanted:
+        return colours
+    sigmas = np.arange(0.25, _SOFTEST, 0.25)
+    soft = bisect_left(sigmas, True, key=lambda sigma: _fineness(_blurred(grey, sigma), inside) <= wanted)
+    return _blurred(colours, sigmas[soft] if soft < len(sigmas) else _SOFTEST)
 
 
-def _fineness(picture: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
+def _grey(colours: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(cv2.transform(colours, np.full((1, 3), 1 / 3)), np.float32)
+
+
+def _blurred(picture: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
+
+
+def _fineness(grey: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
     """Finest detail over the next coarser: alike for smooth and wrinkled skin, less where the focus is soft."""
-    grey = picture.mean(2)
-    once, twice = (cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in (1.0, 2.0))
-    return float((grey - once)[inside].std() / max((once - twice)[inside].std(), 1e-3))
+    once, twice = _blurred(grey, 1.0), _blurred(grey, 2.0)
+    fine, coarser = (
+        float(cv2.meanStdDev(band, mask=inside.view(np.uint8))[1][0, 0]) for band in (grey - once, once - twice)
+    )
+    return fine / max(coarser, 1e-3)
 
 
-def _colour_drift(difference: NDArray[np.float32], weight: NDArray[np.float32], side: float) -> NDArray[np.float32]:
-    """A smooth field of what ``difference`` (photo less fake) is along the rim of the mask, carried on
-    inside.
+def _colour_drift(
+    photo: NDArray[np.uint8], square: NDArray[np.uint8], mask: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """A smooth field (256, 256, 3) of what ``photo`` less ``square`` is along the rim of ``mask``, carried on
+    inside. ``photo`` is what lies under the square, as large as the mask.
 
     Not Poisson blending: it would carry a strand of hair, against which the mask happens to end, across the
     cheek.
     """
-    scale = min(1.0, _FIT / side)
-    small = max(1, round(difference.shape[1] * scale)), max(1, round(difference.shape[0] * scale))
-    rim = np.asarray(cv2.resize(4 * weight * (1 - weight), small, interpolation=cv2.INTER_AREA)[..., None], np.float32)
-    small_difference = np.asarray(cv2.resize(difference, small, interpolation=cv2.INTER_AREA), np.float32)
-    drift = _smooth_field(small_difference.reshape(*rim.shape[:2], 3), rim, _FIT_REACH * side * scale, _FIT_OUTLIER)
-    size = difference.shape[1], difference.shape[0]
-    return np.asarray(cv2.resize(drift, size, interpolation=cv2.INTER_CUBIC), np.float32)
+    below, above, rim = (
+        np.asarray(cv2.resize(values, (_FIT, _FIT), interpolation=cv2.INTER_AREA), np.float32)
+        for values in (photo, square, 4 * mask * (1 - mask))
+    )
+    drift = _smooth_field(below - above, rim[..., None], _FIT_REACH * _FIT, _FIT_OUTLIER)
+    return np.asarray(cv2.resize(drift, (_MASK, _MASK), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def _smooth_field(

@@ -1,27 +1,214 @@
-"""Key faces as pictures: what to make of a photo before it is shared, and what may be taken for one."""
+"""Key faces: made of photos, given to contacts, taken from them; and the latent codes for which they are kept.
+
+Inverting a face takes the model tens of seconds. It is done once, when a key face is added or received, and what comes of
+it is kept and shared. What was not prepared for a model is prepared when that is first used.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeAlias
 
-from ..errors import InputError, MessageError, PictureError
+import numpy as np
+import stylecrypt_protocol as protocol
+from numpy.typing import NDArray
+from stylecrypt_protocol import Inversion
+from stylecrypt_protocol.limits import MAX_INVERSIONS, MAX_RECIPIENTS
+
+from ..cipher import Report, prepare_key
+from ..errors import InputError, MessageError, ModelError, PictureError, ProfileError, explaining
 from ..faces import certain_faces, crop
 from ..faces.align import face_quad
-from ..pictures import encode_picture, read_picture
+from ..models import FaceModel
+from ..pictures import encode_picture, read_file, read_picture
+from ..profile import Contact, MyKeyFace, TheirKeyFace
+from .parts import Parts
+from .values import Pixels
+from .wire import wire_pixels
 
-__all__ = ["check_key_face", "key_face_picture"]
+__all__ = ["KeyPhoto", "NewKeyFace", "ReceivedKeyFace", "Sharing", "key_codes", "prepare_key_face"]
 
 _SIDE = 1024  # px: what the embedded model makes; more would not be used
 _MARGIN = 1.3  # times the face's square, so that the face is found in it again
 
+KeyPhoto: TypeAlias = bytes | str | os.PathLike[str]
+"""A picture file, or its path, by which errors name it."""
 
-def key_face_picture(photo: bytes | str | os.PathLike[str]) -> bytes:
-    """The head alone, as a JPEG of at most 1024 px: a key face shows nothing of the place where it was taken.
+Codes: TypeAlias = NDArray[np.float32]
+"""Latent codes, (n_styles, style_dim)."""
 
-    Raises InputError if there is not just one face, or it cannot be found again; PictureError.
+
+class NewKeyFace(NamedTuple):
+    """What `Profile.add_key_face` keeps beside a name."""
+
+    picture: bytes
+    pixels: protocol.Pixels
+    prepared: tuple[Inversion, ...]
+
+
+@dataclass(frozen=True)
+class ReceivedKeyFace:
+    """What a contact shared.
+
+    Attributes:
+        owner: the contact, whose face it is.
+        face: for `Profile.keep_key_face`.
+        new: it was not known before.
+        warning: why it is not prepared for the model; "" if it is.
     """
-    where = "the photo" if isinstance(photo, bytes) else os.fspath(photo)
-    pixels = read_picture(photo).pixels
+
+    owner: Contact
+    face: TheirKeyFace
+    new: bool
+    warning: str
+
+
+class Sharing:
+    """See `Messenger`, which has the same methods."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def prepare(self, photos: Sequence[KeyPhoto], model: str, report: Report) -> NewKeyFace:
+        """See `Messenger.prepare_key_face`."""
+        face_model = self._parts.models.named(model)
+        picture, codes = prepare_key_face(photos, face_model, report=report)
+        return NewKeyFace(picture, wire_pixels(read_picture(picture).pixels), (_inversion(codes, face_model),))
+
+    def share(self, name: str, to: Sequence[str], now: int) -> bytes:
+        """See `Messenger.share_key_face`."""
+        profile = self._parts.profile
+        if not 0 < len(to) <= MAX_RECIPIENTS:
+            raise InputError(
+                f"A key face is shared with 1 to {MAX_RECIPIENTS} contacts at once, not {len(to)}.",
+                hint="Name contacts with --to NAME.",
+            )
+        with profile.transaction():
+            face = profile.key_face(name)
+            cards = [profile.authorised(contact, None).card for contact in to]
+            sealed = protocol.share_key_face(
+                profile.identity, cards, face.key_face, face.picture, sent_at=now, prepared=face.prepared
+            )
+            profile.mark_shared(name, [card.id for card in cards])
+        return sealed
+
+    def open(self, data: bytes, now: int, model: str, report: Report) -> ReceivedKeyFace:
+        """See `Messenger.open_key_face`."""
+        profile = self._parts.profile
+        with explaining():
+            shared = protocol.open_key_face(data, profile.identity, profile.cards(), now=now)
+        owner = self._parts.sender(shared.sender, "key face")
+        try:
+            pixels = read_picture(shared.picture).pixels
+        except PictureError as error:
+            raise MessageError(f"The key face is not a picture that can be read. {error}") from error
+        face = TheirKeyFace(
+            owner=shared.sender,
+            picture=shared.picture,
+            key_face=shared.key_face,
+            received=now,
+            prepared=shared.prepared,
+        )
+        known = next((kept for kept in profile.key_faces_of(owner) if kept.key_face == face.key_face), None)
+        prepared = [*face.prepared, *(known.prepared if known else ())]
+        warning = ""
+        try:
+            face_model = self._parts.models.named(model)
+            if _kept_codes(prepared, face_model) is None:
+                inversion = _inversion(_prepared([pixels], face_model, report), face_model)
+                others = [one for one in face.prepared if one.model_hash != inversion.model_hash]
+                face = replace(face, prepared=(inversion, *others[: MAX_INVERSIONS - 1]))
+        except InputError as error:  # no face, a model that is missing, or what it needs
+            warning = f"The key face is prepared when it is first used, not now. {error}"
+        return ReceivedKeyFace(owner, face, known is None, warning)
+
+
+def prepare_key_face(photos: Sequence[KeyPhoto], model: FaceModel, *, report: Report) -> tuple[bytes, Codes]:
+    """The head alone in the first photo, as a JPEG of at most 1024 px: a key face shows nothing of the place where it was
+    taken. And the latent codes of the face in all photos, (n_styles, style_dim).
+
+    Raises InputError if a photo does not show just one face, or it cannot be found again; PictureError; and what
+    `cipher.prepare_key` raises.
+    """
+    if not photos:
+        raise InputError("There is no photo to make a key face of.", hint="Give one or several of the same person.")
+    heads = []
+    for number, photo in enumerate(photos, 1):
+        report("finding faces", number - 1, len(photos))
+        heads.append(_head(photo, "the photo" if len(photos) == 1 else f"photo {number}"))
+    report("finding faces", len(photos), len(photos))
+    picture = encode_picture(heads[0], "JPEG")
+    # Of the first one what receivers of the picture see, too.
+    return picture, _prepared([read_picture(picture).pixels, *heads[1:]], model, report)
+
+
+def key_codes(
+    parts: Parts, picture: bytes, kept: MyKeyFace | TheirKeyFace | None, model: FaceModel, report: Report
+) -> Codes:
+    """The codes of a key face for a model. Of a ``kept`` one they may be there, and else are kept from now on.
+
+    Raises PictureError, and what `cipher.prepare_key` raises.
+    """
+    codes = None if kept is None else _kept_codes(kept.prepared, model)
+    if codes is None:
+        inversion = _inversion(_prepared([read_picture(picture).pixels], model, report), model)
+        if kept is not None:
+            with suppress(ProfileError):  # a full disk is no reason not to open a picture
+                parts.profile.keep_prepared(kept, [inversion])
+        codes = _codes(inversion)
+    return codes
+
+
+def _kept_codes(prepared: Iterable[Inversion], model: FaceModel) -> Codes | None:
+    """Those among them that are for the model. None: there are none."""
+    for inversion in prepared:
+        # What a contact shared may say that it is for the model, and not be.
+        if inversion.model_hash.hex() == model.digest and (inversion.styles, inversion.dimensions) == (
+            model.n_styles,
+            model.style_dim,
+        ):
+            return _codes(inversion)
+    return None
+
+
+def _prepared(pixels: Sequence[Pixels], model: FaceModel, report: Report) -> Codes:
+    report("preparing the key face", 0, 1)
+    try:
+        codes = prepare_key(pixels, model)
+    except ImportError as error:
+        raise ModelError(
+            "A key face is prepared with packages that are not installed.", hint="`pip install 'stylecrypt-msg[torch]'`"
+        ) from error
+    report("preparing the key face", 1, 1)
+    return codes
+
+
+def _codes(inversion: Inversion) -> Codes:
+    numbers = np.frombuffer(inversion.codes, "<f2").astype(np.float32)
+    return numbers.reshape(inversion.styles, inversion.dimensions)
+
+
+def _inversion(codes: Codes, model: FaceModel) -> Inversion:
+    styles, dimensions = codes.shape
+    return Inversion(
+        model_hash=bytes.fromhex(model.digest),
+        styles=styles,
+        dimensions=dimensions,
+        codes=codes.astype("<f2").tobytes(),
+    )
+
+
+def _head(photo: KeyPhoto, name: str) -> Pixels:
+    where = name if isinstance(photo, bytes) else os.fspath(photo)
+    data = photo if isinstance(photo, bytes) else read_file(photo)
+    try:
+        pixels = read_picture(data).pixels
+    except PictureError as error:
+        text = str(error)
+        raise PictureError(f"No key face is made of {where}: {text[0].lower()}{text[1:]}", hint=error.hint) from error
     faces = certain_faces(pixels)
     if len(faces) != 1:
         found = "No face was" if not faces else f"{len(faces)} faces were"
@@ -34,12 +221,4 @@ def key_face_picture(photo: bytes | str | os.PathLike[str]) -> bytes:
     # Of several finds, as in what is mirrored at the photo's border, the largest is the face to all who use it.
     if not certain_faces(head):
         raise InputError(f"The face in {where} is too small or too far from the front.", hint="Use another photo.")
-    return encode_picture(head, "JPEG")
-
-
-def check_key_face(picture: bytes) -> None:
-    """Raises MessageError if what somebody shared is no picture."""
-    try:
-        read_picture(picture)
-    except PictureError as error:
-        raise MessageError(f"The key face is not a picture that can be read. {error}") from error
+    return head

@@ -1,8 +1,8 @@
-"""The messenger, which joins its two halves."""
+"""The messenger, which joins its parts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from stylecrypt_protocol import SeenStore
 
@@ -10,6 +10,7 @@ from ..cipher import Report
 from ..models.shelf import Shelf
 from ..profile import Profile
 from ..recognisers import Recogniser
+from .key_faces import KeyPhoto, NewKeyFace, ReceivedKeyFace, Sharing
 from .opening import Opening
 from .parts import Parts
 from .preparing import Preparing
@@ -35,6 +36,7 @@ class Messenger:
         parts = Parts(profile, models, recogniser)
         self._preparing = Preparing(parts)
         self._opening = Opening(parts)
+        self._sharing = Sharing(parts)
 
     def prepare(self, draft: Draft, *, now: int, model: str = "default", report: Report = _silent) -> EncryptedPhoto:
         """The picture to send for ``draft``; ``now`` is Unix seconds.
@@ -65,7 +67,9 @@ class Messenger:
             seen: asked whether the message is new. None: it is read from an archive, where it may be read again.
             key_face: a picture file, another photo of the sender, for level ``keyface``.
             sender: the name of a contact, for pictures that do not say whom they are from.
-            mask, face, model: for pictures without an envelope, as in `cipher.uncover`.
+            mask: the layers that were replaced, for pictures without an envelope, as in `cipher.uncover`.
+            face: which one, in such a picture.
+            model: the one that such a picture was made with.
 
         Raises RefusedError for a message that must not be opened, MessageError for one that cannot be used, ModelError for a
         missing model, InputError where a key face is missing, and what `cipher.uncover` raises.
@@ -74,3 +78,31 @@ class Messenger:
             picture, now=now, envelope=envelope, seen=seen, key_face=key_face, sender=sender, mask=mask, face=face,
             model=model, report=report,
         )  # fmt: skip
+
+    def prepare_key_face(
+        self, photos: Sequence[KeyPhoto], *, model: str = "default", report: Report = _silent
+    ) -> NewKeyFace:
+        """A key face of several photos of one person, for `Profile.add_key_face`: the first is its picture, and all are
+        inverted together, which takes tens of seconds. Nothing is kept yet.
+
+        Raises FaceError, PictureError or InputError for a photo that cannot be used, ModelError for a model that is missing or
+        cannot invert here.
+        """
+        return self._sharing.prepare(photos, model, report)
+
+    def share_key_face(self, name: str, to: Sequence[str], *, now: int) -> bytes:
+        """A file that gives a key face of mine to contacts, sealed to them; the profile remembers that they have it.
+
+        Raises InputError, and NotAuthorisedError for who may not see my photos.
+        """
+        return self._sharing.share(name, to, now)
+
+    def open_key_face(
+        self, data: bytes, *, now: int, model: str = "default", report: Report = _silent
+    ) -> ReceivedKeyFace:
+        """What `share_key_face` made, for `Profile.keep_key_face`. If it came without codes for the model, it is prepared here,
+        which takes tens of seconds; what prevents that is told in ``warning``. Nothing is kept yet.
+
+        Raises MessageError, and NotAuthorisedError for one that is for others, forged, or from somebody who is blocked.
+        """
+        return self._sharing.open(data, now, model, report)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 
 import numpy as np
 import stylecrypt_protocol as protocol
-import torch
 from PIL import Image
 from stylecrypt_protocol import Envelope, OpenedMessage, PublicPart, ResidualKind, SeenStore
 
@@ -18,14 +16,14 @@ from ..errors import (
     MessageError,
     ModelError,
     NoMessageError,
-    NotAuthorisedError,
     RefusedError,
     explaining,
 )
 from ..pictures import Picture, read_picture
-from ..profile import Contact
+from ..profile import Contact, MyKeyFace, TheirKeyFace
 from ..residual import restore_faces, unpack_styles
 from ..stylemix import LayerMask
+from .key_faces import key_codes
 from .parts import Parts
 from .values import DecryptedPhoto, Level, Pixels
 from .wire import form_of, from_wire, wire_pixels
@@ -68,7 +66,7 @@ class Opening:
                     raise
                 warnings.append(f"{refused} Nothing proves who sent it.")
         if opened is not None:
-            claimed = self._known(opened)
+            claimed = self._parts.sender(opened.sender.id, "message")
         if message is not None and opened is not None:
             if opened.cover is protocol.CoverVerdict.CHANGED:
                 warnings.append("The picture was changed on the way: what lies outside the faces is as it arrived.")
@@ -98,20 +96,6 @@ class Opening:
             return False
         return isinstance(refused.reason, protocol.UnsealedError) or bool(self._keys(message.public, None, key_face))
 
-    def _known(self, opened: OpenedMessage) -> Contact:
-        profile = self._parts.profile
-        contact = profile.me if opened.sender.id == profile.card.id else profile.by_card(opened.sender.id)
-        if contact is None:  # removed by another process since
-            raise RefusedError(
-                "The sender is not among your contacts any more.", protocol.StrangerError(opened.sender.id)
-            )
-        if contact.blocked:
-            raise NotAuthorisedError(
-                f"This message is from {contact.name}, whom you have blocked.",
-                hint=f"`stylecrypt contact block {shlex.quote(contact.name)} --undo` lets messages through again.",
-            )
-        return contact
-
     def _recover(
         self,
         public: PublicPart,
@@ -140,7 +124,7 @@ class Opening:
             codes, landmarks = unpack_styles(residual.data, len(public.faces), model.n_styles, model.style_dim)
             quads = [from_wire(quad) for quad in public.faces]
             shown = _resized(arrived.pixels, public.width, public.height)
-            pixels = restore(shown, torch.from_numpy(codes.astype(np.float32)), landmarks, quads, model, report=report)
+            pixels = restore(shown, codes.astype(np.float32), landmarks, quads, model, report=report)
         content = opened.content
         return DecryptedPhoto(
             pixels=pixels, level=level, sender=sender, signed=True, cover=opened.cover.value, warnings=tuple(warnings),
@@ -156,10 +140,10 @@ class Opening:
         if profile is None:
             return []
         if sender is not None and sender.card.id == profile.card.id:
-            mine = [(_Key(face.picture, sender), face.key_face) for face in profile.key_faces()]
+            mine = [(_Key(face.picture, sender, face), face.key_face) for face in profile.key_faces()]
         else:
             theirs = profile.key_faces_of(sender) if sender else profile.all_their_key_faces()
-            mine = [(_Key(face.picture, sender or profile.by_card(face.owner)), face.key_face) for face in theirs]
+            mine = [(_Key(face.picture, sender or profile.by_card(face.owner), face), face.key_face) for face in theirs]
         if public is not None and public.commitment is not None:
             meant = protocol.pick_key_face(public, [face for _, face in mine])
             return [key for key, face in mine if face is meant]
@@ -190,15 +174,21 @@ class Opening:
             layers = LayerMask.parse(mask, model.n_styles) if mask is not None else None
         for key in keys:
             try:
-                found = uncover(
-                    arrived.pixels, read_picture(key.picture).pixels, model, mask=layers,
-                    form=form_of(public) if public else None, face=face, report=report,
-                )  # fmt: skip
+                codes = key_codes(self._parts, key.picture, key.kept, model, report)
                 break
             except FaceError as error:
                 failure = error
         else:
             raise failure
+        found = uncover(
+            arrived.pixels,
+            codes,
+            model,
+            mask=layers,
+            form=form_of(public) if public else None,
+            face=face,
+            report=report,
+        )
         content = opened.content if opened else None
         if opened is None and key_face is None and key.owner is not None:
             warnings.append(f"A key face of {key.owner.name} was used; nothing proves that they sent it.")
@@ -213,10 +203,11 @@ class Opening:
 
 @dataclass(frozen=True)
 class _Key:
-    """A key face at hand: a picture file, and whose it is."""
+    """A key face at hand: a picture file, whose it is, and what the profile keeps of it."""
 
     picture: bytes
     owner: Contact | None
+    kept: MyKeyFace | TheirKeyFace | None = None
 
 
 class _NoResidual(Exception):  # noqa: N818 - never leaves this module

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..errors import ProfileError
+from stylecrypt_protocol import CardId, StrangerError
+
+from ..errors import NotAuthorisedError, ProfileError, RefusedError
 from ..models.shelf import Shelf
-from ..profile import Profile
+from ..profile import Contact, Profile
 from ..recognisers import Recogniser
 
 __all__ = ["Parts"]
@@ -28,3 +31,16 @@ class Parts:
         if profile is None:
             raise ProfileError("There is no profile to do this with.", hint="`stylecrypt init --name NAME` makes one.")
         return profile
+
+    def sender(self, card: CardId, what: str) -> Contact:
+        """Who wrote ``what``, a kind of thing, whose signature is good. Raises NotAuthorisedError for who is blocked."""
+        profile = self.profile
+        contact = profile.me if card == profile.card.id else profile.by_card(card)
+        if contact is None:  # removed by another process since
+            raise RefusedError("The sender is not among your contacts any more.", StrangerError(card))
+        if contact.blocked:
+            raise NotAuthorisedError(
+                f"This {what} is from {contact.name}, whom you have blocked.",
+                hint=f"`stylecrypt contact block {shlex.quote(contact.name)} --undo` lets it through again.",
+            )
+        return contact

@@ -16,6 +16,7 @@ from ..faces import crop
 from ..models import FaceModel
 from ..pictures import Picture, read_picture
 from ..profile import Contact
+from ..recognisers import Recogniser
 from ..residual import fit_cover, pack_faces, pack_styles
 from ..standins import seeds
 from ..stylemix import LayerMask
@@ -25,6 +26,7 @@ from .wire import check_size, to_wire, wire_pixels
 
 __all__ = ["Preparing"]
 
+_DESCRIBED = 256  # px of the squares that a recogniser gets
 _SLACK = 512  # bytes: age adds up to 175 at random, carriers some for each piece
 
 
@@ -62,9 +64,9 @@ class Preparing:
             def seal(pixels: Pixels) -> Envelope:
                 return self._seal(draft, level, recipients, residual, covered, face_model, pixels, now)
 
-            # How large the seal is does not depend on how the cover is compressed, but the cover's digest does. The whole
-            # file beside it leaves no room to save any.
-            file = write(0 if draft.exact else len(_packed(seal(covered.pixels))) + _SLACK)
+            # How large the seal is does not depend on the cover's pixels, but the digest inside does: a corner of them tells
+            # how much room to leave. The whole file beside it leaves no room to save any.
+            file = write(0 if draft.exact else len(_packed(seal(covered.pixels[:8, :8]))) + _SLACK)
             envelope = seal(read_picture(file).pixels)
         packed = _packed(envelope) if envelope else None
         beside = packed is not None and len(packed) > protocol.MAX_CARRIED_BYTES
@@ -96,61 +98,52 @@ class Preparing:
         conversation = draft.conversation or ", ".join(sorted(contact.user_id for contact in recipients))
         keys = self._stand_ins(draft, conversation)
         mask = LayerMask.parse(draft.mask, model.n_styles) if draft.mask is not None else None
-        key = keys[0]
         covered = cover(
-            picture.pixels, model, key_face=key, form=draft.form, mask=mask, face=draft.face,
-            others=draft.others, refine_steps=draft.refine_steps, matting=draft.matting, report=report,
+            picture.pixels, model, key_face=keys[0], form=draft.form, mask=mask, face=draft.face,
+            others=draft.others, steps=level.steps, refine_steps=draft.refine_steps, matting=draft.matting, report=report,
         )  # fmt: skip
         if not covered.quads and level is not Level.ORIGINAL:
             raise FaceError(
                 f"No face in the picture can be replaced: {covered.blurred[0].reason}.",
                 hint="Blurred faces come back at level original only: use that, or another photo.",
             )
-        leaks = self._leaks(covered, picture)
+        recogniser = self._parts.recogniser() if covered.quads else None
+        likeness = _Likeness(recogniser, covered)
+        shown = [keys[0]] * len(covered.quads)
         for another in keys[1:]:
-            if draft.force or not leaks.looks_like_sender:
+            alike = likeness.alike()
+            if draft.force or not alike:
                 break
-            key = another
-            covered = exchange(covered, model, key_face=key, matting=draft.matting, report=report)
-            leaks = self._leaks(covered, picture)
-        if leaks.looks_like_sender and not draft.force:
-            assert leaks.distances is not None  # noqa: S101 - or it would not look like anybody
-            raise LikenessError(
-                f"The fake face still looks like the original to {leaks.recogniser}: distance {min(leaks.distances):.2f}, "
-                f"and below {leaks.threshold:.2f} two faces are the same person.",
-                hint="Use another stand-in (--stand-in) or a stricter mask (--mask 2-8), or insist with --force.",
-            )
+            covered = exchange(covered, model, key_face=another, faces=alike, matting=draft.matting, report=report)
+            likeness.look(covered, alike)
+            for face in alike:
+                shown[face] = another
+        alike = likeness.alike()
+        if alike and not draft.force:
+            raise likeness.refusal(covered, alike[0])
+        # A chat keeps the stand-in that was shown first: of several, the one that most faces got.
+        key = keys[0]
+        if (
+            draft.stand_in is None
+            and conversation
+            and shown
+            and not self._parts.profile.conversation(conversation).chosen
+        ):
+            key = max(shown, key=shown.count)
+            self._parts.profile.choose_stand_in(conversation, str(key))
         seed = None if isinstance(key, np.ndarray) else str(key)
-        if seed and conversation and covered.quads and draft.stand_in is None:
-            self._parts.profile.choose_stand_in(conversation, seed)  # a chat keeps the one that was shown first
-        return covered, seed, leaks
+        substituted = sum(one is not key for one in shown)
+        return covered, seed, likeness.report(covered, picture, substituted)
 
     def _stand_ins(self, draft: Draft, conversation: str) -> Sequence[KeyFace]:
+        """The first is the conversation's; the others are for faces that it does not hide."""
         if isinstance(draft.stand_in, bytes):
             return [read_picture(draft.stand_in).pixels]
         if draft.stand_in is not None:
             return [draft.stand_in]
         if not conversation:
             return seeds(secrets.token_hex(4))
-        kept = self._parts.profile.conversation(conversation)
-        if kept.chosen:
-            return [kept.stand_in]
-        return seeds(kept.stand_in)
-
-    def _leaks(self, covered: CoveredPhoto, picture: Picture) -> LeakReport:
-        recogniser = self._parts.recogniser()
-        distances = None
-        if recogniser is not None and covered.quads:
-            original, fake = (
-                recogniser.describe([crop(pixels, quad, 256) for quad in covered.quads])
-                for pixels in (covered.original, covered.pixels)
-            )
-            distances = tuple(float(d) for d in np.linalg.norm(original - fake, axis=1))
-        return LeakReport(
-            faces_found=covered.found, faces_covered=len(covered.quads), metadata_dropped=picture.dropped,
-            distances=distances, recogniser=recogniser.name if recogniser else None,
-            threshold=recogniser.threshold if recogniser else None, blurred=covered.blurred, kept=covered.kept,
-        )  # fmt: skip
+        return seeds(self._parts.profile.conversation(conversation).stand_in)
 
     def _seal(
         self,
@@ -210,12 +203,55 @@ def _level(draft: Draft) -> Level:
     return level
 
 
+class _Likeness:
+    """How far each fake is from its original, in the eyes of a recogniser, if there is one."""
+
+    def __init__(self, recogniser: Recogniser | None, covered: CoveredPhoto) -> None:
+        self._recogniser = recogniser
+        if recogniser is not None:
+            self._originals = recogniser.describe([crop(covered.original, quad, _DESCRIBED) for quad in covered.quads])
+            self._distances = np.zeros(len(covered.quads))
+            self.look(covered, range(len(covered.quads)))
+
+    def look(self, covered: CoveredPhoto, faces: Sequence[int]) -> None:
+        """Looks at these fakes (again)."""
+        if self._recogniser is not None:
+            fakes = self._recogniser.describe([crop(covered.pixels, covered.quads[i], _DESCRIBED) for i in faces])
+            self._distances[list(faces)] = np.linalg.norm(self._originals[list(faces)] - fakes, axis=1)
+
+    def alike(self) -> list[int]:
+        """The faces that still look like the sender."""
+        if self._recogniser is None:
+            return []
+        return [int(i) for i in np.flatnonzero(self._distances < self._recogniser.threshold)]
+
+    def refusal(self, covered: CoveredPhoto, face: int) -> LikenessError:
+        assert self._recogniser is not None  # noqa: S101 - or nothing would be alike
+        others = {other.number for other in (*covered.blurred, *covered.kept)}
+        numbers = [number for number in range(1, covered.found + 1) if number not in others]
+        several = len(covered.quads) > 1
+        which = f"The fake of face {numbers[face]} of {covered.found}, from the left," if several else "The fake face"
+        return LikenessError(
+            f"{which} still looks like the original to {self._recogniser.name}: distance {self._distances[face]:.2f}, and "
+            f"below {self._recogniser.threshold:.2f} two faces are the same person.",
+            hint="Use another stand-in (--stand-in) or a stricter mask (--mask 2-8), or insist with --force.",
+        )
+
+    def report(self, covered: CoveredPhoto, picture: Picture, substituted: int) -> LeakReport:
+        recogniser = self._recogniser
+        return LeakReport(
+            faces_found=covered.found, faces_covered=len(covered.quads), metadata_dropped=picture.dropped,
+            distances=None if recogniser is None else tuple(map(float, self._distances)),
+            recogniser=recogniser.name if recogniser else None, threshold=recogniser.threshold if recogniser else None,
+            blurred=covered.blurred, kept=covered.kept, substituted=substituted,
+        )  # fmt: skip
+
+
 def _residual(level: Level, draft: Draft, covered: CoveredPhoto, picture: Picture) -> Residual:
     if level is Level.KEYFACE:
         return Residual()
     if level is Level.LATENT:
-        codes = covered.codes.to("cpu").numpy().astype(np.float16)
-        return Residual(kind=ResidualKind.STYLES, data=pack_styles(codes, covered.landmarks))
+        return Residual(kind=ResidualKind.STYLES, data=pack_styles(covered.codes, covered.landmarks))
     if draft.exact:
         return Residual(kind=ResidualKind.FILE, data=draft.photo)
     tables = picture.jpeg if draft.form == "photo" else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from stylecrypt_protocol import MessageId
 
 from ..cipher import Form, Others, Unreplaced
 from ..errors import PictureError
+from ..level import Level
 from ..pictures import Format, encode_picture, format_of, write_atomically
 from ..profile import Contact
 from ..stylemix import LayerMask
@@ -29,17 +29,6 @@ _SUFFIXES: dict[str, str] = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GI
 _QUALITY = 98  # of restored photos that are written as JPEG or WebP: 45 dB and more
 
 Pixels = NDArray[np.uint8]
-
-
-class Level(StrEnum):
-    """How much of the original the recipients get back."""
-
-    KEYFACE = "keyface"
-    """An approximation, from the pixels of the cover and a key face of the sender."""
-    LATENT = "latent"
-    """The sender's own inversion, from sealed style vectors."""
-    ORIGINAL = "original"
-    """The photo as it was."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +74,7 @@ class LeakReport:
 
     Attributes:
         faces_found, faces_covered: in the photo; covered are those with another face.
+        substituted: how many of them show another stand-in than the conversation's, which did not hide them.
         blurred, kept: the others, blurred beyond recognition or as they are. What lies outside a portrait is neither.
         metadata_dropped: what the photo's file held besides pixels, and the cover's does not.
         distances: of each covered face to its original, by ``recogniser``; None when there is no recogniser.
@@ -99,6 +89,7 @@ class LeakReport:
     threshold: float | None
     blurred: tuple[Unreplaced, ...] = ()
     kept: tuple[Unreplaced, ...] = ()
+    substituted: int = 0
 
     @property
     def faces(self) -> str:
@@ -128,6 +119,17 @@ class LeakReport:
                     f"{'is' if one else 'are'} {what}{why}."
                 )
         return tuple(sentences)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """`unreplaced`, and a sentence for those with another stand-in."""
+        if not self.substituted:
+            return self.unreplaced
+        who = "1 face shows" if self.substituted == 1 else f"{self.substituted} faces show"
+        return (
+            *self.unreplaced,
+            f"{who} another stand-in than the conversation's, which still looked like the original.",
+        )
 
     @property
     def looks_like_sender(self) -> bool:

@@ -28,7 +28,7 @@ def check_size(pixels: Pixels) -> None:
 def wire_pixels(pixels: Pixels) -> protocol.Pixels:
     """(H, W, 3) uint8 as the protocol takes them. Raises as `check_size`."""
     check_size(pixels)
-    return protocol.Pixels(width=pixels.shape[1], height=pixels.shape[0], rgb=pixels.tobytes())
+    return protocol.Pixels(width=pixels.shape[1], height=pixels.shape[0], rgb=np.ascontiguousarray(pixels).data)
 
 
 # Corners run clockwise here, and as Pillow's QUAD on the wire: top left, bottom left, bottom right, top right.

@@ -1,6 +1,7 @@
 """Face models: the embedded one, those that users imported, and checkpoints as they are.
 
-``load_model`` is where to start; what it returns is described at ``FaceModel``.
+``load_model`` is where to start; what it returns is described at ``FaceModel``. The embedded model needs no PyTorch; the
+others do (extra ``torch``).
 """
 
 from __future__ import annotations
@@ -9,16 +10,20 @@ import importlib.resources
 import os
 import re
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from stylecrypt_msg.errors import ModelError
-from stylecrypt_msg.models import checkpoints, store
+from stylecrypt_msg.models import weights
+from stylecrypt_msg.models.embedded import EmbeddedModel
 from stylecrypt_msg.models.face_model import FaceModel
-from stylecrypt_msg.models.refine import refine
-from stylecrypt_msg.models.store import ModelInfo
+from stylecrypt_msg.models.weights import ModelInfo
 
-__all__ = ["FaceModel", "ModelInfo", "import_model", "list_models", "load_model", "models_folder", "refine"]
+if TYPE_CHECKING:
+    from stylecrypt_msg.models.torch_model import TorchModel
+
+__all__ = [
+    "FaceModel", "ModelInfo", "import_model", "list_models", "load_model", "load_torch_model", "models_folder",
+]  # fmt: skip
 
 DEFAULT = "default"
 SUFFIX = ".safetensors"
@@ -33,9 +38,35 @@ def load_model(path_or_name: str | os.PathLike[str] = DEFAULT, device: str = "cp
 
     Raises ModelError, in one sentence, if there is no such model or it cannot be used.
     """
+    if path_or_name == DEFAULT and device == "cpu":
+        return EmbeddedModel(_embedded(), DEFAULT)
+    return load_torch_model(path_or_name, device)
+
+
+def load_torch_model(path_or_name: str | os.PathLike[str] = DEFAULT, device: str = "cpu") -> TorchModel:
+    """As `load_model`, as PyTorch modules: for training, gradients and other devices."""
     paths, name = _locate(path_or_name)
+    try:
+        import torch
+
+        from stylecrypt_msg.models import families
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ModelError(
+            "This needs PyTorch, which is not installed: models other than the embedded one run on it, and --refine does.",
+            hint="Run `pip install 'stylecrypt-msg[torch]'`.",
+        ) from error
     with torch.inference_mode(False):  # weights made in inference mode would never have gradients pass through them
-        return _load(paths, name).to(device)
+        try:
+            model: TorchModel = families.load(paths, name)
+        except IsADirectoryError as error:
+            raise ModelError(f"{paths[0]} is a folder, not a model file.") from error
+        except FileNotFoundError as error:
+            raise ModelError(f"There is no file {paths[0]}.") from error
+        except OSError as error:
+            raise ModelError(f"{paths[0]} cannot be read: {error.strerror}.") from error
+        return model.to(device)
 
 
 def import_model(path: str | os.PathLike[str], name: str | None = None) -> ModelInfo:
@@ -49,9 +80,12 @@ def import_model(path: str | os.PathLike[str], name: str | None = None) -> Model
     target = _imported(name)
     if target.exists():
         raise ModelError(f"There is a model {name!r} already.", hint=f"Choose another name, or remove {target}.")
-    model = _load([source], name)
-    store.save(model, target)
-    return store.info([target])
+    model = load_torch_model(source)
+    model.name = name
+    from stylecrypt_msg.models.store import save
+
+    save(model, target)
+    return weights.info([target])
 
 
 def list_models() -> list[ModelInfo]:
@@ -60,7 +94,7 @@ def list_models() -> list[ModelInfo]:
     found = []
     for paths in [_embedded(), *([path] for path in sorted(models_folder().glob("*" + SUFFIX)))]:
         try:
-            found.append(store.info(paths))
+            found.append(weights.info(paths))
         except (ModelError, OSError):
             continue
     return found
@@ -103,19 +137,3 @@ def _embedded() -> list[Path]:
     # are read by seeking, and packages are installed unzipped: the resources are files.
     folder = Path(str(importlib.resources.files(__name__) / "data"))
     return [folder / (DEFAULT + SUFFIX), folder / (DEFAULT + "-encoder" + SUFFIX)]
-
-
-def _load(paths: list[Path], name: str) -> FaceModel:
-    path = paths[0]
-    try:
-        with path.open("rb") as file:
-            head = file.read(16)
-        if store.is_ours(head):
-            return store.load(paths, name)
-        return store.assemble(checkpoints.read(path), family="stylegan2", name=name)
-    except IsADirectoryError as error:
-        raise ModelError(f"{path} is a folder, not a model file.") from error
-    except FileNotFoundError as error:
-        raise ModelError(f"There is no file {path}.") from error
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}.") from error

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from stylecrypt_msg.errors import ModelError
 from stylecrypt_msg.models import store, stylegan2
-from stylecrypt_msg.models.face_model import average_latent
+from stylecrypt_msg.models.torch_model import average_latent
 
 __all__ = ["read"]
 

@@ -13,7 +13,7 @@ layer mask of the paper means here what it means there: style 0 at 4 px; of laye
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -21,11 +21,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stylecrypt_msg.errors import ModelError
-from stylecrypt_msg.models import openvino_runtime, store
+from stylecrypt_msg.models import store
 from stylecrypt_msg.models.mobile_encoder import MobileEncoder
 from stylecrypt_msg.models.ops import resized
 
-__all__ = ["MobileStyleGAN", "PreviewHead", "build", "runtime"]
+__all__ = ["MobileStyleGAN", "PreviewHead", "build"]
 
 
 class _Modulation(nn.Linear):
@@ -222,10 +222,3 @@ def build(state: store.State) -> tuple[MobileStyleGAN, MobileEncoder | None]:
         encoder = MobileEncoder(generator.n_styles, style_dim)
     store.fill(encoder, weights, "The encoder")
     return generator, encoder
-
-
-def runtime(generator: MobileStyleGAN) -> Callable[[Tensor], Tensor] | None:
-    """``generator``'s function through OpenVINO where that is installed. Compiled at the first call."""
-    if not openvino_runtime.available():
-        return None
-    return openvino_runtime.LazyNetwork(generator, torch.zeros(1, generator.n_styles, generator.style_dim))

@@ -21,17 +21,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stylecrypt_msg.models.face_model import LOOSE
 from stylecrypt_msg.models.ops import resized
 
 if TYPE_CHECKING:
-    from .face_model import FaceModel
+    from .torch_model import TorchModel
 
-__all__ = ["COARSE", "FIRM", "LOOSE", "Directions", "approach", "distance", "refine", "unit_features"]
+__all__ = ["COARSE", "Directions", "approach", "distance", "refine", "unit_features"]
 
 _RATE = 0.05
 _PIXELS, _FEATURES, _STRUCTURE = 4.0, 0.5, 1.0
 _WINDOW = 7  # px a side, of structure
-LOOSE, FIRM = 0.1, 1.0  # weights of closeness to a start that is a first guess, and to one that is known to be near
 COARSE, _FINE = 128, 256  # px; a fine step costs three coarse ones
 _CHECKS = 0.2, 0.6  # of the coarse steps: when the preview is compared with the whole generator
 _FINE_SHARE = 0.4  # of the sender's steps: what 128 px cannot show has to be seen, and the rest is cheaper there
@@ -66,7 +66,7 @@ class Directions(nn.Module):
 
 
 def refine(
-    model: FaceModel,
+    model: TorchModel,
     images: Tensor,
     codes: Tensor,
     steps: int,
@@ -85,7 +85,7 @@ def refine(
 
 
 def approach(
-    model: FaceModel,
+    model: TorchModel,
     images: Tensor,
     codes: Tensor,
     sizes: Sequence[int],
@@ -111,7 +111,7 @@ def approach(
 
 
 def _approach(
-    model: FaceModel, image: Tensor, code: Tensor, sizes: Sequence[int], heard: Callable[[int], None], hold: float
+    model: TorchModel, image: Tensor, code: Tensor, sizes: Sequence[int], heard: Callable[[int], None], hold: float
 ) -> Tensor:
     directions = model.directions
     start = torch.zeros_like(code) if directions is None else code.new_zeros(1, sum(directions.counts))
@@ -126,12 +126,12 @@ def _approach(
     checks = {round(share * sum(size == COARSE for size in sizes)) for share in _CHECKS}
     missing: dict[int, Tensor] = {}
     for step, size in enumerate(sizes):
-        codes = code + offset * model.latent_std
+        codes = code + offset * model.deviation
         made = model.preview(codes, size)
         side = made.shape[-1]
         if step in checks and size == COARSE:
             # What the preview lacks hardly changes from step to step, so that it need not be computed at each.
-            missing[side] = (resized(model.synthesize(codes.detach()), side) - made).detach()
+            missing[side] = (resized(model.generator(codes.detach()), side) - made).detach()
         made = made + missing.get(side, 0)
         if side not in wanted:
             wanted[side] = resized(image, side)
@@ -144,7 +144,7 @@ def _approach(
         schedule.step()
         offset = coordinates if directions is None else directions(coordinates)
         heard(step + 1)
-    return (code + offset * model.latent_std).detach()
+    return (code + offset * model.deviation).detach()
 
 
 def distance(made: Tensor, wanted: Tensor, made_features: list[Tensor], wanted_features: list[Tensor]) -> Tensor:
@@ -168,6 +168,6 @@ def _mean(images: Tensor) -> Tensor:
     return F.avg_pool2d(images, min(_WINDOW, images.shape[-1]), 1)
 
 
-def unit_features(model: FaceModel, images: Tensor) -> list[Tensor]:
+def unit_features(model: TorchModel, images: Tensor) -> list[Tensor]:
     """The model's features, each of length 1, as in training: how strong they are differs from model to model."""
     return [F.normalize(features, dim=1) for features in model.features(images)]

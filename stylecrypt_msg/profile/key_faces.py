@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from stylecrypt_protocol import CardId, KeyFace, Pixels, SharedKeyFace
-from stylecrypt_protocol.limits import MAX_KEY_FACE_BYTES
+from stylecrypt_protocol import CardId, Inversion, KeyFace, Pixels
+from stylecrypt_protocol.limits import MAX_INVERSIONS, MAX_KEY_FACE_BYTES
 
 from ..errors import InputError
 from .records import MY_KEY_FACE, THEIR_KEY_FACE, Contact, MyKeyFace, TheirKeyFace, encoded
@@ -24,24 +24,31 @@ class KeyFaces:
 
     _store: Store
 
-    def add_key_face(self, name: str, picture: bytes, pixels: Pixels) -> MyKeyFace:
-        """Keeps a photo of mine: a picture file of at most 4 MiB, and its decoded pixels.
-
-        Raises InputError for a name that is taken or no text on one line, or a larger file.
-        """
+    def key_face_name(self, name: str) -> str:
+        """The name as a key face of mine will have it. Raises InputError if it is taken, or no text on one line."""
         name = unicodedata.normalize("NFC", name)  # names come from files, too, some of which have decomposed accents
         if not name.isprintable() or name != name.strip() or not name:
             raise InputError(f"{name!r} cannot be the name of a key face.", hint="Use --name with a word or two.")
+        if MY_KEY_FACE.get(self._store, name.encode()) is not None:
+            raise InputError(f"There is a key face {name!r} already.", hint="Use another --name.")
+        return name
+
+    def add_key_face(self, name: str, picture: bytes, pixels: Pixels, prepared: Sequence[Inversion] = ()) -> MyKeyFace:
+        """Keeps a photo of mine: a picture file of at most 4 MiB, its decoded pixels, and the latent codes that there are.
+
+        Raises InputError for a name that is taken or no text on one line, or a larger file.
+        """
         if len(picture) > MAX_KEY_FACE_BYTES:
             raise InputError(
                 f"A key face has up to {MAX_KEY_FACE_BYTES >> 20} MB, and this picture more.",
                 hint="Cut out the face, or make it smaller.",
             )
-        face = MyKeyFace(name=name, picture=picture, key_face=KeyFace.new(pixels), added=int(time.time()))
         with self._store.transaction():
-            if MY_KEY_FACE.get(self._store, name.encode()) is not None:
-                raise InputError(f"There is a key face {name!r} already.", hint="Use another --name.")
-            MY_KEY_FACE.put(self._store, name.encode(), face)
+            face = MyKeyFace(
+                name=self.key_face_name(name), picture=picture, key_face=KeyFace.new(pixels), added=int(time.time()),
+                prepared=tuple(prepared),
+            )  # fmt: skip
+            MY_KEY_FACE.put(self._store, face.name.encode(), face)
         return face
 
     def key_faces(self) -> list[MyKeyFace]:
@@ -69,16 +76,38 @@ class KeyFaces:
         with self._store.transaction():
             MY_KEY_FACE.delete(self._store, self.key_face(name).name.encode())
 
-    def keep_key_face(self, shared: SharedKeyFace, now: int) -> bool:
-        """Keeps a contact's; of more than 32 the oldest goes. False: it is known already. ``now`` is in Unix seconds."""
-        face = TheirKeyFace(owner=shared.sender, picture=shared.picture, key_face=shared.key_face, received=now)
+    def keep_key_face(self, face: TheirKeyFace) -> bool:
+        """Keeps a contact's; of more than 32 the oldest goes.
+
+        False: it is known already; latent codes that came with it are kept, in place of those for the same models.
+        """
         with self._store.transaction():
-            if THEIR_KEY_FACE.get(self._store, _place(face)) is not None:
+            known = THEIR_KEY_FACE.get(self._store, _place(face))
+            if known is not None:
+                self.keep_prepared(known, face.prepared)
                 return False
             THEIR_KEY_FACE.put(self._store, _place(face), face, owner=face.owner)
             for old in THEIR_KEY_FACE.all(self._store, face.owner)[:-_MOST]:
                 THEIR_KEY_FACE.delete(self._store, _place(old))
         return True
+
+    def keep_prepared(self, face: MyKeyFace | TheirKeyFace, prepared: Iterable[Inversion]) -> None:
+        """Keeps latent codes of a key face, in place of those for the same models; of more than 4 models the oldest goes.
+
+        Does nothing if the key face is not here any more.
+        """
+        with self._store.transaction():
+            if isinstance(face, MyKeyFace):
+                mine = MY_KEY_FACE.get(self._store, face.name.encode())
+                if mine is not None and mine.key_face == face.key_face:
+                    MY_KEY_FACE.put(
+                        self._store, mine.name.encode(), replace(mine, prepared=_more(mine.prepared, prepared))
+                    )
+            else:
+                theirs = THEIR_KEY_FACE.get(self._store, _place(face))
+                if theirs is not None:
+                    kept = replace(theirs, prepared=_more(theirs.prepared, prepared))
+                    THEIR_KEY_FACE.put(self._store, _place(face), kept, owner=face.owner)
 
     def key_faces_of(self, contact: Contact) -> list[TheirKeyFace]:
         """What a contact shared, the newest first."""
@@ -106,6 +135,11 @@ def forget(store: Store, owner: CardId) -> None:
     """Drops what the owner of a card shared."""
     for theirs in THEIR_KEY_FACE.all(store, owner):
         THEIR_KEY_FACE.delete(store, _place(theirs))
+
+
+def _more(prepared: Iterable[Inversion], newer: Iterable[Inversion]) -> tuple[Inversion, ...]:
+    by_model = {inversion.model_hash: inversion for inversion in newer}
+    return (*(one for one in prepared if one.model_hash not in by_model), *by_model.values())[-MAX_INVERSIONS:]
 
 
 def _place(face: TheirKeyFace) -> bytes:

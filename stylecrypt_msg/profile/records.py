@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 from pydantic import ConfigDict, PlainSerializer, PlainValidator, TypeAdapter, ValidationError, with_config
-from stylecrypt_protocol import Card, CardId, KeyFace, Revocation, Secret
+from stylecrypt_protocol import Card, CardId, Inversion, KeyFace, Revocation, Secret
 
 from ..errors import InputError, ProfileError
 from .store import Store
@@ -47,6 +48,11 @@ def _from_hex(text: str) -> KeyFace:
 _StoredCard = Annotated[Card, PlainSerializer(Card.to_text), PlainValidator(lru_cache(4096)(Card.from_text))]
 _StoredRevocation = Annotated[Revocation, PlainSerializer(Revocation.to_text), PlainValidator(Revocation.from_text)]
 _StoredKeyFace = Annotated[KeyFace, PlainSerializer(_to_hex), PlainValidator(_from_hex)]
+_StoredInversion = Annotated[
+    Inversion,
+    PlainSerializer(lambda inversion: b64encode(inversion.to_bytes()).decode()),
+    PlainValidator(lambda text: Inversion.from_bytes(b64decode(text))),
+]
 
 
 @with_config(STORED)
@@ -98,6 +104,7 @@ class MyKeyFace:
         key_face: what commitments know of it.
         added: when, in Unix seconds.
         shared_with: the cards of those who have it.
+        prepared: its latent codes, for each model that has inverted it; perhaps of more photos of mine than this one.
     """
 
     name: str
@@ -105,6 +112,7 @@ class MyKeyFace:
     key_face: _StoredKeyFace
     added: int
     shared_with: frozenset[CardId] = frozenset()
+    prepared: tuple[_StoredInversion, ...] = ()
 
 
 @with_config(STORED)
@@ -117,12 +125,14 @@ class TheirKeyFace:
         picture: a picture file, as it came.
         key_face: what commitments know of it.
         received: when, in Unix seconds.
+        prepared: its latent codes, for each model that has inverted it, here or where it came from.
     """
 
     owner: CardId
     picture: bytes = field(repr=False)
     key_face: _StoredKeyFace
     received: int
+    prepared: tuple[_StoredInversion, ...] = ()
 
 
 @with_config(STORED)

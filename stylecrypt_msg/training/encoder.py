@@ -29,7 +29,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..models import openvino_runtime
 from ..models.mobile_encoder import MobileEncoder, MobileNetV2
 from ..models.mobilestylegan import MobileStyleGAN
 from .codes import sample_codes
@@ -170,16 +169,12 @@ def train_encoder(
     if checkpoint.exists():
         state.load(checkpoint)
 
-    render: Callable[[Tensor], Tensor] = generator.preview
-    if openvino_runtime.available():
-        render = openvino_runtime.compile_network(generator.preview, sample_codes(generator, 1, state.rng), half=True)
-
     people: list[Tensor] = []  # codes of faces met in stage 2
 
     @torch.no_grad()
     def pairs() -> tuple[Tensor, Tensor]:
         codes = sample_codes(generator, plan.batch, state.rng, torch.cat(people) if people else None)
-        images = degrade(render(codes), state.rng).contiguous(memory_format=torch.channels_last)
+        images = degrade(generator.preview(codes), state.rng).contiguous(memory_format=torch.channels_last)
         return images, (codes - generator.w_mean) / generator.w_std
 
     # One batch ahead, in a thread: what the renderer and the steps leave idle by turns is a fifth of the machine.
@@ -199,7 +194,7 @@ def train_encoder(
         for left in reversed(range(corrections)):
             with torch.no_grad():
                 codes = codes.detach()
-                made = render(codes * generator.w_std + generator.w_mean).clamp(-1, 1)
+                made = generator.preview(codes * generator.w_std + generator.w_mean).clamp(-1, 1)
                 made = made.contiguous(memory_format=torch.channels_last)
             with torch.set_grad_enabled(left == 0):
                 codes = codes + first - encoder.normalised(made)

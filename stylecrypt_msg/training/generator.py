@@ -21,9 +21,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..errors import InputError
-from ..models import FaceModel, store
+from ..models import store
 from ..models.ops import EqualLinear
 from ..models.stylegan2 import Generator
+from ..models.torch_model import TorchModel
 from .augment import Augmentation
 from .discriminator import GROUP, Discriminator
 from .runs import Dice, Processes, Progress, Run, blend, write_sheet
@@ -72,7 +73,7 @@ class GeneratorPlan:
 
 def train_generator(
     shards: Shards, plan: GeneratorPlan, folder: Path, world: Processes, report: Callable[[Progress], None]
-) -> FaceModel:
+) -> TorchModel:
     """Trains, or goes on training from the checkpoint in ``folder``; returns the model with averaged weights, no encoder.
 
     Raises InputError if there are fewer pictures than a batch has, the batch cannot be shared out among the processes, or
@@ -155,8 +156,8 @@ def train_generator(
         blend(average, generator, 0.5 ** (plan.batch / min(_HALF_LIFE, seen / 20)))
         return losses
 
-    def model() -> FaceModel:
-        return FaceModel(copy.deepcopy(average).cpu(), family="stylegan2", name=folder.name)
+    def model() -> TorchModel:
+        return TorchModel(copy.deepcopy(average).cpu(), family="stylegan2", name=folder.name)
 
     def snapshot() -> None:
         made = model()

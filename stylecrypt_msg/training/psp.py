@@ -28,10 +28,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError, ModelError
-from ..models import FaceModel, psp, store
+from ..models import psp, store
 from ..models.ops import EqualLinear
 from ..models.psp import GradualStyleEncoder
 from ..models.stylegan2 import Generator
+from ..models.torch_model import TorchModel
 from .generator import check_batch
 from .runs import Processes, Progress, Run, blend, write_sheet
 from .shards import Shards
@@ -116,16 +117,16 @@ def _mean_of_all(values: Tensor) -> Tensor:
 
 def train_psp(
     shards: Shards,
-    model: FaceModel,
+    model: TorchModel,
     plan: PspPlan,
     folder: Path,
     world: Processes,
     report: Callable[[Progress], None],
     *,
-    judge: FaceModel,
+    judge: TorchModel,
     recogniser: nn.Module | None = None,
     backbone: Path | None = None,
-) -> FaceModel:
+) -> TorchModel:
     """Trains an encoder for the generator of ``model``, or goes on from the checkpoint in ``folder``; returns generator
     and averaged encoder.
 
@@ -195,9 +196,9 @@ def train_psp(
         blend(average, encoder, min(0.999, (1 + number) / (10 + number)))
         return losses
 
-    def trained() -> FaceModel:
-        parts = copy.deepcopy((generator, average, model.latent_avg))
-        return FaceModel(parts[0].cpu(), parts[1].cpu(), parts[2].cpu(), family="stylegan2", name=folder.name)
+    def trained() -> TorchModel:
+        parts = copy.deepcopy((generator, average, model.average))
+        return TorchModel(parts[0].cpu(), parts[1].cpu(), parts[2].cpu(), family="stylegan2", name=folder.name)
 
     def snapshot() -> None:
         made = trained()
@@ -211,7 +212,7 @@ def train_psp(
     return trained()
 
 
-def _difference(judge: FaceModel, made: Tensor, wanted: Tensor) -> Tensor:
+def _difference(judge: TorchModel, made: Tensor, wanted: Tensor) -> Tensor:
     """Squared distance of feature maps of length 1 per position, the mean over maps and positions."""
     with torch.no_grad():
         targets = [F.normalize(features, dim=1) for features in judge.features(wanted)]
@@ -219,9 +220,9 @@ def _difference(judge: FaceModel, made: Tensor, wanted: Tensor) -> Tensor:
     return torch.stack([(a - b).square().sum(1).mean() for a, b in zip(found, targets, strict=True)]).mean()
 
 
-def _new_encoder(model: FaceModel, size: int, backbone: Path | None) -> GradualStyleEncoder:
+def _new_encoder(model: TorchModel, size: int, backbone: Path | None) -> GradualStyleEncoder:
     encoder = GradualStyleEncoder(model.n_styles, model.style_dim, size)
-    encoder.latent_avg.copy_(model.latent_avg)
+    encoder.latent_avg.copy_(model.average)
     for module in encoder.modules():
         if isinstance(module, EqualLinear):
             nn.init.normal_(module.weight)

@@ -24,6 +24,14 @@ PATIENCE = 300  # seconds for something to happen: machines that run tests may b
 BOTH = ("m.room.message", "m.reaction")
 
 
+async def until(true: Callable[[], bool], why: str) -> None:
+    """Waits for what nobody is told of."""
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, why
+        await asyncio.sleep(0.05)
+
+
 class Person:
     """Somebody with an app. Made by `log_in`."""
 
@@ -167,6 +175,17 @@ class Household:
         """What the bot answers to a command."""
         await self.owner.say(self.control, command, **relation)
         return await self.owner.text(self.control, answer)
+
+    async def looked(self) -> None:
+        """Returns when the bot has nothing left to look at of what was posted before, as its owner would find out.
+
+        One question is not enough: the bot may answer it before the pictures that came with it are in its inbox. What was
+        posted before the first question is there before the second one is.
+        """
+        await self.ask("!status", "To be looked at: ")
+        end = time.monotonic() + PATIENCE
+        while "To be looked at: 0." not in await self.ask("!status", "To be looked at: "):
+            assert time.monotonic() < end, "the bot does not come to an end"
 
 
 @contextmanager

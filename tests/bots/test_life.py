@@ -15,7 +15,7 @@ from stylecrypt_msg.errors import InputError, NetworkError
 from stylecrypt_msg.transports.matrix_session import LoggedOutError, Password, Post
 
 from ..synapse import Homeserver, User
-from .people import Household
+from .people import Household, until
 
 
 async def answers(ann: Household, sent: list[str]) -> list[tuple[str, str]]:
@@ -73,39 +73,46 @@ def test_what_was_there_before_it_was_set_up_is_not_looked_at(
         old = {"msgtype": "m.text", "body": ann.profile.card.to_text()}
         await asyncio.to_thread(homeserver.ask, "PUT", f"{path}1", old, ann.owner_account)
         await log_in(ann.config, ann.profile, Password(ann.bot_account.id, ann.bot_account.password))
-        await asyncio.to_thread(homeserver.ask, "PUT", f"{path}2", {**old, "body": "!status"}, ann.owner_account)
+        newer = await asyncio.to_thread(
+            homeserver.ask, "PUT", f"{path}2", {**old, "body": "!status"}, ann.owner_account
+        )
         ann.configure(control_room=room)
         ann.start()
-        # The newer one is dealt with, if only to say that it was not encrypted.
-        events = homeserver.events(room, ann.owner_account)
-        while sum(event["type"] == "m.room.encrypted" for event in events) < 2:
+        # The newer one is dealt with, if only to say that it was not encrypted; an older one would be before it.
+        answer = {"m.in_reply_to": {"event_id": newer["event_id"]}}
+
+        def relations() -> list[object]:
+            """Of what is encrypted, which the bot alone writes."""
             ann.check()
-            await asyncio.sleep(0.2)
-            events = await asyncio.to_thread(homeserver.events, room, ann.owner_account)
-        await asyncio.sleep(1)
+            events = [e for e in homeserver.events(room, ann.owner_account) if e["type"] == "m.room.encrypted"]
+            return [event["content"].get("m.relates_to") for event in events]
+
+        await until(lambda: answer in relations(), "no answer came")
         assert len(ann.profile.records("bot inbox", Post)) == 0
-        events = await asyncio.to_thread(homeserver.events, room, ann.owner_account)
-        assert sum(event["type"] == "m.room.encrypted" for event in events) == 2  # the greeting, and that answer
+        assert relations() == [answer, None]  # the newest first: that answer, and the greeting
         await ann.stop()
         ann.profile.close()
 
     runner.run(test())
 
 
-def test_a_homeserver_that_goes_and_comes_back(runner: asyncio.Runner, ann: Household) -> None:
+def test_a_homeserver_that_goes_and_comes_back(
+    runner: asyncio.Runner, ann: Household, caplog: pytest.LogCaptureFixture
+) -> None:
     async def test() -> None:
         await ann.stop()
         sent = [await ann.owner.say(ann.control, "!status")]
         await asyncio.to_thread(ann.server.stop)
         ann.start()
-        await asyncio.sleep(3)  # it tries, and waits
+        await until(lambda: "not reached" in caplog.text, "the bot does not try")
         ann.check()
         assert not ann.bot.health.status()[0]
         await asyncio.to_thread(ann.server.start)
         assert [event for event, _ in await answers(ann, sent)] == sent
         assert ann.bot.health.status()[0]
+        caplog.clear()
         await asyncio.to_thread(ann.server.stop)
-        await asyncio.sleep(3)
+        await until(lambda: "not reached" in caplog.text, "the bot does not notice")
         await asyncio.to_thread(ann.server.start)
         sent = [await ann.owner.say(ann.control, "!status")]
         assert [event for event, _ in await answers(ann, sent)] == sent

@@ -19,7 +19,7 @@ from stylecrypt_bots.bot import Bot
 from stylecrypt_msg.pictures import read_picture
 
 from ..synapse import Homeserver, User
-from .people import PATIENCE, Household
+from .people import PATIENCE, Household, until
 from .test_verification import Terminal
 
 APP = Path(__file__).with_name("app.mjs")
@@ -118,6 +118,7 @@ def test_it_verifies_the_bot_and_is_verified(
             emoji = (await other.wait("emoji"))["emoji"]
             assert (await other.wait("verified"))["verified"] is True
         assert terminal.shown == emoji
+        await until(lambda: bool(terminal.verified), "the bot verifies nobody")
         assert len(terminal.verified) == 1
         await ann.leave()
 

@@ -13,7 +13,7 @@ from stylecrypt_bots.account import log_in, open_session
 from stylecrypt_msg.transports.matrix_session import Password
 
 from ..synapse import Homeserver, User
-from .people import PATIENCE, Household, Person
+from .people import PATIENCE, Household, Person, until
 
 
 def texts(ann: Household) -> list[str]:
@@ -24,10 +24,7 @@ def texts(ann: Household) -> list[str]:
 
 async def problem(ann: Household, said: str) -> None:
     """Waits until the bot is not well, for a reason."""
-    end = time.monotonic() + PATIENCE
-    while said not in str(ann.bot.health.status()):
-        assert time.monotonic() < end, ann.bot.health.status()
-        await asyncio.sleep(0.1)
+    await until(lambda: said in str(ann.bot.health.status()), f"the bot is well: {said!r} is not said")
     assert not ann.bot.health.status()[0]
 
 
@@ -182,6 +179,7 @@ def test_posts_of_any_shape_stop_nothing(runner: asyncio.Runner, ann: Household)
         for content in encrypted:
             await ann.owner.session.send(ann.control, content, trust="first-use")
         assert "All is well" in await ann.ask("!status", "All is well")
+        await ann.looked()
         assert ann.profile.contacts() == []
 
     runner.run(test())

@@ -16,7 +16,7 @@ import vodozemac
 from stylecrypt_bots.bot import Bot
 
 from ..synapse import Homeserver
-from .people import PATIENCE, Household, Person, at_home
+from .people import PATIENCE, Household, Person, at_home, until
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +140,7 @@ def test_both_sides_show_the_same_and_believe_each_other(
         await app.agree(keys.olm.account.identity_keys["ed25519"])
         await app.check_mac(keys.device_store[ann.bot_account.id][app.bot_device].ed25519)
         await app.wait("done")
+        await until(lambda: bool(terminal.verified), "the bot verifies nobody")
         assert [symbol.rstrip("\ufe0f") for symbol in terminal.shown] == [EMOJI[number] for number in numbers]
         assert terminal.verified == [ann.owner.session.device_id]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +16,7 @@ import pytest
 from PIL import Image
 
 from ..conftest import People
+from ..other_age import EVERY_AGE
 from ..synapse import Homeserver
 from .helpers import Ended, Run, read, refused
 
@@ -89,9 +89,8 @@ def test_encrypt_decrypt_inspect(met: As, photo: Path) -> None:
     assert "reads your messages" in ended.err
     assert oct(Path("bob.age").stat().st_mode)[-3:] == "600" or os.name != "posix"
     refused(as_("Bob", "key", "export", "--age", "-o", "bob.age"), "there already")
-    if shutil.which("age"):
-        opened = subprocess.run(["age", "-d", "-i", "bob.age", "sealed.age"], capture_output=True, check=True).stdout
-        assert b"photo.png" in opened
+    for age in EVERY_AGE:
+        assert b"photo.png" in age.decrypt(Path("sealed.age").read_bytes(), Path("bob.age").read_text())
 
 
 @pytest.mark.parametrize(
@@ -206,23 +205,39 @@ def test_withdrawn_keys(met: As, photo: Path) -> None:
 def test_key_faces(met: As, photo: Path, ann: Path, people: People) -> None:
     as_ = met
     Image.fromarray(people.group).save("group.png")
-    refused(as_("Alice", "key-face", "add", "group.png"), "2 faces were found")
-    assert as_("Alice", "key-face", "add", ann, "--name", "me").code == 0
+    Path("damaged.jpg").write_bytes(ann.read_bytes()[:2000])
+    refused(as_("Alice", "key-face", "add", ann, "group.png"), "2 faces were found in group.png")
+    refused(as_("Alice", "key-face", "add", ann, "damaged.jpg"), "damaged.jpg")
+    Image.fromarray(people.photo).save("another.png")
+    added = as_("Alice", "key-face", "add", ann, "another.png", "--name", "me", "--json").json
+    model = as_("Alice", "model", "show", "--json").json["model_hash"]
+    assert (added["name"], added["prepared"]) == ("me", [model])
     refused(as_("Alice", "key-face", "add", ann, "--name", "me"), "already")
     refused(as_("Alice", "key-face", "share", "you", "--to", "Bob", "-o", "me.sckey"), "no key face 'you'")
+    refused(as_("Alice", "key-face", "share", "me", "--to", "Bob", "-o", "nowhere/me.sckey"), "cannot be written")
+    assert as_("Alice", "key-face", "list", "--json").json["mine"][0]["shared_with"] == []
     encrypt = ("encrypt", photo, "-o", "fake.png", "--to", "Bob", "--level", "keyface")
     assert as_("Alice", *encrypt).code == 0
     refused(as_("Bob", "decrypt", "fake.png", "-o", "back.png"), "key face of Alice that this picture needs is missing")
     assert as_("Alice", "key-face", "share", "me", "--to", "Bob", "-o", "me.sckey").code == 0
-    assert as_("Bob", "key-face", "receive", "me.sckey", "--json").json == {"owner": "Alice", "new": True}
-    assert as_("Bob", "key-face", "receive", "me.sckey", "--json").json == {"owner": "Alice", "new": False}
+    assert as_("Bob", "key-face", "receive", "me.sckey", "--json").json == {
+        "owner": "Alice", "new": True, "warning": "",
+    }  # fmt: skip
+    assert as_("Bob", "key-face", "receive", "me.sckey", "--json").json == {
+        "owner": "Alice", "new": False, "warning": "",
+    }  # fmt: skip
     refused(as_("Alice", "key-face", "receive", "Bob.card"), "damaged")
     assert as_("Alice", *encrypt).code == 0
     got = as_("Bob", "decrypt", "fake.png", "-o", "back.png", "--json").json
     assert (got["level"], got["sender"], got["signed"], got["warnings"]) == ("keyface", "Alice", True, [])
     mine = as_("Alice", "key-face", "list", "--json").json
     assert [(face["name"], face["shared_with"]) for face in mine["mine"]] == [("me", ["Bob"])]
-    assert as_("Bob", "key-face", "list", "--json").json["theirs"] == [{"owner": "Alice", "count": 1}]
+    (theirs,) = as_("Bob", "key-face", "list", "--json").json["theirs"]
+    assert (theirs["owner"], theirs["prepared"]) == ("Alice", [model])
+    assert f"prepared for the model {model[:16]}" in as_("Bob", "key-face", "list").out.decode()
+    assert as_("Bob", "contact", "block", "Alice").code == 0
+    refused(as_("Bob", "key-face", "receive", "me.sckey"), "This key face is from Alice, whom you have blocked.", 4)
+    assert as_("Bob", "contact", "block", "Alice", "--undo").code == 0
     # Covert: nothing travels besides the pixels.
     assert as_("Alice", "encrypt", photo, "-o", "covert.png", "--to", "Bob", "--covert").code == 0
     refused(as_("Bob", "decrypt", "covert.png", "-o", "back.png"), "no message with this picture")

@@ -16,12 +16,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import torch
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 from stylecrypt_protocol import Card, Identity
 
-from stylecrypt_msg import StyleCrypt
+from stylecrypt_msg import StyleCrypt, level
 from stylecrypt_msg.cli import attacks as command
 from stylecrypt_msg.cli import main
 from stylecrypt_msg.errors import InputError
@@ -86,16 +85,16 @@ def bench(default_model: FaceModel) -> Bench:
 class SmallStudio(Studio):
     """Renders at the preview's size, which is cheap. The whole bench, below, renders at full size."""
 
-    def render(self, codes: torch.Tensor) -> list[np.ndarray]:
+    def render(self, codes: np.ndarray) -> list[np.ndarray]:
         return self.preview(codes)
 
 
 def photo(studio: Studio, number: int, drift: float) -> Photo:
     """A person who does not exist; with ``drift`` in another pose and light."""
     model = studio.model
-    z = torch.randn(2, model.style_dim, generator=torch.Generator().manual_seed(number))
-    codes, other = model.map(z, 0.85).split(1)
-    layers = torch.zeros(model.n_styles, 1)
+    z = np.random.default_rng(number).standard_normal((2, model.style_dim), np.float32)
+    codes, other = np.split(model.map(z, 0.85), 2)
+    layers = np.zeros((model.n_styles, 1), np.float32)
     layers[0:3] = layers[8:] = drift
     (square,) = studio.render(codes + layers * (other - codes))
     pixels = np.asarray(cv2.resize(square, (256, 256)), np.uint8)
@@ -111,6 +110,19 @@ def of(found: list[Finding | Figure], words: str) -> Finding:
 def value(found: list[Finding | Figure], words: str) -> float:
     (one,) = [one for one in found if isinstance(one, Figure) and one.what.endswith(words)]
     return one.value
+
+
+def test_covers_are_made_as_the_program_makes_them(bench: Bench) -> None:
+    """Photos by what the encoder says, portraits and key faces with descent."""
+    for view in bench.people.sent:
+        looks, depth = (bench.studio.encode([view.square], steps)[0] for steps in (0, level.KEY_STEPS))
+        np.testing.assert_allclose(view.sent["photo"], looks, atol=1e-4)
+        np.testing.assert_allclose(view.sent["portrait"], depth, atol=1e-4)
+        np.testing.assert_allclose(view.codes, depth, atol=1e-4)
+        assert np.abs(looks - depth).max() > 0.01
+    n = bench.studio.model.n_styles
+    assert Setting.of(LayerMask.photo(n)).form == "photo"
+    assert Setting.of(LayerMask.paper(n)).form == "portrait"
 
 
 def test_recognition(bench: Bench) -> None:
@@ -205,7 +217,7 @@ def test_strangers_are_not_linked(bench: Bench) -> None:
     model, n = bench.studio.model, 10 * N
 
     def posted() -> Posted:
-        noise = torch.from_numpy(rng.standard_normal((n, model.n_styles, model.style_dim), np.float32))
+        noise = rng.standard_normal((n, model.n_styles, model.style_dim), np.float32)
         return Posted([], model.latent_avg + noise, rng.standard_normal((n, 128)))
 
     many = replace(bench.people, sent=bench.people.sent * 10)

@@ -15,9 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from torch import Tensor
 
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.cli import evaluate as command
@@ -44,9 +42,9 @@ Command = Callable[..., Ended]
 def made(model: FaceModel, name: str) -> tuple[Pixels, Pixels]:
     """Two photos of somebody who does not exist: another pose, another light."""
     person, other = (stand_in(model, one, model.latent_avg[None]) for one in (name, f"{name}, another day"))
-    drift = torch.zeros(model.n_styles, 1)
+    drift = np.zeros((model.n_styles, 1), np.float32)
     drift[0:3], drift[8:] = 0.3, 0.2
-    first, second = to_pixels(model.synthesize(torch.cat([person, person + drift * (other - person)])))
+    first, second = to_pixels(model.synthesize(np.concatenate([person, person + drift * (other - person)])))
     return first, second
 
 
@@ -72,14 +70,12 @@ def evaluated(faces: Path, default_model: FaceModel, tmp_path_factory: pytest.Te
     pytest.importorskip("dlib")
     folder = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
-        few(patch, default_model)
+        few(patch)
         ended = _run(patch, default_model, faces, "--pairs", "--report", folder)
     return folder, ended
 
 
-def few(patch: pytest.MonkeyPatch, model: FaceModel) -> None:
-    patch.setattr(model.encoder, "passes", 1)  # a first guess and a step will do, at a tenth of the time
-    patch.setattr(model.encoder, "steps", 1)
+def few(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(run, "WAYS", {way: WAYS[way] for way in FEW_WAYS})
     patch.setattr(run, "TRAVEL_OF", 1)
     patch.setattr(run, "LAYERS_OF", 1)
@@ -109,7 +105,7 @@ def _run(patch: pytest.MonkeyPatch, model: FaceModel, *arguments: object) -> End
 @pytest.fixture
 def evaluate(monkeypatch: pytest.MonkeyPatch, default_model: FaceModel, tmp_path: Path) -> Command:
     """Runs ``stylecrypt evaluate`` in an empty folder."""
-    few(monkeypatch, default_model)
+    few(monkeypatch)
     monkeypatch.chdir(tmp_path)
     return lambda *arguments: _run(monkeypatch, default_model, *arguments)
 
@@ -186,10 +182,10 @@ class Tones:
 
 
 def test_stand_ins_are_passed_over_until_one_hides_the_sender() -> None:
-    def fake(somebody: Tensor) -> np.ndarray:
+    def fake(somebody: np.ndarray) -> np.ndarray:
         return np.full((8, 8, 3), int(somebody), np.uint8)
 
-    original, people = fake(torch.tensor(20)), [torch.tensor(tone) for tone in (30, 60, 130, 200)]
+    original, people = fake(np.array(20)), [np.array(tone) for tone in (30, 60, 130, 200)]
     for guard, expected, refused in ((Tones(), 130, 2), (None, 30, 0)):
         somebody, square, passed_over = first_that_hides(original, people, fake, guard)
         assert (int(somebody), int(square.max()), passed_over) == (expected, expected, refused)

@@ -12,7 +12,10 @@ from stylecrypt_msg.faces import crop, detect_faces, face_quad, matte
 from .conftest import Read
 
 # numba warns of its own, at import, on some versions of numpy; nothing of ours.
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = [
+    pytest.mark.filterwarnings("default"),
+    pytest.mark.slow,  # where it is imported for the first time, it compiles for a minute
+]
 
 
 def drawn(size: int = 256) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

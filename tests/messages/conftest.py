@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import stylecrypt_protocol as protocol
 from PIL import Image
 
 from stylecrypt_msg import EncryptedPhoto, StyleCrypt
@@ -102,15 +100,10 @@ def send(together: Parties, photo: bytes) -> Send:
     return encrypted
 
 
-def share_key_face(owner: StyleCrypt, to: StyleCrypt, picture: bytes, name: str = "me") -> None:
-    """The owner's key face, sealed and received."""
-    pixels = read_picture(picture).pixels
-    wire = protocol.Pixels(width=pixels.shape[1], height=pixels.shape[0], rgb=pixels.tobytes())
-    face = owner.profile.add_key_face(name, picture, wire)
-    now = int(time.time())
-    sealed = protocol.share_key_face(owner.profile.identity, [to.profile.card], face.key_face, picture, sent_at=now)
-    owner.profile.mark_shared(name, [to.profile.card.id])
-    to.profile.keep_key_face(protocol.open_key_face(sealed, to.profile.identity, to.profile.cards(), now=now), now)
+def share_key_face(owner: StyleCrypt, to: StyleCrypt, photo: bytes, name: str = "me") -> None:
+    """Made of a photo, sealed, received."""
+    owner.add_key_face(photo, name)
+    to.receive_key_face(owner.share_key_face(name, [to.profile.card.user_id]))
 
 
 def reencoded(picture: bytes, format: str = "JPEG", scale: float = 1, **options: object) -> bytes:

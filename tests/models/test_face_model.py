@@ -7,32 +7,34 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from stylecrypt_msg.errors import ModelError
-from stylecrypt_msg.models import FaceModel, load_model
+from stylecrypt_msg.models import FaceModel, load_model, load_torch_model
 from stylecrypt_msg.models.face_model import STEP_PIXELS
+from stylecrypt_msg.models.torch_model import TorchModel
 
 from .conftest import DATA
 
 
 @pytest.fixture(scope="module")
-def psp() -> FaceModel:
-    return load_model(DATA / "psp_tiny.pt")
+def psp() -> TorchModel:
+    return load_torch_model(DATA / "psp_tiny.pt")
 
 
 @pytest.fixture(scope="module")
-def generator_only() -> FaceModel:
-    return load_model(DATA / "ros_tiny.pt")
+def generator_only() -> TorchModel:
+    return load_torch_model(DATA / "ros_tiny.pt")
 
 
 def images(side: int = 256, batch: int = 1) -> Tensor:
     return torch.rand(batch, 3, side, side, generator=torch.Generator().manual_seed(1)) * 2 - 1
 
 
-def test_attributes(psp: FaceModel, generator_only: FaceModel) -> None:
+def test_attributes(psp: TorchModel, generator_only: TorchModel) -> None:
     assert (psp.n_styles, psp.style_dim, psp.image_size) == (10, 512, 64)
     assert (psp.family, psp.name, psp.has_encoder) == ("stylegan2", "psp_tiny", True)
     assert psp.latent_avg.shape == (10, 512)
@@ -41,13 +43,13 @@ def test_attributes(psp: FaceModel, generator_only: FaceModel) -> None:
 
 
 @pytest.mark.parametrize(("given", "resize"), [(64, "bilinear"), (200, "bilinear"), (512, "area"), (301, "area")])
-def test_encode_resizes(psp: FaceModel, given: int, resize: str) -> None:
+def test_encode_resizes(psp: TorchModel, given: int, resize: str) -> None:
     x = images(given)
     at_256 = torch.nn.functional.interpolate(x, (256, 256), mode=resize)
     assert torch.equal(psp.encode(x), psp.encode(at_256))
 
 
-def test_batches_equal_single_pictures(generator_only: FaceModel) -> None:
+def test_batches_equal_single_pictures(generator_only: TorchModel) -> None:
     count = STEP_PIXELS // 32**2 + 3  # more than one step
     codes = torch.randn(count, 8, 64, generator=torch.Generator().manual_seed(2))
     together = generator_only.synthesize(codes)
@@ -56,26 +58,26 @@ def test_batches_equal_single_pictures(generator_only: FaceModel) -> None:
         torch.testing.assert_close(together[i : i + 1], alone, atol=1e-4, rtol=1e-4)
 
 
-def test_previews_are_as_large_as_asked_for_or_as_the_model_can(psp: FaceModel) -> None:
-    codes = psp.latent_avg[None]
+def test_previews_are_as_large_as_asked_for_or_as_the_model_can(psp: TorchModel) -> None:
+    codes = psp.average[None]
     with torch.no_grad():
         assert psp.preview(codes, 32).shape == (1, 3, 32, 32)
         for size in (64, 128, 256):
             torch.testing.assert_close(psp.preview(codes, size), psp.synthesize(codes))
 
 
-def test_truncation(generator_only: FaceModel) -> None:
+def test_truncation(generator_only: TorchModel) -> None:
     z = torch.randn(3, 64)
-    assert torch.equal(generator_only.map(z, truncation=0.0), generator_only.latent_avg.expand(3, -1, -1))
+    assert torch.equal(generator_only.map(z, truncation=0.0), generator_only.average.expand(3, -1, -1))
     with pytest.raises(ValueError, match="truncation"):
         generator_only.map(z, truncation=1.5)
 
 
 def test_average_without_one_in_the_file_is_that_of_the_mapping() -> None:
-    model, again = load_model(DATA / "ros_tiny_train.pt"), load_model(DATA / "ros_tiny_train.pt")
-    assert torch.equal(model.latent_avg, again.latent_avg)
+    model, again = load_torch_model(DATA / "ros_tiny_train.pt"), load_torch_model(DATA / "ros_tiny_train.pt")
+    assert torch.equal(model.average, again.average)
     mean = model.map(torch.randn(20_000, 64, generator=torch.Generator().manual_seed(9))).mean(0)
-    assert (mean - model.latent_avg).abs().max() < 0.1
+    assert (mean - model.average).abs().max() < 0.1
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,7 @@ def test_average_without_one_in_the_file_is_that_of_the_mapping() -> None:
         [[0.0]],
     ],
 )
-def test_bad_images(psp: FaceModel, bad: Any) -> None:
+def test_bad_images(psp: TorchModel, bad: Any) -> None:
     with pytest.raises(ValueError, match="images"):
         psp.encode(bad)
 
@@ -98,12 +100,12 @@ def test_bad_images(psp: FaceModel, bad: Any) -> None:
 @pytest.mark.parametrize(
     "bad", [torch.zeros(10, 512), torch.zeros(1, 10, 512).double(), torch.full((1, 10, 512), float("inf"))]
 )
-def test_bad_codes(psp: FaceModel, bad: Tensor) -> None:
+def test_bad_codes(psp: TorchModel, bad: Tensor) -> None:
     with pytest.raises(ValueError, match="codes"):
         psp.synthesize(bad)
 
 
-def test_codes_of_another_model(psp: FaceModel, generator_only: FaceModel) -> None:
+def test_codes_of_another_model(psp: TorchModel, generator_only: TorchModel) -> None:
     with pytest.raises(ModelError, match="These codes have 14 styles, this model has 10"):
         psp.synthesize(torch.zeros(1, 14, 512))
     with pytest.raises(ModelError, match="64 dimensions"):
@@ -114,12 +116,12 @@ def test_codes_of_another_model(psp: FaceModel, generator_only: FaceModel) -> No
         generator_only.map(torch.zeros(1, 512))
 
 
-def test_unknown_device(generator_only: FaceModel) -> None:
+def test_unknown_device(generator_only: TorchModel) -> None:
     with pytest.raises(ModelError, match="device"):
         generator_only.to("abacus")
 
 
-def test_outputs_are_ordinary_tensors_and_gradients_flow(psp: FaceModel) -> None:
+def test_outputs_are_ordinary_tensors_and_gradients_flow(psp: TorchModel) -> None:
     start = psp.encode(images())
     target = psp.synthesize(start)
     codes = (start + 0.1).requires_grad_()
@@ -130,7 +132,7 @@ def test_outputs_are_ordinary_tensors_and_gradients_flow(psp: FaceModel) -> None
     torch.testing.assert_close(psp.generator(start), target)
 
 
-def test_threads(generator_only: FaceModel) -> None:
+def test_threads(generator_only: TorchModel) -> None:
     codes = [torch.randn(1, 8, 64) for _ in range(8)]
     want = [generator_only.synthesize(c) for c in codes]
     with ThreadPoolExecutor(4) as pool:
@@ -139,14 +141,17 @@ def test_threads(generator_only: FaceModel) -> None:
         torch.testing.assert_close(a, b)
 
 
-def test_another_runtime_of_the_same_function(generator_only: FaceModel) -> None:
-    model = FaceModel(
-        generator_only.generator,
-        family="stylegan2",
-        name="x",
-        synthesis=lambda codes: torch.ones(len(codes), 3, 32, 32),
-    )
-    assert torch.equal(model.synthesize(torch.zeros(2, 8, 64)), torch.ones(2, 3, 32, 32))
+def test_arrays_and_tensors_give_the_same(psp: TorchModel, default_model: FaceModel) -> None:
+    """Who gives an array gets one, and who gives a tensor a tensor."""
+    for model in (psp, default_model):
+        z = torch.randn(1, 512, generator=torch.Generator().manual_seed(3))
+        as_tensor, as_array = model.map(z, truncation=0.5), model.map(z.numpy(), truncation=0.5)
+        assert isinstance(as_tensor, torch.Tensor)
+        assert isinstance(as_array, np.ndarray)
+        np.testing.assert_array_equal(as_tensor.numpy(), as_array)
+    x = images(64)
+    np.testing.assert_array_equal(psp.encode(x).numpy(), psp.encode(x.numpy()))
+    np.testing.assert_array_equal(psp.synthesize(psp.encode(x)).numpy(), psp.synthesize(psp.encode(x.numpy())))
 
 
 def test_digest_is_of_the_weights_not_of_the_file(

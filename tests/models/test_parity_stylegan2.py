@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from stylecrypt_msg.models import FaceModel, load_model
+from stylecrypt_msg.models import load_torch_model
+from stylecrypt_msg.models.torch_model import TorchModel
 
 from .conftest import DATA, Fixture, generator_weights
 
@@ -25,10 +26,10 @@ def tensor(array: Any) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", ["ros_tiny", "ros_tiny_legacy", "ros_tiny_train"])
 def test_rosinality_files(name: str, small: Fixtures, rule: ModuleType) -> None:
-    model = load_model(DATA / f"{name}.pt")
+    model = load_torch_model(DATA / f"{name}.pt")
     assert (model.image_size, model.n_styles, model.style_dim) == (32, 8, 64)
     # A training file holds no average: the centre of truncation is taken from the converted file.
-    average = load_model(DATA / "ros_tiny.pt").latent_avg
+    average = load_torch_model(DATA / "ros_tiny.pt").average
     codes = average.lerp(model.map(tensor(rule.normal(61, (2, 64)))), 0.7)
     got = {
         "z_trunc07": model.synthesize(codes),
@@ -40,7 +41,7 @@ def test_rosinality_files(name: str, small: Fixtures, rule: ModuleType) -> None:
 
 
 def test_psp_file(small: Fixtures, rule: ModuleType) -> None:
-    model = load_model(DATA / "psp_tiny.pt")
+    model = load_torch_model(DATA / "psp_tiny.pt")
     latents = model.encode(tensor(rule.image(101)))
     small("psp_tiny").compare({"latents": latents, "image": model.synthesize(latents)})
 
@@ -49,7 +50,7 @@ def test_generator_256(large: Fixtures, rule: ModuleType, tmp_path: Path) -> Non
     fixture = large("g_256")
     path = tmp_path / "g.pt"
     torch.save({"g_ema": fixture.weights(), "latent_avg": tensor(rule.weight("latent_avg", (512,)))}, path)
-    model = load_model(path)
+    model = load_torch_model(path)
     path.unlink()
     z = tensor(rule.normal(11, (1, 512)))
     whole, truncated = model.map(z), model.map(z, truncation=0.7)
@@ -72,7 +73,7 @@ def encoder_18(large: Fixtures) -> dict[str, torch.Tensor]:
 @pytest.fixture(scope="module")
 def psp_256(
     large: Fixtures, encoder_18: dict[str, torch.Tensor], rule: ModuleType, tmp_path_factory: pytest.TempPathFactory
-) -> FaceModel:
+) -> TorchModel:
     fixture = large("psp_256")
     state = fixture.weights(lambda name: name.startswith("decoder."))
     # The heads of the 14-style encoder are the first ones of the 18-style encoder.
@@ -81,18 +82,18 @@ def psp_256(
     path = tmp_path_factory.mktemp("psp") / "psp_256.pt"
     average = tensor(rule.weight("latent_avg", (14, 512)))
     torch.save({"state_dict": state, "latent_avg": average, "opts": fixture.meta["constructor"]["opts"]}, path)
-    model = load_model(path)
+    model = load_torch_model(path)
     path.unlink()
     return model
 
 
-def test_psp_256(psp_256: FaceModel, large: Fixtures, rule: ModuleType) -> None:
+def test_psp_256(psp_256: TorchModel, large: Fixtures, rule: ModuleType) -> None:
     latents = psp_256.encode(tensor(np.concatenate([rule.image(101), rule.image(202)])))
-    got = {"latents": latents, "codes": latents - psp_256.latent_avg, "images": psp_256.synthesize(latents)}
+    got = {"latents": latents, "codes": latents - psp_256.average, "images": psp_256.synthesize(latents)}
     large("psp_256").compare(got)
 
 
-def test_style_mixing_and_decryption(psp_256: FaceModel, large: Fixtures, rule: ModuleType) -> None:
+def test_style_mixing_and_decryption(psp_256: TorchModel, large: Fixtures, rule: ModuleType) -> None:
     fixture = large("stylemix_256")
     replaced = fixture.meta["inputs"]["replaced"]
     w_a, w_b = psp_256.encode(tensor(np.concatenate([rule.image(101), rule.image(202)]))).split(1)
@@ -126,7 +127,7 @@ def test_encoder_of_18_styles(
     state |= {f"encoder.{name}": value for name, value in encoder_18.items()}
     path = tmp_path / "psp_1024.pt"
     torch.save({"state_dict": state, "opts": {"start_from_latent_avg": False}}, path)
-    model = load_model(path)
+    model = load_torch_model(path)
     path.unlink()
     assert (model.image_size, model.n_styles) == (1024, 18)
     images = tensor(np.concatenate([rule.image(101), rule.image(202)]))

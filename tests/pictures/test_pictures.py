@@ -255,6 +255,20 @@ def test_tables_are_turned_with_the_pixels(orientation: int) -> None:
     assert psnr(read_picture(encode_picture(picture.pixels, "JPEG", tables=picture.jpeg)).pixels, picture.pixels) > 50
 
 
+@pytest.mark.parametrize("quality", [1, 30, 49, 50, 75, 92, 100])
+def test_the_quality_that_tables_amount_to(quality: int) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    for image, options in (
+        (Image.fromarray(scene()), {}),
+        (Image.fromarray(scene()), {"exif": exif, "subsampling": 2}),
+        (Image.fromarray(GREY), {}),
+    ):
+        tables = read_picture(saved(image, "JPEG", quality=quality, **options)).jpeg
+        assert tables is not None
+        assert tables.quality == quality
+
+
 def test_each_component_has_its_table() -> None:
     tables = JpegTables(tuple((quantum,) * 64 for quantum in (2, 5, 9)), "4:4:4")
     assert read_picture(encode_picture(photo(), "JPEG", tables=tables)).jpeg == tables
@@ -468,7 +482,7 @@ def parts_of(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 STRUCTURAL = {
     "PNG": {"IHDR", "IDAT", "IEND"},
-    "JPEG": {"E0", "DB", "C2", "C4"},  # JFIF, quantisation, progressive frame, Huffman tables
+    "JPEG": {"E0", "DB", "C0", "C4"},  # JFIF, quantisation, baseline frame, Huffman tables
     "WEBP": {"VP8 ", "VP8L", "VP8X"},
 }
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import stylecrypt_protocol as sp
 
-from stylecrypt_msg.profile import Profile, store
+from stylecrypt_msg.profile import Profile, TheirKeyFace, store
 
 NOW = 1_760_000_000
 
@@ -49,8 +50,22 @@ def pixels(shade: int = 0) -> sp.Pixels:
     return sp.Pixels(width=2, height=1, rgb=bytes([shade]) * 6)
 
 
-def shared(owner: sp.Identity, to: Profile, picture: bytes, face: sp.KeyFace | None = None) -> sp.SharedKeyFace:
+def inversion(model: int, number: float = 0.5) -> sp.Inversion:
+    codes = np.full((2, 3), number, "<f2").tobytes()
+    return sp.Inversion(model_hash=bytes([model]) * 32, styles=2, dimensions=3, codes=codes)
+
+
+def shared(
+    owner: sp.Identity,
+    to: Profile,
+    picture: bytes,
+    face: sp.KeyFace | None = None,
+    prepared: Sequence[sp.Inversion] = (),
+) -> TheirKeyFace:
     """A key face that went through the seal."""
     face = face or sp.KeyFace.new(pixels())
-    data = sp.share_key_face(owner, [to.card], face, picture, sent_at=NOW)
-    return sp.open_key_face(data, to.identity, to.cards(), now=NOW)
+    data = sp.share_key_face(owner, [to.card], face, picture, sent_at=NOW, prepared=prepared)
+    opened = sp.open_key_face(data, to.identity, to.cards(), now=NOW)
+    return TheirKeyFace(
+        owner=opened.sender, picture=opened.picture, key_face=opened.key_face, received=NOW, prepared=opened.prepared
+    )

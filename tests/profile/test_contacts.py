@@ -46,7 +46,7 @@ def test_keys_that_the_old_ones_vouch_for_are_taken_over_and_verified_anew(profi
     first = card(keys=old)
     profile.add_contact(first, trust=True)
     profile.verify("Bob")
-    profile.keep_key_face(shared(old, profile, b"bob's"), NOW)
+    profile.keep_key_face(shared(old, profile, b"bob's"))
     profile.add_key_face("mine", b"picture", pixels())
     profile.mark_shared("mine", [first.id])
 
@@ -64,7 +64,7 @@ def test_changed_keys_stop_everything_until_they_are_verified(profile: Profile) 
     keys, other = sp.Identity.generate(), card()
     profile.add_contact(card(keys=keys), trust=True)
     profile.verify("Bob")
-    profile.keep_key_face(shared(keys, profile, b"of the old keys"), NOW)
+    profile.keep_key_face(shared(keys, profile, b"of the old keys"))
     with pytest.raises(NotAuthorisedError, match="keys of Bob have changed") as stopped:
         profile.add_contact(other, trust=True)
     assert (stopped.value.hint or "").endswith("stylecrypt contact verify Bob")
@@ -129,7 +129,7 @@ def test_a_card_that_comes_while_words_are_compared_does_not_pass_for_verified(p
 def test_pinned_keys_under_another_user_id_have_to_be_verified(profile: Profile) -> None:
     keys = sp.Identity.generate()
     profile.add_contact(card("Bob", "@bob:old", keys=keys), trust=True)
-    profile.keep_key_face(shared(keys, profile, b"bob's"), NOW)
+    profile.keep_key_face(shared(keys, profile, b"bob's"))
     with pytest.raises(NotAuthorisedError):
         profile.add_contact(card("Bob", "@bob:new", keys=keys, created=NOW + 1))
     assert [c.user_id for c in profile.contacts()] == ["@bob:old"]
@@ -318,7 +318,7 @@ def test_nothing_is_sent_to_who_is_blocked(profile: Profile) -> None:
 def test_a_removed_contact_is_forgotten(profile: Profile) -> None:
     keys = sp.Identity.generate()
     profile.add_contact(card(keys=keys), trust=True)
-    profile.keep_key_face(shared(keys, profile, b"bob's"), NOW)
+    profile.keep_key_face(shared(keys, profile, b"bob's"))
     profile.remove("Bob")
     assert profile.contacts() == [] and profile.all_their_key_faces() == []
     assert set(profile.cards()) == {profile.card.id}

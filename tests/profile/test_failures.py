@@ -40,7 +40,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for n in range(20):
             keys = sp.Identity.generate()
             profile.add_contact(card(f"Friend {n}", f"@f{n}:x", keys=keys))
-            profile.keep_key_face(shared(keys, profile, b"%d" % n * 1000), NOW)
+            profile.keep_key_face(shared(keys, profile, b"%d" % n * 1000))
             profile.add_key_face(f"face {n}", b"%d" % n * 1000, pixels())
             profile.seen(b"%d" % n).check_and_remember(keys.id, sp.MessageId(bytes([n]) * 16), NOW)
             profile.finish(b"%d" % n)
@@ -118,7 +118,7 @@ def test_rows_cannot_be_put_in_each_others_places(profile: Profile) -> None:
     for name in ("Bob", "Eve"):
         keys = sp.Identity.generate()
         profile.add_contact(card(name, keys=keys))
-        profile.keep_key_face(shared(keys, profile, name.encode()), NOW)
+        profile.keep_key_face(shared(keys, profile, name.encode()))
     eve = profile.contact("Eve")
     with sqlite3.connect(profile.folder / "profile.db") as rows:
         rows.execute(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import stylecrypt_protocol as sp
 
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.profile import Profile
 
-from .conftest import NOW, card, pixels, shared
+from .conftest import NOW, card, inversion, pixels, shared
 
 
 def test_mine_are_kept_with_their_secret(profile: Profile) -> None:
     added = profile.add_key_face("holiday", b"picture", pixels(7))
-    assert added.key_face.digest == sp.pixel_digest(pixels(7))
+    assert added.key_face.digest == pixels(7).digest
     with Profile.open(profile.folder) as again:
         assert again.key_face("holiday") == added == again.key_faces()[0]
         assert again.key_face("holiday").key_face.secret == added.key_face.secret
@@ -68,12 +70,12 @@ def test_theirs_are_kept_once_each(profile: Profile) -> None:
     contact = profile.add_contact(card("Bob", keys=bob)).contact
     other = profile.add_contact(card("Eve", keys=eve)).contact
     first, second = shared(bob, profile, b"first"), shared(bob, profile, b"second")
-    assert [profile.keep_key_face(face, NOW + n) for n, face in enumerate((first, second, first))] == [
+    assert [profile.keep_key_face(face) for face in (first, replace(second, received=NOW + 1), first)] == [
         True,
         True,
         False,
     ]
-    assert profile.keep_key_face(shared(eve, profile, b"third"), NOW)
+    assert profile.keep_key_face(shared(eve, profile, b"third"))
     assert [(face.picture, face.owner, face.received) for face in profile.key_faces_of(contact)] == [
         (b"second", bob.id, NOW + 1), (b"first", bob.id, NOW),
     ]  # fmt: skip
@@ -87,7 +89,7 @@ def test_a_photo_that_is_shared_anew_brings_its_new_secret(profile: Profile) -> 
     contact = profile.add_contact(card(keys=bob)).contact
     faces = [sp.KeyFace.new(pixels()), sp.KeyFace.new(pixels())]
     for face in faces:
-        assert profile.keep_key_face(shared(bob, profile, b"the same picture", face), NOW)
+        assert profile.keep_key_face(shared(bob, profile, b"the same picture", face))
     assert [kept.key_face for kept in profile.key_faces_of(contact)] == faces[::-1]
 
 
@@ -95,8 +97,46 @@ def test_of_too_many_the_oldest_of_that_contact_goes(profile: Profile) -> None:
     bob, eve = sp.Identity.generate(), sp.Identity.generate()
     contact = profile.add_contact(card("Bob", keys=bob)).contact
     other = profile.add_contact(card("Eve", keys=eve)).contact
-    profile.keep_key_face(shared(eve, profile, b"eve's"), NOW)
+    profile.keep_key_face(shared(eve, profile, b"eve's"))
     for n in range(34):
-        profile.keep_key_face(shared(bob, profile, b"%d" % n), NOW)
+        profile.keep_key_face(shared(bob, profile, b"%d" % n))
     assert [face.picture for face in profile.key_faces_of(contact)] == [b"%d" % n for n in range(33, 1, -1)]
     assert len(profile.key_faces_of(other)) == 1
+
+
+def test_codes_are_kept_for_each_model(profile: Profile) -> None:
+    bob = sp.Identity.generate()
+    contact = profile.add_contact(card("Bob", keys=bob)).contact
+    added = profile.add_key_face("me", b"picture", pixels(), [inversion(1)])
+    theirs = shared(bob, profile, b"bob's", prepared=[inversion(1), inversion(2)])
+    profile.keep_key_face(theirs)
+    for face in (added, theirs):
+        profile.keep_prepared(face, [inversion(1, 7), inversion(3)])  # in place of the first one
+    with Profile.open(profile.folder) as again:
+        assert again.key_face("me").prepared == (inversion(1, 7), inversion(3))
+        assert again.key_faces_of(contact)[0].prepared == (inversion(2), inversion(1, 7), inversion(3))
+        assert (again.key_face("me").key_face, again.key_face("me").picture) == (added.key_face, b"picture")
+    profile.keep_prepared(theirs, [inversion(4), inversion(5)])
+    assert profile.key_faces_of(contact)[0].prepared == (inversion(1, 7), inversion(3), inversion(4), inversion(5))
+
+
+def test_what_is_shared_again_with_codes_brings_them(profile: Profile) -> None:
+    bob, face = sp.Identity.generate(), sp.KeyFace.new(pixels())
+    contact = profile.add_contact(card("Bob", keys=bob)).contact
+    assert profile.keep_key_face(shared(bob, profile, b"bob's", face))
+    assert not profile.keep_key_face(shared(bob, profile, b"bob's", face, [inversion(1)]))
+    (kept,) = profile.key_faces_of(contact)
+    assert (kept.prepared, kept.received) == ((inversion(1),), NOW)
+
+
+def test_codes_of_what_is_gone_are_not_kept(profile: Profile) -> None:
+    bob = sp.Identity.generate()
+    profile.add_contact(card("Bob", keys=bob))
+    mine, theirs = profile.add_key_face("me", b"picture", pixels()), shared(bob, profile, b"bob's")
+    profile.keep_key_face(theirs)
+    profile.remove_key_face("me")
+    profile.remove("Bob")
+    another = profile.add_key_face("me", b"another", pixels(1))
+    for face in (mine, theirs):
+        profile.keep_prepared(face, [inversion(1)])
+    assert (profile.key_faces(), profile.all_their_key_faces()) == ([another], [])

@@ -187,7 +187,7 @@ def test_the_files_do_not_tell_whom_one_knows(tmp_path: Path, passphrase: str | 
         profile.add_key_face("holiday in Rome", b"a picture of mine", pixels(9))
         profile.mark_shared("holiday in Rome", [bob.id])
         face = sp.KeyFace.new(pixels(5))
-        profile.keep_key_face(shared(bob, profile, b"a picture of Bob's", face), NOW)
+        profile.keep_key_face(shared(bob, profile, b"a picture of Bob's", face))
         profile.choose_stand_in("!room:example.org", "a chosen seed")
         profile.seen(b"a reference").check_and_remember(bob.id, sp.MessageId(b"a message's id.."), NOW)
         profile.finish(b"another reference")
@@ -196,7 +196,7 @@ def test_the_files_do_not_tell_whom_one_knows(tmp_path: Path, passphrase: str | 
         secrets = [
             b"Bob", b"@bob:example.org", bob.id, bob.signing_key, bob.sealing_key, bob.id.hex().encode(), new.id,
             new.signing_key, eve.signing_key, b"stylecard1", b"!room:", b"holiday", b"a picture", b"a chosen seed",
-            face.digest, face.secret.reveal(), sp.pixel_digest(pixels(9)), b"reference", b"a message's id",
+            face.digest, face.secret.reveal(), pixels(9).digest, b"reference", b"a message's id",
             b"/home/ann", b"Onymous", b"ann-onymous", profile.card.id, mine[:32], mine[32:],
         ]  # fmt: skip
         texts = [secret.hex().encode() for secret in secrets] + secrets

@@ -1,12 +1,10 @@
-"""Sealing: the age vectors of C2SP/CCTV, the stock age program, limits on hostile headers, padding."""
+"""Sealing: the age vectors of C2SP/CCTV, other implementations, limits on hostile headers, padding."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import secrets
-import shutil
-import subprocess
 import zlib
 from pathlib import Path
 
@@ -16,8 +14,9 @@ from protocol_helpers import ALICE, BOB, CARDS, message
 from stylecrypt_protocol import age, bech32
 from stylecrypt_protocol.signed import SignedPart
 
+from tests.other_age import EVERY_AGE, Age
+
 VECTORS = sorted((Path(__file__).parent / "vectors" / "age").iterdir())
-needs_age = pytest.mark.skipif(not shutil.which("age"), reason="the age program is not installed (apt install age)")
 
 
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.name)
@@ -48,31 +47,29 @@ def test_age_vector(path: Path) -> None:
         assert raised.type is sp.MalformedError
 
 
-@needs_age
-def test_the_age_program_opens_what_we_seal(tmp_path: Path) -> None:
+every_age = pytest.mark.parametrize("other", EVERY_AGE)
+
+
+@every_age
+def test_others_open_what_we_seal(other: type[Age]) -> None:
     envelope = message(to=("bob", "carol"))
-    (tmp_path / "sealed.age").write_bytes(envelope.sealed or b"")
-    (tmp_path / "key.txt").write_bytes(BOB.age_identity().reveal() + b"\n")
-    command = ["age", "--decrypt", "-i", tmp_path / "key.txt", tmp_path / "sealed.age"]
-    plaintext = subprocess.run(command, capture_output=True, check=True).stdout
+    plaintext = other.decrypt(envelope.sealed or b"", BOB.age_identity().reveal().decode())
     assert plaintext == age.decrypt(envelope.sealed or b"", BOB)
     assert SignedPart(plaintext).verify(sp.SealedPart, ALICE.signing_key).caption == "hello"
 
 
-@needs_age
-def test_we_open_what_the_age_program_seals() -> None:
-    """A message signed here and sealed by the stock program is a message like any other."""
+@every_age
+def test_we_open_what_others_seal(other: type[Age]) -> None:
+    """A message signed here and sealed by another program is a message like any other."""
     envelope = message(to=("bob", "carol"))
     plaintext = age.decrypt(envelope.sealed or b"", BOB)
-    recipients = [argument for who in ("bob", "carol") for argument in ("-r", CARDS[who].age_recipient)]
-    sealed = subprocess.run(["age", *recipients], input=plaintext, capture_output=True, check=True).stdout
+    sealed = other.encrypt(plaintext, [CARDS[who].age_recipient for who in ("bob", "carol")])
     assert age.decrypt(sealed, BOB) == plaintext
 
 
-@needs_age
-def test_age_keygen_agrees_on_the_public_key() -> None:
-    keygen = subprocess.run(["age-keygen", "-y"], input=BOB.age_identity().reveal(), capture_output=True, check=True)
-    assert keygen.stdout.decode().strip() == CARDS["bob"].age_recipient
+@every_age
+def test_others_agree_on_the_public_key(other: type[Age]) -> None:
+    assert other.recipient(BOB.age_identity().reveal().decode()) == CARDS["bob"].age_recipient
 
 
 STANZA = b"-> X25519 " + b"A" * 43 + b"\n" + b"A" * 43 + b"\n"

@@ -14,7 +14,7 @@ def judge(original: Image.Image, received: Image.Image, face: sp.Quad = FACE) ->
     """The verdict about a received picture."""
     return judge_cover(
         pixels(received),
-        digest=sp.pixel_digest(pixels(original)),
+        digest=pixels(original).digest,
         sketch=make_sketch(pixels(original), [face]),
         faces=[face],
         width=original.width,
@@ -100,6 +100,13 @@ def test_the_sketch_has_to_fit_the_faces() -> None:
 
 
 def test_the_digest_depends_on_the_shape() -> None:
-    assert sp.pixel_digest(sp.Pixels(width=2, height=1, rgb=bytes(6))) != sp.pixel_digest(
-        sp.Pixels(width=1, height=2, rgb=bytes(6))
-    )
+    assert sp.Pixels(width=2, height=1, rgb=bytes(6)).digest != sp.Pixels(width=1, height=2, rgb=bytes(6)).digest
+
+
+def test_a_view_of_pixels_is_as_good_as_their_bytes() -> None:
+    array = np.asarray(COVER_IMAGE)
+    view = sp.Pixels(width=COVER.width, height=COVER.height, rgb=memoryview(array))
+    assert view.digest == COVER.digest
+    assert make_sketch(view, [FACE]) == make_sketch(COVER, [FACE])
+    with pytest.raises(sp.LocalProtocolError, match="bytes of RGB"):
+        sp.Pixels(width=COVER.width, height=COVER.height, rgb=memoryview(array[1:]))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import stylecrypt_protocol as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from protocol_helpers import (
     ALICE,
     BOB,
@@ -329,6 +331,38 @@ def test_shared_key_face() -> None:
     # A message is no key face, although both are signed and sealed alike.
     with pytest.raises(sp.BadSignatureError):
         sp.open_key_face(b"SCH\1" + (message().sealed or b""), BOB, CONTACTS, now=NOW)
+
+
+def inversion(numbers: NDArray[np.float16], model: int = 1) -> sp.Inversion:
+    """Codes (n_styles, style_dim)."""
+    styles, dimensions = numbers.shape
+    return sp.Inversion(
+        model_hash=bytes([model]) * 32, styles=styles, dimensions=dimensions, codes=numbers.astype("<f2").tobytes()
+    )
+
+
+def test_a_shared_key_face_brings_its_codes() -> None:
+    numbers = np.random.default_rng(0).normal(size=(16, 512)).astype(np.float16)
+    prepared = [inversion(numbers, model) for model in (4, 2, 3, 1)]
+    shared = sp.share_key_face(ALICE, [CARDS["bob"]], sp.KeyFace.new(COVER), b"picture", sent_at=NOW, prepared=prepared)
+    opened = sp.open_key_face(shared, BOB, CONTACTS, now=NOW)
+    assert (list(opened.prepared), opened.picture) == (prepared, b"picture")
+    assert sp.Inversion.from_bytes(prepared[0].to_bytes()) == prepared[0]
+    for wrong in ([*prepared, inversion(numbers, 5)], [prepared[0]] * 2):
+        with pytest.raises(sp.LocalProtocolError, match="prepared"):
+            sp.share_key_face(ALICE, [CARDS["bob"]], sp.KeyFace.new(COVER), b"x", sent_at=NOW, prepared=wrong)
+    for data in (b"", prepared[0].to_bytes()[:-1], prepared[0].to_bytes() + b"\0"):
+        with pytest.raises(sp.MalformedError):
+            sp.Inversion.from_bytes(data)
+
+
+def test_codes_are_finite() -> None:
+    every = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    for half in every[np.isfinite(every)].reshape(2, 31, 1024):
+        inversion(half)
+    for number in every[~np.isfinite(every)]:
+        with pytest.raises(sp.LocalProtocolError, match="not all finite"):
+            inversion(np.array([[1, number]], np.float16))
 
 
 def test_the_public_part_names_nobody() -> None:

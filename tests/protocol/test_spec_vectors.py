@@ -94,7 +94,7 @@ def test_cards() -> None:
 
 def test_cover_and_key_face() -> None:
     faces = [sp.Quad(corners=tuple(tuple(corner) for corner in VALUES["cover"]["face_in_64th_px"]))]
-    assert sp.pixel_digest(COVER).hex() == VALUES["cover"]["digest"]
+    assert COVER.digest.hex() == VALUES["cover"]["digest"]
     assert make_sketch(COVER, faces).hex() == VALUES["cover"]["sketch"]
     given = VALUES["key_face"]
     key_face = sp.KeyFace(digest=bytes.fromhex(given["digest"]), secret=sp.Secret(bytes.fromhex(given["secret"])))
@@ -102,11 +102,22 @@ def test_cover_and_key_face() -> None:
     assert key_face.open(public.message_id).key.hex() == given["commitment_key"]
     assert public.commit(key_face) == public
     assert sp.pick_key_face(public, [key_face]) == key_face
-    shared = bytes.fromhex(given["shared"])
-    opened = sp.open_key_face(shared, PEOPLE["bob"], {ALICE.id: ALICE}, now=NOW)
-    assert opened.key_face == key_face
-    assert opened.picture.hex() == given["picture"]
-    assert opened.sign(PEOPLE["alice"]).hex() == given["plaintext"] == age.decrypt(shared[4:], PEOPLE["bob"]).hex()
+    assert [len(row["prepared"]) for row in given["shared"]] == [0, 1]
+    for row in given["shared"]:
+        shared = bytes.fromhex(row["bytes"])
+        opened = sp.open_key_face(shared, PEOPLE["bob"], {ALICE.id: ALICE}, now=NOW)
+        assert opened.key_face == key_face
+        assert opened.picture.hex() == given["picture"]
+        assert opened.prepared == tuple(
+            sp.Inversion(
+                model_hash=bytes.fromhex(one["model_hash"]),
+                styles=one["styles"],
+                dimensions=one["dimensions"],
+                codes=bytes.fromhex(one["codes"]),
+            )
+            for one in row["prepared"]
+        )
+        assert opened.sign(PEOPLE["alice"]).hex() == row["plaintext"] == age.decrypt(shared[4:], PEOPLE["bob"]).hex()
     assert {n: age.padme(int(n)) for n in VALUES["padme"]} == VALUES["padme"]
 
 

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from stylecrypt_msg.cipher import to_pixels
-from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.models.stylegan2 import Generator
+from stylecrypt_msg.models.torch_model import TorchModel
 from stylecrypt_msg.training.generator import GeneratorPlan, channels_of, new_generator
 from stylecrypt_msg.training.runs import Processes
 from stylecrypt_msg.training.shards import Index, Shard, Shards, Square, write_index
@@ -23,12 +23,12 @@ ALONE = Processes(0, 1, torch.device("cpu"))
 SMALL = GeneratorPlan(batch=8, channels=8, style_dim=128, save_seconds=0)
 
 
-def some_faces(model: FaceModel, count: int, size: int = 32) -> NDArray[np.uint8]:
+def some_faces(model: TorchModel, count: int, size: int = 32) -> NDArray[np.uint8]:
     """(count, size, size, 3) uint8 RGB, from the embedded model's preview."""
     z = torch.randn(count, model.style_dim, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         images = model.preview(model.map(z, truncation=0.7))
-    return np.stack(to_pixels(torch.nn.functional.interpolate(images, (size, size), mode="area")))
+    return np.stack(to_pixels(torch.nn.functional.interpolate(images, (size, size), mode="area").numpy()))
 
 
 def write_shards(faces: NDArray[np.uint8], folder: Path, person: Callable[[int], str] = str) -> Shards:
@@ -44,12 +44,12 @@ def write_shards(faces: NDArray[np.uint8], folder: Path, person: Callable[[int],
     return Shards(folder)
 
 
-def small_model(size: int = 32, seed: int = 1, channels: int = 8) -> FaceModel:
+def small_model(size: int = 32, seed: int = 1, channels: int = 8) -> TorchModel:
     """A StyleGAN2 that has learnt nothing."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         generator: Generator = new_generator(channels_of(size, channels), 128)
-    return FaceModel(generator, family="stylegan2", name="small")
+    return TorchModel(generator, family="stylegan2", name="small")
 
 
 def environment() -> dict[str, str]:

@@ -118,6 +118,7 @@ def test_the_margin_asks_for_more_than_being_right() -> None:
     assert losses == sorted(losses)  # nearer is better, all the way from the other side
 
 
+@pytest.mark.slow
 def test_the_angular_margin_is_kept() -> None:
     """Features trained by it: each is nearer to its own class than to every other by the margin, and not without one."""
     labels = torch.arange(4).repeat(3)

@@ -18,8 +18,9 @@ from torch import nn
 
 from stylecrypt_msg.cli import main
 from stylecrypt_msg.errors import InputError, ModelError
-from stylecrypt_msg.models import FaceModel, load_model, store
+from stylecrypt_msg.models import load_torch_model, store
 from stylecrypt_msg.models.psp import GradualStyleEncoder
+from stylecrypt_msg.models.torch_model import TorchModel
 from stylecrypt_msg.training.generator import train_generator
 from stylecrypt_msg.training.psp import PspPlan, train_psp
 from stylecrypt_msg.training.runs import Dice, Processes, Progress
@@ -32,10 +33,10 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "training.md"
 
 
 @pytest.fixture(scope="module")
-def folder(default_model: FaceModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(torch_model: TorchModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Shards of twelve faces, in pairs that count as a person."""
     folder = tmp_path_factory.mktemp("data") / "shards"
-    write_shards(some_faces(default_model, 12), folder, person=lambda number: f"person {number // 2}")
+    write_shards(some_faces(torch_model, 12), folder, person=lambda number: f"person {number // 2}")
     return folder
 
 
@@ -75,7 +76,7 @@ def test_a_generator_learns(folder: Path, tmp_path: Path) -> None:
     model = train_generator(shards, plan, tmp_path / "run", ALONE, heard.append)
     images, _ = shards.batch(0, 0, 12, range(12), ALONE.device)
 
-    def away(model: FaceModel) -> float:
+    def away(model: TorchModel) -> float:
         z = torch.randn(64, 128, generator=torch.Generator().manual_seed(0))
         made = model.synthesize(model.map(z)).clamp(-1, 1)
         return float((made.mean(0) - images.mean(0)).square().mean().sqrt())
@@ -86,19 +87,19 @@ def test_a_generator_learns(folder: Path, tmp_path: Path) -> None:
     assert {"discriminator", "generator", "r1", "path", "p", "r_t"} == set(heard[0].losses)
     assert len(losses(tmp_path / "run", "generator")) == 4
     # What is written is the model; the picture shows it.
-    assert load_model(tmp_path / "run" / "model.safetensors").digest == model.digest
+    assert load_torch_model(tmp_path / "run" / "model.safetensors").digest == model.digest
     assert (tmp_path / "run" / "samples" / "0000100.png").stat().st_size > 1000
 
 
-def test_an_encoder_learns(folder: Path, default_model: FaceModel, tmp_path: Path) -> None:
+def test_an_encoder_learns(folder: Path, torch_model: TorchModel, tmp_path: Path) -> None:
     plan = PspPlan(steps=75, batch=4, rate=1e-3, save_seconds=0)
     model = small_model()
-    trained = train_psp(Shards(folder), model, plan, tmp_path / "run", ALONE, silent, judge=default_model)
+    trained = train_psp(Shards(folder), model, plan, tmp_path / "run", ALONE, silent, judge=torch_model)
     for name in ("pixels", "features", "margin"):  # the norm only holds them back
         first, *_, last = losses(tmp_path / "run", name)
         assert last < first
     # The file is a model of ours: it reads and makes faces.
-    loaded = load_model(tmp_path / "run" / "model.safetensors")
+    loaded = load_torch_model(tmp_path / "run" / "model.safetensors")
     assert loaded.digest == trained.digest
     assert (loaded.family, loaded.image_size, loaded.has_encoder) == ("stylegan2", 32, True)
     faces, _ = Shards(folder).batch(0, 0, 4, range(4), ALONE.device)
@@ -107,7 +108,7 @@ def test_an_encoder_learns(folder: Path, default_model: FaceModel, tmp_path: Pat
     assert loaded.synthesize(codes).shape == (4, 3, 32, 32)
     assert torch.equal(codes, loaded.encode(nn.functional.interpolate(faces, (64, 64))))
     assert isinstance(loaded.encoder, GradualStyleEncoder)
-    assert torch.equal(loaded.encoder.latent_avg, model.latent_avg)
+    assert torch.equal(loaded.encoder.latent_avg, model.average)
     assert (tmp_path / "run" / "samples" / "0000050.png").exists()
 
 
@@ -129,7 +130,7 @@ def test_two_processes_train_the_generator_that_one_trains(folder: Path, tmp_pat
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("model: ") == 1
-    two = load_model(tmp_path / "two" / "model.safetensors")
+    two = load_torch_model(tmp_path / "two" / "model.safetensors")
     states = [dict(model.generator.state_dict()) for model in (two, one, start)]
     assert distance(*states) < 0.01
     for name in ("discriminator", "generator", "r1", "path", "r_t", "p"):
@@ -144,21 +145,21 @@ def test_two_processes_train_the_generator_that_one_trains(folder: Path, tmp_pat
 
 
 def test_two_processes_train_the_encoder_that_one_trains(
-    folder: Path, generator_file: Path, default_model: FaceModel, tmp_path: Path
+    folder: Path, generator_file: Path, torch_model: TorchModel, tmp_path: Path
 ) -> None:
     """Batch norm looks at the whole batch, and people at all classes."""
     plan = PspPlan(steps=3, batch=4)
-    model = load_model(generator_file)
+    model = load_torch_model(generator_file)
     start = train_psp(
-        Shards(folder), model, replace(plan, steps=0), tmp_path / "start", ALONE, silent, judge=default_model
+        Shards(folder), model, replace(plan, steps=0), tmp_path / "start", ALONE, silent, judge=torch_model
     )
-    one = train_psp(Shards(folder), model, plan, tmp_path / "one", ALONE, silent, judge=default_model)
+    one = train_psp(Shards(folder), model, plan, tmp_path / "one", ALONE, silent, judge=torch_model)
     done = torchrun(
         2, "train", "psp", str(folder), "--generator", str(generator_file), "--run", str(tmp_path / "two"),
         "--steps", "3", "--batch", "4",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    two = load_model(tmp_path / "two" / "model.safetensors")
+    two = load_torch_model(tmp_path / "two" / "model.safetensors")
     states = [dict(model.encoder.state_dict()) for model in (two, one, start) if model.encoder is not None]
     assert distance(*states) < 0.01
     for name in ("pixels", "features", "norm", "margin"):
@@ -211,13 +212,13 @@ def test_a_generator_goes_on_where_it_was(folder: Path, tmp_path: Path) -> None:
     # Done already: the model comes back, and is written again.
     (tmp_path / "whole" / "model.safetensors").unlink()
     again = train_generator(Shards(folder), replace(SMALL, steps=6), tmp_path / "whole", ALONE, silent)
-    assert again.digest == whole.digest == load_model(tmp_path / "whole" / "model.safetensors").digest
+    assert again.digest == whole.digest == load_torch_model(tmp_path / "whole" / "model.safetensors").digest
 
 
-def test_an_encoder_goes_on_where_it_was(folder: Path, default_model: FaceModel, tmp_path: Path) -> None:
+def test_an_encoder_goes_on_where_it_was(folder: Path, torch_model: TorchModel, tmp_path: Path) -> None:
     def train(steps: int, name: str) -> None:
         plan = PspPlan(steps=steps, batch=2)
-        train_psp(Shards(folder), small_model(), plan, tmp_path / name, ALONE, silent, judge=default_model)
+        train_psp(Shards(folder), small_model(), plan, tmp_path / name, ALONE, silent, judge=torch_model)
 
     train(1, "halves")
     train(3, "halves")
@@ -262,7 +263,7 @@ def test_a_killed_run_goes_on(folder: Path, tmp_path: Path) -> None:
 
 
 def test_runs_that_cannot_be_are_refused(
-    folder: Path, default_model: FaceModel, tmp_path: Path, generator_file: Path
+    folder: Path, torch_model: TorchModel, tmp_path: Path, generator_file: Path
 ) -> None:
     shards = Shards(folder)
     two = Processes(0, 2, torch.device("cpu"))
@@ -274,9 +275,9 @@ def test_runs_that_cannot_be_are_refused(
     def generator(shards: Shards = shards, run: str = "run", world: Processes = ALONE, **changes: int) -> None:
         train_generator(shards, replace(SMALL, steps=1, **changes), tmp_path / run, world, silent)  # type: ignore[arg-type]
 
-    def encoder(shards: Shards = shards, model: FaceModel | None = None, run: str = "psp", batch: int = 2) -> None:
-        model = model or load_model(generator_file)
-        train_psp(shards, model, PspPlan(steps=1, batch=batch), tmp_path / run, ALONE, silent, judge=default_model)
+    def encoder(shards: Shards = shards, model: TorchModel | None = None, run: str = "psp", batch: int = 2) -> None:
+        model = model or load_torch_model(generator_file)
+        train_psp(shards, model, PspPlan(steps=1, batch=batch), tmp_path / run, ALONE, silent, judge=torch_model)
 
     refused("A batch of 6 pictures cannot be shared out", lambda: generator(batch=6))
     refused("A batch of 12 pictures cannot be shared out", lambda: generator(batch=12, world=two))
@@ -289,11 +290,11 @@ def test_runs_that_cannot_be_are_refused(
     refused("holds another run: its size is 32, not 64", lambda: generator(large))
     refused("holds another run: its kind is generator, not psp", lambda: encoder(run="run"))
     refused("have pictures of 64 px, but pSp reads 32 px", lambda: encoder(large))
-    refused("needs a StyleGAN2 generator, but 'default' is", lambda: encoder(model=default_model), ModelError)
+    refused("needs a StyleGAN2 generator, but 'default' is", lambda: encoder(model=torch_model), ModelError)
     encoder()
     refused(
         "its number of people is 6, not 12",
-        lambda: encoder(write_shards(some_faces(default_model, 12), tmp_path / "p")),
+        lambda: encoder(write_shards(some_faces(torch_model, 12), tmp_path / "p")),
     )
     (tmp_path / "run" / "checkpoint.pt").write_bytes(b"PK\x03\x04 no checkpoint")
     refused("is not a checkpoint of a run", generator)
@@ -305,8 +306,8 @@ def test_runs_that_cannot_be_are_refused(
     torch.save(state, tmp_path / "parts" / "checkpoint.pt")
     refused("is not a checkpoint of a run", lambda: encoder(run="parts"))
     refused("does not hold an IR-SE-50 that fits", lambda: train_psp(
-        shards, load_model(generator_file), PspPlan(steps=1, batch=2), tmp_path / "b", ALONE, silent,
-        judge=default_model, backbone=generator_file,
+        shards, load_torch_model(generator_file), PspPlan(steps=1, batch=2), tmp_path / "b", ALONE, silent,
+        judge=torch_model, backbone=generator_file,
     ))  # fmt: skip
 
 
@@ -321,15 +322,15 @@ def test_numbers_that_are_not_finite_stop_a_run(folder: Path, tmp_path: Path) ->
     assert (tmp_path / "run" / "checkpoint.pt").read_bytes() == before
 
 
-def test_a_backbone_is_taken_over(folder: Path, default_model: FaceModel, tmp_path: Path, generator_file: Path) -> None:
+def test_a_backbone_is_taken_over(folder: Path, torch_model: TorchModel, tmp_path: Path, generator_file: Path) -> None:
     """In the names that pSp's authors publish, with a head that is not needed."""
     torch.manual_seed(3)
     other = GradualStyleEncoder(8, 128, 32)
     parts = {name: value for name, value in other.state_dict().items() if name.startswith(("input_layer.", "body."))}
     torch.save(parts | {"output_layer.3.weight": torch.zeros(3)}, tmp_path / "backbone.pth")
     trained = train_psp(
-        Shards(folder), load_model(generator_file), PspPlan(steps=0, batch=2), tmp_path / "run", ALONE, silent,
-        judge=default_model, backbone=tmp_path / "backbone.pth",
+        Shards(folder), load_torch_model(generator_file), PspPlan(steps=0, batch=2), tmp_path / "run", ALONE, silent,
+        judge=torch_model, backbone=tmp_path / "backbone.pth",
     )  # fmt: skip
     assert trained.encoder is not None
     state = trained.encoder.state_dict()
@@ -363,4 +364,4 @@ def test_the_commands(
         "train", "psp", folder, "--generator", model, "--run", tmp_path / "psp", "--steps", 1, "--batch", 2
     )
     assert code == 0, err
-    assert load_model(tmp_path / "psp" / "model.safetensors").has_encoder
+    assert load_torch_model(tmp_path / "psp" / "model.safetensors").has_encoder

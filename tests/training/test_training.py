@@ -13,9 +13,9 @@ import torch
 
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.errors import InputError
-from stylecrypt_msg.models import load_model
 from stylecrypt_msg.models.mobile_encoder import MobileEncoder
 from stylecrypt_msg.models.mobilestylegan import MobileStyleGAN
+from stylecrypt_msg.models.torch_model import TorchModel
 from stylecrypt_msg.training.codes import sample_codes
 from stylecrypt_msg.training.encoder import Plan, Progress, train_encoder
 from stylecrypt_msg.training.identity import Recogniser
@@ -23,8 +23,8 @@ from stylecrypt_msg.training.pictures import degrade, face_batches, load_faces, 
 
 
 @pytest.fixture(scope="module")
-def generator() -> MobileStyleGAN:
-    generator = load_model("default").generator
+def generator(torch_model: TorchModel) -> MobileStyleGAN:
+    generator = torch_model.generator
     assert isinstance(generator, MobileStyleGAN)
     return generator
 
@@ -35,7 +35,7 @@ def faces(generator: MobileStyleGAN, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("faces")
     with torch.no_grad():
         codes = sample_codes(generator, 4, torch.Generator().manual_seed(3))
-        for i, pixels in enumerate(to_pixels(generator.preview(codes))):
+        for i, pixels in enumerate(to_pixels(generator.preview(codes).numpy())):
             cv2.imwrite(str(folder / f"{i}.png"), pixels[..., ::-1])
     return folder
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
+from ...cipher import to_images
 from ...pictures import encode_picture, read_picture
 from .material import People, Pixels, Posted, Setting, Studio, resized
 from .odds import Figure, Finding, Floats, cross_validated, roc
@@ -33,13 +33,15 @@ def detection(people: People, posted: Posted, setting: Setting, studio: Studio) 
 
 def features(squares: list[Pixels], studio: Studio) -> Floats:
     """(N, D): the spectrum over its radius, in decibels, and mean and deviation of the encoder's feature maps."""
+    model = studio.model.to_torch()
+    import torch
+
     rows = []
     for square in squares:
         file = encode_picture(resized(square, _SIDE), "JPEG", quality=_QUALITY)
         arrived = read_picture(file).pixels
-        image = torch.from_numpy(arrived.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
         with torch.inference_mode():
-            maps = studio.model.features(image)
+            maps = [one.cpu() for one in model.features(torch.from_numpy(to_images([arrived])).to(model.device))]
         pooled = [value for one in maps for value in (one.mean((2, 3))[0].numpy(), one.std((2, 3))[0].numpy())]
         rows.append(np.concatenate([_spectrum(arrived), *pooled]))
     return np.stack(rows)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-import torch
 
 from ...cipher import Report
 from ...stylemix import mix
-from .material import People, Pixels, Posted, Setting, Strangers, Studio, View, resized, show
+from .material import People, Pixels, Posted, Setting, Strangers, Studio, resized, show
 from .odds import Figure, Finding, Floats, by_strangers, distances, roc
 
 __all__ = ["linking", "public_photo", "recognition", "same"]
@@ -36,7 +37,7 @@ def recognition(
             Finding("recognition", setting.name, f"the sender, by the {name} {limit:.2f}",
                     int((np.diag(to_others) < limit).sum()), n, by_strangers(strange.faces, gallery, limit))
         )  # fmt: skip
-    codes = torch.stack([view.codes for view in people.others])
+    codes = np.stack([view.codes for view in people.others])
     between = studio.distance(posted.codes, codes, setting.kept)
     found.append(
         Finding(
@@ -61,7 +62,7 @@ def public_photo(
         report("another photo as the key", i, n)
         key = other.codes[None]
         (face,) = studio.render(mix(studio.read(posted.squares[i], key, setting.mask), key, setting.mask))
-        arrived = View(posted.squares[i], sent.landmarks, posted.codes[i])
+        arrived = replace(sent, square=posted.squares[i])
         recovered.append(resized(show(arrived, face, setting.form), sent.square.shape[0]))
         errors.append(_psnr(recovered[-1], sent.square, posted.squares[i]))
     report("another photo as the key", n, n)

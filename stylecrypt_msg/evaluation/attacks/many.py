@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from ...cipher import Report
 from ...pictures import encode_picture
@@ -50,12 +49,12 @@ def averaging(
     for row, i in enumerate(chosen):
         report("averaging", row, len(chosen))
         view = people.sent[i]
-        made = studio.preview(mix(view.codes[None], strange.codes[i, :fakes], setting.mask))
+        made = studio.preview(mix(view.sent[setting.form][None], strange.codes[i, :fakes], setting.mask))
         photo = small(view, _SIDE)
         seen = [show(photo, resized(face, _SIDE), setting.form) for face in made]
         codes, faces = studio.glance(seen), studio.describe(seen)
         blends = [_mean(seen[:count]) for count in counts]
-        middles = studio.preview(torch.stack([codes[:count].mean(0) for count in counts]))
+        middles = studio.preview(np.stack([codes[:count].mean(0) for count in counts]))
         for at, (blend, middle, count) in enumerate(zip(blends, middles, counts, strict=True)):
             both = studio.describe([blend, middle])
             averages["pixels"][at].append(both[0])

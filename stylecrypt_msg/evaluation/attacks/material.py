@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from ...cipher import Form, Report, read, to_pixels
+from ... import level
+from ...cipher import Floats as Codes
+from ...cipher import Form, Report, read, to_images, to_pixels
 from ...faces import paste
 from ...faces.align import quad_matrix, transform
-from ...models import FaceModel, openvino_runtime
+from ...level import Level
+from ...models import FaceModel
+from ...models.embedded import EmbeddedModel
 from ...recognisers import Recogniser
 from ...standins import stand_in
 from ...stylemix import LayerMask, mix
@@ -43,6 +45,7 @@ Pixels = NDArray[np.uint8]
 _SIDE = 512  # px of the squares in which faces are looked at
 _ENCODED = 256  # px of what the encoder gets, as in `cipher`
 _BATCH = 4
+_EFFORT: dict[Form, Level] = {"photo": Level.ORIGINAL, "portrait": Level.KEYFACE}  # what the program sends in each form
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,17 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A photo of somebody: the aligned ``square``, ``landmarks`` (5, 2) in it, ``codes`` (n_styles, style_dim)."""
+    """A photo of somebody: the aligned ``square`` and ``landmarks`` (5, 2) in it.
+
+    Attributes:
+        codes: (n_styles, style_dim), as who has the photo for a key face reads it.
+        sent: the same as its sender reads it for a fake, by the fake's form: to send takes less effort (`level`).
+    """
 
     square: Pixels
     landmarks: NDArray[np.float32]
-    codes: Tensor
+    codes: Codes
+    sent: Mapping[Form, Codes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +123,7 @@ class Posted:
     """One fake of everybody, as third parties see it: codes (N, n_styles, style_dim), descriptors ``faces`` (N, D)."""
 
     squares: list[Pixels]
-    codes: Tensor
+    codes: Codes
     faces: Floats
 
 
@@ -127,7 +136,7 @@ class Strangers:
         faces, small_faces: descriptors (N, K, D) of the whole people, at full size and at the preview's.
     """
 
-    codes: Tensor
+    codes: Codes
     faces: Floats
     small_faces: Floats
 
@@ -139,42 +148,57 @@ class Studio:
         self.model = model
         self.recogniser = recogniser
 
-    def render(self, codes: Tensor) -> list[Pixels]:
+    def render(self, codes: Codes) -> list[Pixels]:
         """Full size."""
         return [square for one in codes for square in to_pixels(self.model.synthesize(one[None]))]
 
-    def preview(self, codes: Tensor) -> list[Pixels]:
+    def preview(self, codes: Codes) -> list[Pixels]:
         """128 px, or less: a sixth of the work."""
-        with torch.inference_mode():
-            return [square for part in torch.split(codes, _BATCH) for square in to_pixels(self._preview(part))]
+        return [square for one in codes for square in to_pixels(self._preview(one[None]))]
 
     @cached_property
-    def _preview(self) -> Callable[[Tensor], Tensor]:
-        if self.model.device.type == "cpu" and openvino_runtime.available():
-            return openvino_runtime.compile_network(self.model.preview, self.model.latent_avg[None])
-        return self.model.preview
+    def _preview(self) -> Callable[[Codes], Codes]:
+        if isinstance(self.model, EmbeddedModel):
+            return self.model.preview
+        model = self.model.to_torch()
+        import torch
 
-    def encode(self, squares: Sequence[Pixels]) -> Tensor:
-        return self.model.encode(_images([resized(square, _ENCODED) for square in squares]))
+        def preview(codes: Codes) -> Codes:
+            with torch.inference_mode():
+                return model.preview(torch.from_numpy(codes).to(model.device)).cpu().numpy()
 
-    def read(self, square: Pixels, key: Tensor, mask: LayerMask) -> Tensor:
+        return preview
+
+    def encode(self, squares: Sequence[Pixels], steps: int | None = None) -> Codes:
+        """By default as thoroughly as who opens a picture with a key face."""
+        steps = level.READING_STEPS if steps is None else steps
+        return self.model.encode(to_images([resized(square, _ENCODED) for square in squares]), steps=steps)
+
+    def read(self, square: Pixels, key: Codes, mask: LayerMask) -> Codes:
         """As who has a key face does, (1, n_styles, style_dim)."""
-        return read(_images([resized(square, _ENCODED)]), key, self.model, mask)
+        return read(to_images([resized(square, _ENCODED)]), key, self.model, mask)
 
-    def glance(self, squares: Sequence[Pixels]) -> Tensor:
-        """What the encoder says before any refinement: for pictures by the hundred, at a tenth of the time."""
-        return self.model.encode(_images([resized(square, _ENCODED) for square in squares]), steps=0)
+    def glance(self, squares: Sequence[Pixels]) -> Codes:
+        """What the encoder alone says: for pictures by the hundred, at a tenth of the time."""
+        return self.encode(squares, steps=0)
+
+    def view(self, square: Pixels, landmarks: NDArray[np.float32]) -> View:
+        efforts = {level.KEY_STEPS, *(kind.steps for kind in _EFFORT.values())}
+        codes = {steps: self.encode([square], steps)[0] for steps in efforts}
+        sent = {form: codes[kind.steps] for form, kind in _EFFORT.items()}
+        return View(square, landmarks.astype(np.float32), codes[level.KEY_STEPS], sent)
 
     def describe(self, squares: Sequence[Pixels]) -> Floats:
         # A few at a time: dlib takes all of them through its network together, and memory with them.
         parts = [self.recogniser.describe(squares[i : i + _BATCH]) for i in range(0, len(squares), _BATCH)]
         return np.concatenate(parts)
 
-    def distance(self, one: Tensor, two: Tensor, layers: Sequence[int]) -> Floats:
+    def distance(self, one: Codes, two: Codes, layers: Sequence[int]) -> Floats:
         """(N, n_styles, D), (M, n_styles, D) -> (N, M): angles between styles, relative to the average, over ``layers``."""
         a, b = ((codes - self.model.latent_avg) / self.model.latent_std for codes in (one, two))
-        a, b = (torch.nn.functional.normalize(codes[:, list(layers)], dim=2) for codes in (a, b))
-        return 1 - torch.einsum("nld,mld->nm", a, b).numpy() / len(layers)
+        a, b = (codes[:, list(layers)] for codes in (a, b))
+        a, b = (codes / np.maximum(np.linalg.norm(codes, axis=2, keepdims=True), 1e-12) for codes in (a, b))
+        return np.asarray(1 - np.einsum("nld,mld->nm", a, b, optimize=True) / len(layers))
 
 
 def show(view: View, square: Pixels, form: Form) -> Pixels:
@@ -188,7 +212,7 @@ def show(view: View, square: Pixels, form: Form) -> Pixels:
 def small(view: View, side: int) -> View:
     """``view`` with a square of ``side``."""
     scale = side / view.square.shape[0]
-    return View(resized(view.square, side), (view.landmarks * scale).astype(np.float32), view.codes)
+    return replace(view, square=resized(view.square, side), landmarks=(view.landmarks * scale).astype(np.float32))
 
 
 def resized(square: Pixels, side: int) -> Pixels:
@@ -206,8 +230,9 @@ def gather(subjects: Sequence[Subject], studio: Studio, report: Report) -> Peopl
         for i, photo in enumerate(photos):
             report("reading faces", i, len(photos))
             square = photo.square(_SIDE)
-            landmarks = transform(quad_matrix(photo.quad, _SIDE), photo.face.landmarks).astype(np.float32)
-            made.append(View(square, landmarks, studio.encode([square])[0]))
+            made.append(
+                studio.view(square, transform(quad_matrix(photo.quad, _SIDE), photo.face.landmarks).astype(np.float32))
+            )
         report("reading faces", len(photos), len(photos))
         return tuple(made)
 
@@ -224,8 +249,9 @@ def post(people: People, views: Sequence[View], room: str, setting: Setting, stu
     squares = []
     for i, (name, view) in enumerate(zip(people.names, views, strict=True)):
         report(f"posting to room {room}", i, len(views))
-        key = stand_in(studio.model, f"{room} {name}", view.codes[None])
-        (face,) = studio.render(mix(view.codes[None], key, setting.mask))
+        codes = view.sent[setting.form][None]
+        key = stand_in(studio.model, f"{room} {name}", codes)
+        (face,) = studio.render(mix(codes, key, setting.mask))
         squares.append(resized(show(view, face, setting.form), _SIDE))
     report(f"posting to room {room}", len(views), len(views))
     return Posted(squares, studio.encode(squares), studio.describe(squares))
@@ -234,15 +260,15 @@ def post(people: People, views: Sequence[View], room: str, setting: Setting, stu
 def strangers(people: People, count: int, studio: Studio, report: Report) -> Strangers:
     """``count`` stand-ins for each sender."""
     seen: dict[bytes, tuple[Floats, Floats]] = {}
-    codes = torch.stack(
+    codes = np.stack(
         [
-            torch.cat([stand_in(studio.model, f"stranger {seed}", view.codes[None]) for seed in range(count)])
+            np.concatenate([stand_in(studio.model, f"stranger {seed}", view.codes[None]) for seed in range(count)])
             for view in people.sent
         ]
     )
     faces, small_faces = [], []
-    for i, one in enumerate(codes.flatten(0, 1)):
-        key = one.numpy().tobytes()
+    for i, one in enumerate(codes.reshape(-1, *codes.shape[2:])):
+        key = one.tobytes()
         if key not in seen:
             report("describing strangers", i, len(people) * count)
             (square,) = studio.render(one[None])
@@ -256,7 +282,3 @@ def strangers(people: People, count: int, studio: Studio, report: Report) -> Str
 
 def _whole(side: int) -> NDArray[np.float64]:
     return np.array([(0, 0), (side, 0), (side, side), (0, side)], np.float64)
-
-
-def _images(squares: Sequence[Pixels]) -> Tensor:
-    return torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...cipher import Report, to_pixels
+from ...cipher import Floats as Codes
+from ...cipher import Report, to_images, to_pixels
 from ...stylemix import mix
 from .faces import by_chance, same
 from .material import People, Pixels, Posted, Setting, Strangers, Studio, View, resized, show
@@ -29,20 +30,17 @@ class Lessons:
     """Originals to learn from, the same for every mask; ``keys``: the stand-in for each (N, n_styles, style_dim)."""
 
     views: tuple[View, ...]
-    keys: Tensor
+    keys: Codes
 
 
 def lessons(people: People, count: int, studio: Studio, report: Report) -> Lessons:
     """``count`` people who do not exist: no two styles of one need be alike, for an encoder read them from a picture."""
     model = studio.model
-    rng = torch.Generator().manual_seed(5)
-    z = torch.randn(2 * count, model.style_dim, generator=rng)
+    z = np.random.default_rng(5).standard_normal((2 * count, model.style_dim), np.float32)
     codes, keys = model.map(z[:count], _TRUNCATION), model.map(z[count:], 0.75)
     landmarks = np.mean([view.landmarks * (_SIDE / view.square.shape[0]) for view in people.sent], axis=0)
     report("making people to learn from", 0, count)
-    squares = [resized(square, _SIDE) for square in studio.preview(codes)]
-    read = studio.encode(squares)
-    views = [View(square, landmarks.astype(np.float32), one) for square, one in zip(squares, read, strict=True)]
+    views = [studio.view(resized(square, _SIDE), landmarks) for square in studio.preview(codes)]
     report("making people to learn from", count, count)
     return Lessons(tuple(views), keys)
 
@@ -55,16 +53,16 @@ def networks(
     pixels to pixels, trained for ``steps`` steps. Judged on the real senders, of whom neither saw any.
     """
     n = len(learnt.views)
-    originals = torch.stack([view.codes for view in learnt.views])
+    originals = np.stack([view.sent[setting.form] for view in learnt.views])
     made = studio.preview(mix(originals, learnt.keys, setting.mask))
     fakes = [show(view, resized(face, _SIDE), setting.form) for view, face in zip(learnt.views, made, strict=True)]
     report("learning", 0, steps + n)
-    inverse = Ridge(studio.glance(fakes).flatten(1).numpy(), originals.flatten(1).numpy())
-    guessed = torch.from_numpy(inverse(studio.glance(posted.squares).flatten(1).numpy()).astype(np.float32))
+    inverse = Ridge(studio.glance(fakes).reshape(n, -1), originals.reshape(n, -1))
+    guessed = inverse(studio.glance(posted.squares).reshape(len(people), -1)).astype(np.float32)
     by_codes = studio.preview(guessed.reshape(posted.codes.shape))
     network = _train(fakes, [view.square for view in learnt.views], steps, report)
     with torch.inference_mode():
-        by_pixels = to_pixels(network(_images(posted.squares)))
+        by_pixels = to_pixels(network(_images(posted.squares)).numpy())
     report("learning", steps + n, steps + n)
     found: list[Finding | Figure] = []
     limit, count = studio.recogniser.threshold, len(people)
@@ -125,5 +123,4 @@ def _train(fakes: list[Pixels], originals: list[Pixels], steps: int, report: Rep
 
 
 def _images(squares: list[Pixels]) -> Tensor:
-    arrays = np.stack([resized(square, _SMALL) for square in squares])
-    return torch.from_numpy(arrays).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(to_images([resized(square, _SMALL) for square in squares]))

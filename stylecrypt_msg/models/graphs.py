@@ -1,0 +1,76 @@
+"""The embedded model's stored graphs, run by ONNX Runtime. ``scripts/make_graphs.py`` writes them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stylecrypt_msg.errors import ModelError
+
+__all__ = ["Graph", "runtime", "threads"]
+
+
+class Graph:
+    """A graph with its weights. Several threads may call it at the same time."""
+
+    def __init__(self, name: str, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Raises ModelError where the runtime or the graph is missing or damaged."""
+        ort = runtime()
+        folder = resources.files(__package__) / "data"
+        try:
+            names: list[str] = json.loads((folder / "graphs.json").read_text("ascii"))[name]
+            self._weights = [weights[tensor] for tensor in names]  # kept: the runtime uses them where they are
+            options = ort.SessionOptions()
+            options.log_severity_level = 4  # what is wrong is raised as well
+            options.intra_op_num_threads = threads()
+            # Threads that wait busily are hardly faster alone, and slower than sleeping ones beside other work.
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+            options.enable_mem_pattern = False  # twice the memory, no faster
+            options.add_external_initializers(
+                names, [ort.OrtValue.ortvalue_from_numpy(array) for array in self._weights]
+            )
+            data = (folder / f"{name}.onnx").read_bytes()
+            self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the runtime's are of many types
+            raise ModelError(
+                f"A part of the embedded model, {name}, is missing or damaged.", hint="Reinstall stylecrypt-msg."
+            ) from error
+        self._inputs = [value.name for value in self._session.get_inputs()]
+        # Memory goes back after each run: a program that waits for the next photo is not to hold 300 MB for it.
+        self._giving_back = ort.RunOptions()
+        self._giving_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+
+    def __call__(self, *inputs: NDArray[np.float32], again: bool = False) -> list[NDArray[np.float32]]:
+        """The outputs, for inputs in the graph's order. ``again``: the next run comes at once, and takes this one's memory."""
+        options = None if again else self._giving_back
+        outputs: list[NDArray[np.float32]] = self._session.run(
+            None, dict(zip(self._inputs, inputs, strict=True)), options
+        )
+        return outputs
+
+
+@cache
+def runtime() -> Any:
+    """ONNX Runtime. Raises ModelError, which says how to install it, where it cannot be loaded."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ModelError(
+            f"ONNX Runtime, which runs the embedded model, cannot be loaded: {error}.",
+            hint="Reinstall it: `pip install --force-reinstall onnxruntime`. There are wheels for Linux (x86-64, ARM64), "
+            "macOS (ARM64) and Windows (x86-64, ARM64).",
+        ) from error
+    onnxruntime.disable_telemetry_events()  # of the wheels for Windows
+    return onnxruntime
+
+
+def threads() -> int:
+    """Those that this process may use: what a container or ``taskset`` leaves it."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
