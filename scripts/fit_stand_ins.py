@@ -29,7 +29,7 @@ from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from stylecrypt_msg.faces import detect_faces
+from stylecrypt_msg.faces import certain_faces
 from stylecrypt_msg.models.mobilestylegan import MobileStyleGAN, build
 
 PEOPLE, SEED, TRUNCATION = 480, 77, 0.75
@@ -118,7 +118,7 @@ def write_sheets(pictures: list[NDArray[np.uint8]], folder: Path) -> None:
 def turned(picture: NDArray[np.uint8]) -> float:
     """How far the nose is right of the middle of the eyes, in distances between them: 0 from the front, 0.2 well turned."""
     large = cv2.resize(picture, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
-    (face, *_) = detect_faces(np.asarray(large, np.uint8))
+    (face, *_) = certain_faces(np.asarray(large, np.uint8))
     left, right, nose = face.landmarks[:3]
     return float((nose - (left + right) / 2)[0] / np.linalg.norm(right - left))
 

@@ -23,7 +23,7 @@ from PIL import Image
 from skimage.metrics import structural_similarity
 
 from stylecrypt_msg.cipher import Floats, read, to_images, to_pixels
-from stylecrypt_msg.faces import crop, detect_faces, face_quad
+from stylecrypt_msg.faces import certain_faces, crop, face_quad
 from stylecrypt_msg.models import load_model
 from stylecrypt_msg.pictures import read_picture
 from stylecrypt_msg.standins import stand_in
@@ -62,7 +62,7 @@ def apart(recogniser: Recogniser, made: Iterable[Floats], photos: list[Floats]) 
 
 def aligned(path: Path) -> Floats | None:
     pixels = read_picture(path).pixels
-    faces = detect_faces(pixels)
+    faces = certain_faces(pixels)
     return to_images([crop(pixels, face_quad(faces[0].landmarks), SIZE)]) if faces else None
 
 

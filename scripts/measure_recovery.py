@@ -41,7 +41,7 @@ from stylecrypt_protocol import CoverMismatchError
 
 from stylecrypt_msg import StyleCrypt
 from stylecrypt_msg.errors import FaceError, InputError, RefusedError
-from stylecrypt_msg.faces import Quad, crop, detect_faces, face_quad
+from stylecrypt_msg.faces import Quad, certain_faces, crop, face_quad
 from stylecrypt_msg.pictures import read_picture
 from stylecrypt_msg.recognisers import Recogniser, load_recogniser
 from stylecrypt_msg.sdk import EncryptedPhoto, Options
@@ -150,7 +150,7 @@ class Trial:
         # A PNG to nobody is the cover as it is before it is compressed.
         cover = self.alice.encrypt(path, level="keyface", stand_in=STAND_IN, format="PNG", force=True)
         region = (read_picture(cover.picture).pixels != pixels).any(axis=2)
-        quad = face_quad(detect_faces(pixels)[0].landmarks)
+        quad = face_quad(certain_faces(pixels)[0].landmarks)
         return Photo(path, pixels, region, quad, self._descriptor(pixels, quad))
 
     def send(self, photo: Photo, level: str) -> tuple[EncryptedPhoto, Message]:

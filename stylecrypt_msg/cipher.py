@@ -20,7 +20,20 @@ from stylecrypt_protocol.limits import MAX_FACES
 
 from . import level
 from .errors import FaceError
-from .faces import Face, Quad, Refusal, blur, check_face, crop, detect_faces, exposed_faces, face_quad, matte, paste
+from .faces import (
+    Face,
+    Quad,
+    Refusal,
+    blur,
+    certain_faces,
+    check_face,
+    crop,
+    detect_faces,
+    exposed_faces,
+    face_quad,
+    matte,
+    paste,
+)
 from .faces.align import quad_matrix, transform
 from .models import FaceModel
 from .standins import stand_in
@@ -243,7 +256,7 @@ def uncover(
     Raises FaceError when there is no face in the picture, LayerMaskError for a mask of another model.
     """
     report("finding faces", 0, 1)
-    found = _certain(pixels)
+    found = certain_faces(pixels)
     warnings: tuple[str, ...] = ()
     if face is None and len(found) > 1:
         face = 1 + max(range(len(found)), key=lambda i: found[i].eye_distance)
@@ -299,7 +312,7 @@ def prepare_key(photos: Sequence[Pixels], model: FaceModel) -> Floats:
 
 def invert(pixels: Pixels, model: FaceModel) -> Floats:
     """Codes (1, n_styles, style_dim) of the largest face in a photo. Raises FaceError when it shows none."""
-    found = _certain(pixels)
+    found = certain_faces(pixels)
     if not found:
         raise FaceError(
             "No face was found in the key face photo.", hint="Use a photo that shows the face from the front."
@@ -321,10 +334,6 @@ def read(images: Floats, key: Floats, model: FaceModel, mask: LayerMask, *, step
 
 def _default_mask(form: Form, model: FaceModel) -> LayerMask:
     return LayerMask.paper(model.n_styles) if form == "portrait" else LayerMask.photo(model.n_styles)
-
-
-def _certain(pixels: Pixels) -> list[Face]:
-    return [face for face in detect_faces(pixels) if face.doubt is None]
 
 
 def _chosen(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..faces import Face, detect_faces, matte
+from ..faces import Face, certain_faces, matte
 from ..level import Level
 from ..standins import stand_in
 from ..stylemix import LayerMask, mix
@@ -72,7 +72,7 @@ def try_layers(subject: Subject, inversions: Inversions) -> tuple[LayerTrial, li
 
 
 def _face(square: Pixels) -> Face | None:
-    return max(detect_faces(square), key=lambda face: face.eye_distance, default=None)
+    return max(certain_faces(square), key=lambda face: face.eye_distance, default=None)
 
 
 def areas(square: Pixels, face: Face) -> dict[str, NDArray[np.bool_]]:

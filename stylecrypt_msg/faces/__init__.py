@@ -17,7 +17,7 @@ corner.
 
 from stylecrypt_msg.faces.align import Quad, crop, face_quad
 from stylecrypt_msg.faces.blur import blur
-from stylecrypt_msg.faces.detect import check_face, detect_faces, exposed_faces
+from stylecrypt_msg.faces.detect import certain_faces, check_face, detect_faces, exposed_faces
 from stylecrypt_msg.faces.detectors import LANDMARKS, Face, Refusal
 from stylecrypt_msg.faces.matte import matte
 from stylecrypt_msg.faces.paste import paste
@@ -28,6 +28,7 @@ __all__ = [
     "Quad",
     "Refusal",
     "blur",
+    "certain_faces",
     "check_face",
     "crop",
     "detect_faces",

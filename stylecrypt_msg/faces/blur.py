@@ -16,7 +16,7 @@ from stylecrypt_msg.faces.detectors import Face
 __all__ = ["blur"]
 
 _COLUMNS, _ROWS = 3, 4
-_LEVELS = 8  # of 255 between two values of a colour, so that each has 5 bits
+_STEP = 8  # of 256 levels: each of a colour's values has 5 bits
 
 # Radii, in those of an ellipse in the face's box. Up to the inner one, which holds brows, ears and chin, nothing of the photo
 # shows.
@@ -36,7 +36,7 @@ def blur(pixels: NDArray[np.uint8], face: Face) -> NDArray[np.uint8]:
         return result
     part = result[low[1] : high[1], low[0] : high[0]]
     colours = cv2.resize(part, (_COLUMNS, _ROWS), interpolation=cv2.INTER_AREA).astype(np.float32)
-    colours = np.rint(colours / _LEVELS) * _LEVELS
+    colours = colours // _STEP * _STEP + _STEP / 2
     smooth = cv2.resize(colours, (part.shape[1], part.shape[0]), interpolation=cv2.INTER_CUBIC)
     across = (np.arange(low[0], high[0]) + 0.5 - face.centre[0]) / radii[0]
     down = (np.arange(low[1], high[1]) + 0.5 - face.centre[1]) / radii[1]

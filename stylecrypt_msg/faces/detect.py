@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from stylecrypt_msg.faces.align import Quad, face_quad, inverted, quad_matrix, square, warp
 from stylecrypt_msg.faces.detectors import CenterFace, Face, Refusal, YuNet, moved, overlap, suppressed
 
-__all__ = ["check_face", "detect_faces", "exposed_faces"]
+__all__ = ["certain_faces", "check_face", "detect_faces", "exposed_faces"]
 
 # The search. YuNet finds 97 % of upright faces of 16 px and all of 24 px, so that at half size we still
 # find 32 px.
@@ -86,13 +86,18 @@ def detect_faces(pixels: NDArray[np.uint8]) -> list[Face]:
     faces: list[Face] = []
     for number, find in enumerate(finds):
         agreed = _is_among(find, others)
-        if not agreed and find.score < _FACE_SCORE and any(_lies_on(find, face) for face in faces):
+        if find.score < _FACE_SCORE and any(_lies_on(find, face) for face in faces):
             continue  # hair, or a whole head
         if number < _MOST_LOOKS:
             faces.append(_looked_at(yunet, centerface, pixels, find, agreed))
         else:
             faces.append(replace(find, doubt=Refusal.UNSURE))
     return sorted(_once_each(faces), key=lambda face: face.centre[0])
+
+
+def certain_faces(pixels: NDArray[np.uint8]) -> list[Face]:
+    """Those of `detect_faces` that have no ``doubt``: for whoever looks for a face, and not for all that must be hidden."""
+    return [face for face in detect_faces(pixels) if face.doubt is None]
 
 
 def exposed_faces(original: NDArray[np.uint8], cover: NDArray[np.uint8], known: Sequence[Face]) -> list[Face]:
@@ -290,7 +295,7 @@ def _once_each(faces: list[Face]) -> list[Face]:
     """Each face once. What neither look nor detector confirms, on a face that they do, is a part of it, or its hair."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda face: (face.doubt is None, face.score), reverse=True):
-        unsure = face.doubt is Refusal.UNSURE
+        unsure = face.doubt is Refusal.UNSURE or face.score < _FACE_SCORE
         if not _is_among(face, kept) and not (unsure and any(_lies_on(face, other) for other in kept)):
             kept.append(face)
     return kept

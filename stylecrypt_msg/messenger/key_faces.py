@@ -20,7 +20,7 @@ from stylecrypt_protocol.limits import MAX_INVERSIONS, MAX_RECIPIENTS
 
 from ..cipher import Report, prepare_key
 from ..errors import InputError, MessageError, ModelError, PictureError, ProfileError, explaining
-from ..faces import crop, detect_faces
+from ..faces import certain_faces, crop
 from ..faces.align import face_quad
 from ..models import FaceModel
 from ..pictures import encode_picture, read_file, read_picture
@@ -209,7 +209,7 @@ def _head(photo: KeyPhoto, name: str) -> Pixels:
     except PictureError as error:
         text = str(error)
         raise PictureError(f"No key face is made of {where}: {text[0].lower()}{text[1:]}", hint=error.hint) from error
-    faces = detect_faces(pixels)
+    faces = certain_faces(pixels)
     if len(faces) != 1:
         found = "No face was" if not faces else f"{len(faces)} faces were"
         raise InputError(f"{found} found in {where}.", hint="Use a photo that shows one face, yours, from the front.")
@@ -219,6 +219,6 @@ def _head(photo: KeyPhoto, name: str) -> Pixels:
     side = min(_SIDE, max(64, round(float(abs(wide[1] - wide[0]).max()))))
     head = crop(pixels, wide, side)
     # Of several finds, as in what is mirrored at the photo's border, the largest is the face to all who use it.
-    if not detect_faces(head):
+    if not certain_faces(head):
         raise InputError(f"The face in {where} is too small or too far from the front.", hint="Use another photo.")
     return head

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FaceError, InputError
-from ..faces import check_face, crop, detect_faces, face_quad, matte
+from ..faces import certain_faces, check_face, crop, face_quad, matte
 from ..pictures import read_picture, write_atomically
 from .runs import make_folder
 from .shards import INDEX, Index, Shard, Square, read_index, write_index
@@ -109,7 +109,7 @@ def prepare(
 def _square(path: Path, size: int, with_matte: bool) -> NDArray[np.uint8]:
     pixels = read_picture(path).pixels
     height, width = pixels.shape[:2]
-    faces = detect_faces(pixels)
+    faces = certain_faces(pixels)
     if not faces:
         raise FaceError("There is no face in it.")
     face = max(faces, key=lambda face: face.box[2] * face.box[3])

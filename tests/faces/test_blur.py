@@ -32,12 +32,12 @@ def test_nothing_of_the_face_is_left_but_a_few_colours(astronaut: NDArray[np.uin
 
 
 def test_fine_detail_does_not_come_through() -> None:
-    """Noise under the face, of whatever strength, changes the colours by a step or not at all."""
+    """Noise under the face, however strong, changes nothing."""
     rng = np.random.default_rng(0)
-    plain = np.full((300, 300, 3), 128, np.uint8)
+    plain = np.full((300, 300, 3), 132, np.uint8)
     speckled = plain + rng.integers(-100, 100, plain.shape, dtype=np.int16).astype(np.uint8)
     inside = radius(plain.shape, FACE) < 1.2
-    assert abs(blur(speckled, FACE).astype(int) - blur(plain, FACE))[inside].max() <= 8
+    assert abs(blur(speckled, FACE).astype(int) - blur(plain, FACE))[inside].max() <= 1
 
 
 def test_what_is_around_stays(astronaut: NDArray[np.uint8]) -> None:

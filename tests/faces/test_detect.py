@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from stylecrypt_msg.faces import Face, Refusal, blur, check_face, crop, detect_faces, exposed_faces
+from stylecrypt_msg.faces import Face, Refusal, blur, certain_faces, check_face, crop, detect_faces, exposed_faces
 from stylecrypt_msg.faces.align import quad_matrix, square, transform
 from stylecrypt_msg.pictures import read_picture
 
@@ -26,11 +26,6 @@ ASTRONAUT = np.array([[203.5, 101.5], [246, 103.5], [223.5, 126], [203, 140], [2
 def error(face: Face, expected: NDArray[np.floating]) -> float:
     """Mean distance of the landmarks from where they should be, in eye distances."""
     return float(np.linalg.norm(face.landmarks - expected, axis=1).mean() / math.dist(*expected[:2]))
-
-
-def certain(pixels: NDArray[np.uint8]) -> list[Face]:
-    """The finds that are faces for certain: textures, and what is mirrored beyond a border, may look like one."""
-    return [face for face in detect_faces(pixels) if face.doubt is None]
 
 
 def resized(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
@@ -76,7 +71,7 @@ def test_small_large_and_leaning_faces(astronaut: NDArray[np.uint8], height: int
     size = round(3 * height)
     lean = np.array([math.cos(math.radians(angle)), math.sin(math.radians(angle))])
     view = square(reference.landmarks.mean(0).astype(np.float64), size / scale / 2 * lean)
-    (face,) = certain(crop(astronaut, view, size))
+    (face,) = certain_faces(crop(astronaut, view, size))
     assert error(face, transform(quad_matrix(view, size), reference.landmarks)) < (0.08 if height < 40 else 0.05)
     assert check_face(face, size, size) is None
 
@@ -97,14 +92,14 @@ def test_a_face_that_fills_the_picture(astronaut: NDArray[np.uint8]) -> None:
     only = astronaut[int(top) : int(top + height), int(left) : int(left + width)]
     for factor in (1, 12):
         enlarged = cv2.resize(only, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-        (face,) = certain(np.asarray(enlarged, np.uint8))
+        (face,) = certain_faces(np.asarray(enlarged, np.uint8))
         assert error(face, (ASTRONAUT - (int(left), int(top))) * factor) < 0.1
 
 
 def test_faces_come_from_left_to_right_and_once_each(astronaut: NDArray[np.uint8]) -> None:
     row = np.hstack([astronaut, resized(astronaut, 256, 256).repeat(2, 0)[:512] * 0, np.rot90(astronaut, 2)])
     row[100:292, 530:722] = resized(astronaut, 192, 192)
-    faces = certain(row)
+    faces = certain_faces(row)
     assert [round(face.box[0] + face.box[2] / 2, -2) for face in faces] == [200, 600, 1100]
 
 
@@ -119,7 +114,7 @@ def test_nothing_is_found_where_nothing_is() -> None:
 def test_in_other_photos_nothing_is_taken_for_a_face(name: str) -> None:
     data = pytest.importorskip("skimage.data")
     pixels = getattr(data, name)()
-    assert certain(pixels if pixels.ndim == 3 else np.dstack([pixels] * 3)) == []
+    assert certain_faces(pixels if pixels.ndim == 3 else np.dstack([pixels] * 3)) == []
 
 
 def test_the_cameraman_is_found_and_refused(astronaut: NDArray[np.uint8]) -> None:
@@ -185,7 +180,7 @@ def test_a_face_of_which_the_border_leaves_a_part(astronaut: NDArray[np.uint8], 
 def test_somebody_before_somebody(astronaut: NDArray[np.uint8]) -> None:
     large = np.asarray(cv2.resize(astronaut, (1536, 1536), interpolation=cv2.INTER_CUBIC), np.uint8)
     large[360:520, 640:800] = resized(astronaut, 358, 358)[0:160, 76:236]  # a head before her mouth
-    assert len({round(face.size, -2) for face in certain(large)}) == 2
+    assert len({round(face.size, -2) for face in certain_faces(large)}) == 2
 
 
 @pytest.mark.parametrize("name", [f"masked/{number:02}.jpg" for number in range(1, 11)])
@@ -207,7 +202,7 @@ def test_the_second_face_is_found(shared: Path, name: str, where: tuple[float, f
 
 def test_a_face_that_a_cover_still_shows_is_noticed(astronaut: NDArray[np.uint8]) -> None:
     two = np.hstack([astronaut, astronaut[:, ::-1]])
-    missed = certain(two)[1]
+    missed = certain_faces(two)[1]
     known = [face for face in detect_faces(two) if math.dist(face.centre, missed.centre) > 1]
     hidden = two
     for face in known:
@@ -227,7 +222,7 @@ def test_a_group_of_twelve(shared_face: Read, shared_faces: object) -> None:
         side = 120 + 14 * i
         y, x = row * 300 + 5, column * 400 + 20
         group[y : y + side, x : x + side] = resized(portraits[i % 3], side, side)
-    faces = certain(group)
+    faces = certain_faces(group)
     assert len(faces) == 12
     assert all(check_face(face, 1600, 900) is None for face in faces)
     centres = [face.box[0] + face.box[2] / 2 for face in faces]

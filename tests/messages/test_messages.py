@@ -15,6 +15,7 @@ from PIL import Image
 from stylecrypt_msg import EncryptedPhoto, Level, StyleCrypt
 from stylecrypt_msg.cipher import cover, to_pixels
 from stylecrypt_msg.errors import (
+    FaceError,
     InputError,
     LikenessError,
     MessageError,
@@ -79,6 +80,26 @@ def test_everybody_else_sees_somebody_else(send: Send, original: Pixels) -> None
     there, here = (face_quad(detect_faces(pixels)[0].landmarks) for pixels in (original, shown))
     assert decibels(crop(shown, here, 128), crop(original, there, 128)) < 25
     assert len(detect_faces(shown)) == 1
+
+
+def test_a_blurred_face_comes_back(parties: Parties, people: People) -> None:
+    only = np.ascontiguousarray(people.cut[:, 290:])
+    file = encode_picture(only, "PNG")
+    sent = parties.alice.encrypt(file, to=["Bob"])
+    assert (sent.leaks.faces_covered, sent.leaks.distances, sent.leaks.looks_like_sender) == (0, None, False)
+    assert sent.leaks.faces == "0 of 1 faces replaced, 1 blurred"
+    assert sent.leaks.unreplaced == (
+        "Face 1 of 1 from the left is blurred: the face is cut by the border of the picture.",
+    )
+    shown = read_picture(sent.picture).pixels
+    assert decibels(shown[60:200, 50:], only[60:200, 50:]) < 25
+    got = parties.bob.decrypt(sent)
+    assert (got.level, got.warnings) == ("original", ())
+    assert decibels(got.pixels, only) >= 45
+    with pytest.raises(FaceError, match="No face in the picture can be replaced: the face is cut"):
+        parties.alice.encrypt(file, to=["Bob"], level="latent")
+    with pytest.raises(InputError, match="cannot be treated as 'hide'"):
+        parties.alice.encrypt(file, to=["Bob"], others="hide")  # type: ignore[typeddict-item]
 
 
 def test_the_whole_file(together: Parties, send: Send, photo: bytes) -> None:
