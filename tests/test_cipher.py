@@ -33,6 +33,7 @@ from stylecrypt_msg.cipher import (
 )
 from stylecrypt_msg.errors import FaceError, InputError, LayerMaskError
 from stylecrypt_msg.faces import Quad, Refusal, crop, detect_faces, face_quad
+from stylecrypt_msg.level import Level
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.models.face_model import Floats
 from stylecrypt_msg.models.refine import approach, refine
@@ -41,7 +42,7 @@ from stylecrypt_msg.pictures import Format, encode_picture, read_picture
 from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.stylemix import LayerMask, mix
 
-from .conftest import People, Pixels
+from .conftest import STEPS, People, Pixels
 
 
 def within(quads: tuple[Quad, ...], pixels: Pixels) -> NDArray[np.bool_]:
@@ -434,6 +435,21 @@ def test_portrait_is_recovered_with_the_right_key_only(
     assert distance["right"] < 0.95 * distance["fake"]  # which looks ahead as the sender does
     here = centre(portrait.pixels)
     assert apart(right.pixels[here], wrong.pixels[here]) > 8
+
+
+@pytest.mark.slow
+def test_all_steps_are_worth_it(default_model: FaceModel, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole way with the effort that users have, where other tests take two steps: more comes back, with the right key."""
+    quick = cover(people.photo, default_model, key_face="some stand-in", form="portrait", steps=Level.KEYFACE.steps)
+    monkeypatch.setattr(level, "KEY_STEPS", STEPS)
+    monkeypatch.setattr(level, "READING_STEPS", STEPS)
+    sent = cover(people.photo, default_model, key_face="some stand-in", form="portrait", steps=STEPS)
+    seen = [to_pixels(default_model.synthesize(one.codes))[0] for one in (quick, sent)]
+    off = [apart(pixels[centre(pixels)], sent.original[centre(pixels)]) for pixels in seen]
+    assert off[1] < 0.8 * off[0]
+    right, wrong = (uncover(sent.pixels, key, default_model) for key in (people.ann, people.bea))
+    own, other = (codes_apart(invert(one.pixels, default_model), sent.codes) for one in (right, wrong))
+    assert own < 0.8 * other
 
 
 def test_photo_is_recovered_in_place(

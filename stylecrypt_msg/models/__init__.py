@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stylecrypt_msg.errors import ModelError
-from stylecrypt_msg.models import weights
-from stylecrypt_msg.models.embedded import EmbeddedModel
+from stylecrypt_msg.models import embedded, weights
 from stylecrypt_msg.models.face_model import FaceModel
 from stylecrypt_msg.models.weights import ModelInfo
 
@@ -39,7 +38,7 @@ def load_model(path_or_name: str | os.PathLike[str] = DEFAULT, device: str = "cp
     Raises ModelError, in one sentence, if there is no such model or it cannot be used.
     """
     if path_or_name == DEFAULT and device == "cpu":
-        return EmbeddedModel(_embedded(), DEFAULT)
+        return embedded.EmbeddedModel(_embedded(), DEFAULT)
     return load_torch_model(path_or_name, device)
 
 
