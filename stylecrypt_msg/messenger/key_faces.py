@@ -1,6 +1,6 @@
 """Key faces: made of photos, given to contacts, taken from them; and the latent codes for which they are kept.
 
-Inverting a face takes the model tens of seconds. It is done once, when a key face is added or received, and what comes of
+Inverting a face takes the model seconds. It is done once, when a key face is added or received, and what comes of
 it is kept and shared. What was not prepared for a model is prepared when that is first used.
 """
 
@@ -19,7 +19,7 @@ from stylecrypt_protocol import Inversion
 from stylecrypt_protocol.limits import MAX_INVERSIONS, MAX_RECIPIENTS
 
 from ..cipher import Report, prepare_key
-from ..errors import InputError, MessageError, ModelError, PictureError, ProfileError, explaining
+from ..errors import InputError, MessageError, PictureError, ProfileError, explaining
 from ..faces import certain_faces, crop
 from ..faces.align import face_quad
 from ..models import FaceModel
@@ -176,12 +176,7 @@ def _kept_codes(prepared: Iterable[Inversion], model: FaceModel) -> Codes | None
 
 def _prepared(pixels: Sequence[Pixels], model: FaceModel, report: Report) -> Codes:
     report("preparing the key face", 0, 1)
-    try:
-        codes = prepare_key(pixels, model)
-    except ImportError as error:
-        raise ModelError(
-            "A key face is prepared with packages that are not installed.", hint="`pip install 'stylecrypt-msg[torch]'`"
-        ) from error
+    codes = prepare_key(pixels, model)
     report("preparing the key face", 1, 1)
     return codes
 

@@ -83,7 +83,7 @@ class Messenger:
         self, photos: Sequence[KeyPhoto], *, model: str = "default", report: Report = _silent
     ) -> NewKeyFace:
         """A key face of several photos of one person, for `Profile.add_key_face`: the first is its picture, and all are
-        inverted together, which takes tens of seconds. Nothing is kept yet.
+        inverted together, which takes seconds. Nothing is kept yet.
 
         Raises FaceError, PictureError or InputError for a photo that cannot be used, ModelError for a model that is missing or
         cannot invert here.
@@ -101,7 +101,7 @@ class Messenger:
         self, data: bytes, *, now: int, model: str = "default", report: Report = _silent
     ) -> ReceivedKeyFace:
         """What `share_key_face` made, for `Profile.keep_key_face`. If it came without codes for the model, it is prepared here,
-        which takes tens of seconds; what prevents that is told in ``warning``. Nothing is kept yet.
+        which takes seconds; what prevents that is told in ``warning``. Nothing is kept yet.
 
         Raises MessageError, and NotAuthorisedError for one that is for others, forged, or from somebody who is blocked.
         """

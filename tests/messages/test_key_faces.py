@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stylecrypt_msg import AsyncStyleCrypt, StyleCrypt
 from stylecrypt_msg.cipher import prepare_key
-from stylecrypt_msg.errors import InputError, MessageError, ModelError, NotAuthorisedError, PictureError, ProfileError
+from stylecrypt_msg.errors import InputError, MessageError, NotAuthorisedError, PictureError, ProfileError
 from stylecrypt_msg.messenger import key_faces
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.pictures import encode_picture, read_picture
@@ -173,17 +173,6 @@ def test_photos_that_make_no_key_face(
     with pytest.raises(InputError, match="already"):  # which is told before the work
         alice.add_key_face(key_face, "me")
     assert len(prepared) == 1
-
-
-def test_without_what_it_takes_to_invert(parties: Parties, key_face: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(*_: object) -> None:
-        raise ModuleNotFoundError("No module named 'torch'", name="torch")
-
-    monkeypatch.setattr(key_faces, "prepare_key", missing)
-    with pytest.raises(ModelError, match="packages that are not installed") as caught:
-        parties.alice.add_key_face(key_face, "me")
-    assert "stylecrypt-msg[torch]" in (caught.value.hint or "")
-    assert parties.alice.key_faces() == []
 
 
 def test_who_may_have_it(parties: Parties, key_face: bytes) -> None:
