@@ -447,7 +447,7 @@ def test_all_steps_are_worth_it(default_model: FaceModel, people: People, monkey
     seen = [to_pixels(default_model.synthesize(one.codes))[0] for one in (quick, sent)]
     off = [apart(pixels[centre(pixels)], sent.original[centre(pixels)]) for pixels in seen]
     assert off[1] < 0.8 * off[0]
-    right, wrong = (uncover(sent.pixels, key, default_model) for key in (people.ann, people.bea))
+    right, wrong = (undo(sent.pixels, key, default_model) for key in (people.ann, people.bea))
     own, other = (codes_apart(invert(one.pixels, default_model), sent.codes) for one in (right, wrong))
     assert own < 0.8 * other
 
