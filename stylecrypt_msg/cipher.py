@@ -345,27 +345,26 @@ def _chosen(
     likely = any(refusal is not Refusal.UNSURE for refusal in refusals)
     picked = _picked(found if likely else [], face)
 
-    def refused(number: int, why: str) -> FaceError:
-        name = "The face" if len(found) == 1 else f"Face {number} of {len(found)}, from the left,"
-        return FaceError(
-            f"{name} {why}.",
-            hint="Nothing was written. Use another photo, or pick the faces to replace with --face N.",
-        )
+    hint = "Nothing was written. Use another photo, or pick the faces to replace with --face N."
+
+    def named(number: int) -> str:
+        return "The face" if len(found) == 1 else f"Face {number} of {len(found)}, from the left,"
 
     chosen, unreplaced = [], []
     for number, (one, refusal) in enumerate(zip(found, refusals, strict=True), 1):
         if one not in picked:
             if others == "refuse" and form == "photo":
-                raise refused(number, "would still be seen")
+                raise FaceError(f"{named(number)} would still be seen.", hint=hint)
             unreplaced.append(Unreplaced(number, None))
         elif refusal is None:
             chosen.append(one)
         elif face is not None or others == "refuse":
-            raise refused(number, f"cannot be replaced: {refusal}")
+            raise FaceError(f"{named(number)} cannot be replaced: {refusal}.", hint=hint)
         else:
             unreplaced.append(Unreplaced(number, refusal))
     if not chosen and (form == "portrait" or others == "keep"):  # or nothing of the picture would be hidden
-        raise refused(unreplaced[0].number, f"cannot be replaced: {unreplaced[0].reason}")
+        number, reason = unreplaced[0]
+        raise FaceError(f"{named(number)} cannot be replaced: {reason}.", hint=hint)
     if len(chosen) > MAX_FACES:
         raise FaceError(
             f"{len(chosen)} faces can be replaced, but a message holds {MAX_FACES}.",

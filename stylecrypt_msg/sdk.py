@@ -393,23 +393,23 @@ class AsyncStyleCrypt(_Base):
 
     async def add_key_face(self, photos: Photo | Sequence[Photo], name: str, *, report: Report = _silent) -> MyKeyFace:
         """As `StyleCrypt.add_key_face`; ``report`` is called in a thread."""
-        return await asyncio.to_thread(self._add_key_face, photos, name, report)
+        return await _in_thread(self._add_key_face, photos, name, report)
 
     async def key_faces(self) -> list[MyKeyFace]:
         """As `StyleCrypt.key_faces`."""
-        return await asyncio.to_thread(self.profile.key_faces)
+        return await _in_thread(self.profile.key_faces)
 
     async def share_key_face(self, name: str, to: Sequence[str]) -> bytes:
         """As `StyleCrypt.share_key_face`."""
-        return await asyncio.to_thread(self._share_key_face, name, to)
+        return await _in_thread(self._share_key_face, name, to)
 
     async def receive_key_face(self, sealed: bytes, *, report: Report = _silent) -> ReceivedKeyFace:
         """As `StyleCrypt.receive_key_face`; ``report`` is called in a thread."""
-        return await asyncio.to_thread(self._receive_key_face, sealed, report)
+        return await _in_thread(self._receive_key_face, sealed, report)
 
     async def remove_key_face(self, name: str) -> None:
         """As `StyleCrypt.remove_key_face`."""
-        await asyncio.to_thread(self.profile.remove_key_face, name)
+        await _in_thread(self.profile.remove_key_face, name)
 
     async def close(self) -> None:
         """Closes the profile."""

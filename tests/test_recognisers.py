@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stylecrypt_msg import recognisers
 from stylecrypt_msg.errors import InputError
-from stylecrypt_msg.faces import crop, detect_faces, face_quad
+from stylecrypt_msg.faces import certain_faces, crop, detect_faces, face_quad
 from stylecrypt_msg.pictures import read_picture
 from stylecrypt_msg.recognisers import Recogniser, load_recogniser
 
@@ -37,7 +37,7 @@ def not_loaded() -> Iterator[None]:
 
 
 def square(pixels: Pixels, size: int = 256) -> Pixels:
-    (face,) = detect_faces(pixels)
+    (face,) = certain_faces(pixels)
     return crop(pixels, face_quad(face.landmarks), size)
 
 

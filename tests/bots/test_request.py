@@ -107,6 +107,7 @@ ELSEWHERE = (
     "--key-face",
     "--covert",
     "stylecrypt key",
+    "pip install",
 )
 
 
