@@ -37,7 +37,7 @@ bench: .venv/.dev         ## speed of this machine
 	$(PYTHON) -m venv .venv
 
 .venv/.run: pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[identity]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[identity,torch]'
 	touch $@
 
 .venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
