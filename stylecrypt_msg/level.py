@@ -35,5 +35,5 @@ _COVER_STEPS = {
 }
 KEY_STEPS = 40
 """For a key face, once, when it is prepared."""
-READING_STEPS = 40
-"""For a picture that arrived, which a key face is to open."""
+READING_STEPS = 12
+"""For a picture that arrived, which a key face is to open: from the key face on, more bring nobody closer (training/LOG.md)."""
