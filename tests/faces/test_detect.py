@@ -40,6 +40,13 @@ def test_a_portrait(astronaut: NDArray[np.uint8]) -> None:
     assert check_face(face, 512, 512) is None
 
 
+@pytest.mark.parametrize("name", ["chelsea", "coffee"])
+def test_a_cat_and_a_cup_are_not_blurred(name: str) -> None:
+    pixels: NDArray[np.uint8] = getattr(pytest.importorskip("skimage.data"), name)()
+    assert detect_faces(pixels) == []
+    assert exposed_faces(pixels, pixels, []) == []
+
+
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_a_portrait_lying_on_its_side_or_head(astronaut: NDArray[np.uint8], turns: int) -> None:
     (face,) = detect_faces(np.rot90(astronaut, turns))
