@@ -29,11 +29,11 @@ class Level(StrEnum):
 
 
 _COVER_STEPS = {
-    Level.KEYFACE: 40,
-    Level.LATENT: 40,
+    Level.KEYFACE: 26,
+    Level.LATENT: 26,
     Level.ORIGINAL: 0,  # recipients get pixels; covers by the encoder alone look as natural, and say less of the sender
 }
-KEY_STEPS = 40
+KEY_STEPS = 26
 """For a key face, once, when it is prepared."""
-READING_STEPS = 12
+READING_STEPS = 6
 """For a picture that arrived, which a key face is to open: from the key face on, more bring nobody closer (training/LOG.md)."""

@@ -35,7 +35,7 @@ from stylecrypt_msg.errors import FaceError, InputError, LayerMaskError
 from stylecrypt_msg.faces import Quad, Refusal, crop, detect_faces, face_quad
 from stylecrypt_msg.level import Level
 from stylecrypt_msg.models import FaceModel
-from stylecrypt_msg.models import refine as models_refine
+from stylecrypt_msg.models import descent as models_descent
 from stylecrypt_msg.models.face_model import Floats
 from stylecrypt_msg.models.refine import approach, refine
 from stylecrypt_msg.models.torch_model import TorchModel
@@ -369,7 +369,7 @@ def test_descent_is_not_misled_by_what_previews_lack(
         return torch_model.synthesize(approach(torch_model, wanted, start, [128] * 20))
 
     after = descended()
-    monkeypatch.setattr(models_refine, "_CHECKS", ())
+    monkeypatch.setattr(models_descent, "_CHECKS", ())
     misled = descended()
 
     def off(made: Tensor) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +25,8 @@ _COLUMNS = (
 )  # fmt: skip
 _TILE = 320
 _QUALITY = 85  # of the JPEG that "travels"
+_KEY_FACE = "another photo"
+_STRANGER = "mallory"
 
 
 @dataclass(frozen=True)
@@ -56,18 +59,19 @@ def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as
             woman = model.latent_avg[None]
             man = 2 * woman - stand_in(model, "demo alice", woman)
             people = [_made(model, "alice", woman), _made(model, "bob", man), _made(model, "carol", woman)]
-        stranger = _made(model, "mallory", model.latent_avg[None]).photo
+        stranger = _made(model, _STRANGER, model.latent_avg[None])
         jobs: list[tuple[_Person, Form]] = [(person, "photo") for person in people] + [(people[0], "portrait")]
-        with TemporaryDirectory() as folder:
-            sender, friend = (StyleCrypt.create(Path(folder) / name, name=name) for name in ("Sender", "Friend"))
-            sender.profile.add_contact(friend.profile.card, trust=True)
-            friend.profile.add_contact(sender.profile.card)
+        with TemporaryDirectory() as folder, ExitStack() as stack:
+            friend = stack.enter_context(StyleCrypt.create(Path(folder) / "friend", name="friend"))
+            senders = {}
+            for person in (*people, stranger):
+                sender = stack.enter_context(StyleCrypt.create(Path(folder) / person.name, name=person.name))
+                _introduce(sender, friend, person, report)
+                senders[person.name] = sender
             rows = [
-                (f"{person.name}, {form}", _row(sender, friend, person, form, stranger, refine, files, report))
+                (f"{person.name}, {form}", _row(senders[person.name], friend, person, form, refine, files, report))
                 for person, form in jobs
             ]
-            sender.close()
-            friend.close()
     sheet = output / "contact-sheet.jpg"
     files[sheet.name] = encode_picture(_sheet(rows), "JPEG", quality=90, ai_made=True)
     for name, data in files.items():
@@ -92,19 +96,26 @@ def _made(model: FaceModel, name: str, like: Floats) -> _Person:
     return _Person(name, first[:, side:-side], second)
 
 
+def _introduce(sender: StyleCrypt, friend: StyleCrypt, person: _Person, report: Report) -> None:
+    """Sender and friend exchange cards, and the friend gets the sender's key face."""
+    sender.profile.add_contact(friend.profile.card, trust=True)
+    friend.profile.add_contact(sender.profile.card)
+    sender.add_key_face(person.key_face, _KEY_FACE, report=report)
+    friend.receive_key_face(sender.share_key_face(_KEY_FACE, to=["friend"]), report=report)
+
+
 def _row(
     sender: StyleCrypt,
     friend: StyleCrypt,
     person: _Person,
     form: Form,
-    stranger: Pixels,
     refine: int,
     files: dict[str, bytes],
     report: Report,
 ) -> list[Pixels]:
     """The photo, what travels as a JPEG file, what a friend gets, and what two key faces make of the pixels alone."""
     sent = sender.encrypt(
-        person.photo, to=["Friend"], stand_in=f"stand-in of {person.name}", form=form, refine_steps=refine, format="JPEG",
+        person.photo, to=["friend"], stand_in=f"stand-in of {person.name}", form=form, refine_steps=refine, format="JPEG",
         force=True, report=report,
     )  # fmt: skip
     travels = encode_picture(read_picture(sent.picture).pixels, "JPEG", quality=_QUALITY, ai_made=True)
@@ -112,8 +123,8 @@ def _row(
     opened = friend.decrypt(sent)
     files[f"{person.name}-{form}-original.jpg"] = opened.encoded("JPEG")
     row = [person.photo, read_picture(travels).pixels, opened.pixels]
-    for name, key_face in (("recovered", person.key_face), ("wrong-key", stranger)):
-        recovered = friend.decrypt(travels, key_face=key_face, report=report)
+    for name, whose in (("recovered", person.name), ("wrong-key", _STRANGER)):
+        recovered = friend.decrypt(travels, sender=whose, report=report)
         files[f"{person.name}-{form}-{name}.jpg"] = recovered.encoded("JPEG")
         row.append(recovered.pixels)
     return row

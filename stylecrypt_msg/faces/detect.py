@@ -37,8 +37,8 @@ _SMALLEST_SEARCH = 192  # px; the last scale: a face that fills the picture fits
 _OTHER_SIZES = (640, 256)  # px, longest side, at which CenterFace looks
 _FACE_SCORE = 0.75  # of the second look
 _LIKELY_SCORE = 0.85  # of a find that is somebody, even if nothing confirms it
-# Of a find that nothing confirms and that is hidden all the same. Below, of 33 such finds in 324 photos 5 were of people, none of
-# whom could be told from it; the others were hands, necks and cloth, and a blur on them spoils a photo for nothing.
+# Of a find that nothing confirms and that is hidden all the same. Below, 5 of 33 such finds in 324 photos were people, none
+# of whom could be told from it; the others were hands, necks and cloth, and a blur on them spoils a photo for nothing.
 _POSSIBLE_SCORE = 0.7
 _MOST_LOOKS = 256  # one takes up to 60 ms: a hostile picture costs 15 s at most. What is beyond stays in doubt
 _SAME = 0.3  # of the area that two finds cover, shared

@@ -6,7 +6,6 @@ and a test holds each to its module.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stylecrypt_msg.models.descent import BETAS, STEPS, checks, rate
 from stylecrypt_msg.models.face_model import FaceModel, Floats
 from stylecrypt_msg.models.graphs import Graph
 from stylecrypt_msg.models.weights import Weights, digest
@@ -27,11 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["EmbeddedModel"]
 
 _INPUT = 128  # px that the encoder reads, and of the preview
-_STEPS = 40  # of descent: the first twelve give half of what they bring; more go on to what 128 px cannot tell
 DIRECTIONS = (256,) * 10 + (85,) * 6  # as many as each style has
-_RATE = 0.05
-_BETAS = 0.9, 0.99
-_CHECKS = 0.2, 0.6  # of the steps: when the preview is compared with the whole generator
 
 
 class EmbeddedModel(FaceModel):
@@ -39,7 +35,7 @@ class EmbeddedModel(FaceModel):
 
     family = "mobilestylegan"
     n_styles, style_dim, image_size = 16, 512, 1024
-    input_size, steps = _INPUT, _STEPS
+    input_size, steps = _INPUT, STEPS
     runtime = "onnxruntime"
 
     def __init__(self, paths: Sequence[Path], name: str) -> None:
@@ -94,7 +90,7 @@ class EmbeddedModel(FaceModel):
         return w
 
     def _descend(self, images: Floats, codes: Floats, steps: int, hold: float) -> Floats:
-        """As `refine.approach`, by Adam (Kingma and Ba, arXiv 1412.6980) along the model's directions."""
+        """As `refine.approach`, along the model's directions."""
         return np.concatenate(
             [self._descend_one(image[None], code[None], steps, hold) for image, code in zip(images, codes, strict=True)]
         )
@@ -107,18 +103,16 @@ class EmbeddedModel(FaceModel):
         mean, square = np.zeros_like(coordinates), np.zeros_like(coordinates)
         missing = np.zeros_like(wanted)
         weight = np.full((1, 1), hold, np.float32)
-        checks = {round(share * steps) for share in _CHECKS}
+        compared = checks(steps)
         for step in range(steps):
-            if step in checks:
-                # What the preview lacks hardly changes from step to step, so that it need not be computed at each.
+            if step in compared:
                 codes = start + self._offset(coordinates)
                 missing = _resized(self._make(codes)) - self.preview(codes)
             (slope,) = descent(coordinates, start, wanted, *features, missing, weight, again=step < steps - 1)
-            mean += (1 - _BETAS[0]) * (slope - mean)
-            square += (1 - _BETAS[1]) * (slope**2 - square)
-            rate = _RATE * (1 + math.cos(math.pi * step / steps)) / 2
-            whole_mean, whole_square = mean / (1 - _BETAS[0] ** (step + 1)), square / (1 - _BETAS[1] ** (step + 1))
-            coordinates -= np.float32(rate) * whole_mean / (np.sqrt(whole_square) + 1e-8)
+            mean += (1 - BETAS[0]) * (slope - mean)
+            square += (1 - BETAS[1]) * (slope**2 - square)
+            whole_mean, whole_square = mean / (1 - BETAS[0] ** (step + 1)), square / (1 - BETAS[1] ** (step + 1))
+            coordinates -= np.float32(rate(step, steps)) * whole_mean / (np.sqrt(whole_square) + 1e-8)
         return start + self._offset(coordinates)
 
     @cached_property

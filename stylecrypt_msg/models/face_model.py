@@ -14,17 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylecrypt_msg.errors import ModelError
+from stylecrypt_msg.models.descent import FIRM, LOOSE
 
 if TYPE_CHECKING:
     from .torch_model import TorchModel
 
-__all__ = ["FIRM", "LOOSE", "FaceModel", "Floats"]
+__all__ = ["FaceModel", "Floats"]
 
 Floats = NDArray[np.float32]
 Values = TypeVar("Values")
-
-LOOSE, FIRM = 0.1, 1.0
-"""What it costs a descent to leave its start: a first guess, or one that is known to be near."""
 
 # Pictures go through the networks in steps of this many pixels (one at 256 px and more). Bigger steps are no faster per
 # picture on a CPU and cost 130 MB more for each.

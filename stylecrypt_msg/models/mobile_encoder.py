@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stylecrypt_msg.models.descent import STEPS
 from stylecrypt_msg.models.refine import Directions
 
 __all__ = ["MobileEncoder"]
@@ -136,7 +137,7 @@ class MobileEncoder(nn.Module):
 
     input_size = 128
     passes = 3  # each gives fidelity; from the fourth on it is less than mixes lose by codes that are far from W
-    steps = 40  # the first twelve give half of what they bring; more go on to what 128 px cannot tell
+    steps = STEPS
 
     def __init__(self, n_styles: int = 16, style_dim: int = 512) -> None:
         super().__init__()

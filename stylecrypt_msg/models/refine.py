@@ -13,7 +13,6 @@ training, here they are the same for every picture and lie in the model.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stylecrypt_msg.models.face_model import LOOSE
+from stylecrypt_msg.models.descent import BETAS, LOOSE, checks, rate
 from stylecrypt_msg.models.ops import resized
 
 if TYPE_CHECKING:
@@ -29,11 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["COARSE", "Directions", "approach", "distance", "refine", "unit_features"]
 
-_RATE = 0.05
 _PIXELS, _FEATURES, _STRUCTURE = 4.0, 0.5, 1.0
 _WINDOW = 7  # px a side, of structure
 COARSE, _FINE = 128, 256  # px; a fine step costs three coarse ones
-_CHECKS = 0.2, 0.6  # of the coarse steps: when the preview is compared with the whole generator
+_FULL_SPEED_FROM = 30  # of the sender's steps
 _FINE_SHARE = 0.4  # of the sender's steps: what 128 px cannot show has to be seen, and the rest is cheaper there
 
 
@@ -81,7 +79,9 @@ def refine(
     if steps < 1:
         raise ValueError(f"steps is {steps}, but must be at least 1")
     fine = round(_FINE_SHARE * steps)
-    return approach(model, images, codes, [COARSE] * (steps - fine) + [_FINE] * fine, report)
+    # Adam's first steps go at full length however small the slope is: where few follow, they must not lead far away.
+    speed = min(1.0, steps / _FULL_SPEED_FROM)
+    return approach(model, images, codes, [COARSE] * (steps - fine) + [_FINE] * fine, report, speed=speed)
 
 
 def approach(
@@ -92,10 +92,12 @@ def approach(
     report: Callable[[int, int], None] | None = None,
     *,
     hold: float = LOOSE,
+    speed: float = 1.0,
 ) -> Tensor:
     """As `refine`, with one step for each of ``sizes``, the pixels a side at which it compares.
 
     ``hold`` is what it costs to leave the start: little where a picture shows the difference, too much where it does not.
+    ``speed`` is a factor of the rate.
     """
     refined = []
     with torch.inference_mode(False), torch.enable_grad():
@@ -106,31 +108,34 @@ def approach(
                     report(before + done, len(images) * len(sizes))
 
             # Copies, since tensors of inference mode cannot take part in gradients.
-            refined.append(_approach(model, image.clone(), code.clone(), sizes, heard, hold))
+            refined.append(_approach(model, image.clone(), code.clone(), sizes, heard, hold, speed))
     return torch.cat(refined)
 
 
 def _approach(
-    model: TorchModel, image: Tensor, code: Tensor, sizes: Sequence[int], heard: Callable[[int], None], hold: float
+    model: TorchModel,
+    image: Tensor,
+    code: Tensor,
+    sizes: Sequence[int],
+    heard: Callable[[int], None],
+    hold: float,
+    speed: float,
 ) -> Tensor:
     directions = model.directions
     start = torch.zeros_like(code) if directions is None else code.new_zeros(1, sum(directions.counts))
     coordinates = start.requires_grad_()
-    optimiser = torch.optim.Adam([coordinates], _RATE, betas=(0.9, 0.99))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: (1 + math.cos(math.pi * step / len(sizes))) / 2
-    )
+    optimiser = torch.optim.Adam([coordinates], speed, betas=BETAS)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(step, len(sizes)))
     offset = coordinates if directions is None else directions(coordinates)
     wanted: dict[int, Tensor] = {}
     wanted_features: dict[int, list[Tensor]] = {}
-    checks = {round(share * sum(size == COARSE for size in sizes)) for share in _CHECKS}
+    compared = checks(sum(size == COARSE for size in sizes))
     missing: dict[int, Tensor] = {}
     for step, size in enumerate(sizes):
         codes = code + offset * model.deviation
         made = model.preview(codes, size)
         side = made.shape[-1]
-        if step in checks and size == COARSE:
-            # What the preview lacks hardly changes from step to step, so that it need not be computed at each.
+        if step in compared and size == COARSE:
             missing[side] = (resized(model.generator(codes.detach()), side) - made).detach()
         made = made + missing.get(side, 0)
         if side not in wanted:
