@@ -85,11 +85,19 @@ def measure(report: Callable[[str, int, int], None]) -> Jobs:
         to = ("--to", "Bob")
         commands: dict[str, tuple[str, ...]] = {
             "encrypt, original, 12 megapixels": encrypt(person, "original.jpg", *to),
-            "decrypt it": ("bob", "decrypt", "original.jpg", "-o", "restored.png"),
+            "decrypt it": ("bob", "decrypt", "original.jpg", "-o", "restored.jpg"),
             "encrypt, latent": encrypt(person, "latent.jpg", *to, "--level", "latent"),
             "encrypt, key face": encrypt(person, "likeness.jpg", "--level", "keyface"),
-            "open it with a key face": ("bob", "decrypt", "likeness.jpg", "--key-face", str(key), "-o", "likely.png"),
-            "open it with a prepared key face": ("bob", "decrypt", "likeness.jpg", "--from", "Alice", "-o", "prepared.png"),
+            "open it with a key face": ("bob", "decrypt", "likeness.jpg", "--key-face", str(key), "-o", "likely.jpg"),
+            "open it with a prepared key face": (
+                "bob",
+                "decrypt",
+                "likeness.jpg",
+                "--from",
+                "Alice",
+                "-o",
+                "prepared.jpg",
+            ),
             "encrypt, original, 12 faces": encrypt(group, "group-original.jpg", *to),
         }
         units, found = [], []
