@@ -18,14 +18,21 @@ LOOSE, FIRM = 0.1, 1.0
 """What it costs a descent to leave its start: a first guess, or one that is known to be near."""
 
 _RATE = 0.1
+_FULL_RATE_FROM = 6  # steps
 _CHECKS = 0.2, 0.6
 
 
 def rate(step: int, steps: int) -> float:
-    """Adam's, for ``step`` of ``steps``, from 0 on, in coordinates along the model's directions."""
-    return _RATE * (1 - step / steps)
+    """Adam's, for ``step`` of ``steps``, from 0 on, in coordinates along the model's directions.
+
+    Its first steps go at full length however small the slope is: where few follow, they must not lead far away.
+    """
+    return _RATE * min(1.0, steps / _FULL_RATE_FROM) * (1 - step / steps)
 
 
 def checks(steps: int) -> set[int]:
-    """The steps before which the preview is compared with the whole generator: what it lacks hardly changes between."""
-    return {round(share * steps) for share in _CHECKS}
+    """The steps before which the preview is compared with the whole generator: what it lacks hardly changes between.
+
+    A comparison takes as long as two steps, and fewer than six gain nothing by it.
+    """
+    return {round(share * steps) for share in _CHECKS[: steps // 6]}

@@ -79,7 +79,7 @@ def refine(
     if steps < 1:
         raise ValueError(f"steps is {steps}, but must be at least 1")
     fine = round(_FINE_SHARE * steps)
-    # Adam's first steps go at full length however small the slope is: where few follow, they must not lead far away.
+    # From where another descent ended there is less to gain, and more to lose.
     speed = min(1.0, steps / _FULL_SPEED_FROM)
     return approach(model, images, codes, [COARSE] * (steps - fine) + [_FINE] * fine, report, speed=speed)
 

@@ -41,6 +41,7 @@ COLUMNS = ("stage", "pairs", "seconds", "latent", "pixels", "features", "identit
 
 _WEIGHTS = {"latent": 0.5, "pixels": 10.0, "features": 1.0, "identity": 3.0, "prior": 0.02}
 _CORRECTIONS = (0, 1, 1, 2, 2)  # of a step, one of these
+_REPORT_STEPS = 25
 _KEPT_CODES = 240  # of the faces met last, for pairs
 
 
@@ -221,7 +222,7 @@ def train_encoder(
         state.blend()
         state.seconds = time.monotonic() - began
         log.add({name: loss.item() for name, loss in losses.items()})
-        if (done + 1) % 25 == 0 or done + 1 == total:
+        if (done + 1) % _REPORT_STEPS == 0 or done + 1 == total:
             pairs = (state.pairs_steps + state.face_steps) * plan.batch
             report(Progress(stage, done + 1, total, log.write(stage, pairs, state.seconds, rate)))
         if time.monotonic() - saved > plan.save_seconds:
