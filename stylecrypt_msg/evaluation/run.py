@@ -32,7 +32,7 @@ Pixels: TypeAlias = NDArray[np.uint8]
 Report: TypeAlias = Callable[[str, int, int], None]
 Result = TypeVar("Result", bound=Record)
 
-METHOD = 5
+METHOD = 6
 """Rises when anything is measured in another way, so that old results are not mixed with new ones."""
 
 TRAVEL_OF = 6
