@@ -18,7 +18,7 @@ LOOSE, FIRM = 0.1, 1.0
 """What it costs a descent to leave its start: a first guess, or one that is known to be near."""
 
 _RATE = 0.1
-_FULL_RATE_FROM = 6  # steps
+_FULL_RATE_FROM = 4  # steps
 _CHECKS = 0.2, 0.6
 
 
@@ -33,6 +33,6 @@ def rate(step: int, steps: int) -> float:
 def checks(steps: int) -> set[int]:
     """The steps before which the preview is compared with the whole generator: what it lacks hardly changes between.
 
-    A comparison takes as long as two steps, and fewer than six gain nothing by it.
+    A comparison takes as long as two steps: where these are few, one has to do.
     """
-    return {round(share * steps) for share in _CHECKS[: steps // 6]}
+    return {round(share * steps) for share in _CHECKS[: 1 + steps // 12]}
