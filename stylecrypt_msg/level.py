@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from .models.descent import STEPS
+
 __all__ = ["KEY_STEPS", "READING_STEPS", "Level"]
 
 
@@ -29,11 +31,11 @@ class Level(StrEnum):
 
 
 _COVER_STEPS = {
-    Level.KEYFACE: 26,
-    Level.LATENT: 26,
+    Level.KEYFACE: STEPS,
+    Level.LATENT: STEPS,
     Level.ORIGINAL: 0,  # recipients get pixels; covers by the encoder alone look as natural, and say less of the sender
 }
-KEY_STEPS = 26
+KEY_STEPS = STEPS
 """For a key face, once, when it is prepared."""
 READING_STEPS = 6
 """For a picture that arrived, which a key face is to open: from the key face on, more bring nobody closer (training/LOG.md)."""

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "pictures": {"errors"},
     "faces": {"errors"},
     "iresnet": {"errors"},
-    "level": set(),
+    "level": {"models"},
     "models": {"errors"},
     "recognisers": {"errors", "faces", "iresnet"},
     "residual": {"errors", "pictures"},

@@ -85,22 +85,14 @@ def measure(report: Callable[[str, int, int], None]) -> Jobs:
         def encrypt(photo: Path, output: str, *options: str) -> tuple[str, ...]:
             return ("alice", "encrypt", str(photo), "-o", output, "--stand-in", "bench", "--force", *options)
 
-        to = ("--to", "Bob")
+        to, opening = ("--to", "Bob"), ("bob", "decrypt", "likeness.jpg")
         commands: dict[str, tuple[str, ...]] = {
             "encrypt, original, 12 megapixels": encrypt(person, "original.jpg", *to),
             "decrypt it": ("bob", "decrypt", "original.jpg", "-o", "restored.jpg"),
             "encrypt, latent": encrypt(person, "latent.jpg", *to, "--level", "latent"),
             "encrypt, key face": encrypt(person, "likeness.jpg", "--level", "keyface"),
-            "open it with a key face": ("bob", "decrypt", "likeness.jpg", "--key-face", str(key), "-o", "likely.jpg"),
-            "open it with a prepared key face": (
-                "bob",
-                "decrypt",
-                "likeness.jpg",
-                "--from",
-                "Alice",
-                "-o",
-                "prepared.jpg",
-            ),
+            "open it with a key face": (*opening, "-o", "likely.jpg", "--key-face", str(key)),
+            "open it with a prepared key face": (*opening, "-o", "prepared.jpg", "--from", "Alice"),
             "encrypt, original, 12 faces": encrypt(group, "group-original.jpg", *to),
         }
         units, found = [], []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
+from skimage import data
 
 from stylecrypt_msg.faces import Face, Refusal, blur, certain_faces, check_face, crop, detect_faces, exposed_faces
 from stylecrypt_msg.faces.align import quad_matrix, square, transform
@@ -40,9 +42,9 @@ def test_a_portrait(astronaut: NDArray[np.uint8]) -> None:
     assert check_face(face, 512, 512) is None
 
 
-@pytest.mark.parametrize("name", ["chelsea", "coffee"])
-def test_a_cat_and_a_cup_are_not_blurred(name: str) -> None:
-    pixels: NDArray[np.uint8] = getattr(pytest.importorskip("skimage.data"), name)()
+@pytest.mark.parametrize("made", [data.chelsea, data.coffee])
+def test_a_cat_and_a_cup_are_not_blurred(made: Callable[[], NDArray[np.uint8]]) -> None:
+    pixels = made()
     assert detect_faces(pixels) == []
     assert exposed_faces(pixels, pixels, []) == []
 
