@@ -7,7 +7,7 @@ Choose by what you are building:
 * a chat application or a bot with a life of its own: ``messenger.Messenger``, which does no I/O.
 * something with faces and no keys: ``cipher.cover`` and ``cipher.uncover``, ``models.load_model``, ``faces``, ``stylemix``.
 
-What goes wrong raises an error of ``errors``, whose text and hint are for the user.
+What goes wrong raises an error of ``errors``: its text is for the user, its hint and remedy say what to do about it.
 """
 
 from __future__ import annotations

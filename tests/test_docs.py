@@ -263,9 +263,6 @@ def test_errors_are_those_of_the_program() -> None:
                 said.add(node.value)
             elif isinstance(node, ast.JoinedStr):
                 said.add("".join(v.value if isinstance(v, ast.Constant) else "…" for v in node.values))
-            elif isinstance(node, ast.ClassDef) and (text := ast.get_docstring(node)):  # the protocol's
-                said.add(re.split(r"(?<=\.) |: ", " ".join(text.split()))[0].rstrip(".") + ".")
-                said.add(" ".join(text.split()).partition(". ")[0].rstrip(".") + ".")
     _, _, tables = prose(REPOSITORY / "docs" / "guide.md").partition("## Troubleshooting")
     errors = [row for row in re.findall(r"^\| (.+?) \| ", tables, re.MULTILINE) if row not in ("error", "---")]
     assert len(errors) > 30

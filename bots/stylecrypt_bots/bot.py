@@ -25,6 +25,7 @@ from .health import Health
 from .inbox import Inbox, is_of_interest
 from .outbox import Backoff, Outbox
 from .places import Places
+from .remedies import failure
 from .session import BotSession
 from .studio import Studio
 from .verification import Compare, Verifier
@@ -180,7 +181,7 @@ class Bot:
     def _give_up(self, desk: Desk, post: Post, error: Exception) -> None:
         _log.error("given up", extra={"room": post.room_id, "event": post.event_id}, exc_info=error)
         self.health.failed("handle")
-        said = texts.failure(error) if isinstance(error, StyleCryptError) else "this is a bug; the log says where."
+        said = failure(error) if isinstance(error, StyleCryptError) else "this is a bug; the log says where."
         with desk.transaction():
             if post.room_id == desk.control_room:
                 desk.tell(f"I could not do this: {said}", to=post)

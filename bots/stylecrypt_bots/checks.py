@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stylecrypt_msg.cli.remedies import advice
 from stylecrypt_msg.errors import StyleCryptError
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix_session import InUseError
@@ -74,4 +75,4 @@ async def _room(session: BotSession, config: Config, what: str, address: str, *,
 
 
 def _broken(what: str, error: StyleCryptError) -> Finding:
-    return Finding(what, "broken", str(error), error.hint or "")
+    return Finding(what, "broken", str(error), advice(error) or "")

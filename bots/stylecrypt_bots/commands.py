@@ -22,6 +22,7 @@ from .config import Config
 from .desk import About, Desk, Media, Outgoing, reference
 from .health import Health
 from .places import Places
+from .remedies import failure, quoted
 from .request import contact_of
 from .session import BotSession
 from .studio import Studio
@@ -161,14 +162,14 @@ class Commands:
                 card = Card.from_text(text)
             added = self._profile.add_contact(card)
         except StyleCryptError as error:
-            return texts.failure(error)
+            return failure(error)
         said = {
             None: "is a contact now",
             CardChange.SAME: "was a contact already",
             CardChange.RENAMED: "has a new name",
             CardChange.ROTATED: "has new keys, for which the old ones vouch",
         }[added.change]
-        name = texts.quoted(added.contact.name)
+        name = quoted(added.contact.name)
         return (
             f"{added.contact.name} ({added.contact.user_id}) {said}. `!verify {name}` shows words to compare, `!trust {name}` "
             "lets them see your photos."
@@ -192,7 +193,7 @@ class Commands:
         contact = contact_of(self._profile, name)
         words = (self._profile.setting(_shown(contact)) or "").split()
         if not words:
-            return f"Look at the words first: `!verify {texts.quoted(contact.name)}`"
+            return f"Look at the words first: `!verify {quoted(contact.name)}`"
         if not matching:
             self._profile.discard_pending(contact.user_id)
             return (
@@ -297,7 +298,7 @@ class Commands:
 
         def act() -> str:
             self._profile.add_key_face(name, *prepared)
-            return f"{name} is a key face of yours. `!keyface share {texts.quoted(name)} NAME` gives it to a contact."
+            return f"{name} is a key face of yours. `!keyface share {quoted(name)} NAME` gives it to a contact."
 
         return act
 
@@ -307,7 +308,7 @@ class Commands:
         if not _is_user(to):
             raise InputError(
                 f"It is not known where {contact.name} is on Matrix.",
-                hint=f"Name their bot: `!keyface share {texts.quoted(name)} {texts.quoted(contact.name)} @user:server`",
+                hint=f"Name their bot: `!keyface share {quoted(name)} {quoted(contact.name)} @user:server`",
             )
         kind = "application/octet-stream"
 

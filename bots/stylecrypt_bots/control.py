@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from stylecrypt_msg.errors import InputError, NotAuthorisedError, StyleCryptError
+from stylecrypt_msg.errors import InputError, NotAuthorisedError, Remedy, StyleCryptError
 from stylecrypt_msg.messenger import Draft as PhotoDraft
 from stylecrypt_msg.messenger import EncryptedPhoto
 from stylecrypt_msg.profile import Contact
@@ -27,6 +27,7 @@ from .desk import NO, YES, About, Desk, Draft, Media, Outgoing, reference, relat
 from .looks import cover_of
 from .outbox import Outbox
 from .places import Place, Places
+from .remedies import failure
 from .request import Request, contact_of, parse_command, parse_request
 from .session import BotSession
 from .studio import Studio
@@ -68,7 +69,7 @@ class Control:
         except StyleCryptError as error:
             if not isinstance(error, InputError | NotAuthorisedError):
                 raise
-            self._answer(post, texts.failure(error))
+            self._answer(post, failure(error))
 
     def _answer(self, post: Post, text: str, **more: Any) -> None:
         """The whole of what follows from a post."""
@@ -122,7 +123,7 @@ class Control:
             for user_id in draft.to:  # they may not be authorised any more
                 self._profile.authorised(user_id, draft.room_id)
         except StyleCryptError as error:
-            self._desk.tell(f"Not posted: {texts.failure(error)}", to=draft.request, thread=draft.request_thread)
+            self._desk.tell(f"Not posted: {failure(error)}", to=draft.request, thread=draft.request_thread)
             return
         self._release(draft)
 
@@ -151,7 +152,7 @@ class Control:
             )
         names = [*request.to, *_mentioned(post.content, self._profile.contacts())]
         if not names:
-            raise InputError("Nobody is named who may see the photo.", hint="Name contacts: `#room @name`.")
+            raise InputError("No recipients were given.", remedy=Remedy.NAME_RECIPIENTS)
         contacts = {contact.user_id: contact for contact in (contact_of(self._profile, name) for name in names)}
         for user_id in contacts:
             self._profile.authorised(user_id, place.room_id)

@@ -25,6 +25,7 @@ from .health import Health
 from .looks import original_of
 from .outbox import link
 from .places import Place, Places
+from .remedies import failure
 from .session import BotSession
 from .studio import Studio
 
@@ -145,7 +146,7 @@ class Inbox:
         self._health.seen.labels("refused").inc()
         with self._desk.transaction():
             if self._may_tell(post.sender):
-                text = f"A message in {place.name}, posted by {post.sender}, was not opened: {texts.failure(error)}"
+                text = f"A message in {place.name}, posted by {post.sender}, was not opened: {failure(error)}"
                 self._desk.tell(f"{text}\n{link(post.room_id, post.event_id)}", about=_about(post))
             self._desk.done(post)
 

@@ -11,10 +11,10 @@ from urllib.parse import quote
 from stylecrypt_msg.errors import NetworkError, NotAuthorisedError, StyleCryptError
 from stylecrypt_msg.transports.matrix_session import LoggedOutError, ServerRefusalError
 
-from . import texts
 from .config import Config
 from .desk import NO, YES, About, Desk, Draft, Outgoing
 from .health import Health
+from .remedies import failure
 from .session import BotSession
 
 __all__ = ["Backoff", "Outbox", "link"]
@@ -150,7 +150,7 @@ class Outbox:
 
     def _failed(self, outgoing: Outgoing, error: StyleCryptError) -> None:
         """Tells the owner. A draft waits again, unless it is the preview that could not be shown."""
-        desk, said = self._desk, texts.failure(error)
+        desk, said = self._desk, failure(error)
         with desk.transaction():
             desk.posted(outgoing, None)
             if (draft := self._draft(outgoing.draft)) is not None:

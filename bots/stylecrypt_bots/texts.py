@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from stylecrypt_msg.errors import StyleCryptError
 from stylecrypt_msg.messenger import DecryptedPhoto, EncryptedPhoto, Level
 from stylecrypt_msg.profile import Contact
 
 from .desk import NO, YES
+from .remedies import quoted
 
-__all__ = ["GREETING", "described", "failure", "preview", "printable", "standing", "words_of"]
+__all__ = ["GREETING", "described", "preview", "printable", "standing", "words_of"]
 
 GREETING = (
     "This is your StyleCrypt bot. Send me a photo with a text such as `#room @name`: I show you the photo with another "
@@ -23,34 +22,6 @@ GREETING = (
 def printable(text: str, most: int = 200) -> str:
     """Text from outside, as part of a line."""
     return "".join(letter if letter.isprintable() else " " for letter in text[:most]).strip()
-
-
-# What errors advise to do on the command line, as it is said here.
-_NAME = r"(\S+|'[^']*')"
-_HERE = [
-    (re.compile(pattern), instead)
-    for pattern, instead in (
-        (rf"`?stylecrypt contact (trust|block) {_NAME} --undo`?", r"`!un\1 \2`"),
-        (rf"`?stylecrypt contact (trust|block|verify) {_NAME}`?", r"`!\1 \2`"),
-        ("`stylecrypt contact add FILE`", "`!add @user:server`"),
-        ("remove the other with `stylecrypt contact remove NAME`, then add the card again", "and add their card again"),
-        (r"Ask for it: `stylecrypt key-face share`.*", "Ask them for it: their `!keyface share` gives it to you."),
-        (r"Use another stand-in \(--stand-in\).*", "Choose another face with `!standin #room SEED`."),
-        (r", or pick the faces to replace with --face N|Leave out --exact, or |Leave it out, or ", ""),
-        ("[Nn]ame contacts with --to", "Name contacts: `#room @name`"),
-        (r"(?:or )?use --level (\w+)", r"or use `level=\1`"),
-        (r"--level (\w+)", r"`level=\1`"),
-        ("Use (?:another )?--name", "Use another name"),
-    )
-]
-
-
-def failure(error: StyleCryptError) -> str:
-    """What happened, and what to do about it."""
-    hint = error.hint or ""
-    for pattern, instead in _HERE:
-        hint = pattern.sub(instead, hint)
-    return f"{error} {hint[:1].upper()}{hint[1:]}".strip()
 
 
 def preview(photo: EncryptedPhoto, room: str, to: Sequence[Contact]) -> str:
@@ -124,8 +95,3 @@ def words_of(name: str, words: Sequence[str]) -> str:
         f"Compare these words with {name}, in person or on a call. Their `!verify` shows the same ones:\n"
         f"{' '.join(words[:6])}\n{' '.join(words[6:])}\n`!verify {quoted(name)} yes` if all match, `no` if not."
     )
-
-
-def quoted(name: str) -> str:
-    """A name as commands take it."""
-    return f'"{name}"' if any(letter.isspace() for letter in name) else name

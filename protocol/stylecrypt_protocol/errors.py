@@ -1,4 +1,4 @@
-"""Errors of the protocol. The type says whose fault it is; the docstring is the text that a person reads.
+"""Errors of the protocol. The type says whose fault it is, ``message`` and ``hint`` what a person reads.
 
 ::
 
@@ -28,6 +28,8 @@ RemoteProtocolError.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 __all__ = [
     "BadSignatureError",
     "CoverMismatchError",
@@ -52,9 +54,14 @@ __all__ = [
 
 
 class ProtocolError(Exception):
-    """Something is wrong with a message."""
+    """Base of all. ``message`` says what happened, ``hint`` what to do about it; both hold on every surface.
 
-    abstract = True
+    ``detail`` is what this one is about, for the end of the message.
+    """
+
+    message: ClassVar[str]
+    hint: ClassVar[str | None] = None
+    abstract: ClassVar[bool] = True
 
     def __init_subclass__(cls, *, abstract: bool = False) -> None:
         cls.abstract = abstract
@@ -66,42 +73,55 @@ class ProtocolError(Exception):
         self.detail = detail
 
     def __str__(self) -> str:
-        text = " ".join((type(self).__doc__ or type(self).__name__).split())
-        return f"{text} ({self.detail})" if self.detail else text
+        return f"{self.message.removesuffix('.')} ({self.detail})." if self.detail else self.message
 
 
 class LocalProtocolError(ProtocolError):
-    """This cannot be put into a message."""
+    """This program called the protocol wrongly; nothing was sent."""
+
+    message = "This cannot be put into a message."
 
 
 class RemoteProtocolError(ProtocolError, abstract=True):
-    """What was received cannot be used."""
+    """What came from outside cannot be used."""
 
 
 class MalformedError(RemoteProtocolError):
-    """These bytes are damaged, or were never made by StyleCrypt."""
+    """Bytes that do not parse."""
+
+    message = "These bytes are damaged, or were never made by StyleCrypt."
 
 
 class TooLargeError(MalformedError):
-    """This is larger than any honest message, so it was not read."""
+    """Over a limit of `limits`."""
+
+    message = "This is larger than any honest message, so it was not read."
 
 
 class UnsupportedError(RemoteProtocolError):
-    """This was made by a version of StyleCrypt that is newer than this one, or of a kind that it cannot
-    read. Update to read it."""
+    """A later version, or a kind that this version does not know."""
+
+    message = "This was made by a version of StyleCrypt that is newer than this one, or of a kind that it cannot read."
+    hint = "Update StyleCrypt."
 
 
 class UnsealedError(RemoteProtocolError):
-    """This message has no sealed part: it does not say who sent it, and nobody signed it."""
+    """No sealed part, so that nobody is named as the sender."""
+
+    message = "This message has no sealed part: it does not say who sent it, and nobody signed it."
 
 
 class NotForMeError(RemoteProtocolError):
-    """This message was sealed to somebody else. Only the people whom its sender chose can open it."""
+    """Sealed to other people's keys."""
+
+    message = "This message was sealed to somebody else."
 
 
 class StrangerError(RemoteProtocolError):
-    """This message is from somebody who is not among your contacts. Add their card, verify it with them,
-    then open the message again."""
+    """Signed by somebody who is not a contact."""
+
+    message = "This message is from somebody who is not among your contacts."
+    hint = "Add their card, verify it with them, then open the message again."
 
     def __init__(self, card_id: bytes) -> None:
         super().__init__(f"card {card_id.hex()}")
@@ -109,44 +129,62 @@ class StrangerError(RemoteProtocolError):
 
 
 class RevokedKeyError(RemoteProtocolError):
-    """This message names a key that its owner has withdrawn. Do not trust it; ask them for their
-    new card."""
+    """Names a key that its owner withdrew."""
+
+    message = "This message names a key that its owner has withdrawn."
+    hint = "Do not trust it; ask them for their new card."
 
 
 class ForgedError(RemoteProtocolError, abstract=True):
-    """This message was put together by somebody other than its sender."""
+    """Somebody put this together to deceive."""
 
 
 class BadSignatureError(ForgedError):
-    """The signature is not by the person whom this names. Somebody made or changed it to deceive you."""
+    """The signature is not the named sender's."""
+
+    message = "The signature is not the named sender's: somebody made or changed this to deceive you."
 
 
 class ForwardedError(ForgedError):
-    """The sender wrote this to other people, not to you: somebody sealed it again as if you had been
-    addressed."""
+    """Sealed again to somebody whom the sender did not address."""
+
+    message = (
+        "The sender wrote this to other people, not to you: somebody sealed it again as if you had been addressed."
+    )
 
 
 class MovedError(ForgedError):
-    """The sealed part belongs to another message: somebody put it beside a picture that it was not made
-    for."""
+    """The sealed part belongs to another message."""
+
+    message = "The sealed part belongs to another message: somebody put it beside a picture that it was not made for."
 
 
 class CoverMismatchError(RemoteProtocolError):
-    """The picture is not the one that the sender sent. The message is the sender's, the picture beside it
-    is not."""
+    """The picture is not the one that the sender sent."""
+
+    message = "The message is the sender's, but the picture beside it is not the one that they sent."
 
 
 class FromFutureError(RemoteProtocolError):
-    """This message is dated in the future. Either your clock is slow or the sender's is fast."""
+    """Dated later than now."""
+
+    message = "This message is dated in the future."
+    hint = "Check your clock; if it is right, the sender's is fast."
 
 
 class TooOldError(RemoteProtocolError):
-    """This message is too old to tell whether it is being sent to you a second time."""
+    """Dated before the time that the replay store remembers."""
+
+    message = "This message is too old to tell whether it is being sent to you a second time."
 
 
 class ReplayedError(RemoteProtocolError):
-    """You have received this message before: somebody sent it again."""
+    """Opened before."""
+
+    message = "You have received this message before: somebody sent it again."
 
 
 class WrongPassphraseError(RemoteProtocolError):
-    """The passphrase is wrong, or the file is damaged."""
+    """Wrong passphrase, or a damaged file: the two cannot be told apart."""
+
+    message = "The passphrase is wrong, or the file is damaged."

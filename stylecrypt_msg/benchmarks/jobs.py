@@ -158,8 +158,6 @@ def _run(arguments: Sequence[str], folder: Path) -> tuple[float, float, float]:
         if process.returncode:
             said.seek(0)
             first = said.read().decode(errors="replace").strip().partition("\n")[0]
-            raise InputError(
-                f"A command that was to be measured failed: {first}.", hint="`stylecrypt doctor` may say why."
-            )
+            raise InputError(f"A command that was to be measured failed: {first}.", hint="Run it by itself to see why.")
     memory = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
     return seconds, usage.ru_utime + usage.ru_stime, memory

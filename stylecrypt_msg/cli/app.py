@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import InputError, StyleCryptError
+from ..errors import InputError, Remedy, StyleCryptError
 from . import console
+from .remedies import WORDS, advice
 
 if TYPE_CHECKING:
     from .session import Session
@@ -750,7 +751,7 @@ def main() -> None:
         sys.stdout.flush()
         sys.exit(code)
     except StyleCryptError as error:
-        console.fail(str(error), error.hint)
+        console.fail(str(error), advice(error))
         sys.exit(error.exit_code)
     except _UsageError as error:
         _wrong_usage(error)
@@ -762,7 +763,9 @@ def main() -> None:
         sys.exit(130)
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and error.name == "torch":
-            console.fail("This needs PyTorch, which is not installed.", "Run `pip install 'stylecrypt-msg[torch]'`.")
+            console.fail(
+                "This needs PyTorch, which is not installed.", WORDS[Remedy.INSTALL_EXTRA].format(extra="torch")
+            )
             sys.exit(InputError.exit_code)
         console.fail(f"This is a bug: {type(error).__name__} in {_place(error)}.", "Report it with what you ran.")
         if os.environ.get("STYLECRYPT_DEBUG"):

@@ -6,7 +6,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, Remedy
 from .session import Session
 
 __all__ = ["check", "run", "setup", "verify"]
@@ -33,5 +33,5 @@ def _commands() -> Any:
         return importlib.import_module("stylecrypt_bots.cli")
     except ImportError as error:
         raise InputError(
-            "The bot needs packages that are not installed.", hint="pip install 'stylecrypt-msg[bot]'"
+            "The bot needs packages that are not installed.", remedy=Remedy.INSTALL_EXTRA, extra="bot"
         ) from error

@@ -10,6 +10,7 @@ from importlib import metadata, util
 
 from ..errors import StyleCryptError
 from . import console
+from .remedies import advice
 
 __all__ = ["run"]
 
@@ -114,10 +115,10 @@ def run(as_json: bool) -> None:
                 findings.append(check())
             except Exception as error:  # whatever is broken here, the others are worth looking at
                 what = check.__name__.strip("_").replace("_", " ")
-                remedy = getattr(error, "hint", None) or "Reinstall stylecrypt-msg."
-                ours = isinstance(error, StyleCryptError)
-                detail = str(error) if ours else f"{type(error).__name__}: {error}"
-                findings.append(_Finding(what, "broken", detail, remedy))
+                detail, remedy = f"{type(error).__name__}: {error}", None
+                if isinstance(error, StyleCryptError):
+                    detail, remedy = str(error), advice(error)
+                findings.append(_Finding(what, "broken", detail, remedy or "Reinstall stylecrypt-msg."))
     if as_json:
         console.print_json([asdict(finding) for finding in findings])
     else:

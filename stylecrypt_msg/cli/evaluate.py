@@ -15,6 +15,7 @@ from ..models import load_model
 from ..pictures import same_file
 from ..recognisers import installed_recogniser, load_recogniser
 from . import console
+from .remedies import advice
 
 __all__ = ["run"]
 
@@ -31,7 +32,7 @@ def run(
     try:
         lpips = load_lpips()
     except InputError as error:
-        lpips_note = f"{error} {error.hint}"
+        lpips_note = f"{error} {advice(error)}"
         console.note(lpips_note)
     with console.progress() as report:
         subjects, passed_over = read_subjects(

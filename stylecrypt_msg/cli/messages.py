@@ -20,6 +20,7 @@ from ..pictures import MAX_FILE_BYTES, format_of, read_file, read_picture, same_
 from ..sdk import Options
 from . import console
 from .carriers import Carrier, verify_device
+from .remedies import advice
 from .session import Session
 
 __all__ = ["decrypt", "encrypt", "inspect", "options", "receive", "send"]
@@ -33,11 +34,6 @@ def encrypt(
 ) -> None:  # fmt: skip
     stand_in_photo = _stand_in_file(stand_in)
     _check_output(output, as_json, photo, stand_in_photo)
-    if not to and options.get("level") is None and not options.get("covert"):
-        raise InputError(
-            "Nobody is named who may see the photo.",
-            hint="Name contacts with --to, or use --level keyface, which seals nothing.",
-        )
     data = _read(photo)
     if output != _PIPE:
         options["format"] = format_of(output)
@@ -185,9 +181,9 @@ def receive(
                     if isinstance(error, RefusedError) and isinstance(error.reason, protocol.NotForMeError):
                         continue  # others' messages are nobody's business
                     failed = error
-                    results.append({"origin": origin, "error": str(error), "hint": error.hint})
+                    results.append({"origin": origin, "error": str(error), "hint": advice(error)})
                     if not as_json:
-                        console.fail(f"{origin}: {error}", error.hint)
+                        console.fail(f"{origin}: {error}", advice(error))
                     continue
                 got = incoming.photo
                 path = output / _received_name(got)

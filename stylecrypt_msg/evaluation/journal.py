@@ -25,7 +25,7 @@ class Conditions(Record):
     method: int = Field(description="another version of this program")
     model: str = Field(description="another model")
     recogniser: str = Field(description="another recogniser")
-    pairs: bool = Field(description="--pairs, or without it")
+    pairs: bool = Field(description="two photos of each person, or one")
 
 
 class Header(Conditions):
@@ -58,7 +58,9 @@ class Journal:
             folder.mkdir(parents=True, exist_ok=True)
             text = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"The report cannot be kept in {folder}: {error}.", hint="Use --report FOLDER.") from error
+            raise InputError(
+                f"The report cannot be kept in {folder}: {error}.", hint="Use another folder for the report."
+            ) from error
         head, *rest = text.split("\n")
         if text:
             _check(folder, head, header)
@@ -87,7 +89,7 @@ class Journal:
 
 
 def _check(folder: Path, head: str, header: Conditions) -> None:
-    hint = "Give another folder with --report, or remove this one."
+    hint = "Use another folder for the report, or remove this one."
     try:
         found = type(header).model_validate_json(head)
     except ValidationError as error:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, Remedy
 from ..faces import Face, certain_faces, matte
 from ..level import Level
 from ..standins import stand_in
@@ -136,6 +136,7 @@ def _skimage() -> Any:
     except ImportError as error:
         raise InputError(
             "Colours cannot be compared: scikit-image is not installed.",
-            hint="Run `pip install 'stylecrypt-msg[evaluate]'`.",
+            remedy=Remedy.INSTALL_EXTRA,
+            extra="evaluate",
         ) from error
     return color

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, Remedy
 
 __all__ = ["FAR", "HIGHEST_PSNR", "SIZE", "Lpips", "cosine", "load_lpips", "psnr", "ssim", "threshold_at_far"]
 
@@ -31,7 +31,6 @@ HIGHEST_PSNR = 100.0
 FAR = 1e-3
 """The share of pairs of two people that may pass for one person: false accepts."""
 
-_INSTALL = "Run `pip install 'stylecrypt-msg[evaluate]'`."
 _TRUNK = "alexnet-owt-*.pth"  # torchvision's AlexNet, with the beginning of its hash
 
 
@@ -52,7 +51,11 @@ def _skimage() -> Any:
     try:
         from skimage import metrics
     except ImportError as error:
-        raise InputError("PSNR and SSIM cannot be measured: scikit-image is not installed.", hint=_INSTALL) from error
+        raise InputError(
+            "PSNR and SSIM cannot be measured: scikit-image is not installed.",
+            remedy=Remedy.INSTALL_EXTRA,
+            extra="evaluate",
+        ) from error
     return metrics
 
 

@@ -89,7 +89,7 @@ def read_subjects(
         example = "; ".join(f"{path.name}: {why}" for path, why in [*passed_over.items()][:1])
         raise InputError(
             f"Nobody in {folder} can be measured{f'; {example}' if example else '.'}",
-            hint="With --pairs two photos of a person are named as 007-a.jpg and 007-b.jpg."
+            hint="The two photos of a person are named as 007-a.jpg and 007-b.jpg."
             if pairs
             else "Give a folder of photos.",
         )

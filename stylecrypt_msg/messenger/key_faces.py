@@ -19,7 +19,7 @@ from stylecrypt_protocol import Inversion
 from stylecrypt_protocol.limits import MAX_INVERSIONS, MAX_RECIPIENTS
 
 from ..cipher import Report, prepare_key
-from ..errors import InputError, MessageError, PictureError, ProfileError, explaining
+from ..errors import InputError, MessageError, PictureError, ProfileError, Remedy, explaining
 from ..faces import certain_faces, crop
 from ..faces.align import face_quad
 from ..models import FaceModel
@@ -84,7 +84,7 @@ class Sharing:
         if not 0 < len(to) <= MAX_RECIPIENTS:
             raise InputError(
                 f"A key face is shared with 1 to {MAX_RECIPIENTS} contacts at once, not {len(to)}.",
-                hint="Name contacts with --to NAME.",
+                remedy=Remedy.NAME_RECIPIENTS,
             )
         with profile.transaction():
             face = profile.key_face(name)

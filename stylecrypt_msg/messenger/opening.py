@@ -10,15 +10,7 @@ from PIL import Image
 from stylecrypt_protocol import Envelope, OpenedMessage, PublicPart, ResidualKind, SeenStore
 
 from ..cipher import Report, restore, uncover
-from ..errors import (
-    FaceError,
-    InputError,
-    MessageError,
-    ModelError,
-    NoMessageError,
-    RefusedError,
-    explaining,
-)
+from ..errors import FaceError, InputError, MessageError, ModelError, NoMessageError, RefusedError, Remedy, explaining
 from ..pictures import Picture, read_picture
 from ..profile import Contact, MyKeyFace, TheirKeyFace
 from ..residual import restore_faces, unpack_styles
@@ -229,12 +221,12 @@ def _no_key(message: Envelope | None, sender: Contact | None) -> InputError:
     if message is None and sender is None:
         return NoMessageError(
             "There is no message with this picture, so there is nothing to decrypt it with.",
-            hint="If it is a covert one, say whose: --from NAME, or --key-face with another photo of the sender.",
+            remedy=Remedy.NAME_SENDER,
         )
     whose = f"of {sender.name}" if sender else "of the sender"
     return InputError(
         f"The key face {whose} that this picture needs is missing.",
-        hint="Ask for it: `stylecrypt key-face share` makes a file, `key-face receive` reads it. Or use --key-face PHOTO.",
+        remedy=Remedy.ASK_FOR_KEY_FACE,
     )
 
 

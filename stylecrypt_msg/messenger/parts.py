@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from stylecrypt_protocol import CardId, StrangerError
 
-from ..errors import NotAuthorisedError, ProfileError, RefusedError
+from ..errors import NotAuthorisedError, ProfileError, RefusedError, Remedy
 from ..models.shelf import Shelf
 from ..profile import Contact, Profile
 from ..recognisers import Recogniser
@@ -29,7 +28,7 @@ class Parts:
         """Raises ProfileError when there is none."""
         profile = self.profile_if_any()
         if profile is None:
-            raise ProfileError("There is no profile to do this with.", hint="`stylecrypt init --name NAME` makes one.")
+            raise ProfileError("There is no profile to do this with.", remedy=Remedy.MAKE_PROFILE)
         return profile
 
     def sender(self, card: CardId, what: str) -> Contact:
@@ -41,6 +40,7 @@ class Parts:
         if contact.blocked:
             raise NotAuthorisedError(
                 f"This {what} is from {contact.name}, whom you have blocked.",
-                hint=f"`stylecrypt contact block {shlex.quote(contact.name)} --undo` lets it through again.",
+                remedy=Remedy.UNBLOCK_CONTACT,
+                contact=contact.name,
             )
         return contact

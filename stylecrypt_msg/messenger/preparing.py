@@ -11,7 +11,7 @@ import stylecrypt_protocol as protocol
 from stylecrypt_protocol import Envelope, PublicPart, Residual, ResidualKind
 
 from ..cipher import CoveredPhoto, KeyFace, Others, Report, cover, exchange
-from ..errors import FaceError, InputError, LikenessError
+from ..errors import FaceError, InputError, LikenessError, Remedy
 from ..faces import crop
 from ..models import FaceModel
 from ..pictures import Picture, read_picture
@@ -181,21 +181,19 @@ def _level(draft: Draft) -> Level:
     if draft.covert and level is not Level.KEYFACE:
         raise InputError(
             f"A covert picture carries no seal, so it cannot be of level {level}.",
-            hint="Leave out --covert, or use --level keyface.",
+            remedy=Remedy.DROP_COVERT,
         )
     if not draft.to and level is not Level.KEYFACE:
         raise InputError(
-            f"Nobody is named who may see the photo, and level {level} is sealed to somebody.",
-            hint="Name contacts with --to, or use --level keyface, which seals nothing.",
+            f"No recipients were given, and level {level} needs at least one.",
+            remedy=Remedy.NAME_RECIPIENTS,
         )
     if draft.caption and (draft.covert or not draft.to):
         raise InputError(
-            "A caption travels sealed, and nothing is sealed here.", hint="Leave it out, or name contacts with --to."
+            "A caption travels sealed, and nothing is sealed here.", hint="Leave it out.", remedy=Remedy.NAME_RECIPIENTS
         )
     if draft.exact and level is not Level.ORIGINAL:
-        raise InputError(
-            f"The exact file goes with level original, not {level}.", hint="Leave out --exact, or use --level original."
-        )
+        raise InputError(f"The exact file goes with level original, not {level}.", remedy=Remedy.DROP_EXACT)
     if draft.others not in (None, *get_args(Others)):
         raise InputError(
             f"Other faces cannot be treated as {draft.others!r}.", hint=f"Others are {', '.join(get_args(Others))}."
@@ -234,7 +232,7 @@ class _Likeness:
         return LikenessError(
             f"{which} still looks like the original to {self._recogniser.name}: distance {self._distances[face]:.2f}, and "
             f"below {self._recogniser.threshold:.2f} two faces are the same person.",
-            hint="Use another stand-in (--stand-in) or a stricter mask (--mask 2-8), or insist with --force.",
+            remedy=Remedy.OTHER_STAND_IN,
         )
 
     def report(self, covered: CoveredPhoto, picture: Picture, substituted: int) -> LeakReport:
@@ -262,6 +260,4 @@ def _packed(envelope: Envelope) -> bytes:
     try:
         return envelope.pack()
     except protocol.LocalProtocolError as error:
-        raise InputError(
-            "What is to be sealed is too large for one message.", hint="Leave out --exact, or use --level latent."
-        ) from error
+        raise InputError("What is to be sealed is too large for one message.", remedy=Remedy.SEND_LESS) from error

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stylecrypt_msg.errors import ModelError
+from stylecrypt_msg.errors import ModelError, Remedy
 from stylecrypt_msg.models import embedded, weights
 from stylecrypt_msg.models.face_model import FaceModel
 from stylecrypt_msg.models.weights import ModelInfo
@@ -53,8 +53,9 @@ def load_torch_model(path_or_name: str | os.PathLike[str] = DEFAULT, device: str
         if error.name != "torch":
             raise
         raise ModelError(
-            "This needs PyTorch, which is not installed: models other than the embedded one run on it, and --refine does.",
-            hint="Run `pip install 'stylecrypt-msg[torch]'`.",
+            "This needs PyTorch, which is not installed: models other than the embedded one run on it, and so does refinement.",
+            remedy=Remedy.INSTALL_EXTRA,
+            extra="torch",
         ) from error
     with torch.inference_mode(False):  # weights made in inference mode would never have gradients pass through them
         try:
@@ -118,7 +119,8 @@ def _locate(path_or_name: str | os.PathLike[str]) -> tuple[list[Path], str]:
     if not target.exists():
         raise ModelError(
             f"There is no model {text!r}.",
-            hint="`stylecrypt model list` shows those there are; a file needs its suffix.",
+            hint="A file needs its suffix.",
+            remedy=Remedy.LIST_MODELS,
         )
     return [target], text
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stylecrypt_msg.errors import ModelError
+from stylecrypt_msg.errors import ModelError, Remedy
 
 __all__ = ["Graph", "runtime", "threads"]
 
@@ -40,7 +40,9 @@ class Graph:
             self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # the runtime's are of many types
             raise ModelError(
-                f"A part of the embedded model, {name}, is missing or damaged.", hint="Reinstall stylecrypt-msg."
+                f"A part of the embedded model, {name}, is missing or damaged.",
+                remedy=Remedy.REINSTALL,
+                package="stylecrypt-msg",
             ) from error
         self._inputs = [value.name for value in self._session.get_inputs()]
         # Memory goes back after each run: a program that waits for the next photo is not to hold 300 MB for it.
@@ -64,8 +66,9 @@ def runtime() -> Any:
     except ImportError as error:
         raise ModelError(
             f"ONNX Runtime, which runs the embedded model, cannot be loaded: {error}.",
-            hint="Reinstall it: `pip install --force-reinstall onnxruntime`. There are wheels for Linux (x86-64, ARM64), "
-            "macOS (ARM64) and Windows (x86-64, ARM64).",
+            hint="There are wheels for Linux (x86-64, ARM64), macOS (ARM64) and Windows (x86-64, ARM64).",
+            remedy=Remedy.REINSTALL,
+            package="onnxruntime",
         ) from error
     onnxruntime.disable_telemetry_events()  # of the wheels for Windows
     return onnxruntime

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from threading import RLock
 
-from ..errors import ModelError
+from ..errors import ModelError, Remedy
 from . import list_models, load_model
 from .face_model import FaceModel
 
@@ -46,5 +46,6 @@ class Shelf:
                     return self.named(info.name)
         raise ModelError(
             f"The model that this message was made with is not on this machine (hash {digest[:16]}).",
-            hint="Ask the sender for its file and run `stylecrypt model import FILE`; `stylecrypt model show` prints hashes.",
+            hint="Ask the sender for its file.",
+            remedy=Remedy.IMPORT_MODEL,
         )

@@ -5,7 +5,6 @@ User ids and signing keys are each of one contact only: a card that has those of
 
 from __future__ import annotations
 
-import shlex
 import time
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -13,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from stylecrypt_protocol import Card, CardChange, CardId, Revocation, compare_cards, pair_words
 
-from ..errors import InputError, NotAuthorisedError
+from ..errors import InputError, NotAuthorisedError, Remedy
 from .key_faces import carry_over, forget
 from .records import CONTACT, REVOCATION, Contact
 from .store import Store
@@ -99,9 +98,7 @@ class Contacts:
             raise InputError(f"{len(found)} contacts are called {name!r}.", hint=f"Use a user id or card id: {ids}.")
         known = ", ".join(contact.name for contact in contacts[:10]) or "none yet"
         more = f" and {len(contacts) - 10} more" if len(contacts) > 10 else ""
-        raise InputError(
-            f"There is no contact {name!r}.", hint=f"Yours: {known}{more}. `stylecrypt contact add FILE` adds one."
-        )
+        raise InputError(f"There is no contact {name!r}.", hint=f"Yours: {known}{more}.", remedy=Remedy.ADD_CONTACT)
 
     def by_card(self, card: CardId) -> Contact | None:
         """The contact with this card."""
@@ -134,7 +131,8 @@ class Contacts:
             if words is not None and tuple(words) != pair_words(self.card, card):
                 raise NotAuthorisedError(
                     f"These are not the words of {contact.name}, or another card came while you compared them.",
-                    hint=f"Compare them again: stylecrypt contact verify {_typed(contact)}",
+                    remedy=Remedy.COMPARE_WORDS,
+                    contact=contact.name,
                 )
             if _is_withdrawn(card, self._revocations()):
                 raise _withdrawn(card)
@@ -164,7 +162,8 @@ class Contacts:
             if undo and contact.trusted:
                 raise InputError(
                     f"{contact.name} may see your photos in every conversation.",
-                    hint=f"stylecrypt contact trust {_typed(contact)} --undo, then trust them where you want.",
+                    remedy=Remedy.DISTRUST_CONTACT,
+                    contact=contact.name,
                 )
             others = {other for other in contact.conversations if other != conversation}
             return self._changed(contact, conversations=tuple(sorted(others if undo else others | {conversation})))
@@ -194,10 +193,9 @@ class Contacts:
     def authorised(self, name: str, conversation: str | None) -> Contact:
         """A contact who may see what is sent in a conversation. Raises NotAuthorisedError if they may not."""
         contact = self.contact(name)
-        typed = _typed(contact)
         if contact.blocked:
             raise NotAuthorisedError(
-                f"You have blocked {contact.name}.", hint=f"stylecrypt contact block {typed} --undo"
+                f"You have blocked {contact.name}.", remedy=Remedy.UNBLOCK_CONTACT, contact=contact.name
             )
         if contact.pending is not None:
             raise _pending(contact)
@@ -206,7 +204,9 @@ class Contacts:
         if not contact.trusted and (conversation is None or conversation not in contact.conversations):
             where = f" in {conversation}" if conversation else ""
             raise NotAuthorisedError(
-                f"{contact.name} is not authorised to see your photos{where}.", hint=f"stylecrypt contact trust {typed}"
+                f"{contact.name} is not authorised to see your photos{where}.",
+                remedy=Remedy.TRUST_CONTACT,
+                contact=contact.name,
             )
         return contact
 
@@ -238,11 +238,6 @@ def _is_withdrawn(card: Card, revocations: Iterable[Revocation]) -> bool:
     return any(revocation.withdraws(card) for revocation in revocations)
 
 
-def _typed(contact: Contact) -> str:
-    """How to name a contact on a command line. The name is theirs to choose, and this is for copying."""
-    return contact.card.id.hex() if contact.name.startswith("-") else shlex.quote(contact.name)
-
-
 def _withdrawn(card: Card) -> NotAuthorisedError:
     name = card.display_name or card.user_id
     return NotAuthorisedError(f"The keys of {name} were withdrawn.", hint="Ask them for their new card, and add it.")
@@ -251,7 +246,9 @@ def _withdrawn(card: Card) -> NotAuthorisedError:
 def _pending(contact: Contact) -> NotAuthorisedError:
     return NotAuthorisedError(
         f"The keys of {contact.name} have changed, and nobody vouches for the new ones.",
-        hint=f"Ask them whether that is right, then: stylecrypt contact verify {_typed(contact)}",
+        hint="Ask them whether that is right.",
+        remedy=Remedy.COMPARE_WORDS,
+        contact=contact.name,
     )
 
 
@@ -259,5 +256,6 @@ def _of_two(contacts: Sequence[Contact]) -> NotAuthorisedError:
     names = " and ".join(contact.name for contact in contacts)
     return NotAuthorisedError(
         f"This card has the keys of one contact and the user id of another: {names}.",
-        hint="Ask them which is right, remove the other with `stylecrypt contact remove NAME`, then add the card again.",
+        hint="Ask them which is right.",
+        remedy=Remedy.REMOVE_CONTACT,
     )

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from ..errors import ProfileError
+from ..errors import ProfileError, Remedy
 from .folder import FILE, make_private, said
 
 __all__ = ["Database", "no_profile"]
@@ -52,7 +52,7 @@ class Database:
             os.close(os.open(folder / FILE, os.O_WRONLY | os.O_CREAT, 0o600))
         except (OSError, ValueError) as error:
             raise ProfileError(
-                f"A profile cannot be made in {folder}: {said(error)}.", hint="Use another folder with --profile DIR."
+                f"A profile cannot be made in {folder}: {said(error)}.", remedy=Remedy.CHOOSE_PROFILE_FOLDER
             ) from error
         return cls._connected(folder, new=True)
 
@@ -145,7 +145,7 @@ class Database:
         if busy:
             raise ProfileError(
                 f"Another program reads the profile in {self.folder}, whose files still hold what was overwritten.",
-                hint="End that program, and do it again.",
+                hint="End that program, and try again.",
             )
 
     def close(self) -> None:
@@ -155,7 +155,7 @@ class Database:
 
 def no_profile(folder: Path) -> ProfileError:
     """There is none, or one whose making was cut off."""
-    return ProfileError(f"There is no profile in {folder}.", hint="`stylecrypt init --name NAME` makes one.")
+    return ProfileError(f"There is no profile in {folder}.", remedy=Remedy.MAKE_PROFILE)
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -188,13 +188,13 @@ def _explained(folder: Path) -> Iterator[None]:
             raise
         match code & 0xFF:  # the primary code
             case sqlite3.SQLITE_FULL:
-                text, hint = "The disk is full: nothing was changed.", "Make room, and do it again."
+                text, hint = "The disk is full: nothing was changed.", "Make room, and try again."
             case sqlite3.SQLITE_IOERR:
                 text = f"The disk refuses to read or write the profile in {folder}: nothing was changed."
-                hint = "Check the disk, its free space and your quota, and do it again."
+                hint = "Check the disk, its free space and your quota, and try again."
             case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
                 text = f"Another program keeps the profile in {folder} busy: nothing was changed."
-                hint = "End that program, or do it again later."
+                hint = "End that program, or try again later."
             case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
                 text = f"The profile in {folder} cannot be opened for writing."
                 hint = "The folder and the files in it have to be yours, and writable."

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import shlex
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import ProfileError
+from ..errors import ProfileError, Remedy
 
 __all__ = ["FILE", "default_folder", "make_private", "said"]
 
@@ -27,7 +26,9 @@ def default_folder() -> Path:
         try:
             base = Path.home() / ".local" / "share"
         except RuntimeError as error:
-            raise ProfileError("There is no home folder to keep a profile in.", hint="Use --profile DIR.") from error
+            raise ProfileError(
+                "There is no home folder to keep a profile in.", remedy=Remedy.CHOOSE_PROFILE_FOLDER
+            ) from error
     return base / "stylecrypt" / "profile"
 
 
@@ -44,7 +45,8 @@ def make_private(folder: Path) -> None:
             if any(entry.name not in _FILES for entry in folder.iterdir()):
                 raise ProfileError(
                     f"Others may read {folder}, which holds more than a profile.",
-                    hint=f"Use a folder of its own, or close this one: chmod 700 {shlex.quote(str(folder))}",
+                    remedy=Remedy.CLOSE_FOLDER,
+                    folder=str(folder),
                 )
             folder.chmod(0o700)
         for name in _FILES:
@@ -54,7 +56,8 @@ def make_private(folder: Path) -> None:
     except OSError as error:
         raise ProfileError(
             f"{folder} cannot be closed to others: {said(error)}.",
-            hint=f"Make it yours alone: chmod -R go-rwx {shlex.quote(str(folder))}",
+            remedy=Remedy.CLOSE_FOLDER,
+            folder=str(folder),
         ) from error
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from stylecrypt_protocol import CardId, Inversion, KeyFace, Pixels
 from stylecrypt_protocol.limits import MAX_INVERSIONS, MAX_KEY_FACE_BYTES
 
-from ..errors import InputError
+from ..errors import InputError, Remedy
 from .records import MY_KEY_FACE, THEIR_KEY_FACE, Contact, MyKeyFace, TheirKeyFace, encoded
 from .store import Store
 
@@ -28,9 +28,9 @@ class KeyFaces:
         """The name as a key face of mine will have it. Raises InputError if it is taken, or no text on one line."""
         name = unicodedata.normalize("NFC", name)  # names come from files, too, some of which have decomposed accents
         if not name.isprintable() or name != name.strip() or not name:
-            raise InputError(f"{name!r} cannot be the name of a key face.", hint="Use --name with a word or two.")
+            raise InputError(f"{name!r} cannot be the name of a key face.", remedy=Remedy.NAME_KEY_FACE)
         if MY_KEY_FACE.get(self._store, name.encode()) is not None:
-            raise InputError(f"There is a key face {name!r} already.", hint="Use another --name.")
+            raise InputError(f"There is a key face {name!r} already.", remedy=Remedy.NAME_KEY_FACE)
         return name
 
     def add_key_face(self, name: str, picture: bytes, pixels: Pixels, prepared: Sequence[Inversion] = ()) -> MyKeyFace:

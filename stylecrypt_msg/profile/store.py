@@ -25,7 +25,7 @@ from stylecrypt_protocol import (
     unlock,
 )
 
-from ..errors import InputError, NotAuthorisedError, ProfileError
+from ..errors import InputError, NotAuthorisedError, ProfileError, Remedy
 from .database import Database, no_profile
 
 __all__ = ["Store"]
@@ -57,9 +57,7 @@ class Store:
         try:
             with store.transaction():
                 if database.read("SELECT 1 FROM key"):
-                    raise ProfileError(
-                        f"There is a profile in {folder} already.", hint="Use another folder with --profile DIR."
-                    )
+                    raise ProfileError(f"There is a profile in {folder} already.", remedy=Remedy.CHOOSE_PROFILE_FOLDER)
                 database.write("INSERT INTO key VALUES (1, ?)", kept)
                 for kind, name, value in contents:
                     store.put(kind, name, value)
@@ -202,5 +200,5 @@ def _damaged(folder: Path, what: str) -> ProfileError:
 def _no_memory() -> ProfileError:
     return ProfileError(
         f"There is too little memory: {_COST.memory >> 20} MiB are needed to turn a passphrase into a key.",
-        hint="End other programs, and do it again.",
+        hint="End other programs, and try again.",
     )

@@ -145,7 +145,7 @@ def train_psp(
     if shards.size != size:
         raise InputError(
             f"The shards have pictures of {shards.size} px, but pSp reads {size} px for this generator.",
-            hint=f"Prepare them with --size {size}.",
+            hint=f"Prepare them anew, {size} px a side.",
         )
     check_batch(plan.batch, 1, shards, world)
     device, places = world.device, world.share(plan.batch)
@@ -232,7 +232,7 @@ def _new_encoder(model: TorchModel, size: int, backbone: Path | None) -> Gradual
     if backbone is not None:
         bad = InputError(
             f"{backbone} does not hold an IR-SE-50 that fits.",
-            hint="Give model_ir_se50.pth, which pSp's authors publish, or leave --backbone away.",
+            hint="Give model_ir_se50.pth, which pSp's authors publish, or train without a backbone.",
         )
         try:
             weights = torch.load(backbone, weights_only=True, map_location="cpu")

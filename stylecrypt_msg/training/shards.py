@@ -62,9 +62,7 @@ def read_index(folder: Path) -> Index:
     try:
         return Index.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise InputError(
-            f"There are no shards in {folder}.", hint="Make them with `stylecrypt train prepare`."
-        ) from error
+        raise InputError(f"There are no shards in {folder}.", hint="Prepare photos into it first.") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the whole"

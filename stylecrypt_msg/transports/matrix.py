@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image
 from stylecrypt_protocol import Envelope, RemoteProtocolError, fits_event, from_event, take, to_event
 
-from ..errors import InputError, PictureError
+from ..errors import InputError, PictureError, Remedy
 from . import Delivery, Parcel, ordinary_name
 from .matrix_session import AccessToken, Login, MatrixSession, Password, Post, Trust
 
@@ -120,7 +120,7 @@ def picture_content(parcel: Parcel) -> dict[str, Any]:
         if not fits_event(envelope):
             raise InputError(
                 f"The sealed part, {len(parcel.envelope)} bytes, fits neither into the picture nor into a Matrix event.",
-                hint="Send a smaller photo, or at a level that needs less: --level latent.",
+                remedy=Remedy.SEND_LESS,
             )
         content |= to_event(envelope)
     elif parcel.inside is not None and fits_event(envelope := Envelope.unpack(parcel.inside)):

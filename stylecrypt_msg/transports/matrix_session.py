@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias, TypeVar
 
-from ..errors import InputError, NetworkError, NotAuthorisedError
+from ..errors import InputError, NetworkError, NotAuthorisedError, Remedy
 from ..pictures import MAX_FILE_BYTES
 
 try:
@@ -36,7 +36,7 @@ try:
     from peewee import DatabaseError  # type: ignore[import-untyped]
 except ImportError as error:  # also of what nio needs for encryption, without which nothing is sent
     raise InputError(
-        "Matrix needs packages that are not installed.", hint="Run: pip install 'stylecrypt-msg[matrix]'"
+        "Matrix needs packages that are not installed.", remedy=Remedy.INSTALL_EXTRA, extra="matrix"
     ) from error
 
 __all__ = [
@@ -101,8 +101,8 @@ class ServerRefusalError(NetworkError):
     ``status`` is that of HTTP. ``final``: it would say the same again.
     """
 
-    def __init__(self, message: str, *, hint: str, status: int) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(self, message: str, *, status: int, hint: str | None = None, remedy: Remedy | None = None) -> None:
+        super().__init__(message, hint=hint, remedy=remedy)
         self.status = status
 
     @property
@@ -342,7 +342,7 @@ class MatrixSession:
         if size > most:  # the server would close the connection, and nio try again
             raise ServerRefusalError(
                 f"The picture has {size} bytes, and {self._server} takes up to {most}.",
-                hint="Send a smaller one, or at a level that needs less.",
+                remedy=Remedy.SEND_LESS,
                 status=413,
             )
 
@@ -425,7 +425,8 @@ class MatrixSession:
             what = "a device that is new" if trust == "first-use" else "a device that was not verified"
             raise NotAuthorisedError(
                 f"Nothing was sent, since {what} could read it: {named}.",
-                hint="Compare its key with the one that the device shows in its settings; then vouch for it (--verify-device).",
+                hint="Compare its key with the one that the device shows in its settings.",
+                remedy=Remedy.VERIFY_DEVICE,
             )
         self._state.set(devices=json.dumps(pinned))
 

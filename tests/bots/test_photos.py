@@ -188,7 +188,7 @@ def test_what_is_wrong_with_a_request_is_said_and_nothing_is_posted(
         wrong = {
             "": "Send a photo with a text such as",
             "#nowhere @bob": "There is no room #nowhere in the configuration. There are: #plain, #family, #quiet.",
-            "#family": "Nobody is named who may see the photo.",
+            "#family": "No recipients were given.",
             "@bob": "It is not said which room the photo is for.",
             "#family @carol": "There is no contact 'carol'.",
             "#family #plain @bob": "A photo goes into one room at a time.",

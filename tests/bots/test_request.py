@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -83,38 +81,3 @@ def test_contacts_by_what_people_type(tmp_path: Path) -> None:
         with pytest.raises(InputError):
             contact_of(me, typed)
     me.close()
-
-
-def hints() -> Iterator[tuple[str, str]]:
-    """What errors of the parts that the bot uses advise; names in them are N."""
-    for path in (*SOURCES.glob("messenger/*.py"), *SOURCES.glob("profile/*.py"), SOURCES / "cipher.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.keyword) and node.arg == "hint":
-                if isinstance(node.value, ast.Constant):
-                    yield path.name, str(node.value.value)
-                elif isinstance(node.value, ast.JoinedStr):
-                    parts = [part.value if isinstance(part, ast.Constant) else "N" for part in node.value.values]
-                    yield path.name, "".join(map(str, parts))
-
-
-# Of what is done on the bot's machine, or cannot be asked for in the chat.
-ELSEWHERE = (
-    "stylecrypt init",
-    "chmod",
-    "--profile",
-    "stylecrypt model",
-    "--face",
-    "--key-face",
-    "--covert",
-    "stylecrypt key",
-    "pip install",
-)
-
-
-@pytest.mark.parametrize(("where", "hint"), [pytest.param(*found, id=found[1][:40]) for found in hints()])
-def test_advice_is_for_the_chat(where: str, hint: str) -> None:
-    said = texts.failure(InputError("It failed.", hint=hint))
-    assert said.startswith("It failed. ")
-    if not any(word in said for word in ELSEWHERE):
-        assert "--" not in said
-        assert "stylecrypt" not in said

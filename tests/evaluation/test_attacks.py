@@ -424,7 +424,7 @@ def test_a_run_that_was_stopped_goes_on(bench: Bench, tmp_path: Path, monkeypatc
     for other, says in (({"effort": replace(effort, steps=2)}, "effort"), ({"model": load_model(TINY)}, "model")):
         with pytest.raises(InputError, match=f"another {says}") as refused:
             run("stopped", **other)
-        assert "--report" in (refused.value.hint or "")
+        assert "another folder" in (refused.value.hint or "")
 
     with pytest.raises(KeyboardInterrupt):
         run("stopped", stop=0, subjects=bench.subjects[1:2])

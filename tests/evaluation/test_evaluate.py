@@ -360,7 +360,7 @@ def test_results_of_another_kind_are_refused(tmp_path: Path, other: dict[str, An
     Journal(tmp_path, HEADER)
     with pytest.raises(InputError, match=says) as caught:
         Journal(tmp_path, HEADER.model_copy(update=other))
-    assert "--report" in (caught.value.hint or "")
+    assert "another folder" in (caught.value.hint or "")
 
 
 def test_a_journal_keeps_the_latest_and_nothing_of_other_pictures(tmp_path: Path) -> None:

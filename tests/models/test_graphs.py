@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from stylecrypt_msg.errors import ModelError
+from stylecrypt_msg.errors import ModelError, Remedy
 from stylecrypt_msg.models import FaceModel, graphs
 from stylecrypt_msg.models.face_model import Floats
 from stylecrypt_msg.models.graphs import Graph
@@ -155,7 +155,7 @@ def test_damage_is_one_sentence(damage: str, weights: Weights, tmp_path: Path, m
     damaged(folder, damage)
     with pytest.raises(ModelError, match=r"A part of the embedded model, mapping, is missing or damaged\.$") as refused:
         Graph("mapping", weights)
-    assert refused.value.hint == "Reinstall stylecrypt-msg."
+    assert (refused.value.remedy, refused.value.facts) == (Remedy.REINSTALL, {"package": "stylecrypt-msg"})
 
 
 def test_without_the_runtime_it_says_what_to_install(weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,4 +163,4 @@ def test_without_the_runtime_it_says_what_to_install(weights: Weights, monkeypat
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ModelError, match="ONNX Runtime, which runs the embedded model, cannot be loaded") as refused:
         Graph("mapping", weights)
-    assert "pip install --force-reinstall onnxruntime" in str(refused.value.hint)
+    assert (refused.value.remedy, refused.value.facts) == (Remedy.REINSTALL, {"package": "onnxruntime"})

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 
 import pytest
 import stylecrypt_protocol as sp
 
-from stylecrypt_msg.errors import InputError, NotAuthorisedError
+from stylecrypt_msg.errors import InputError, NotAuthorisedError, Remedy
 from stylecrypt_msg.profile import Profile
 
 from .conftest import NOW, card, pixels, revocation, shared
@@ -67,7 +66,7 @@ def test_changed_keys_stop_everything_until_they_are_verified(profile: Profile) 
     profile.keep_key_face(shared(keys, profile, b"of the old keys"))
     with pytest.raises(NotAuthorisedError, match="keys of Bob have changed") as stopped:
         profile.add_contact(other, trust=True)
-    assert (stopped.value.hint or "").endswith("stylecrypt contact verify Bob")
+    assert (stopped.value.remedy, stopped.value.facts) == (Remedy.COMPARE_WORDS, {"contact": "Bob"})
 
     with Profile.open(profile.folder) as again:  # the offered card was kept, the pinned one still counts
         bob = again.contact("Bob")
@@ -214,7 +213,7 @@ def test_a_withdrawn_key_vouches_for_nothing(profile: Profile) -> None:
         profile.add_contact(card(keys=new, created=NOW + 1, previous=old))
     with pytest.raises(NotAuthorisedError, match="nobody vouches") as stopped:
         profile.authorised("Bob", None)
-    assert "contact verify Bob" in (stopped.value.hint or "")
+    assert stopped.value.remedy is Remedy.COMPARE_WORDS
     profile.verify("Bob")
     assert profile.authorised("Bob", None).card.id == new.id
 
@@ -283,7 +282,7 @@ def test_trust_is_given_everywhere_or_in_one_conversation(profile: Profile) -> N
     profile.add_contact(card())
     with pytest.raises(NotAuthorisedError, match="Bob is not authorised to see your photos in room") as refused:
         profile.authorised("Bob", "room")
-    assert refused.value.hint == "stylecrypt contact trust Bob"
+    assert (refused.value.remedy, refused.value.facts) == (Remedy.TRUST_CONTACT, {"contact": "Bob"})
 
     profile.trust("Bob", conversation="room")
     profile.authorised("bob", "room")
@@ -309,7 +308,7 @@ def test_nothing_is_sent_to_who_is_blocked(profile: Profile) -> None:
     profile.block("Bob B")
     with pytest.raises(NotAuthorisedError, match=r"You have blocked Bob B") as refused:
         profile.authorised("Bob B", None)
-    assert refused.value.hint == "stylecrypt contact block 'Bob B' --undo"
+    assert (refused.value.remedy, refused.value.facts) == (Remedy.UNBLOCK_CONTACT, {"contact": "Bob B"})
     assert profile.contact("Bob B").card.id in profile.cards()
     profile.block("Bob B", undo=True)
     profile.authorised("Bob B", None)
@@ -323,16 +322,6 @@ def test_a_removed_contact_is_forgotten(profile: Profile) -> None:
     assert profile.contacts() == [] and profile.all_their_key_faces() == []
     assert set(profile.cards()) == {profile.card.id}
     assert not profile.add_contact(card()).contact.trusted  # other keys: the first use again
-
-
-@pytest.mark.parametrize("name", ["a; rm -rf ~", "$(reboot)", "it's `me`", '"quoted"', "--undo"])
-def test_a_name_cannot_put_commands_into_what_the_user_copies(profile: Profile, name: str) -> None:
-    profile.add_contact(card(name, "@eve:x"))
-    with pytest.raises(NotAuthorisedError) as refused:
-        profile.authorised("@eve:x", None)
-    program, *words, named = shlex.split(refused.value.hint or "")
-    assert (program, words) == ("stylecrypt", ["contact", "trust"])
-    assert profile.contact(named).user_id == "@eve:x" and not named.startswith("-")
 
 
 def test_who_has_no_name_is_called_by_the_user_id(profile: Profile) -> None:

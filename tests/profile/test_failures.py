@@ -26,7 +26,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
 
 def one_sentence(error: StyleCryptError) -> bool:
     text = str(error)
-    return text[:1].isupper() and text.endswith(".") and "\n" not in text and bool(error.hint)
+    return text[:1].isupper() and text.endswith(".") and "\n" not in text and bool(error.hint or error.remedy)
 
 
 # Damage.

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import stylecrypt_protocol as sp
 
-from stylecrypt_msg.errors import InputError, NotAuthorisedError, ProfileError
+from stylecrypt_msg.errors import InputError, NotAuthorisedError, ProfileError, Remedy
 from stylecrypt_msg.profile import Profile, default_folder, store
 
 from .conftest import NOW, card, pixels, revocation, shared
@@ -72,7 +72,7 @@ def test_no_profile_is_said_with_the_way_to_one(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(ProfileError, match=r"^There is no profile in .*\.$") as missing:
             Profile.open(folder)
-        assert "init" in (missing.value.hint or "")
+        assert missing.value.remedy is Remedy.MAKE_PROFILE
     assert list(tmp_path.iterdir()) == []
 
 
@@ -299,7 +299,7 @@ def test_an_open_folder_of_other_things_is_left_as_it_is(tmp_path: Path) -> None
     tmp_path.chmod(0o755)
     with pytest.raises(ProfileError, match=r"Others may read .* more than a profile") as refused:
         Profile.create(tmp_path, name="Ann", passphrase=None, now=NOW)
-    assert (refused.value.hint or "").endswith(f"chmod 700 {tmp_path}")
+    assert (refused.value.remedy, refused.value.facts) == (Remedy.CLOSE_FOLDER, {"folder": str(tmp_path)})
     assert mode(tmp_path) == 0o755 and len(list(tmp_path.iterdir())) == 1
 
 

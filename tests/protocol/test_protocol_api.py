@@ -49,7 +49,9 @@ def test_errors(name: str) -> None:
             error("x")
         return
     raised = error(b"\1" * 16) if error is sp.StrangerError else error("why")
-    assert str(raised).startswith(" ".join((error.__doc__ or "").split()).split(".")[0])
+    assert str(raised).startswith(error.message.removesuffix("."))
+    for said in filter(None, (error.message, error.hint)):
+        assert said[:1].isupper() and said.endswith(".")
     assert raised.detail in str(raised)
     assert issubclass(error, sp.RemoteProtocolError) != issubclass(error, sp.LocalProtocolError)
 

@@ -47,7 +47,9 @@ def write_report(result: AttackResult, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise PictureError(f"{folder} cannot be made: {error.strerror}.", hint="Use --report FOLDER.") from error
+        raise PictureError(
+            f"{folder} cannot be made: {error.strerror}.", hint="Use another folder for the report."
+        ) from error
     page = folder / "attacks.html"
     write_atomically(folder / "attacks.json", json.dumps(result.to_json(), indent=2).encode())
     write_atomically(folder / "attacks.md", _markdown(result).encode())

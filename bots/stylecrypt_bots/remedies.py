@@ -1,0 +1,48 @@
+"""What the bot advises on errors in the chat: words for each `stylecrypt_msg.errors.Remedy`."""
+
+from __future__ import annotations
+
+from stylecrypt_msg.errors import Remedy, StyleCryptError
+
+__all__ = ["WORDS", "failure", "quoted"]
+
+_THERE = "where the bot runs"
+_NOT_HERE = "That cannot be asked for in this chat: use the command line."
+
+WORDS = {
+    Remedy.ADD_CONTACT: "`!add @user:server` adds one.",
+    Remedy.ASK_FOR_KEY_FACE: "Ask them for a key face: their `!keyface share` gives it to you.",
+    Remedy.CHOOSE_FACE: "Or choose what becomes of the other faces, with `others=blur` or `others=keep`.",
+    Remedy.CHOOSE_OUTPUT: f"Choose another folder {_THERE}.",
+    Remedy.CHOOSE_PROFILE_FOLDER: f"Choose another folder for the profile {_THERE}.",
+    Remedy.CLOSE_FOLDER: f"Make {{folder}} the bot's alone, {_THERE}.",
+    Remedy.COMPARE_WORDS: "Compare words with them: `!verify {contact}`",
+    Remedy.DISTRUST_CONTACT: "Undo that with `!untrust {contact}`, then trust them where you want.",
+    Remedy.DROP_COVERT: _NOT_HERE,
+    Remedy.DROP_EXACT: _NOT_HERE,
+    Remedy.IMPORT_MODEL: f"Then import it {_THERE}.",
+    Remedy.INSTALL_EXTRA: f"Install it {_THERE}: `pip install 'stylecrypt-msg[{{extra}}]'`.",
+    Remedy.LIST_MODELS: f"Look at the models {_THERE}.",
+    Remedy.MAKE_PROFILE: f"Set the bot up {_THERE}.",
+    Remedy.NAME_KEY_FACE: "Use another name, a word or two.",
+    Remedy.NAME_RECIPIENTS: "Name contacts: `#room @name`.",
+    Remedy.NAME_SENDER: _NOT_HERE,
+    Remedy.OTHER_STAND_IN: "Choose another face with `!standin #room SEED`.",
+    Remedy.REINSTALL: f"Reinstall {{package}} {_THERE}.",
+    Remedy.REMOVE_CONTACT: "Add their card again when you know.",
+    Remedy.SEND_LESS: "Use `level=latent`, or send a smaller photo.",
+    Remedy.TRUST_CONTACT: "To authorise them: `!trust {contact}`",
+    Remedy.UNBLOCK_CONTACT: "To unblock them: `!unblock {contact}`",
+    Remedy.VERIFY_DEVICE: "If it is the same, vouch for it: `!device @user:server DEVICE KEY`.",
+}
+
+
+def failure(error: StyleCryptError) -> str:
+    """What happened, and what to do about it."""
+    words = error.remedy and WORDS[error.remedy].format_map({name: quoted(fact) for name, fact in error.facts.items()})
+    return " ".join(filter(None, (str(error), error.hint, words)))
+
+
+def quoted(name: str) -> str:
+    """A name as commands take it."""
+    return f'"{name}"' if any(letter.isspace() for letter in name) else name
