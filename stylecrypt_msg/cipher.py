@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from stylecrypt_protocol.limits import MAX_FACES
 
-from . import level
+from . import effort
+from .choices import Form, Others
 from .errors import FaceError, Remedy
 from .faces import (
     Face,
@@ -41,9 +42,7 @@ from .stylemix import LayerMask, mix
 
 __all__ = [
     "CoveredPhoto",
-    "Form",
     "KeyFace",
-    "Others",
     "Report",
     "UncoveredPhoto",
     "Unreplaced",
@@ -58,14 +57,10 @@ __all__ = [
     "uncover",
 ]
 
-Form: TypeAlias = Literal["photo", "portrait"]
 Pixels: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]
 Report: TypeAlias = Callable[[str, int, int], None]
 """Hears what is being done, how much of it is done, and out of how much."""
-
-Others: TypeAlias = Literal["blur", "refuse", "keep"]
-"""What becomes of the faces that are not replaced."""
 
 KeyFace: TypeAlias = int | str | Pixels
 """An encryption key face: the seed of a person who does not exist, or a photo."""
@@ -147,7 +142,7 @@ def cover(
         face: which one, counted from 1 at the left; by default all that can be replaced.
         others: what becomes of the rest: "blur" hides them, "keep" leaves them as they are, "refuse" raises an error. By
             default "keep" when ``face`` picks one, "blur" else. A portrait does not show them.
-        steps: of descent in the inversion (`level`); 0: the encoder alone decides.
+        steps: of descent in the inversion (`effort`); 0: the encoder alone decides.
         refine_steps: further ones, by `FaceModel.refine`.
         matting: keep the hair of the fake, and cut it out with an alpha matte (the paper's preprocessing, step iii).
 
@@ -316,7 +311,7 @@ def invert(pixels: Pixels, model: FaceModel) -> Floats:
             "No face was found in the key face photo.", hint="Use a photo that shows the face from the front."
         )
     largest = max(found, key=lambda one: one.eye_distance)
-    return _encode(model, pixels, (face_quad(largest.landmarks),), level.KEY_STEPS, _silent)
+    return _encode(model, pixels, (face_quad(largest.landmarks),), effort.KEY_STEPS, _silent)
 
 
 def read(images: Floats, key: Floats, model: FaceModel, mask: LayerMask, *, steps: int | None = None) -> Floats:
@@ -326,7 +321,7 @@ def read(images: Floats, key: Floats, model: FaceModel, mask: LayerMask, *, step
     is more like the sender's other photos than like anybody: the styles that the mask keeps are looked for from those of
     the key face on. With a wrong key face that leads astray, as it may.
     """
-    steps = level.READING_STEPS if steps is None else steps
+    steps = effort.READING_STEPS if steps is None else steps
     return model.encode(images, steps=steps, start=lambda seen: mix(key, seen, mask))
 
 

@@ -16,7 +16,8 @@ from PIL import Image
 from stylecrypt_protocol import ForgedError, NotForMeError, ReplayedError, TooOldError
 from typing_extensions import Unpack
 
-from .cipher import Form, Others, Report
+from .choices import Form, Others
+from .cipher import Report
 from .errors import InputError, NoMessageError, RefusedError, StyleCryptError
 from .messenger import (
     ENVELOPE_SUFFIX,

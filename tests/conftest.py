@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stylecrypt_msg import level
+from stylecrypt_msg import effort
+from stylecrypt_msg.choices import Level
 from stylecrypt_msg.cipher import to_pixels
-from stylecrypt_msg.level import Level
 from stylecrypt_msg.models import FaceModel, load_model, load_torch_model
 from stylecrypt_msg.models.face_model import Floats
 from stylecrypt_msg.standins import stand_in
@@ -30,9 +30,9 @@ hypothesis.settings.register_profile("stylecrypt", deadline=None)
 hypothesis.settings.load_profile("stylecrypt")
 
 # Of descent, which takes seconds for each face. What all of them are worth has tests of its own.
-STEPS = level.KEY_STEPS
-level.KEY_STEPS = level.READING_STEPS = 2
-level._COVER_STEPS.update({Level.KEYFACE: 2, Level.LATENT: 2})
+STEPS = effort.KEY_STEPS
+effort.KEY_STEPS = effort.READING_STEPS = 2
+effort.COVER_STEPS |= {Level.KEYFACE: 2, Level.LATENT: 2}
 
 Pixels = NDArray[np.uint8]
 

@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stylecrypt_msg import level
+from stylecrypt_msg import effort
+from stylecrypt_msg.choices import Level
 from stylecrypt_msg.cipher import (
     CoveredPhoto,
     Form,
@@ -33,7 +34,6 @@ from stylecrypt_msg.cipher import (
 )
 from stylecrypt_msg.errors import FaceError, InputError, LayerMaskError
 from stylecrypt_msg.faces import Quad, Refusal, crop, detect_faces, face_quad
-from stylecrypt_msg.level import Level
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.models import descent as models_descent
 from stylecrypt_msg.models.face_model import Floats
@@ -86,7 +86,7 @@ def covered(default_model: FaceModel, people: People) -> CoveredPhoto:
 
 @pytest.fixture(scope="module")
 def portrait(default_model: FaceModel, people: People) -> CoveredPhoto:
-    return cover(people.photo, default_model, key_face="some stand-in", form="portrait", steps=level.KEY_STEPS)
+    return cover(people.photo, default_model, key_face="some stand-in", form="portrait", steps=effort.KEY_STEPS)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_photo_changes_the_face_and_nothing_else(covered: CoveredPhoto, people: 
 def test_codes_are_those_of_the_original(covered: CoveredPhoto, default_model: FaceModel, people: People) -> None:
     square = to_images([crop(people.photo, covered.quads[0], 256)])
     np.testing.assert_allclose(covered.codes, default_model.encode(square, steps=0), atol=1e-4)
-    deeper = cover(people.photo, default_model, key_face="some stand-in", steps=level.KEY_STEPS)
+    deeper = cover(people.photo, default_model, key_face="some stand-in", steps=effort.KEY_STEPS)
     np.testing.assert_allclose(deeper.codes, invert(people.photo, default_model), atol=1e-4)
     assert codes_apart(deeper.codes, covered.codes) > 0.01 * float(np.linalg.norm(covered.codes))
 
@@ -448,9 +448,11 @@ def test_portrait_is_recovered_with_the_right_key_only(
 @pytest.mark.slow
 def test_all_steps_are_worth_it(default_model: FaceModel, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole way with the effort that users have, where other tests take two steps: more comes back, with the right key."""
-    quick = cover(people.photo, default_model, key_face="some stand-in", form="portrait", steps=Level.KEYFACE.steps)
-    monkeypatch.setattr(level, "KEY_STEPS", STEPS)
-    monkeypatch.setattr(level, "READING_STEPS", STEPS)
+    quick = cover(
+        people.photo, default_model, key_face="some stand-in", form="portrait", steps=effort.COVER_STEPS[Level.KEYFACE]
+    )
+    monkeypatch.setattr(effort, "KEY_STEPS", STEPS)
+    monkeypatch.setattr(effort, "READING_STEPS", STEPS)
     sent = cover(people.photo, default_model, key_face="some stand-in", form="portrait", steps=STEPS)
     seen = [to_pixels(default_model.synthesize(one.codes))[0] for one in (quick, sent)]
     off = [apart(pixels[centre(pixels)], sent.original[centre(pixels)]) for pixels in seen]
@@ -574,7 +576,7 @@ def test_another_photo_of_the_sender_is_the_key(shared: Path, default_model: Fac
     ]
     closer = 0
     for i, (photo, key) in enumerate(read):
-        sent = cover(photo, default_model, key_face="some stand-in", form="portrait", steps=level.KEY_STEPS)
+        sent = cover(photo, default_model, key_face="some stand-in", form="portrait", steps=effort.KEY_STEPS)
         right, wrong = (
             codes_apart(invert(undo(sent.pixels, one, default_model).pixels, default_model), sent.codes)
             for one in (key, read[i - 1][1])

@@ -21,8 +21,7 @@ import typer
 from PIL import Image
 
 from stylecrypt_msg import AsyncStyleCrypt, StyleCrypt
-from stylecrypt_msg.cli import main
-from stylecrypt_msg.cli.app import app
+from stylecrypt_msg.cli import app, main
 from stylecrypt_msg.models import FaceModel, load_model, shelf
 
 from .conftest import People
@@ -131,7 +130,7 @@ def varying(text: str) -> str:
 @cache
 def tree() -> Any:
     """The commands, which do nothing but parse."""
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(app.program())
     for command in walk(root):
         command.callback = lambda **_: None
         for parameter in command.params:
@@ -248,7 +247,7 @@ def test_links_lead_to_files(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_files_and_variables_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    files = re.findall(r"`((?:protocol|examples|scripts|training|docs)/[\w./-]+)`", prose(page))
+    files = re.findall(r"`((?:protocol|examples|scripts|lab|docs)/[\w./-]+)`", prose(page))
     assert [file for file in files if not (REPOSITORY / file).exists()] == []
     code = "".join(path.read_text(encoding="utf-8") for path in SOURCES)
     assert [variable for variable in re.findall(r"STYLECRYPT_[A-Z_]+", text) if f'"{variable}"' not in code] == []

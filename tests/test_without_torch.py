@@ -17,9 +17,9 @@ from .conftest import People
 PROGRAM = """
 import contextlib, io, json, sys
 sys.modules["torch"] = None
-from stylecrypt_msg import level
-level.KEY_STEPS = level.READING_STEPS = 2
-level._COVER_STEPS.update({level.Level.KEYFACE: 2, level.Level.LATENT: 2})
+from stylecrypt_msg import effort
+effort.KEY_STEPS = effort.READING_STEPS = 2
+effort.COVER_STEPS |= {effort.Level.KEYFACE: 2, effort.Level.LATENT: 2}
 from stylecrypt_msg.cli import main
 for line in json.loads(sys.argv[1]):
     sys.argv = ["stylecrypt", *line]

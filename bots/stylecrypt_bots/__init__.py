@@ -1,5 +1,1 @@
 """The Matrix bot of StyleCrypt: it talks to its owner in a private room, and posts and opens pictures in others."""
-
-from .config import Config, load_config
-
-__all__ = ["Config", "load_config"]

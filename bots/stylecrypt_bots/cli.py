@@ -1,175 +1,74 @@
-"""``stylecrypt bot``: set up, run, check."""
+"""``stylecrypt bot``, which plugs into the command line. What its commands do is imported when they run."""
 
-from __future__ import annotations
-
-import asyncio
-import logging
-import os
-import signal
-import sys
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
+from types import ModuleType
+from typing import Annotated
 
 import typer
-import yaml
 
-from stylecrypt_msg.cli import console
-from stylecrypt_msg.cli.session import Session, read_secret
-from stylecrypt_msg.errors import InputError, NotAuthorisedError
-from stylecrypt_msg.pictures import write_atomically
-from stylecrypt_msg.profile import Profile
-from stylecrypt_msg.transports.matrix_session import AccessToken, Login, Password
+from stylecrypt_msg.cli.options import Json, session_of
+from stylecrypt_msg.errors import InputError, Remedy
 
-from . import logs
-from .account import log_in, single_sign_on
-from .bot import Bot
-from .checks import findings
-from .config import Config, load_config, read_config
+__all__ = ["app"]
 
-__all__ = ["check", "run", "setup", "verify"]
+BotConfig = Annotated[Path, typer.Option("--config", "-c", help="The bot's configuration.")]
 
-_TOKEN, _PASSWORD = "STYLECRYPT_MATRIX_TOKEN", "STYLECRYPT_MATRIX_PASSWORD"
-_log = logging.getLogger(__name__)
+app = typer.Typer()
+bot_app = typer.Typer(help="The Matrix bot, which you talk to in a private room.", no_args_is_help=True)
+app.add_typer(bot_app, name="bot")
 
 
-def run(session: Session, path: Path) -> None:
-    config = load_config(path)
-    logs.set_up(config.log_level)
-    with _profile(session, config) as profile:
-        asyncio.run(_until_told_to_stop(Bot(config, profile)))
-
-
-def verify(session: Session, path: Path) -> None:
-    config = load_config(path)
-    logs.set_up("ERROR")  # the terminal is for the emoji
-    if not (sys.stdin and sys.stdin.isatty()):
-        raise InputError("There is no terminal to say on whether the emoji match.", hint="Run it on one.")
-    with _profile(session, config) as profile:
-        asyncio.run(_until_verified(config, profile))
-
-
-async def _until_verified(config: Config, profile: Profile) -> None:
-    """Runs the bot meanwhile: what comes in is not lost."""
-    done, devices = asyncio.Event(), []
-
-    def verified(device_id: str) -> None:
-        devices.append(device_id)
-        done.set()
-
-    console.note(
-        f"In the app of {config.owner}, ask to verify the session of {config.user_id} by emoji. Ctrl-C ends this."
-    )
-    await _until_told_to_stop(Bot(config, profile, compare=_compare, verified=verified), done)
-    for device_id in devices:
-        console.say(f"The device {device_id} of {config.owner} is verified.")
-
-
-async def _compare(device_id: str, emoji: Sequence[tuple[str, str]]) -> bool:
-    console.note(f"The device {device_id} should show these:")
-    for symbol, name in emoji:
-        console.note(f"  {symbol}  {name}")
-    return await asyncio.to_thread(typer.confirm, "Does it show the same?", err=True)
-
-
-async def _until_told_to_stop(bot: Bot, told: asyncio.Event | None = None) -> None:
-    task = asyncio.create_task(bot.run())
-    told = told or asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
-    stopping = asyncio.create_task(told.wait())
-    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    task.cancel()
+def _commands() -> ModuleType:
     try:
-        await task
-    except asyncio.CancelledError:
-        _log.info("stopped")
+        from . import operating
+    except ImportError as error:
+        raise InputError(
+            "The bot needs packages that are not installed.", remedy=Remedy.INSTALL_EXTRA, extra="bot"
+        ) from error
+    return operating
 
 
-def setup(
-    session: Session, path: Path, *, homeserver: str | None, user: str | None, owner: str | None, name: str | None,
-    no_passphrase: bool, sso: bool, password_fd: int | None, as_json: bool,
-) -> None:  # fmt: skip
-    if not path.exists():
-        _write_config(path, homeserver, user, owner)
-    elif homeserver or user or owner:
-        raise InputError(f"{path} is there already.", hint="Edit it, or name another one: --config FILE.")
-    config = load_config(path)
-    with _profile_or_new(session, config, name, no_passphrase) as profile:
-        device = asyncio.run(_logged_in(config, profile, sso, password_fd))
-        result = {"config": str(path), "profile": str(profile.folder), "user": config.user_id, "device": device}
-    if as_json:
-        console.print_json(result)
-        return
-    console.say(f"{config.user_id} is logged in, on the device {device}.")
-    console.note(f"Start it: `stylecrypt bot run --config {path}`. It invites {config.owner} to a room.")
+@bot_app.command("setup")
+def bot_setup(
+    context: typer.Context,
+    config: BotConfig = Path("bot.yaml"),
+    homeserver: Annotated[str | None, typer.Option(help="URL of the bot's server, for a new configuration.")] = None,
+    user: Annotated[str | None, typer.Option(help="The bot's account, such as @alice-bot:example.org.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Your own account, such as @alice:example.org.")] = None,
+    name: Annotated[str | None, typer.Option(help="Your name, for a new profile.")] = None,
+    no_passphrase: Annotated[
+        bool, typer.Option("--no-passphrase", help="Leave the keys of a new profile unprotected.")
+    ] = False,
+    sso: Annotated[bool, typer.Option("--sso", help="Log in with a browser on this machine.")] = False,
+    password_fd: Annotated[
+        int | None, typer.Option(min=0, help="File descriptor to read the bot's password from.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Log the bot in, once; makes the configuration and the profile where they are missing.
+
+    The password is asked for, or comes from STYLECRYPT_MATRIX_PASSWORD; or give an access token of a session of its own in
+    STYLECRYPT_MATRIX_TOKEN.
+    """
+    _commands().setup(
+        session_of(context), config, homeserver=homeserver, user=user, owner=owner, name=name, no_passphrase=no_passphrase,
+        sso=sso, password_fd=password_fd, as_json=json,
+    )  # fmt: skip
 
 
-def check(session: Session, path: Path, as_json: bool) -> None:
-    config = load_config(path)
-    with _profile(session, config) as profile:
-        found = asyncio.run(findings(config, profile))
-    if as_json:
-        console.print_json([asdict(finding) for finding in found])
-    else:
-        console.print_table(
-            ("what", "state", "detail", "remedy"), [tuple(asdict(finding).values()) for finding in found]
-        )
-    if any(finding.state == "broken" for finding in found):
-        raise SystemExit(1)
+@bot_app.command("run")
+def bot_run(context: typer.Context, config: BotConfig = Path("bot.yaml")) -> None:
+    """Run the bot, until it is told to stop."""
+    _commands().run(session_of(context), config)
 
 
-def _profile(session: Session, config: Config) -> Profile:
-    """That of the option or the environment, else of the configuration, else the usual one."""
-    return replace(session, folder=session.folder or config.profile).open()
+@bot_app.command("verify")
+def bot_verify(context: typer.Context, config: BotConfig = Path("bot.yaml")) -> None:
+    """Let a device of yours verify the bot, and the bot your device, by comparing emoji. Stop `bot run` before."""
+    _commands().verify(session_of(context), config)
 
 
-def _profile_or_new(session: Session, config: Config, name: str | None, no_passphrase: bool) -> Profile:
-    session = replace(session, folder=session.folder or config.profile)
-    if (session.where / "profile.db").exists():
-        return session.open()
-    name = name or _ask("Your name, as contacts will see it", "--name NAME")
-    passphrase = None if no_passphrase else session.first_passphrase()
-    return Profile.create(session.where, name=name, user_id=config.user_id, passphrase=passphrase, now=int(time.time()))
-
-
-async def _logged_in(config: Config, profile: Profile, sso: bool, password_fd: int | None) -> str:
-    if sso:
-        login: Login = await single_sign_on(config.homeserver, lambda url: console.note(f"Go to {url}"))
-    elif token := os.environ.get(_TOKEN):
-        login = AccessToken(token)
-    elif password_fd is not None:
-        login = Password(config.user_id, read_secret(password_fd, "password"))
-    else:
-        login = Password(config.user_id, os.environ.get(_PASSWORD) or _ask_password(config.user_id))
-    return await log_in(config, profile, login)
-
-
-def _write_config(path: Path, homeserver: str | None, user: str | None, owner: str | None) -> None:
-    values = {
-        "homeserver": homeserver
-        or _ask("The bot's homeserver, such as https://matrix.example.org", "--homeserver URL"),
-        "user_id": user or _ask("The bot's account, such as @alice-bot:example.org", "--user @bot:server"),
-        "owner": owner or _ask("Your own account, such as @alice:example.org", "--owner @you:server"),
-    }
-    text = yaml.safe_dump(values, sort_keys=False)
-    read_config(text, "what was answered")
-    more = "# Rooms to send to, and all else: bots/config.sample.yaml explains every key.\n"
-    write_atomically(path, (text + more).encode())
-
-
-def _ask(question: str, option: str) -> str:
-    if not (sys.stdin and sys.stdin.isatty()):
-        raise InputError(f"{question}: nobody is there to ask.", hint=f"Use {option}.")
-    return str(typer.prompt(question, err=True))
-
-
-def _ask_password(user: str) -> str:
-    if not (sys.stdin and sys.stdin.isatty()):
-        raise NotAuthorisedError(
-            f"The password of {user} is needed, and there is no terminal to ask for it.",
-            hint=f"Set {_PASSWORD} or {_TOKEN}, or give a file descriptor with --password-fd N.",
-        )
-    return str(typer.prompt(f"Matrix password of {user}", hide_input=True, err=True))
+@bot_app.command("check")
+def bot_check(context: typer.Context, config: BotConfig = Path("bot.yaml"), json: Json = False) -> None:
+    """Try what the bot needs, without posting anything: configuration, login, rooms, devices."""
+    _commands().check(session_of(context), config, json)

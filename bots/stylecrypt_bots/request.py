@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stylecrypt_msg.cipher import Others
+from stylecrypt_msg.choices import Others
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.messenger import Level
 from stylecrypt_msg.profile import Contact, Profile

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ..cipher import Floats, Form, Pixels, Report, to_pixels
+from ..choices import Form
+from ..cipher import Floats, Pixels, Report, to_pixels
 from ..errors import InputError
 from ..models import FaceModel, load_model
 from ..pictures import encode_picture, read_picture, same_file, write_atomically

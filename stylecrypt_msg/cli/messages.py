@@ -7,13 +7,12 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import stylecrypt_protocol as protocol
 from pydantic import TypeAdapter, ValidationError
 from stylecrypt_protocol.text import FileName
 
-from ..cipher import Others
 from ..errors import InputError, NoMessageError, RefusedError, StyleCryptError, explaining
 from ..messenger import ENVELOPE_SUFFIX, DecryptedPhoto, EncryptedPhoto, Level
 from ..pictures import MAX_FILE_BYTES, format_of, read_file, read_picture, same_file, write_atomically
@@ -23,7 +22,7 @@ from .carriers import Carrier, verify_device
 from .remedies import advice
 from .session import Session
 
-__all__ = ["decrypt", "encrypt", "inspect", "options", "receive", "send"]
+__all__ = ["decrypt", "encrypt", "inspect", "receive", "send"]
 
 _PIPE = "-"
 
@@ -203,18 +202,6 @@ def receive(
         console.note("Nothing new.")
     if failed is not None:
         raise SystemExit(failed.exit_code)
-
-
-def options(
-    *, level: str | None, exact: bool, mask: str | None, face: int | None, others: str | None, portrait: bool,
-    refine: int, matting: bool, covert: bool, conversation: str | None, caption: str, force: bool,
-) -> Options:  # fmt: skip
-    """The command line's options as the SDK's."""
-    return Options(
-        level=level, exact=exact, mask=mask, face=face, others=cast("Others | None", others),
-        form="portrait" if portrait else "photo", refine_steps=refine, matting=matting, covert=covert,
-        conversation=conversation, caption=caption, force=force,
-    )  # fmt: skip
 
 
 def _with_stand_in(options: Options, stand_in: str | None, photo: Path | None) -> Options:

@@ -10,7 +10,9 @@ import numpy as np
 import stylecrypt_protocol as protocol
 from stylecrypt_protocol import Envelope, PublicPart, Residual, ResidualKind
 
-from ..cipher import CoveredPhoto, KeyFace, Others, Report, cover, exchange
+from ..choices import Others
+from ..cipher import CoveredPhoto, KeyFace, Report, cover, exchange
+from ..effort import COVER_STEPS
 from ..errors import FaceError, InputError, LikenessError, Remedy
 from ..faces import crop
 from ..models import FaceModel
@@ -100,7 +102,8 @@ class Preparing:
         mask = LayerMask.parse(draft.mask, model.n_styles) if draft.mask is not None else None
         covered = cover(
             picture.pixels, model, key_face=keys[0], form=draft.form, mask=mask, face=draft.face,
-            others=draft.others, steps=level.steps, refine_steps=draft.refine_steps, matting=draft.matting, report=report,
+            others=draft.others, steps=COVER_STEPS[level], refine_steps=draft.refine_steps, matting=draft.matting,
+            report=report,
         )  # fmt: skip
         if not covered.quads and level is not Level.ORIGINAL:
             raise FaceError(

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from stylecrypt_protocol import MessageId
 
-from ..cipher import Form, Others, Unreplaced
+from ..choices import Form, Level, Others
+from ..cipher import Unreplaced
 from ..errors import PictureError
-from ..level import Level
 from ..pictures import Format, encode_picture, format_of, write_atomically
 from ..profile import Contact
 from ..stylemix import LayerMask

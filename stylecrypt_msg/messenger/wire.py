@@ -6,7 +6,7 @@ import numpy as np
 import stylecrypt_protocol as protocol
 from stylecrypt_protocol import PublicPart
 
-from ..cipher import Form
+from ..choices import Form
 from ..errors import InputError
 from ..faces import Quad
 from .values import Pixels

@@ -1,7 +1,7 @@
 """How a descent through a generator goes, whatever computes its gradients.
 
 Adam (Kingma and Ba, arXiv 1412.6980) with less memory than usual: the steps are few, and each picture's slopes are exact, so
-that there is no noise to average away. At 26 steps it comes as close as with its usual 0.9 and 0.99 in 40 (training/LOG.md).
+that there is no noise to average away. At 26 steps it comes as close as with its usual 0.9 and 0.99 in 40 (lab/LOG.md).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The embedded model without PyTorch: stored graphs of its networks, run by ONNX Runtime.
 
-`mobilestylegan` and `mobile_encoder` are the same networks as PyTorch modules; ``scripts/make_graphs.py`` writes the graphs,
-and a test holds each to its module.
+`mobilestylegan` and `mobile_encoder` are the same networks as PyTorch modules; ``scripts/model/make_graphs.py`` writes
+the graphs, and a test holds each to its module.
 """
 
 from __future__ import annotations

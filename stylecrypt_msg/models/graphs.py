@@ -1,4 +1,4 @@
-"""The embedded model's stored graphs, run by ONNX Runtime. ``scripts/make_graphs.py`` writes them."""
+"""The embedded model's stored graphs, run by ONNX Runtime. ``scripts/model/make_graphs.py`` writes them."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A StyleGAN2 distilled into wavelet space: features grow by inverse Haar transforms instead of blurred
 up-convolutions, and each 3x3 convolution is a depthwise one followed by a pointwise one whose demodulation
-is a constant. What the converter folds into the weights (see ``scripts/convert_mobilestylegan.py``): the
+is a constant. What the converter folds into the weights (see ``scripts/model/convert_mobilestylegan.py``): the
 equalised learning rates, the demodulation, the Haar factor 1/2, and the noise strengths. Channels that enter an
 inverse Haar transform are stored as LL | LH | HL | HH.
 
@@ -95,7 +95,7 @@ class PreviewHead(nn.Module):
     """A picture at 128 px from the features at 128 px, standing in for the last two layers when gradients are wanted.
 
     The network proper has no to-RGB below full size, and its last two layers cost as much as all others. This head
-    was fitted to full renders scaled down (``scripts/fit_preview.py``). It takes the styles of the layers that it
+    was fitted to full renders scaled down (``scripts/model/fit_preview.py``). It takes the styles of the layers that it
     stands in for, in units of W's deviation, so that the colours they set are in the preview:
     (B, C, 128, 128), (B, 16, style_dim) -> (B, 3, 128, 128).
     """
@@ -138,7 +138,7 @@ class MobileStyleGAN(nn.Module):
         self.register_buffer("w_mean", torch.empty(style_dim))
         self.register_buffer("w_std", torch.empty(style_dim))
         # Linear scores of w: a child, headgear, glasses, turned right, turned left, a man rather than a woman
-        # (``scripts/fit_stand_ins.py``).
+        # (``scripts/model/fit_stand_ins.py``).
         self.register_buffer("judge_weight", torch.empty(_SCORES, style_dim))
         self.register_buffer("judge_bias", torch.empty(_SCORES))
         self.map = nn.ModuleList(nn.Linear(style_dim, style_dim) for _ in range(mapping_depth))

@@ -57,7 +57,7 @@ def test_a_group_alone_shows_its_help(command: tuple[str, ...], run: Run) -> Non
         (("encrypt", "photo.png"), "--output"),
         (("encrypt", "photo.png", "-o", "out.png"), "No recipients were given"),
         (("encrypt", "photo.png", "-o", "out.png", "--level"), "--level"),
-        (("encrypt", "photo.png", "-o", "out.png", "--level", "latent"), "level latent is sealed to somebody"),
+        (("encrypt", "photo.png", "-o", "out.png", "--level", "latent"), "level latent needs at least one"),
         (("encrypt", "photo.png", "-o", "out.png", *KEYFACE, "--face", "0"), "--face"),
         (("encrypt", "photo.png", "-o", "out.png", *KEYFACE, "--face", "left"), "--face"),
         (("encrypt", "photo.png", "-o", "out.png", *KEYFACE, "--refine", "-1"), "--refine"),

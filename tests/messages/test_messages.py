@@ -14,6 +14,7 @@ from PIL import Image
 
 from stylecrypt_msg import EncryptedPhoto, Level, StyleCrypt
 from stylecrypt_msg.cipher import cover, to_pixels
+from stylecrypt_msg.effort import COVER_STEPS
 from stylecrypt_msg.errors import (
     FaceError,
     InputError,
@@ -117,7 +118,7 @@ def test_the_senders_own_inversion(together: Parties, send: Send, original: Pixe
     sent = send(level="latent")
     got = together.bob.decrypt(sent)
     assert (got.level, got.warnings) == ("latent", ())
-    codes = cover(original, default_model, key_face="somebody", steps=Level.LATENT.steps).codes
+    codes = cover(original, default_model, key_face="somebody", steps=COVER_STEPS[Level.LATENT]).codes
     (wanted,) = to_pixels(default_model.synthesize(codes.astype(np.float16).astype(np.float32)))
     here = face_quad(detect_faces(original)[0].landmarks)
     middle = slice(40, 88), slice(40, 88)

@@ -121,7 +121,7 @@ def test_the_embedded_model_is_what_its_modules_are(default_model: FaceModel, to
 
 
 def test_what_is_stored_is_what_the_script_writes(tmp_path: Path) -> None:
-    script = REPOSITORY / "scripts" / "make_graphs.py"
+    script = REPOSITORY / "scripts" / "model" / "make_graphs.py"
     subprocess.run([sys.executable, script, "--out", tmp_path], check=True, capture_output=True)
     stored = {path.name: path.read_bytes() for path in [*DATA.glob("*.onnx"), DATA / "graphs.json"]}
     written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}

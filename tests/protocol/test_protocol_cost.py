@@ -1,8 +1,8 @@
-"""Bytes that a message costs. Times depend on the machine: stylecrypt_msg/benchmarks/protocol.py prints them."""
+"""Bytes that a message costs. Times depend on the machine: lab/stylecrypt_lab/benchmarks/protocol.py prints them."""
 
 from __future__ import annotations
 
-from stylecrypt_msg.benchmarks.protocol import bench_protocol
+from stylecrypt_lab.benchmarks.protocol import bench_protocol
 
 
 def test_overhead() -> None:

@@ -1,0 +1,175 @@
+"""``stylecrypt bot``: set up, run, check."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import typer
+import yaml
+
+from stylecrypt_msg.cli import console
+from stylecrypt_msg.cli.session import Session, read_secret
+from stylecrypt_msg.errors import InputError, NotAuthorisedError
+from stylecrypt_msg.pictures import write_atomically
+from stylecrypt_msg.profile import Profile
+from stylecrypt_msg.transports.matrix_session import AccessToken, Login, Password
+
+from . import logs
+from .account import log_in, single_sign_on
+from .bot import Bot
+from .checks import findings
+from .config import Config, load_config, read_config
+
+__all__ = ["check", "run", "setup", "verify"]
+
+_TOKEN, _PASSWORD = "STYLECRYPT_MATRIX_TOKEN", "STYLECRYPT_MATRIX_PASSWORD"
+_log = logging.getLogger(__name__)
+
+
+def run(session: Session, path: Path) -> None:
+    config = load_config(path)
+    logs.set_up(config.log_level)
+    with _profile(session, config) as profile:
+        asyncio.run(_until_told_to_stop(Bot(config, profile)))
+
+
+def verify(session: Session, path: Path) -> None:
+    config = load_config(path)
+    logs.set_up("ERROR")  # the terminal is for the emoji
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise InputError("There is no terminal to say on whether the emoji match.", hint="Run it on one.")
+    with _profile(session, config) as profile:
+        asyncio.run(_until_verified(config, profile))
+
+
+async def _until_verified(config: Config, profile: Profile) -> None:
+    """Runs the bot meanwhile: what comes in is not lost."""
+    done, devices = asyncio.Event(), []
+
+    def verified(device_id: str) -> None:
+        devices.append(device_id)
+        done.set()
+
+    console.note(
+        f"In the app of {config.owner}, ask to verify the session of {config.user_id} by emoji. Ctrl-C ends this."
+    )
+    await _until_told_to_stop(Bot(config, profile, compare=_compare, verified=verified), done)
+    for device_id in devices:
+        console.say(f"The device {device_id} of {config.owner} is verified.")
+
+
+async def _compare(device_id: str, emoji: Sequence[tuple[str, str]]) -> bool:
+    console.note(f"The device {device_id} should show these:")
+    for symbol, name in emoji:
+        console.note(f"  {symbol}  {name}")
+    return await asyncio.to_thread(typer.confirm, "Does it show the same?", err=True)
+
+
+async def _until_told_to_stop(bot: Bot, told: asyncio.Event | None = None) -> None:
+    task = asyncio.create_task(bot.run())
+    told = told or asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    stopping = asyncio.create_task(told.wait())
+    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        _log.info("stopped")
+
+
+def setup(
+    session: Session, path: Path, *, homeserver: str | None, user: str | None, owner: str | None, name: str | None,
+    no_passphrase: bool, sso: bool, password_fd: int | None, as_json: bool,
+) -> None:  # fmt: skip
+    if not path.exists():
+        _write_config(path, homeserver, user, owner)
+    elif homeserver or user or owner:
+        raise InputError(f"{path} is there already.", hint="Edit it, or name another one: --config FILE.")
+    config = load_config(path)
+    with _profile_or_new(session, config, name, no_passphrase) as profile:
+        device = asyncio.run(_logged_in(config, profile, sso, password_fd))
+        result = {"config": str(path), "profile": str(profile.folder), "user": config.user_id, "device": device}
+    if as_json:
+        console.print_json(result)
+        return
+    console.say(f"{config.user_id} is logged in, on the device {device}.")
+    console.note(f"Start it: `stylecrypt bot run --config {path}`. It invites {config.owner} to a room.")
+
+
+def check(session: Session, path: Path, as_json: bool) -> None:
+    config = load_config(path)
+    with _profile(session, config) as profile:
+        found = asyncio.run(findings(config, profile))
+    if as_json:
+        console.print_json([asdict(finding) for finding in found])
+    else:
+        console.print_table(
+            ("what", "state", "detail", "remedy"), [tuple(asdict(finding).values()) for finding in found]
+        )
+    if any(finding.state == "broken" for finding in found):
+        raise SystemExit(1)
+
+
+def _profile(session: Session, config: Config) -> Profile:
+    """That of the option or the environment, else of the configuration, else the usual one."""
+    return replace(session, folder=session.folder or config.profile).open()
+
+
+def _profile_or_new(session: Session, config: Config, name: str | None, no_passphrase: bool) -> Profile:
+    session = replace(session, folder=session.folder or config.profile)
+    if (session.where / "profile.db").exists():
+        return session.open()
+    name = name or _ask("Your name, as contacts will see it", "--name NAME")
+    passphrase = None if no_passphrase else session.first_passphrase()
+    return Profile.create(session.where, name=name, user_id=config.user_id, passphrase=passphrase, now=int(time.time()))
+
+
+async def _logged_in(config: Config, profile: Profile, sso: bool, password_fd: int | None) -> str:
+    if sso:
+        login: Login = await single_sign_on(config.homeserver, lambda url: console.note(f"Go to {url}"))
+    elif token := os.environ.get(_TOKEN):
+        login = AccessToken(token)
+    elif password_fd is not None:
+        login = Password(config.user_id, read_secret(password_fd, "password"))
+    else:
+        login = Password(config.user_id, os.environ.get(_PASSWORD) or _ask_password(config.user_id))
+    return await log_in(config, profile, login)
+
+
+def _write_config(path: Path, homeserver: str | None, user: str | None, owner: str | None) -> None:
+    values = {
+        "homeserver": homeserver
+        or _ask("The bot's homeserver, such as https://matrix.example.org", "--homeserver URL"),
+        "user_id": user or _ask("The bot's account, such as @alice-bot:example.org", "--user @bot:server"),
+        "owner": owner or _ask("Your own account, such as @alice:example.org", "--owner @you:server"),
+    }
+    text = yaml.safe_dump(values, sort_keys=False)
+    read_config(text, "what was answered")
+    more = "# Rooms to send to, and all else: bots/config.sample.yaml explains every key.\n"
+    write_atomically(path, (text + more).encode())
+
+
+def _ask(question: str, option: str) -> str:
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise InputError(f"{question}: nobody is there to ask.", hint=f"Use {option}.")
+    return str(typer.prompt(question, err=True))
+
+
+def _ask_password(user: str) -> str:
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise NotAuthorisedError(
+            f"The password of {user} is needed, and there is no terminal to ask for it.",
+            hint=f"Set {_PASSWORD} or {_TOKEN}, or give a file descriptor with --password-fd N.",
+        )
+    return str(typer.prompt(f"Matrix password of {user}", hide_input=True, err=True))

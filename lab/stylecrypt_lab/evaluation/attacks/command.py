@@ -1,0 +1,39 @@
+"""``evaluate --attacks``: the attacker's bench on a folder of faces, as a table and a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stylecrypt_msg.cli import console
+from stylecrypt_msg.errors import InputError
+from stylecrypt_msg.models import load_model
+from stylecrypt_msg.pictures import same_file
+from stylecrypt_msg.recognisers import load_recogniser
+
+from .. import attacks
+from ..subjects import read_subjects
+
+__all__ = ["run"]
+
+
+def run(
+    faces: Path, output: Path, *, pairs: bool, limit: int | None, model_name: str, recogniser_name: str, as_json: bool
+) -> None:
+    if same_file(faces, output):
+        raise InputError(f"The report cannot be kept among the photos in {faces}.", hint="Use --report FOLDER.")
+    recogniser = load_recogniser(recogniser_name)
+    model = load_model(model_name)
+    with console.progress() as report:
+        subjects, passed_over = read_subjects(
+            faces, pairs=pairs, limit=limit, report=lambda done, total: report("reading photos", done, total)
+        )
+        for path, why in passed_over.items():
+            console.note(f"{path.name} is passed over: {why}")
+        result = attacks.run(subjects, model, recogniser, attacks.default_masks(model.n_styles), output, report)
+    page = attacks.write_report(result, output)
+    if as_json:
+        console.print_json(result.to_json())
+        return
+    console.print_table(*attacks.table(result))
+    console.say(attacks.NOTE)
+    console.say(f"report: {page}")

@@ -1,0 +1,94 @@
+"""(d) Many fakes of one sender, each with another stand-in: what is common to them?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stylecrypt_msg.cipher import Report
+from stylecrypt_msg.pictures import encode_picture
+from stylecrypt_msg.stylemix import mix
+
+from .faces import by_chance, same
+from .material import People, Pixels, Setting, Strangers, Studio, resized, show, small
+from .odds import Figure, Finding, Floats, by_strangers, distances
+
+__all__ = ["Averages", "averaging"]
+
+_SIDE = 128  # px: the preview's
+
+
+@dataclass(frozen=True, eq=False)
+class Averages:
+    """What averaging gave.
+
+    Attributes:
+        counts: how many fakes were averaged.
+        distances: mean distance to the sender for each of ``counts``, by what was averaged.
+        sheet: a JPEG file with rows of senders: the photo, one fake, the mean of the pixels, the face of the mean code.
+    """
+
+    counts: tuple[int, ...]
+    distances: dict[str, tuple[float, ...]]
+    sheet: bytes
+
+
+def averaging(
+    people: People, strange: Strangers, fakes: int, victims: int, setting: Setting, studio: Studio, report: Report
+) -> tuple[list[Finding | Figure], Averages]:
+    """Averages up to ``fakes`` fakes of each of ``victims`` senders at 128 px: their pixels, descriptors, and codes.
+
+    Judged by whether the average finds the sender in the gallery of all.
+    """
+    chosen = people.some(victims)
+    counts = tuple(sorted({fakes, *(2**i for i in range(fakes.bit_length()) if 2**i <= fakes)}))
+    averages: dict[str, list[list[Floats]]] = {
+        what: [[] for _ in counts] for what in ("pixels", "descriptors", "codes")
+    }
+    rows = []
+    for row, i in enumerate(chosen):
+        report("averaging", row, len(chosen))
+        view = people.sent[i]
+        made = studio.preview(mix(view.sent[setting.form][None], strange.codes[i, :fakes], setting.mask))
+        photo = small(view, _SIDE)
+        seen = [show(photo, resized(face, _SIDE), setting.form) for face in made]
+        codes, faces = studio.glance(seen), studio.describe(seen)
+        blends = [_mean(seen[:count]) for count in counts]
+        middles = studio.preview(np.stack([codes[:count].mean(0) for count in counts]))
+        for at, (blend, middle, count) in enumerate(zip(blends, middles, counts, strict=True)):
+            both = studio.describe([blend, middle])
+            averages["pixels"][at].append(both[0])
+            averages["codes"][at].append(both[1])
+            averages["descriptors"][at].append(faces[:count].mean(0))
+        rows.append(np.hstack([photo.square, seen[0], blends[-1], resized(middles[-1], _SIDE)]))
+    report("averaging", len(chosen), len(chosen))
+    found: list[Finding | Figure] = []
+    curves = {}
+    # What is the mean of many is near to everybody: luck is what the mean of as many strangers reaches.
+    means = strange.small_faces[:, :fakes].mean(1, keepdims=True)
+    for what, levels in averages.items():
+        to_sender = [np.linalg.norm(np.stack(level) - people.sent_faces[chosen], axis=1) for level in levels]
+        curves[what] = tuple(float(one.mean()) for one in to_sender)
+        between = distances(np.stack(levels[-1]), people.other_faces)
+        # The whole gallery, not that of the victims only: they come first, so that row and column are of one person.
+        order = [*chosen, *sorted(set(range(len(people))) - set(chosen))]
+        found.append(
+            Finding("averaging", setting.name, f"the mean of {fakes} fakes' {what} finds the sender in the gallery",
+                    same(between[:, order]), len(chosen), by_chance(len(people)))
+        )  # fmt: skip
+        limit = studio.recogniser.threshold
+        found.append(
+            Finding("averaging", setting.name, f"the mean of {fakes} fakes' {what} is the sender, by the threshold",
+                    int((to_sender[-1] < limit).sum()), len(chosen),
+                    by_strangers(means, people.sent_faces, limit))
+        )  # fmt: skip
+        found.append(
+            Figure("averaging", setting.name, f"distance of the mean of {fakes} fakes' {what}", curves[what][-1], "",
+                   len(chosen))
+        )  # fmt: skip
+    return found, Averages(counts, curves, encode_picture(np.vstack(rows), "JPEG", quality=85))
+
+
+def _mean(squares: list[Pixels]) -> Pixels:
+    return np.asarray(np.rint(np.mean(squares, axis=0)), np.uint8)

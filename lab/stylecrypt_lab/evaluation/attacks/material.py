@@ -1,0 +1,285 @@
+"""What attackers work on: people as the models see them, settings to attack, and the fakes that are posted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stylecrypt_msg import effort
+from stylecrypt_msg.choices import Form, Level
+from stylecrypt_msg.cipher import Floats as Codes
+from stylecrypt_msg.cipher import Report, read, to_images, to_pixels
+from stylecrypt_msg.faces import paste
+from stylecrypt_msg.faces.align import quad_matrix, transform
+from stylecrypt_msg.models import FaceModel
+from stylecrypt_msg.models.embedded import EmbeddedModel
+from stylecrypt_msg.recognisers import Recogniser
+from stylecrypt_msg.standins import stand_in
+from stylecrypt_msg.stylemix import LayerMask, mix
+
+from ..subjects import Photo, Subject
+from .odds import Floats
+
+__all__ = [
+    "People",
+    "Pixels",
+    "Posted",
+    "Setting",
+    "Strangers",
+    "Studio",
+    "View",
+    "gather",
+    "post",
+    "resized",
+    "show",
+    "small",
+    "strangers",
+]
+
+Pixels = NDArray[np.uint8]
+
+_SIDE = 512  # px of the squares in which faces are looked at
+_ENCODED = 256  # px of what the encoder gets, as in `cipher`
+_BATCH = 4
+_LEVELS: dict[Form, Level] = {"photo": Level.ORIGINAL, "portrait": Level.KEYFACE}  # what the program sends in each form
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A mask, in the form in which it can be used.
+
+    ``in_use``: one of the program's own two, which are attacked with full effort. The others are there to compare.
+    """
+
+    mask: LayerMask
+    form: Form
+    in_use: bool
+
+    @classmethod
+    def of(cls, mask: LayerMask) -> Setting:
+        """Photos need the sender's pose and colours (layers 0-2 and 8 on): masks that replace any of them make portraits."""
+        n = mask.n_styles
+        form: Form = "photo" if mask.layers <= LayerMask.photo(n).layers else "portrait"
+        return cls(mask, form, mask in (LayerMask.paper(n), LayerMask.photo(n)))
+
+    @property
+    def name(self) -> str:
+        return str(self.mask)
+
+    @property
+    def kept(self) -> list[int]:
+        """The layers that are still the sender's; all of them, where none is: then there is nothing else to compare."""
+        every = range(self.mask.n_styles)
+        return sorted(set(every) - self.mask.layers) or list(every)
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A photo of somebody: the aligned ``square`` and ``landmarks`` (5, 2) in it.
+
+    Attributes:
+        codes: (n_styles, style_dim), as who has the photo for a key face reads it.
+        sent: the same as its sender reads it for a fake, by the fake's form: to send takes less effort (`level`).
+    """
+
+    square: Pixels
+    landmarks: NDArray[np.float32]
+    codes: Codes
+    sent: Mapping[Form, Codes]
+
+
+@dataclass(frozen=True, eq=False)
+class People:
+    """N senders.
+
+    Attributes:
+        sent: the photos that they send.
+        others: other photos of them, in public; where there are none, those that they send (the paper's case).
+        sent_faces, other_faces: descriptors (N, D).
+        paired: whether ``others`` are others.
+    """
+
+    names: tuple[str, ...]
+    sent: tuple[View, ...]
+    others: tuple[View, ...]
+    sent_faces: Floats
+    other_faces: Floats
+    paired: bool
+
+    def __len__(self) -> int:
+        return len(self.sent)
+
+    def some(self, count: int) -> list[int]:
+        """``count`` of them, evenly over all."""
+        return sorted({int(i) for i in np.linspace(0, len(self) - 1, min(count, len(self)))})
+
+
+@dataclass(frozen=True, eq=False)
+class Posted:
+    """One fake of everybody, as third parties see it: codes (N, n_styles, style_dim), descriptors ``faces`` (N, D)."""
+
+    squares: list[Pixels]
+    codes: Codes
+    faces: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Strangers:
+    """Stand-ins that nobody sent: what an attacker can make without any message.
+
+    Attributes:
+        codes: of each sender and each seed (N, K, n_styles, style_dim); a seed has a man and a woman.
+        faces, small_faces: descriptors (N, K, D) of the whole people, at full size and at the preview's.
+    """
+
+    codes: Codes
+    faces: Floats
+    small_faces: Floats
+
+
+class Studio:
+    """A model and a recogniser, with pixels in and out."""
+
+    def __init__(self, model: FaceModel, recogniser: Recogniser) -> None:
+        self.model = model
+        self.recogniser = recogniser
+
+    def render(self, codes: Codes) -> list[Pixels]:
+        """Full size."""
+        return [square for one in codes for square in to_pixels(self.model.synthesize(one[None]))]
+
+    def preview(self, codes: Codes) -> list[Pixels]:
+        """128 px, or less: a sixth of the work."""
+        return [square for one in codes for square in to_pixels(self._preview(one[None]))]
+
+    @cached_property
+    def _preview(self) -> Callable[[Codes], Codes]:
+        if isinstance(self.model, EmbeddedModel):
+            return self.model.preview
+        model = self.model.to_torch()
+        import torch
+
+        def preview(codes: Codes) -> Codes:
+            with torch.inference_mode():
+                return model.preview(torch.from_numpy(codes).to(model.device)).cpu().numpy()
+
+        return preview
+
+    def encode(self, squares: Sequence[Pixels], steps: int | None = None) -> Codes:
+        """By default as thoroughly as who opens a picture with a key face."""
+        steps = effort.READING_STEPS if steps is None else steps
+        return self.model.encode(to_images([resized(square, _ENCODED) for square in squares]), steps=steps)
+
+    def read(self, square: Pixels, key: Codes, mask: LayerMask) -> Codes:
+        """As who has a key face does, (1, n_styles, style_dim)."""
+        return read(to_images([resized(square, _ENCODED)]), key, self.model, mask)
+
+    def glance(self, squares: Sequence[Pixels]) -> Codes:
+        """What the encoder alone says: for pictures by the hundred, at a tenth of the time."""
+        return self.encode(squares, steps=0)
+
+    def view(self, square: Pixels, landmarks: NDArray[np.floating]) -> View:
+        efforts = {effort.KEY_STEPS, *(effort.COVER_STEPS[level] for level in _LEVELS.values())}
+        codes = {steps: self.encode([square], steps)[0] for steps in efforts}
+        sent = {form: codes[effort.COVER_STEPS[level]] for form, level in _LEVELS.items()}
+        return View(square, landmarks.astype(np.float32), codes[effort.KEY_STEPS], sent)
+
+    def describe(self, squares: Sequence[Pixels]) -> Floats:
+        # A few at a time: dlib takes all of them through its network together, and memory with them.
+        parts = [self.recogniser.describe(squares[i : i + _BATCH]) for i in range(0, len(squares), _BATCH)]
+        return np.concatenate(parts)
+
+    def distance(self, one: Codes, two: Codes, layers: Sequence[int]) -> Floats:
+        """(N, n_styles, D), (M, n_styles, D) -> (N, M): angles between styles, relative to the average, over ``layers``."""
+        a, b = ((codes - self.model.latent_avg) / self.model.latent_std for codes in (one, two))
+        a, b = (codes[:, list(layers)] for codes in (a, b))
+        a, b = (codes / np.maximum(np.linalg.norm(codes, axis=2, keepdims=True), 1e-12) for codes in (a, b))
+        return np.asarray(1 - np.einsum("nld,mld->nm", a, b, optimize=True) / len(layers))
+
+
+def show(view: View, square: Pixels, form: Form) -> Pixels:
+    """What third parties see where a face made of ``view`` stands in its photo; all of it, in a portrait."""
+    if form == "portrait":
+        return square
+    side = view.square.shape[0]
+    return paste(view.square, square, _whole(side), view.landmarks, subdue=True)
+
+
+def small(view: View, side: int) -> View:
+    """``view`` with a square of ``side``."""
+    scale = side / view.square.shape[0]
+    return replace(view, square=resized(view.square, side), landmarks=(view.landmarks * scale).astype(np.float32))
+
+
+def resized(square: Pixels, side: int) -> Pixels:
+    if square.shape[0] == side:
+        return square
+    how = cv2.INTER_AREA if square.shape[0] > side else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(square, (side, side), interpolation=how), np.uint8)
+
+
+def gather(subjects: Sequence[Subject], studio: Studio, report: Report) -> People:
+    """Everybody, aligned, inverted and described."""
+
+    def views(photos: Sequence[Photo]) -> tuple[View, ...]:
+        made = []
+        for i, photo in enumerate(photos):
+            report("reading faces", i, len(photos))
+            square = photo.square(_SIDE)
+            made.append(
+                studio.view(square, transform(quad_matrix(photo.quad, _SIDE), photo.face.landmarks).astype(np.float32))
+            )
+        report("reading faces", len(photos), len(photos))
+        return tuple(made)
+
+    paired = all(subject.other is not None for subject in subjects)
+    sent = views([subject.photo for subject in subjects])
+    others = views([subject.other for subject in subjects if subject.other is not None]) if paired else sent
+    sent_faces = studio.describe([view.square for view in sent])
+    other_faces = studio.describe([view.square for view in others]) if paired else sent_faces
+    return People(tuple(subject.name for subject in subjects), sent, others, sent_faces, other_faces, paired)
+
+
+def post(people: People, views: Sequence[View], room: str, setting: Setting, studio: Studio, report: Report) -> Posted:
+    """A fake of each of ``views``, with the stand-ins of ``room``. Full size."""
+    squares = []
+    for i, (name, view) in enumerate(zip(people.names, views, strict=True)):
+        report(f"posting to room {room}", i, len(views))
+        codes = view.sent[setting.form][None]
+        key = stand_in(studio.model, f"{room} {name}", codes)
+        (face,) = studio.render(mix(codes, key, setting.mask))
+        squares.append(resized(show(view, face, setting.form), _SIDE))
+    report(f"posting to room {room}", len(views), len(views))
+    return Posted(squares, studio.encode(squares), studio.describe(squares))
+
+
+def strangers(people: People, count: int, studio: Studio, report: Report) -> Strangers:
+    """``count`` stand-ins for each sender."""
+    seen: dict[bytes, tuple[Floats, Floats]] = {}
+    codes = np.stack(
+        [
+            np.concatenate([stand_in(studio.model, f"stranger {seed}", view.codes[None]) for seed in range(count)])
+            for view in people.sent
+        ]
+    )
+    faces, small_faces = [], []
+    for i, one in enumerate(codes.reshape(-1, *codes.shape[2:])):
+        key = one.tobytes()
+        if key not in seen:
+            report("describing strangers", i, len(people) * count)
+            (square,) = studio.render(one[None])
+            seen[key] = studio.describe([square])[0], studio.describe(studio.preview(one[None]))[0]
+        faces.append(seen[key][0])
+        small_faces.append(seen[key][1])
+    report("describing strangers", len(people) * count, len(people) * count)
+    shape = len(people), count, -1
+    return Strangers(codes, np.stack(faces).reshape(shape), np.stack(small_faces).reshape(shape))
+
+
+def _whole(side: int) -> NDArray[np.float64]:
+    return np.array([(0, 0), (side, 0), (side, side), (0, side)], np.float64)

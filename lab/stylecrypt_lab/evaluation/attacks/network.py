@@ -1,0 +1,127 @@
+"""(e) Networks that learn on people who do not exist to turn fakes back into originals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stylecrypt_msg.cipher import Floats as Codes
+from stylecrypt_msg.cipher import Report, to_images, to_pixels
+from stylecrypt_msg.stylemix import mix
+
+from .faces import by_chance, same
+from .material import People, Pixels, Posted, Setting, Strangers, Studio, View, resized, show
+from .odds import Figure, Finding, Ridge, by_strangers, distances
+
+__all__ = ["Lessons", "lessons", "networks"]
+
+_SIDE = 128  # px of what is learnt from: the preview's
+_SMALL = 64  # px of what the convolutional network makes
+_BATCH = 16
+_TRUNCATION = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class Lessons:
+    """Originals to learn from, the same for every mask; ``keys``: the stand-in for each (N, n_styles, style_dim)."""
+
+    views: tuple[View, ...]
+    keys: Codes
+
+
+def lessons(people: People, count: int, studio: Studio, report: Report) -> Lessons:
+    """``count`` people who do not exist: no two styles of one need be alike, for an encoder read them from a picture."""
+    model = studio.model
+    z = np.random.default_rng(5).standard_normal((2 * count, model.style_dim), np.float32)
+    codes, keys = model.map(z[:count], _TRUNCATION), model.map(z[count:], 0.75)
+    landmarks = np.mean([view.landmarks * (_SIDE / view.square.shape[0]) for view in people.sent], axis=0)
+    report("making people to learn from", 0, count)
+    views = [studio.view(resized(square, _SIDE), landmarks) for square in studio.preview(codes)]
+    report("making people to learn from", count, count)
+    return Lessons(tuple(views), keys)
+
+
+def networks(
+    people: People, posted: Posted, strange: Strangers, learnt: Lessons, steps: int, setting: Setting, studio: Studio,
+    report: Report,
+) -> list[Finding | Figure]:  # fmt: skip
+    """Two of them: ridge regression from the codes of a fake to those of the original, and a convolutional network from
+    pixels to pixels, trained for ``steps`` steps. Judged on the real senders, of whom neither saw any.
+    """
+    n = len(learnt.views)
+    originals = np.stack([view.sent[setting.form] for view in learnt.views])
+    made = studio.preview(mix(originals, learnt.keys, setting.mask))
+    fakes = [show(view, resized(face, _SIDE), setting.form) for view, face in zip(learnt.views, made, strict=True)]
+    report("learning", 0, steps + n)
+    inverse = Ridge(studio.glance(fakes).reshape(n, -1), originals.reshape(n, -1))
+    guessed = inverse(studio.glance(posted.squares).reshape(len(people), -1)).astype(np.float32)
+    by_codes = studio.preview(guessed.reshape(posted.codes.shape))
+    network = _train(fakes, [view.square for view in learnt.views], steps, report)
+    with torch.inference_mode():
+        by_pixels = to_pixels(network(_images(posted.squares)).numpy())
+    report("learning", steps + n, steps + n)
+    found: list[Finding | Figure] = []
+    limit, count = studio.recogniser.threshold, len(people)
+    for what, squares in (("regression of codes", by_codes), ("a convolutional network", by_pixels)):
+        faces = studio.describe(squares)
+        own = np.linalg.norm(faces - people.sent_faces, axis=1)
+        found += [
+            Finding("network", setting.name, f"{what} finds the sender in the gallery",
+                    same(distances(faces, people.other_faces)), count, by_chance(count)),
+            Finding("network", setting.name, f"{what} gives the sender, by the threshold", int((own < limit).sum()), count,
+                    by_strangers(strange.small_faces, people.sent_faces, limit)),
+            Figure("network", setting.name, f"distance after {what}", float(own.mean()), "", count),
+        ]  # fmt: skip
+    return found
+
+
+class _Network(nn.Module):
+    """(B, 3, 64, 64) -> the same: what is to be added to the fake. Sees the whole face: its middle is 8 px wide."""
+
+    def __init__(self, width: int = 24) -> None:
+        super().__init__()
+        sizes = [3, width, 2 * width, 4 * width]
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in pairwise(sizes))
+        self.middle = nn.Conv2d(sizes[-1], sizes[-1], 3, padding=1)
+        self.up = nn.ModuleList(nn.Conv2d(2 * b, a if a > 3 else width, 3, padding=1) for a, b in pairwise(sizes))
+        self.out = nn.Conv2d(width + 3, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept, y = [], x
+        for layer in self.down:
+            y = F.leaky_relu(layer(y), 0.2)
+            kept.append(y)
+        y = F.leaky_relu(self.middle(y), 0.2)
+        for layer, beside in zip(reversed(self.up), reversed(kept), strict=True):
+            y = F.leaky_relu(layer(torch.cat([y, beside], 1)), 0.2)
+            y = F.interpolate(y, scale_factor=2.0, mode="bilinear", align_corners=False)
+        result: Tensor = x + self.out(torch.cat([y, x], 1))
+        return result
+
+
+def _train(fakes: list[Pixels], originals: list[Pixels], steps: int, report: Report) -> _Network:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        network = _Network()
+    x, y = _images(fakes), _images(originals)
+    rng = torch.Generator().manual_seed(5)
+    adam = torch.optim.Adam(network.parameters(), lr=2e-3)
+    for step in range(steps):
+        some = torch.randint(len(x), (_BATCH,), generator=rng)
+        turned = torch.rand((), generator=rng) < 0.5  # faces may be mirrored
+        a, b = (part[some].flip(3) if turned else part[some] for part in (x, y))
+        loss = (network(a) - b).abs().mean()
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        report("learning", len(x) + step, len(x) + steps)
+    return network.eval()
+
+
+def _images(squares: list[Pixels]) -> Tensor:
+    return torch.from_numpy(to_images([resized(square, _SMALL) for square in squares]))

@@ -1,0 +1,111 @@
+"""What one message says of when it was made, and two messages of each other, to whoever carries them and has no key."""
+
+from __future__ import annotations
+
+import re
+import struct
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from stylecrypt_protocol import Envelope, remove
+
+from stylecrypt_msg.sdk import EncryptedPhoto
+
+from .odds import Floats, cross_validated
+
+__all__ = ["Sent", "alike", "says_when", "seal", "told_apart", "unsealed"]
+
+_UNITS = ((1, 4), (10**3, 6), (10**6, 7), (10**9, 8))
+"""Parts of a second in which times are kept, and the bytes that count: wider integers begin or end with zeros."""
+
+_DATES = ("%Y:%m:%d %H", "%Y-%m-%dT%H", "%Y-%m-%d %H", "%Y%m%dT%H", "%Y%m%d%H")
+"""As EXIF, XMP, text, ISO 8601 and file names have them, to the hour."""
+
+_PIECE = 16  # bytes: two messages do not have so many in common by luck, nor by what age fills its header with
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message that was made between ``first`` and ``last``, Unix seconds."""
+
+    message: EncryptedPhoto
+    first: float
+    last: float
+
+    @property
+    def seconds(self) -> float:
+        return self.last - self.first
+
+
+def seal(message: EncryptedPhoto) -> bytes:
+    """The age file; empty if nothing is sealed."""
+    return b"" if message.packed is None else Envelope.unpack(message.packed).sealed or b""
+
+
+def unsealed(message: EncryptedPhoto) -> bytes:
+    """All that anybody may read: the public part, the seal's header, and the picture's file without its coded pixels."""
+    sealed = seal(message)
+    header = sealed[: sealed.find(b"\n---")]
+    return (message.packed or b"").removesuffix(sealed) + header + _metadata(remove(message.picture))
+
+
+def _metadata(picture: bytes) -> bytes:
+    """A JPEG or PNG file without what is coded of its pixels, in which any number may be found by luck."""
+    if picture.startswith(b"\xff\xd8"):
+        head, _, scans = picture.partition(b"\xff\xda")
+        return head + scans.rpartition(b"\xff\xd9")[2]
+    at, kept = 8, []
+    while at < len(picture):
+        end = at + 12 + int.from_bytes(picture[at : at + 4], "big")
+        if picture[at + 4 : at + 8] != b"IDAT":
+            kept.append(picture[at:end])
+        at = end
+    return b"".join(kept)
+
+
+def says_when(data: bytes, first: float, last: float) -> bool:
+    """Whether a time from ``first`` to ``last`` (Unix seconds) stands in ``data``.
+
+    Found are integers of seconds, milli-, micro- and nanoseconds in either byte order, whatever wraps them (CBOR, protobuf's
+    fixed fields); the same in digits; and dates with an hour, of here or UTC, as text or as in PNG's tIME.
+    """
+    for parts, width in _UNITS:
+        low, high = int(first * parts), int(last * parts)
+        words = [data[at : at + width] for at in range(len(data) - width + 1)]
+        values = [int.from_bytes(word, order) for word in words for order in ("big", "little")]
+        digits = re.findall(rb"(?=(\d{%d}))" % len(str(low)), data)
+        if any(low <= value <= high for value in (*values, *map(int, digits))):
+            return True
+    for second in range(int(first), int(last) + 1):
+        for moment in (time.gmtime(second), time.localtime(second)):
+            dates = [time.strftime(form, moment).encode() for form in _DATES]
+            if any(date in data for date in (*dates, struct.pack(">HBBB", *moment[:4]))):
+                return True
+    return False
+
+
+def told_apart(one: Sequence[float], two: Sequence[float], groups: Sequence[int]) -> tuple[int, int]:
+    """How many of two kinds of messages, ``groups`` of one and of the other, are told by how long they took; and of how many.
+
+    By the threshold that is best for other groups than the one that is judged.
+    """
+    seconds: Floats = np.log(np.maximum([*one, *two], 1e-6))[:, None]
+    labels = np.repeat([False, True], len(one))
+    scores = cross_validated(seconds, labels, np.tile(np.array(groups), 2))
+    return int(((scores > 0) == labels).sum()), len(labels)
+
+
+def alike(one: bytes, two: bytes, unrelated: bytes) -> bool:
+    """Whether ``one`` and ``two`` have any 16 bytes in common of which ``unrelated``, of strangers, has neither half.
+
+    What all messages have in common belongs to the format. Halves, because one equal byte after the format's is luck.
+    """
+    half = _PIECE // 2
+    known, common = _pieces(unrelated, half), _pieces(one, _PIECE) & _pieces(two, _PIECE)
+    return any(piece[:half] not in known and piece[half:] not in known for piece in common)
+
+
+def _pieces(data: bytes, size: int) -> set[bytes]:
+    return {data[at : at + size] for at in range(len(data) - size + 1)}

@@ -1,0 +1,171 @@
+"""The whole evaluation: person by person, each kept as soon as it is measured, and then the summary."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stylecrypt_msg.errors import FaceError, InputError
+from stylecrypt_msg.models import FaceModel
+from stylecrypt_msg.pictures import encode_picture, write_atomically
+from stylecrypt_msg.recognisers import Recogniser
+
+from .journal import Header, Journal, inputs_of
+from .layers import LayerTrial, try_layers
+from .levels import Friends, LevelTrial, friends, try_levels
+from .metrics import Lpips
+from .subjects import Subject
+from .summary import Summary, summarise
+from .travel import AS_SENT, WAYS
+from .trial import Inversions, Record, Trial, try_person
+
+__all__ = ["LAYERS_OF", "LEVELS_OF", "TILE", "TRAVEL_OF", "Strips", "evaluate"]
+
+Pixels: TypeAlias = NDArray[np.uint8]
+Report: TypeAlias = Callable[[str, int, int], None]
+Result = TypeVar("Result", bound=Record)
+
+METHOD = 6
+"""Rises when anything is measured in another way, so that old results are not mixed with new ones."""
+
+TRAVEL_OF = 6
+"""People whose portraits travel every way, the first ones; everybody's travels as it is sent."""
+
+LAYERS_OF = 6
+"""People whose layers are looked at one by one, the first ones."""
+
+LEVELS_OF = 6
+"""People whose photos are sent at each level, the first ones."""
+
+TILE = 192
+"""Pixels a side of the pictures that are kept for the sheets."""
+
+
+class Strips:
+    """Rows of pictures of each person, JPEG files in the report's folder, for its sheets."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "people"
+
+    def path(self, kind: str, person: str) -> Path:
+        """Not by the person's name, which may be anything."""
+        return self._folder / f"{hashlib.sha256(person.encode()).hexdigest()[:16]}-{kind}.jpg"
+
+    def write(self, kind: str, person: str, pictures: Sequence[Pixels]) -> None:
+        self._folder.mkdir(exist_ok=True)
+        tiles = [cv2.resize(picture, (TILE, TILE), interpolation=cv2.INTER_AREA) for picture in pictures]
+        row = np.asarray(np.concatenate(tiles, axis=1), np.uint8)
+        write_atomically(self.path(kind, person), encode_picture(row, "JPEG", quality=92))
+
+
+def evaluate(
+    subjects: Sequence[Subject],
+    passed_over: Mapping[Path, str],
+    model: FaceModel,
+    recogniser: Recogniser,
+    lpips: Lpips | None,
+    guard: Recogniser | None,
+    folder: Path,
+    *,
+    pairs: bool,
+    model_name: str,
+    report: Report,
+) -> Summary:
+    """Measures everybody in ``subjects`` who is not yet in ``folder``, and sums up.
+
+    Args:
+        passed_over: as `read_subjects` returns it.
+        lpips: None leaves LPIPS out.
+        guard: the recogniser by which the sender's program tells whether a fake still looks like its sender, if it has one.
+        folder: of the report; results and strips of pictures are kept there.
+        model_name: what `StyleCrypt` loads ``model`` by, for the levels.
+        report: hears what is being measured, how much of it is done, out of how much.
+
+    Raises InputError for fewer than two people, whose photos are each other's wrong keys, for a folder with results of
+    something else, or for a model without encoder.
+    """
+    if len(subjects) < 2:
+        raise InputError(
+            "One person alone cannot be measured: the wrong key is somebody else's photo.", hint="Add more people."
+        )
+    header = Header(
+        method=METHOD, model=model.digest, recogniser=recogniser.name, pairs=pairs, lpips=lpips is not None,
+        guard=guard.name if guard else None,
+    )  # fmt: skip
+    journal, strips = Journal(folder, header), Strips(folder)
+    subjects = [replace(subject, name=_plain(subject.name)) for subject in subjects]
+
+    def once(part: str, kind: type[Result], measure: Callable[..., Result | None], *about: Subject) -> Result | None:
+        """What is known of the first of ``about``, or what is measured now."""
+        name, inputs = about[0].name, inputs_of(*about)
+        kept = journal.get(part, name, inputs)
+        if kept is not None and (kept[0] is None or part == "levels" or strips.path(part, name).exists()):
+            return None if kept[0] is None else kind.model_validate(kept[0])
+        result = measure(*about)
+        journal.add(part, name, inputs, result)
+        return result
+
+    inversions = Inversions(model)
+    travelling = {subject.name for subject in subjects[:TRAVEL_OF]}
+
+    def trial(subject: Subject, stranger: Subject) -> Trial:
+        ways = list(WAYS) if subject.name in travelling else [AS_SENT]
+        result, pictures = try_person(subject, stranger, ways, inversions, recogniser, lpips, guard)
+        strips.write("trial", subject.name, pictures)
+        return result
+
+    def layers(subject: Subject) -> LayerTrial | None:
+        tried = try_layers(subject, inversions)
+        if tried is None:
+            return None
+        strips.write("layers", subject.name, tried[1])
+        return tried[0]
+
+    trials, layer_trials, level_trials = [], [], []
+    for i, subject in enumerate(subjects):
+        report("people", i, len(subjects))
+        # The one before is the stranger, so that those who are added later change nothing.
+        trials.append(once("trial", Trial, trial, subject, subjects[i - 1 if i else 1]))
+    report("people", len(subjects), len(subjects))
+
+    some = subjects[:LAYERS_OF]
+    for i, subject in enumerate(some):
+        report("layers", i, len(some))
+        layer_trials.append(once("layers", LayerTrial, layers, subject))
+    report("layers", len(some), len(some))
+
+    with ExitStack() as stack:
+        pair: list[Friends] = []  # made when they are needed
+
+        def level(subject: Subject) -> LevelTrial | None:
+            if not pair:
+                pair.append(stack.enter_context(friends(model_name)))
+            try:
+                return try_levels(subject, pair[0], recogniser, lpips)
+            except FaceError:  # another face in the photo that cannot be replaced
+                return None
+
+        some = subjects[:LEVELS_OF]
+        for i, subject in enumerate(some):
+            report("levels", i, len(some))
+            level_trials.append(once("levels", LevelTrial, level, subject))
+    report("levels", len(some), len(some))
+
+    return summarise(
+        [one for one in trials if one], [one for one in layer_trials if one], [one for one in level_trials if one],
+        header, model, recogniser, people=[subject.name for subject in subjects],
+        passed_over={_plain(path.name): why for path, why in passed_over.items()},
+    )  # fmt: skip
+
+
+def _plain(name: str) -> str:
+    """A file's name without what UTF-8 cannot say."""
+    return name.encode(errors="replace").decode()

@@ -1,0 +1,57 @@
+"""What happens to a picture on its way: messengers compress it again, scale it, and drop its metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from stylecrypt_msg.pictures import encode_picture, read_picture
+
+__all__ = ["AS_SENT", "WAYS", "travelled"]
+
+Pixels: TypeAlias = NDArray[np.uint8]
+
+
+def _scaled(pixels: Pixels, scale: float) -> Pixels:
+    if scale >= 1:
+        return pixels
+    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def _jpeg(pixels: Pixels, quality: int) -> bytes:
+    return encode_picture(pixels, "JPEG", quality=quality, subsampling="4:2:0")
+
+
+def _halved(pixels: Pixels) -> bytes:
+    return encode_picture(_scaled(pixels, 0.5), "PNG")
+
+
+def _thumbnail(pixels: Pixels) -> bytes:
+    """As Synapse makes its largest one by default: within 800 x 600 px, method "scale", quality 80."""
+    height, width = pixels.shape[:2]
+    return _jpeg(_scaled(pixels, min(800 / width, 600 / height)), 80)
+
+
+AS_SENT = "PNG, as sent"
+
+WAYS: dict[str, Callable[[Pixels], bytes]] = {
+    AS_SENT: partial(encode_picture, format="PNG"),
+    "JPEG q95": partial(_jpeg, quality=95),
+    "JPEG q80": partial(_jpeg, quality=80),
+    "JPEG q60": partial(_jpeg, quality=60),
+    "WebP q80": partial(encode_picture, format="WEBP", quality=80),
+    "half size": _halved,
+    "Matrix thumbnail": _thumbnail,
+}
+"""Name -> pixels (H, W, 3) uint8 to the file that arrives, without metadata."""
+
+
+def travelled(pixels: Pixels, way: str) -> Pixels:
+    """What is seen of a picture, (H, W, 3) uint8, that came one of the `WAYS`; scaled ones are smaller."""
+    return read_picture(WAYS[way](pixels)).pixels

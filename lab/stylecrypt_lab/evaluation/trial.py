@@ -1,0 +1,287 @@
+"""Table II for one person: what everybody sees of their portrait, and what comes back with which key.
+
+The portrait is the aligned square, encrypted with the paper's mask and the styles of a person who does not exist: the
+first whose fake does not look like the sender to the sender's program. It travels each of `travel.WAYS`; what arrives is
+decrypted with the original as the key (the paper's case), with another photo of the person where there is one, and with a
+photo of somebody else. The photo form, pasted back, is looked at too. All is compared with the original.
+
+What a photo is read for decides the effort, as in the program (`level`): portraits are those of level ``keyface``, which are
+read with a key face; photos are those of level ``original``, the program's default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from stylecrypt_msg import effort
+from stylecrypt_msg.choices import Level
+from stylecrypt_msg.cipher import Floats, read, to_images, to_pixels
+from stylecrypt_msg.effort import COVER_STEPS
+from stylecrypt_msg.faces import crop, paste
+from stylecrypt_msg.models import FaceModel
+from stylecrypt_msg.recognisers import Recogniser
+from stylecrypt_msg.standins import seeds, stand_in
+from stylecrypt_msg.stylemix import LayerMask, mix
+
+from .metrics import SIZE, Lpips, cosine, psnr, ssim
+from .subjects import Photo, Subject
+from .travel import AS_SENT, travelled
+
+__all__ = [
+    "NOT_SENT",
+    "Column",
+    "Inversions",
+    "Judge",
+    "Moments",
+    "Record",
+    "Score",
+    "Trial",
+    "correlation",
+    "encode",
+    "figure_titles",
+    "first_that_hides",
+    "scaled",
+    "synthesize",
+    "try_person",
+]
+
+Pixels: TypeAlias = NDArray[np.uint8]
+
+NOT_SENT = "not sent"
+"""In place of a way, for pictures that do not travel."""
+
+
+class Column(StrEnum):
+    """What is compared with the original; the letters are the paper's."""
+
+    OTHER = "another photo"
+    APPROXIMATED = "(a) approximated"
+    ENCRYPTED = "(b) encrypted"
+    IN_PHOTO = "(b) encrypted, in the photo"
+    KEY_ORIGINAL = "(c) decrypted, key: the original"
+    KEY_OTHER = "(c) decrypted, key: another photo"
+    KEY_WRONG = "(d) decrypted, key: somebody else"
+
+
+class Record(BaseModel):
+    """A base for what is written to report folders, and read again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Score(Record):
+    """One picture against the original. ``distance`` and ``cosine`` (times 100) are the recogniser's; PSNR is in dB."""
+
+    psnr: float
+    ssim: float
+    lpips: float | None
+    cosine: float
+    distance: float
+
+
+class Moments(Record):
+    """Sums over pairs of values, of which correlations over several people can be made."""
+
+    count: int
+    a: float
+    b: float
+    aa: float
+    bb: float
+    ab: float
+
+
+class Trial(Record):
+    """One person's results.
+
+    Attributes:
+        scores: by column, then by way.
+        descriptors: the recogniser's, of the photo and of the other photo if there is one.
+        refused: of each kind of fake, how many stand-ins the sender's program passes over until one hides the sender.
+        cycle: by who reads, the holder of a key or, as `Column.ENCRYPTED`, anybody; then by way, then by each layer that the
+            paper's mask keeps: style vectors put in (a) and read again (b), both less the average.
+    """
+
+    scores: dict[Column, dict[str, Score]]
+    descriptors: list[list[float]]
+    refused: dict[Column, int]
+    cycle: dict[Column, dict[str, dict[int, Moments]]]
+
+
+class Inversions:
+    """Codes of photos by ``model``, each read once: encoders take seconds."""
+
+    def __init__(self, model: FaceModel) -> None:
+        self.model = model
+        self._codes: dict[tuple[Path, int], Floats] = {}
+
+    def of(self, photo: Photo, steps: int) -> Floats:
+        """(1, n_styles, style_dim), with ``steps`` of descent."""
+        if (photo.path, steps) not in self._codes:
+            self._codes[photo.path, steps] = encode(self.model, photo.square(SIZE), steps)
+        return self._codes[photo.path, steps]
+
+
+class Judge:
+    """Scores pictures against an original, all of them aligned squares of any size, (S, S, 3) uint8 RGB."""
+
+    def __init__(self, original: Pixels, recogniser: Recogniser, lpips: Lpips | None) -> None:
+        self._recogniser = recogniser
+        self._lpips = lpips
+        self._original = scaled(original)
+        self.descriptor = self.describe(original)
+
+    def describe(self, square: Pixels) -> NDArray[np.float32]:
+        (descriptor,) = self._recogniser.describe([scaled(square)])
+        return np.asarray(descriptor, np.float32)
+
+    def score(self, square: Pixels) -> Score:
+        made = scaled(square)
+        descriptor = self.describe(made)
+        return Score(
+            psnr=psnr(self._original, made), ssim=ssim(self._original, made),
+            lpips=None if self._lpips is None else self._lpips(self._original, made),
+            cosine=cosine(self.descriptor, descriptor),
+            distance=float(np.linalg.norm(self.descriptor - descriptor)),
+        )  # fmt: skip
+
+
+def try_person(
+    subject: Subject,
+    stranger: Subject,
+    ways: Sequence[str],
+    inversions: Inversions,
+    recogniser: Recogniser,
+    lpips: Lpips | None,
+    guard: Recogniser | None,
+) -> tuple[Trial, list[Pixels]]:
+    """The results, and the pictures of the paper's figures 8 and 9, which `figure_titles` names, (S, S, 3) uint8.
+
+    ``stranger`` is whose photo is the wrong key; ``ways`` are of `travel.WAYS`, `AS_SENT` first. ``guard`` is the
+    recogniser of the sender's program, which takes another stand-in while a fake looks like the sender to it. Raises
+    LayerMaskError for a model of fewer than 8 styles.
+    """
+    model = inversions.model
+    mask = LayerMask.paper(model.n_styles)
+    photo, other = subject.photo, subject.other
+    original = photo.square(SIZE)
+    judge = Judge(original, recogniser, lpips)
+    scores: dict[Column, dict[str, Score]] = {column: {} for column in Column if other or column not in _WITH_OTHER}
+    descriptors = [judge.descriptor.tolist()]
+
+    codes, in_photos = (inversions.of(photo, COVER_STEPS[kind]) for kind in (Level.KEYFACE, Level.ORIGINAL))
+    keys = {Column.KEY_ORIGINAL: inversions.of(photo, effort.KEY_STEPS)}
+    if other is not None:
+        square = other.square(SIZE)
+        scores[Column.OTHER][NOT_SENT] = judge.score(square)
+        descriptors.append(judge.describe(square).tolist())
+        keys[Column.KEY_OTHER] = inversions.of(other, effort.KEY_STEPS)
+    wrong = stranger.photo.square(SIZE)
+    keys[Column.KEY_WRONG] = inversions.of(stranger.photo, effort.KEY_STEPS)
+
+    approximated = synthesize(model, inversions.of(photo, COVER_STEPS[Level.LATENT]))
+    scores[Column.APPROXIMATED][NOT_SENT] = judge.score(approximated)
+
+    def portrait(somebody: Floats) -> Pixels:
+        return synthesize(model, mix(codes, somebody, mask))
+
+    def in_the_photo(somebody: Floats) -> Pixels:
+        face = synthesize(model, mix(in_photos, somebody, LayerMask.photo(model.n_styles)))
+        pasted = paste(photo.pixels, face, photo.quad, photo.face.landmarks, subdue=True)
+        return crop(pasted, photo.quad, SIZE)
+
+    def people(like: Floats) -> list[Floats]:
+        return [stand_in(model, seed, like) for seed in seeds(f"evaluate {subject.name}")]
+
+    somebody, encrypted, passed_over = first_that_hides(original, people(codes), portrait, guard)
+    _, in_photo, passed_over_in_photo = first_that_hides(original, people(in_photos), in_the_photo, guard)
+    refused = {Column.ENCRYPTED: passed_over, Column.IN_PHOTO: passed_over_in_photo}
+    mixed = mix(codes, somebody, mask)
+    scores[Column.IN_PHOTO][AS_SENT] = judge.score(in_photo)
+
+    shown: dict[Column, Pixels] = {}
+    cycle: dict[Column, dict[str, dict[int, Moments]]] = {column: {} for column in (Column.ENCRYPTED, *keys)}
+    kept = [layer for layer in range(model.n_styles) if layer not in mask.layers]
+    for way in ways:
+        received = scaled(travelled(encrypted, way))
+        scores[Column.ENCRYPTED][way] = judge.score(received)
+        seen = {Column.ENCRYPTED: encode(model, received, effort.READING_STEPS)}
+        for column, key in keys.items():
+            seen[column] = read(to_images([received]), key, model, mask)
+            made = synthesize(model, mix(seen[column], key, mask))
+            scores[column][way] = judge.score(made)
+            shown.setdefault(column, made)
+        for column, styles in seen.items():
+            a, b = (mixed - model.latent_avg)[0], (styles - model.latent_avg)[0]
+            cycle[column][way] = {layer: _moments(a[layer], b[layer]) for layer in kept}
+    pictures = [original, approximated, synthesize(model, somebody), encrypted, in_photo, shown[Column.KEY_ORIGINAL]]
+    if other is not None:
+        pictures += [square, shown[Column.KEY_OTHER]]
+    pictures += [wrong, shown[Column.KEY_WRONG]]
+    return Trial(scores=scores, descriptors=descriptors, refused=refused, cycle=cycle), pictures
+
+
+def first_that_hides(
+    original: Pixels, people: Sequence[Floats], fake: Callable[[Floats], Pixels], guard: Recogniser | None
+) -> tuple[Floats, Pixels, int]:
+    """The first of the stand-ins whose fake, an aligned square, does not look like the original to ``guard``, that fake, and
+    how many were passed over; when that is all of them, and the program would send nothing, the last one."""
+    for number, somebody in enumerate(people):
+        square = fake(somebody)
+        if guard is None:
+            return somebody, square, number
+        one, other = guard.describe([original, scaled(square)])
+        if np.linalg.norm(one - other) >= guard.threshold:
+            return somebody, square, number
+    return somebody, square, len(people)
+
+
+def figure_titles(pairs: bool) -> list[str]:
+    """What the pictures of `try_person` are, of people with and without another photo."""
+    titles = ["original", "(a) approximated", "stand-in", "(b) encrypted", "(b) in the photo", "(c) key: original"]
+    if pairs:
+        titles += ["another photo", "(c) key: that photo"]
+    return [*titles, "somebody else", "(d) key: that person"]
+
+
+_WITH_OTHER = (Column.OTHER, Column.KEY_OTHER)
+
+
+def scaled(square: Pixels, size: int = SIZE) -> Pixels:
+    """(S, S, 3) -> (size, size, 3), both uint8: by area from larger, cubic from smaller ones."""
+    if square.shape[0] == size:
+        return square
+    how = cv2.INTER_AREA if square.shape[0] > size else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(square, (size, size), interpolation=how), np.uint8)
+
+
+def encode(model: FaceModel, square: Pixels, steps: int) -> Floats:
+    """Codes (1, n_styles, style_dim) of an aligned square, (S, S, 3) uint8."""
+    return model.encode(to_images([square]), steps=steps)
+
+
+def synthesize(model: FaceModel, codes: Floats) -> Pixels:
+    """The picture of codes (1, n_styles, style_dim): (S, S, 3) uint8."""
+    return to_pixels(model.synthesize(codes))[0]
+
+
+def _moments(a: Floats, b: Floats) -> Moments:
+    first, second = a.astype(np.float64), b.astype(np.float64)
+    return Moments(
+        count=len(first), a=float(first.sum()), b=float(second.sum()), aa=float(first @ first),
+        bb=float(second @ second), ab=float(first @ second),
+    )  # fmt: skip
+
+
+def correlation(parts: Sequence[Moments]) -> float:
+    """Pearson's, over all pairs of values that went into ``parts``."""
+    n, a, b, aa, bb, ab = (sum(getattr(part, name) for part in parts) for name in ("count", "a", "b", "aa", "bb", "ab"))
+    spread = (n * aa - a * a) * (n * bb - b * b)
+    return float((n * ab - a * b) / spread**0.5) if spread > 0 else 0.0

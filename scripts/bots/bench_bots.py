@@ -1,0 +1,186 @@
+"""How fast bots pass photos on, beside how fast Matrix itself does: against a real homeserver, in one run.
+
+    python scripts/bots/bench_bots.py [--messages 20] [--rooms 200] [-o FILE]
+
+A bare message is a picture that one nio client uploads and posts in an encrypted room, until another one has fetched and
+decrypted it. A photo's way takes three: from its owner to their bot, from bot to bot, and to the other owner. All run in this
+process. The work on pictures (faces, seals, compression) is measured by the bots themselves and taken off. Then the bots
+answer what was written while they were stopped; and last, one process of its own is in many rooms. Needs what the tests need.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import cv2
+import numpy as np
+import yaml
+
+from stylecrypt_msg.cipher import to_pixels
+from stylecrypt_msg.models import load_model
+from stylecrypt_msg.pictures import encode_picture
+from stylecrypt_msg.standins import stand_in
+from stylecrypt_msg.transports.matrix_session import Post
+from tests.bots.people import Household, Person
+from tests.synapse import Homeserver
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def a_photo() -> bytes:
+    model = load_model()
+    face = to_pixels(model.synthesize(stand_in(model, "bench", model.latent_avg[None])))[0]
+    return encode_picture(np.asarray(cv2.resize(face, (480, 480), interpolation=cv2.INTER_AREA), np.uint8), "JPEG")
+
+
+class Listener:
+    """Somebody whose app is open: it hears at once, and fetches pictures."""
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        self.heard: asyncio.Queue[tuple[float, Post]] = asyncio.Queue()
+        self.task = asyncio.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        async for post in self.person.session.posts(follow=True):
+            if post.is_picture:
+                await self.person.session.picture(post)
+            self.heard.put_nowait((time.perf_counter(), post))
+
+    async def next(self, wanted: Callable[[Post], bool]) -> float:
+        while True:
+            when, post = await asyncio.wait_for(self.heard.get(), 300)
+            if wanted(post):
+                return when
+
+
+def spent(house: Household) -> float:
+    """Seconds of work on pictures so far."""
+    return sum(
+        sample.value
+        for metric in house.bot.health.work.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_sum")
+    )
+
+
+async def bench(server: Homeserver, folder: Path, messages: int, rooms: int) -> dict[str, Any]:
+    photo = a_photo()
+    alice, bob = Household(server, folder, "Alice"), Household(server, folder, "Bob")
+    account = server.register("mallory")
+    room = server.room(alice.owner_account, alice.bot_account, bob.bot_account, account, encrypted=True)
+    alice.profile.add_contact(bob.profile.card, trust=True)
+    bob.profile.add_contact(alice.profile.card)
+    for house in (alice, bob):
+        house.configure(rooms={"family": {"room": room, "auto_send": True}})
+        await house.set_up()
+    mallory = await Person.log_in(server, account, folder)
+    await mallory.look()
+    outsider, his = Listener(mallory), Listener(bob.owner)
+
+    bare = []
+    for _ in range(messages + 2):
+        started = time.perf_counter()
+        await alice.owner.show(room, photo)
+        bare.append(await outsider.next(lambda post: post.is_picture and post.sender == alice.owner.id) - started)
+    whole, work = [], []
+    for _ in range(messages + 2):
+        before, started = spent(alice) + spent(bob), time.perf_counter()
+        await alice.owner.show(alice.control, photo, "#family @bob")
+        shown = await his.next(lambda post: post.is_picture and post.room_id == bob.control)
+        whole.append(shown - started)
+        work.append(spent(alice) + spent(bob) - before)
+    bare, whole, work = bare[2:], whole[2:], work[2:]  # the first ones load the model and share keys
+
+    his.task.cancel()
+    await asyncio.gather(his.task, return_exceptions=True)
+    await bob.stop()
+    started = time.perf_counter()
+    for _ in range(5 * messages):
+        await bob.owner.say(bob.control, "bare")
+    texts = 5 * messages / (time.perf_counter() - started)
+    await bob.owner.look()
+    bob.owner.seen.clear()
+    bob.start()
+    started = time.perf_counter()
+    answered = 0
+    while answered < 5 * messages:
+        await bob.owner.look()
+        answered = sum("Send a photo" in str(post.content.get("body")) for post in bob.owner.seen)
+    answers = 5 * messages / (time.perf_counter() - started)
+
+    outsider.task.cancel()
+    await asyncio.gather(outsider.task, return_exceptions=True)
+    for house in (alice, bob):
+        await house.leave()
+    await mallory.session.close()
+    rest = statistics.median(w - m for w, m in zip(whole, work, strict=True))
+    return {
+        "messages": messages,
+        "bare_ms": round(1000 * statistics.median(bare), 1),
+        "photo_ms": round(1000 * statistics.median(whole), 1),
+        "of_which_work_ms": round(1000 * statistics.median(work), 1),
+        "rest_ms": round(1000 * rest, 1),
+        "rest_per_hop_to_bare": round(rest / 3 / statistics.median(bare), 2),
+        "texts_posted_per_s": round(texts, 1),
+        "commands_answered_per_s": round(answers, 1),
+        **await in_many_rooms(server, folder, rooms),
+    }
+
+
+async def in_many_rooms(server: Homeserver, folder: Path, rooms: int) -> dict[str, Any]:
+    """The memory of a bot that only listens."""
+    house = Household(server, folder, "Carol")
+    friend = server.register("friend")
+    for number in range(rooms):
+        server.room(house.owner_account, house.bot_account, friend, encrypted=number % 2 == 0)
+    await house.set_up()
+    await house.stop()
+    house.profile.close()
+    config = house.folder / "bot.yaml"
+    config.write_text(yaml.safe_dump(house.config.model_dump(mode="json", exclude_defaults=True)))
+    command = [sys.executable, "-m", "tests.bots.killing", str(config), str(house.profile.folder), "never"]
+    process = await asyncio.create_subprocess_exec(*command, cwd=REPOSITORY)
+    try:
+        await house.owner.say(house.control, "!help")
+        await house.owner.text(house.control, "as a reply")
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    finally:
+        process.kill()
+        await process.wait()
+        await house.owner.session.close()
+    kilobytes = int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
+    return {"rooms": rooms, "listening_mb": round(kilobytes / 1024)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--messages", type=int, default=20)
+    parser.add_argument("--rooms", type=int, default=200)
+    parser.add_argument("-o", "--output", type=Path)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        server = Homeserver(Path(folder))
+        server.start()
+        try:
+            result = asyncio.run(bench(server, Path(folder), arguments.messages, arguments.rooms))
+        finally:
+            server.stop()
+    print(json.dumps(result, indent=2))
+    if arguments.output:
+        arguments.output.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

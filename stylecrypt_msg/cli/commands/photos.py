@@ -1,0 +1,155 @@
+"""``encrypt``, ``decrypt``, ``send``, ``receive``, ``inspect`` and ``demo``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..options import (
+    FaceNumber,
+    Folder,
+    Homeserver,
+    Json,
+    Mask,
+    MatrixUser,
+    Model,
+    Room,
+    StandIn,
+    To,
+    session_of,
+    takes_photo_options,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from ...sdk import Options
+
+app = typer.Typer()
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the pictures.")] = Path("demo"),
+    photo: Annotated[Path | None, typer.Option(help="Your own photo instead of people who do not exist.")] = None,
+    key_face: Annotated[Path | None, typer.Option(help="With --photo: another photo of the same person.")] = None,
+    refine: Annotated[int, typer.Option(min=0, max=1000, help="Steps of refinement for each face.")] = 0,
+    json: Json = False,
+) -> None:
+    """Run everything once and write a contact sheet: who sees what."""
+    from .. import demo as command
+
+    command.run(output, photo, key_face, refine, json)
+
+
+@app.command()
+@takes_photo_options
+def encrypt(
+    context: typer.Context,
+    photo: Annotated[str, typer.Argument(help="The photo; - reads standard input.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="Where the fake photo goes; - is standard output.")],
+    options: "Options",
+    to: To = [],  # noqa: B006 - typer's own way; it is not changed
+    stand_in: StandIn = None,
+    covert: Annotated[
+        bool, typer.Option("--covert", help="No envelope, and no mark that the picture was made by AI.")
+    ] = False,
+    model: Model = "default",
+    json: Json = False,
+) -> None:
+    """Replace the faces in a photo by faces of people who do not exist; contacts can undo it."""
+    from .. import messages as command
+
+    options["covert"] = covert
+    command.encrypt(
+        session_of(context), photo, output, to, stand_in=stand_in, model=model, as_json=json, options=options
+    )
+
+
+@app.command()
+@takes_photo_options
+def send(
+    context: typer.Context,
+    photo: Annotated[str, typer.Argument(help="The photo; - reads standard input.")],
+    to: To,
+    options: "Options",
+    folder: Folder = None,
+    room: Room = None,
+    homeserver: Homeserver = None,
+    user: MatrixUser = None,
+    device: Annotated[
+        str | None,
+        typer.Option("--verify-device", help='A new device in the room whose key you compared: "USER DEVICE KEY".'),
+    ] = None,
+    stand_in: StandIn = None,
+    model: Model = "default",
+    json: Json = False,
+) -> None:
+    """Encrypt a photo, and send it at once."""
+    from .. import messages as command
+    from ..carriers import carrier
+
+    command.send(
+        session_of(context), photo, to, carrier(folder, room, homeserver, user), device=device, stand_in=stand_in,
+        model=model, as_json=json, options=options,
+    )  # fmt: skip
+
+
+@app.command()
+def receive(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the photos.")] = Path("received"),
+    folder: Folder = None,
+    room: Room = None,
+    homeserver: Homeserver = None,
+    user: MatrixUser = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on waiting for more.")] = False,
+    model: Model = "default",
+    json: Json = False,
+) -> None:
+    """Open what was sent to you, each message once."""
+    from .. import messages as command
+    from ..carriers import carrier
+
+    command.receive(session_of(context), carrier(folder, room, homeserver, user), output, follow, model, json)
+
+
+@app.command()
+def decrypt(
+    context: typer.Context,
+    picture: Annotated[str, typer.Argument(help="The picture that arrived; - reads standard input.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="Where the result goes; - is standard output.")],
+    key_face: Annotated[
+        Path | None, typer.Option(help="Another photo of the sender, when there is no message for you.")
+    ] = None,
+    envelope: Annotated[
+        Path | None, typer.Option(help="What came beside the picture; default: the .scenv file of its name.")
+    ] = None,
+    sender: Annotated[
+        str | None, typer.Option("--from", help="The contact whose key faces to try, when there is no message.")
+    ] = None,
+    mask: Mask = None,
+    face: FaceNumber = None,
+    model: Model = "default",
+    json: Json = False,
+) -> None:
+    """Recover the photo that a fake stands for."""
+    from .. import messages as command
+
+    command.decrypt(
+        session_of(context), picture, output, key_face=key_face, envelope=envelope, sender=sender, mask=mask, face=face,
+        model=model, as_json=json,
+    )  # fmt: skip
+
+
+@app.command()
+def inspect(
+    picture: Annotated[str, typer.Argument(help="The picture; - reads standard input.")],
+    sealed: Annotated[Path | None, typer.Option(help="Write the sealed part here: an age file.")] = None,
+    envelope: Annotated[
+        Path | None, typer.Option(help="What came beside the picture; default: the .scenv file of its name.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show what anybody can see of the message in a picture."""
+    from .. import messages as command
+
+    command.inspect(picture, sealed, envelope, json)

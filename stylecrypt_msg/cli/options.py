@@ -1,0 +1,100 @@
+"""Options that several commands have, and what those of a photo come to for the SDK."""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..choices import Level, Others
+
+if TYPE_CHECKING:
+    from ..sdk import Options
+    from .session import Session
+
+__all__ = [
+    "FaceNumber", "Folder", "Homeserver", "Json", "Mask", "MatrixUser", "Model", "Name", "Room", "StandIn", "To",
+    "photo_options", "session_of", "takes_photo_options",
+]  # fmt: skip
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Model = Annotated[str, typer.Option("--model", "-m", help="A model's name or file; see `model list`.")]
+Name = Annotated[str, typer.Argument(help="A contact's name, user id, or the beginning of their card's id.")]
+To = Annotated[list[str], typer.Option("--to", help="A contact who may see the photo; again for each further one.")]
+StandIn = Annotated[
+    str | None,
+    typer.Option(help="Whose face is shown: a seed (any text) or a photo. Default: the conversation's own."),
+]
+Mask = Annotated[
+    str | None,
+    typer.Option(help="Layers to replace: 3-7, 0-2,8-, all-but:3,6,7, paper, photo, or regions such as eyes."),
+]
+FaceNumber = Annotated[int | None, typer.Option("--face", min=1, help="Only this face, counted from the left.")]
+Folder = Annotated[Path | None, typer.Option("--folder", help="Shared folder that messages travel by; remembered.")]
+Room = Annotated[str | None, typer.Option("--room", help="Matrix room that messages travel by, instead of a folder.")]
+Homeserver = Annotated[str | None, typer.Option("--homeserver", help="URL of your Matrix server; remembered.")]
+MatrixUser = Annotated[
+    str | None,
+    typer.Option("--user", help="Your Matrix id; remembered. Token or password come from the environment or a prompt."),
+]
+
+
+def session_of(context: typer.Context) -> "Session":
+    """Whose profile the command is for."""
+    from .session import Session
+
+    return Session(*context.obj)
+
+
+def photo_options(
+    level: Annotated[
+        Level | None,
+        typer.Option(help="What recipients get: the original (default), their inversion, or a likeness."),
+    ] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Seal the whole file, to be restored bit by bit.")] = False,
+    mask: Mask = None,
+    face: FaceNumber = None,
+    others: Annotated[
+        Others | None,
+        typer.Option(help="Faces that are not replaced: blurred (default; with --face: kept), or an error."),
+    ] = None,
+    portrait: Annotated[bool, typer.Option("--portrait", help="Only the aligned square of one face.")] = False,
+    refine: Annotated[int, typer.Option(min=0, max=1000, help="Steps of refinement; 0.1 to 0.3 s each.")] = 0,
+    matting: Annotated[bool, typer.Option("--matting", help="Cut the fake's hair out with an alpha matte.")] = False,
+    conversation: Annotated[
+        str | None, typer.Option(help="The chat this is for: it keeps its stand-in. Default: one per group.")
+    ] = None,
+    caption: Annotated[str, typer.Option(help="Text for the recipients, sealed with the photo.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Send a fake that still looks like you.")] = False,
+) -> "Options":
+    return {
+        "level": level,
+        "exact": exact,
+        "mask": mask,
+        "face": face,
+        "others": others,
+        "form": "portrait" if portrait else "photo",
+        "refine_steps": refine,
+        "matting": matting,
+        "conversation": conversation,
+        "caption": caption,
+        "force": force,
+    }
+
+
+def takes_photo_options(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with the options of `photo_options`, which gets what they come to as ``options``."""
+    shared = inspect.signature(photo_options).parameters
+    own = [parameter for name, parameter in inspect.signature(command).parameters.items() if name != "options"]
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        options = photo_options(**{name: given.pop(name) for name in shared})
+        command(**given, options=options)
+
+    by_name = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in (*own, *shared.values())]
+    run.__signature__ = inspect.Signature(by_name)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in by_name}
+    return run

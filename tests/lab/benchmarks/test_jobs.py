@@ -1,0 +1,46 @@
+"""Whole jobs are measured as somebody would wait for them."""
+
+from __future__ import annotations
+
+import pytest
+from stylecrypt_lab.benchmarks import jobs
+
+from stylecrypt_msg.errors import InputError
+
+from ...conftest import People
+
+# As tests/conftest.py has it for this process.
+QUICKLY = """
+from stylecrypt_msg import effort
+effort.KEY_STEPS = effort.READING_STEPS = 2
+effort.COVER_STEPS |= {effort.Level.KEYFACE: 2, effort.Level.LATENT: 2}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _small(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Photos of a twelfth of the size, of one person."""
+    made = jobs._photo
+    monkeypatch.setattr(jobs, "_face", lambda model, name: people.ann)
+    monkeypatch.setattr(jobs, "_photo", lambda faces, *sizes: made(faces, *(size // 3 for size in sizes)))
+
+
+@pytest.mark.slow
+def test_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "_COMMAND", QUICKLY + jobs._COMMAND)
+    monkeypatch.setattr(jobs, "_REPEATS", 1)
+    heard = []
+    found = jobs.measure(lambda what, done, total: heard.append((done, total)))
+    assert heard == [(done, len(found.jobs)) for done in range(len(found.jobs) + 1)]
+    assert (found.yardstick, found.unit > 0) == ("import torch", True)
+    for job in found.jobs:
+        assert min(job.warm, job.fresh, job.cpu) > 0, job.name
+        assert 50 < job.memory < 2000, job.name
+    sent, opened, *_ = found.jobs
+    assert opened.memory < sent.memory - 100  # it has no need of the model
+
+
+def test_a_command_that_fails_is_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "_COMMAND", "raise SystemExit('no room')")
+    with pytest.raises(InputError, match="failed: no room"):
+        jobs.measure(lambda *_: None)
