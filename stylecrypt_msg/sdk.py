@@ -69,6 +69,7 @@ class Options(TypedDict, total=False):
     stand_in: Photo | None
     """Text is a seed; a photo is given in any other form."""
     conversation: str | None
+    chat: str | None
     mask: str | None
     face: int | None
     others: Others | None
@@ -93,6 +94,8 @@ class DecryptOptions(TypedDict, total=False):
     """The name of the contact whose key faces to try, for pictures that carry no message."""
     mask: str | None
     face: int | None
+    chat: str | None
+    """Where the picture was found, as `Options` has it."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +217,12 @@ class _Base:
         seen = self.profile.seen(delivery.reference)
         try:
             photo = self._messenger.open(
-                delivery.picture, envelope=delivery.envelope, now=int(time.time()), seen=seen, model=self._model
+                delivery.picture,
+                envelope=delivery.envelope,
+                now=int(time.time()),
+                seen=seen,
+                chat=delivery.chat,
+                model=self._model,
             )
         except NoMessageError:
             return None

@@ -164,7 +164,7 @@ class Control:
             )
         draft = PhotoDraft(
             photo=picture, to=tuple(contacts), level=request.level, others=request.others, conversation=place.room_id,
-            caption=request.caption,
+            chat=place.room_id, caption=request.caption,
         )  # fmt: skip
         prepared = await self._studio.prepare(draft)
         content, media = await self._studio.run(cover_of, prepared)

@@ -96,7 +96,7 @@ class Inbox:
             return
         try:
             photo = await self._studio.open(
-                picture, envelope=envelope_of(post), seen=self._profile.seen(reference(post))
+                picture, envelope=envelope_of(post), seen=self._profile.seen(reference(post)), chat=post.room_id
             )
         except NoMessageError:
             covert = await self._covert(post, place, picture)

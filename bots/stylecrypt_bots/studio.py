@@ -38,12 +38,18 @@ class Studio:
             return await self.run(self.messenger.prepare, draft, now=int(time.time()), model=self._model)
 
     async def open(
-        self, picture: bytes, *, envelope: bytes | None = None, seen: SeenStore | None = None, sender: str | None = None
+        self,
+        picture: bytes,
+        *,
+        envelope: bytes | None = None,
+        seen: SeenStore | None = None,
+        sender: str | None = None,
+        chat: str | None = None,
     ) -> DecryptedPhoto:
         """As `Messenger.open`."""
         with self._health.work.labels("open").time():
             return await self.run(
-                self.messenger.open, picture, envelope=envelope, seen=seen, sender=sender, now=int(time.time()),
+                self.messenger.open, picture, envelope=envelope, seen=seen, sender=sender, chat=chat, now=int(time.time()),
                 model=self._model,
             )  # fmt: skip
 

@@ -49,10 +49,10 @@ from .errors import (
 )
 from .identity import Identity
 from .key_face import Inversion, SharedKeyFace, open_key_face, share_key_face
-from .limits import MAX_CARRIED_BYTES, MAX_PIXELS, MAX_SIDE
+from .limits import MAX_AGE, MAX_CARRIED_BYTES, MAX_CLOCK_SKEW, MAX_PIXELS, MAX_SIDE
 from .messages import OpenedMessage, open_message, seal_message
-from .replay import MAX_AGE, MAX_CLOCK_SKEW, MemorySeenStore, Seen, SeenStore
-from .sealed import Residual, ResidualKind, SealedPart
+from .replay import MemorySeenStore, Seen, SeenStore
+from .sealed import Residual, ResidualKind, SealedPart, context_of
 from .secret import Secret
 from .wire import CardId, MessageId
 from .words import card_words, pair_words
@@ -113,6 +113,7 @@ __all__ = [
     "WrongPassphraseError",
     "card_words",
     "compare_cards",
+    "context_of",
     "fits_event",
     "from_event",
     "lock",

@@ -23,15 +23,17 @@ def age_recipient(sealing_key: bytes) -> str:
 
 
 def encrypt(plaintext: bytes, sealing_keys: Iterable[bytes]) -> bytes:
-    """An age file that each of these X25519 public keys opens. Random: file key, nonce and ephemeral keys
-    are pyrage's."""
+    """An age file with a stanza for each of these X25519 public keys, which open it. Random: file key, nonce and ephemeral
+    keys are pyrage's."""
     recipients = [pyrage.x25519.Recipient.from_str(age_recipient(key)) for key in sealing_keys]
     return bytes(pyrage.encrypt(plaintext, recipients))
 
 
 def decrypt(sealed: bytes, identity: Identity) -> bytes:
-    """The plaintext. Raises NotForMeError if no stanza is for this key, MalformedError, TooLargeError,
-    UnsupportedError."""
+    """The plaintext.
+
+    Raises NotForMeError if no stanza is for this key, MalformedError, TooLargeError, UnsupportedError.
+    """
     check_header(sealed)
     key = pyrage.x25519.Identity.from_str(identity.age_identity().reveal().decode())
     plaintext = io.BytesIO()
@@ -45,9 +47,9 @@ def decrypt(sealed: bytes, identity: Identity) -> bytes:
     return plaintext.getvalue()
 
 
-def check_header(sealed: bytes) -> None:
-    """Refuses, before any cryptography, what we would never seal: armor, passphrases, long headers, other key
-    types.
+def check_header(sealed: bytes) -> int:
+    """To how many keys a file is sealed. Refuses, before any cryptography, what we would never seal: armor, passphrases, long
+    headers, other key types.
 
     An unknown stanza is let through if its type ends in "grease", as age writers add to keep unknown types
     legal.
@@ -60,11 +62,17 @@ def check_header(sealed: bytes) -> None:
     stanzas = [line.split(b" ") for line in sealed[len(INTRO) : end].split(b"\n") if line.startswith(b"->")]
     if len(stanzas) > MAX_AGE_STANZAS:
         raise TooLargeError(f"sealed part: {len(stanzas)} stanzas")
+    keys = 0
     for _, *arguments in stanzas:
         if not arguments:
             raise MalformedError("sealed part: a stanza without a type")
-        if arguments[0] != b"X25519" and not arguments[0].endswith(b"grease"):
+        if arguments[0] == b"X25519":
+            keys += 1
+        elif not arguments[0].endswith(b"grease"):
             raise UnsupportedError(f"sealed part: a stanza of type {arguments[0][:20].decode('ascii', 'replace')}")
+    if not keys:
+        raise MalformedError("sealed part: sealed to nobody")
+    return keys
 
 
 def padme(length: int) -> int:

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from . import primitives
 from .errors import LocalProtocolError, MalformedError, TooLargeError, WrongPassphraseError
-from .limits import MAX_ARGON2_MEMORY, MAX_ARGON2_OPERATIONS, MAX_AT_REST_BYTES
+from .limits import MAX_ARGON2_MEMORY, MAX_ARGON2_OPERATIONS, MAX_AT_REST_BYTES, MAX_SECRET_BYTES
 from .secret import Secret
 from .wire import VERSION, Reader, WireModel, received
 
@@ -23,6 +23,8 @@ __all__ = ["Cost", "StorageKey", "Unlocked", "lock", "unlock"]
 
 LOCKED_MAGIC: Final = b"SCK"
 FILE_MAGIC: Final = b"SCF"
+LOCKED_BYTES: Final = 68
+"""A locked secret beyond the secret itself."""
 
 
 class Cost(WireModel):
@@ -46,8 +48,10 @@ class Unlocked(NamedTuple):
 
 
 def lock(secret: Secret, passphrase: str, cost: Cost = DEFAULT_COST) -> bytes:
-    """The secret under a passphrase: 68 bytes more. Salt and nonce are from ``secrets``. Raises
-    LocalProtocolError if the passphrase is empty."""
+    """The secret, of at most MAX_SECRET_BYTES, under a passphrase: 68 bytes more. Salt and nonce are from ``secrets``. Raises
+    LocalProtocolError if the passphrase is empty or the secret longer."""
+    if len(secret) > MAX_SECRET_BYTES:
+        raise LocalProtocolError(f"a secret of {len(secret)} bytes is not locked under a passphrase")
     header = (
         LOCKED_MAGIC
         + bytes([VERSION])
@@ -69,7 +73,7 @@ def unlock(locked: bytes, passphrase: str, cost: Cost = DEFAULT_COST) -> Unlocke
 
     Raises WrongPassphraseError, MalformedError, TooLargeError or UnsupportedError.
     """
-    if len(locked) > MAX_AT_REST_BYTES:
+    if len(locked) > LOCKED_BYTES + MAX_SECRET_BYTES:
         raise TooLargeError(f"locked secret: {len(locked)} bytes")
     reader = Reader(locked, "locked secret")
     reader.magic(LOCKED_MAGIC)

@@ -10,10 +10,10 @@ from pydantic import model_validator
 
 from . import bech32, primitives
 from .age import age_recipient
-from .errors import RemoteProtocolError, TooLargeError, UnsupportedError
+from .errors import FromFutureError, RemoteProtocolError, TooLargeError, UnsupportedError
 from .identity import Identity, card_id
-from .limits import MAX_CARD_BYTES
-from .text import DisplayName, UserId
+from .limits import MAX_CARD_BYTES, MAX_CLOCK_SKEW
+from .text import AROUND, DisplayName, UserId
 from .wire import VERSION, Bytes32, Bytes64, CardId, Reader, Time, WireModel, opaque, received
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ class Card(_CardFields):
     def _check_signatures(self) -> Self:
         if not primitives.x25519_is_usable(self.sealing_key):
             raise ValueError("the sealing key is a point of small order")
+        if self.rotation and self.rotation.previous == self.signing_key:
+            raise ValueError("it replaces itself")
         try:
             if self.rotation:
                 primitives.ed25519_verify(
@@ -113,6 +115,12 @@ class Card(_CardFields):
         """Names this pair of keys: 16 bytes. A new name keeps it, new keys change it."""
         return card_id(self.signing_key, self.sealing_key)
 
+    def check_date(self, now: int) -> None:
+        """Before a card is taken over. Raises FromFutureError: whoever stole a signing key could otherwise date a card so late
+        that none of its owner's is newer."""
+        if self.created > now + MAX_CLOCK_SKEW:
+            raise FromFutureError(f"{self.created - now} seconds ahead")
+
     @property
     def age_recipient(self) -> str:
         """The sealing key as the stock ``age`` program takes it: ``age1...``."""
@@ -150,7 +158,7 @@ class Card(_CardFields):
     def from_text(cls, text: str) -> Self:
         """Parses that line; white space around it does not matter. Raises MalformedError or
         UnsupportedError."""
-        return cls.from_bytes(bech32.decode(CARD_PREFIX, text.strip()))
+        return cls.from_bytes(bech32.decode(CARD_PREFIX, text.strip(AROUND)))
 
     def to_qr(self) -> segno.QRCode:
         """The line as a QR code (upper case, so that it is smaller). ``.save(...)`` and ``.svg_inline()``
@@ -246,7 +254,7 @@ class Revocation(_RevocationFields):
     @classmethod
     def from_text(cls, text: str) -> Self:
         """Parses that line. Raises MalformedError or UnsupportedError."""
-        return cls.from_bytes(bech32.decode(REVOCATION_PREFIX, text.strip()))
+        return cls.from_bytes(bech32.decode(REVOCATION_PREFIX, text.strip(AROUND)))
 
 
 def _last(reader: Reader) -> bytes:
@@ -290,6 +298,7 @@ def compare_cards(accepted: Card, offered: Card, revocations: Iterable[Revocatio
         return CardChange.RENAMED if offered.created > accepted.created else CardChange.SAME
     previous = offered.rotation and offered.rotation.previous
     vouched = previous == accepted.signing_key and previous not in revoked
+    vouched = vouched and offered.sealing_key != accepted.sealing_key  # new keys are a new pair of both
     if vouched and offered.user_id == accepted.user_id and offered.created > accepted.created:
         return CardChange.ROTATED
     return CardChange.CHANGED

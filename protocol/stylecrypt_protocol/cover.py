@@ -26,23 +26,27 @@ __all__ = ["CoverVerdict", "Pixels", "Quad"]
 UNIT: Final = 64
 """Coordinates on the wire are integers in 1/64 px: finer than any resampling shows, and no floats."""
 
-GRID: Final = 8
-"""A sketch grid has 8 x 8 cells."""
+COARSE: Final = 8
+"""A grid has at least 8 x 8 cells; that of the whole cover has no more."""
 
-GRID_BYTES: Final = GRID * GRID // 2
+FINE: Final = ((256, 32), (128, 16))
+"""From this shorter side of a face's box in pixels on, its grid has so many cells a side: cells of 8 px and more."""
 
-STEP: Final = 17
-"""A cell's luminance, 0 to 255, is kept in steps of 17, which are 0 to 15."""
+MIN_CELL: Final = 5
+"""Pixels a side of a received cell; smaller ones are compared by fours, until 8 x 8 are left."""
 
 ROWS: Final = 32
 """Of a picture, summed at a time."""
 
-TOLERANCE: Final = 12
-"""How far a cell may be off: 8.5 for the steps, 3.5 for what re-encoding does (SPEC.md section 5.3)."""
+TOLERANCE: Final = 8
+"""How far a cell may be off once the whole picture's shift is taken off (SPEC.md section 5.3)."""
 
-MIN_SPAN: Final = 3
-"""Steps between the darkest and the lightest cell of a cover, without which it is too even to tell copies of it from
-other even pictures. Photos of faces had 4 or more."""
+MAX_SHIFT: Final = 12
+"""How much lighter or darker the whole picture may be: apps that touch up, and other decoders."""
+
+MIN_SPAN: Final = 32
+"""Levels between the darkest and the lightest cell of a cover, without which it is too even to tell copies of it from
+other even pictures. Photos of faces had 60 or more."""
 
 LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 """Luminance of R, G, B as JPEG computes it (ITU-R BT.601)."""
@@ -118,14 +122,20 @@ class Quad(WireModel):
         return min(xs), min(ys), max(xs), max(ys)
 
 
-def make_sketch(pixels: Pixels, faces: Sequence[Quad]) -> bytes:
-    """The sketch of a cover: 32 bytes for the whole picture and 32 for each face. SPEC.md section 5.2.
+def sketch_bytes(faces: Sequence[Quad]) -> int:
+    """How long the sketch of a cover with these faces is."""
+    return COARSE**2 + sum(_fineness(face) ** 2 for face in faces)
 
-    Each byte holds two cells, the left one in the high bits; a cell is its mean luminance (0 to 255) in
-    steps of 17.
+
+def make_sketch(pixels: Pixels, faces: Sequence[Quad]) -> bytes:
+    """The sketch of a cover: a grid of the whole picture, 64 bytes, and one of each face, 64, 256 or 1024 bytes. SPEC.md
+    section 5.2.
+
+    Each byte is the mean luminance of a cell, 0 to 255.
     """
-    steps = np.rint(_grids(pixels, faces, 1.0, 1.0) / STEP).astype(np.uint8).reshape(-1, 2)
-    return (steps[:, 0] << 4 | steps[:, 1]).tobytes()
+    rgb = _array(pixels)
+    grids = [_grid(rgb, _whole(pixels), COARSE), *(_grid(rgb, face.box(), _fineness(face)) for face in faces)]
+    return b"".join(np.rint(grid).astype(np.uint8).tobytes() for grid in grids)
 
 
 def judge_cover(
@@ -133,57 +143,72 @@ def judge_cover(
 ) -> CoverVerdict:
     """Compares a picture with what the sender signed: digest, sketch, faces and size of the cover. SPEC.md
     section 5.3."""
-    if len(sketch) != GRID_BYTES * (1 + len(faces)):
-        raise LocalProtocolError("the sketch does not fit the number of faces")
+    if len(sketch) != sketch_bytes(faces):
+        raise LocalProtocolError("the sketch does not fit the faces")
     if pixels.digest == digest:
         return CoverVerdict.EXACT
     # The same shape, but for two pixels of the shorter side: resizing rounds both.
     if abs(pixels.width * height - width * pixels.height) > 2 * max(width, height):
         return CoverVerdict.SWAPPED
-    scale_x, scale_y = pixels.width / width, pixels.height / height
-    packed = np.frombuffer(sketch, np.uint8)
-    steps = np.stack([packed >> 4, packed & 15], axis=1).reshape(-1, GRID * GRID)
-    if np.ptp(steps[0]) < MIN_SPAN:
+    rgb, sent = _array(pixels), np.frombuffer(sketch, np.uint8).astype(np.float32)
+    whole, sent = sent[: COARSE**2], sent[COARSE**2 :]
+    off = _grid(rgb, _whole(pixels), COARSE).reshape(-1) - whole
+    shift = float(np.median(off))
+    if np.ptp(whole) < MIN_SPAN or abs(shift) > MAX_SHIFT or np.abs(off - shift).max() > TOLERANCE:
         return CoverVerdict.SWAPPED
-    off = np.abs(_grids(pixels, faces, scale_x, scale_y) - steps * float(STEP))
-    return CoverVerdict.CHANGED if bool((off <= TOLERANCE).all()) else CoverVerdict.SWAPPED
-
-
-def _grids(pixels: Pixels, faces: Sequence[Quad], scale_x: float, scale_y: float) -> NDArray[np.float32]:
-    """Mean luminances in 0..255 of the whole picture's cells, then of each face's box: (1 + faces, 64)."""
-    rgb = np.frombuffer(pixels.rgb, np.uint8).reshape(pixels.height, pixels.width, 3)
-    boxes = [(0.0, 0.0, float(pixels.width), float(pixels.height))]
+    scale_x, scale_y = pixels.width / width, pixels.height / height
     for face in faces:
+        cells = _fineness(face)
+        wanted, sent = sent[: cells**2].reshape(cells, cells), sent[cells**2 :]
         left, top, right, bottom = face.box()
-        boxes.append((left * scale_x, top * scale_y, right * scale_x, bottom * scale_y))
-    return np.stack([_grid(rgb, box) for box in boxes])
+        box = (left * scale_x, top * scale_y, right * scale_x, bottom * scale_y)
+        while len(wanted) > COARSE and min(box[2] - box[0], box[3] - box[1]) < MIN_CELL * len(wanted):
+            half = len(wanted) // 2
+            wanted = wanted.reshape(half, 2, half, 2).mean((1, 3))
+        if np.abs(_grid(rgb, box, len(wanted)) - wanted - shift).max() > TOLERANCE:
+            return CoverVerdict.SWAPPED
+    return CoverVerdict.CHANGED
 
 
-def _grid(rgb: NDArray[np.uint8], box: tuple[float, float, float, float]) -> NDArray[np.float32]:
-    """Mean luminance of 8 x 8 equal cells of a box, each pixel counted by the area of it that lies in the
-    cell."""
+def _fineness(face: Quad) -> int:
+    """Cells a side of a face's grid."""
+    left, top, right, bottom = face.box()
+    return next((cells for side, cells in FINE if min(right - left, bottom - top) >= side), COARSE)
+
+
+def _whole(pixels: Pixels) -> tuple[float, float, float, float]:
+    return 0.0, 0.0, float(pixels.width), float(pixels.height)
+
+
+def _array(pixels: Pixels) -> NDArray[np.uint8]:
+    return np.frombuffer(pixels.rgb, np.uint8).reshape(pixels.height, pixels.width, 3)
+
+
+def _grid(rgb: NDArray[np.uint8], box: tuple[float, float, float, float], count: int) -> NDArray[np.float32]:
+    """Mean luminance, 0 to 255, of ``count`` x ``count`` equal cells of a box, each pixel counted by the area of it that lies
+    in the cell."""
     height, width, _ = rgb.shape
-    columns, x_weights = _cells(box[0], box[2], width)
-    rows, y_weights = _cells(box[1], box[3], height)
+    columns, x_weights = _cells(box[0], box[2], width, count)
+    rows, y_weights = _cells(box[1], box[3], height, count)
     part = rgb[rows, columns]
-    cells = np.empty((GRID, GRID), np.float32)
+    cells = np.empty((count, count), np.float32)
     for row, weights in enumerate(y_weights):
         # Few rows at a time, which as floats still fit into a processor's cache; colours last, when little is left of them.
         used = np.flatnonzero(weights)
         down = np.zeros(part.shape[1] * 3, np.float32)
         for top in range(used[0], used[-1] + 1, ROWS):
-            pixels = part[top : top + ROWS].astype(np.float32)
-            down += weights[top : top + ROWS] @ pixels.reshape(len(pixels), -1)
+            bottom = min(top + ROWS, used[-1] + 1)
+            pixels = part[top:bottom].astype(np.float32)
+            down += weights[top:bottom] @ pixels.reshape(len(pixels), -1)
         cells[row] = x_weights @ down.reshape(-1, 3) @ LUMA
-    return cells.reshape(-1)
+    return cells
 
 
-def _cells(start: float, end: float, size: int) -> tuple[slice, NDArray[np.float32]]:
-    """Weights of the pixels of one axis in 8 equal cells of [start, end), cut to the picture: (pixels, (8,
-    pixels))."""
+def _cells(start: float, end: float, size: int, count: int) -> tuple[slice, NDArray[np.float32]]:
+    """Weights of the pixels of one axis in equal cells of [start, end), cut to the picture: (pixels, (count, pixels))."""
     start = min(max(start, 0.0), size - 1.0)
     end = min(max(end, start + 1.0), float(size))
-    edges = np.linspace(start, end, GRID + 1)
+    edges = np.linspace(start, end, count + 1)
     pixels = slice(int(start), int(np.ceil(end)))
     lefts = np.arange(pixels.start, pixels.stop)
     overlap = np.minimum(lefts + 1, edges[1:, None]) - np.maximum(lefts, edges[:-1, None])

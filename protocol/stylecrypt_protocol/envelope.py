@@ -13,7 +13,7 @@ from . import primitives
 from .commitment import KeyFace
 from .cover import Pixels, Quad, Side
 from .errors import LocalProtocolError, TooLargeError, UnsupportedError
-from .limits import MAX_ENVELOPE_BYTES, MAX_FACES, MAX_PIXELS, MAX_PUBLIC_BYTES, MAX_STYLES
+from .limits import MAX_ENVELOPE_BYTES, MAX_FACE_AREA, MAX_FACES, MAX_PIXELS, MAX_PUBLIC_BYTES, MAX_STYLES
 from .wire import VERSION, Bytes32, MessageId, MessageIdField, Reader, WireModel, opaque, received
 
 __all__ = ["Envelope", "Level", "PublicPart"]
@@ -53,6 +53,17 @@ class PublicPart(WireModel):
     def _check_size(self) -> Self:
         if self.width * self.height > MAX_PIXELS:
             raise ValueError(f"{self.width} x {self.height} is over {MAX_PIXELS} pixels")
+        return self
+
+    @model_validator(mode="after")
+    def _check_faces(self) -> Self:
+        area = 0.0
+        for face in self.faces:
+            left, top, right, bottom = face.box()
+            wide, high = min(right, self.width) - max(left, 0), min(bottom, self.height) - max(top, 0)
+            area += max(wide, 0) * max(high, 0)
+        if area > MAX_FACE_AREA * self.width * self.height:
+            raise ValueError(f"the faces cover the picture more than {MAX_FACE_AREA} times")
         return self
 
     @model_validator(mode="after")

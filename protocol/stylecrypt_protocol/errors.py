@@ -168,7 +168,7 @@ class CoverMismatchError(RemoteProtocolError):
 class FromFutureError(RemoteProtocolError):
     """Dated later than now."""
 
-    message = "This message is dated in the future."
+    message = "This is dated in the future."
     hint = "Check your clock; if it is right, the sender's is fast."
 
 

@@ -7,15 +7,14 @@ from typing import ClassVar, Final, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from . import age, primitives
+from . import primitives
 from .card import Card, Revocation
 from .commitment import KeyFace
 from .errors import FromFutureError, TooLargeError
 from .identity import Identity
-from .limits import MAX_INVERSIONS, MAX_KEY_FACE_BYTES, MAX_STYLE_DIMENSIONS, MAX_STYLES
-from .replay import MAX_CLOCK_SKEW
+from .limits import MAX_CLOCK_SKEW, MAX_INVERSIONS, MAX_KEY_FACE_BYTES, MAX_STYLE_DIMENSIONS, MAX_STYLES
 from .secret import Secret
-from .signed import Signed, unseal
+from .signed import Signed, ids_of, seal, unseal
 from .wire import VERSION, Bytes32, CardId, Reader, WireModel, received
 
 __all__ = ["Inversion", "SharedKeyFace", "open_key_face", "share_key_face"]
@@ -97,8 +96,14 @@ class SharedKeyFace(Signed):
             sent_at=sent_at,
             key_face=key_face,
             prepared=tuple(Inversion.read(reader) for _ in range(count)),
-            picture=reader.take(reader.remaining()),
+            picture=_picture(reader),
         )
+
+
+def _picture(reader: Reader) -> bytes:
+    if reader.remaining() > MAX_KEY_FACE_BYTES:
+        raise TooLargeError(f"key face: a picture of {reader.remaining()} bytes")
+    return reader.take(reader.remaining())
 
 
 def share_key_face(
@@ -117,14 +122,13 @@ def share_key_face(
     """
     content = SharedKeyFace(
         sender=sender.id,
-        recipients=tuple(sorted({card.id for card in recipients})),
+        recipients=ids_of(recipients),
         sent_at=sent_at,
         key_face=key_face,
         prepared=tuple(prepared),
         picture=picture,
     )
-    sealed = age.encrypt(content.sign(sender), {card.sealing_key for card in recipients})
-    return MAGIC + bytes([VERSION]) + sealed
+    return MAGIC + bytes([VERSION]) + seal(content, sender, recipients)
 
 
 def open_key_face(

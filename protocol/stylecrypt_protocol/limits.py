@@ -20,8 +20,19 @@ MAX_AGE_STANZAS: Final = MAX_RECIPIENTS + 2
 legal."""
 
 MAX_FACES: Final = 128
-"""Faces replaced in one photo: a school's year, or a wedding. Each costs 32 bytes of public part and 32 of
+"""Faces replaced in one photo: a school's year, or a wedding. Each costs 32 bytes of public part and up to 1 KB of
 sealed part."""
+
+MAX_FACE_AREA: Final = 8
+"""The boxes of all faces, cut to the cover, as a multiple of its area: a crowd whose heads touch has 4. A changed cover is
+compared box by box, at 10 ns a pixel."""
+
+MAX_SKETCH_BYTES: Final = 64 + MAX_FACES * 1024
+"""A sketch: 64 bytes for the cover and up to 1024 for each face."""
+
+MAX_SECRET_BYTES: Final = 64
+"""What a passphrase locks: a storage key, or an identity. The cipher does not commit to its key; a short plaintext keeps a
+file that opens under many passphrases from being made."""
 
 MAX_STYLES: Final = 32
 """Style vectors of a model: 18 at 1024 px, 2 more for each doubling; 32 are the bits of the layer mask."""
@@ -54,6 +65,12 @@ MAX_DISPLAY_NAME_BYTES: Final = 128
 
 MAX_TIME: Final = 253_402_300_799
 """Seconds since 1970: the end of the year 9999, the last that calendars of most languages can show."""
+
+MAX_AGE: Final = 30 * 24 * 3600
+"""Seconds that a message may be under way: a phone that was off for a month still receives what it missed."""
+
+MAX_CLOCK_SKEW: Final = 10 * 60
+"""Seconds that something may be dated in the future: clocks that nobody sets differ by minutes."""
 
 MAX_ENVELOPE_BYTES: Final = 32 * 1024 * 1024
 """A packed envelope, also as a file beside the picture. Opening holds five more copies in memory, 160 MB."""

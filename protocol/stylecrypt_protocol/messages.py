@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from . import age
 from .card import Card, Revocation
 from .commitment import KeyFace
-from .cover import GRID_BYTES, CoverVerdict, Pixels, judge_cover, make_sketch
+from .cover import CoverVerdict, Pixels, judge_cover, make_sketch, sketch_bytes
 from .envelope import Envelope, PublicPart
 from .errors import (
     CoverMismatchError,
@@ -20,9 +19,10 @@ from .errors import (
     UnsealedError,
 )
 from .identity import Identity
-from .replay import MAX_AGE, MAX_CLOCK_SKEW, Seen, SeenStore
-from .sealed import LEVELS, Residual, SealedPart
-from .signed import unseal
+from .limits import MAX_AGE, MAX_CLOCK_SKEW
+from .replay import Seen, SeenStore
+from .sealed import LEVELS, NO_CONTEXT, Residual, SealedPart, context_of
+from .signed import ids_of, seal, unseal
 from .wire import CardId, WireModel
 
 __all__ = ["OpenedMessage", "open_message", "seal_message"]
@@ -38,6 +38,10 @@ class OpenedMessage(WireModel):
     cover: CoverVerdict
     """EXACT or CHANGED; a swapped picture raises CoverMismatchError instead."""
 
+    def was_for(self, chat: str) -> bool:
+        """Whether the sender meant this chat, or none in particular. If not, somebody posted the message again elsewhere."""
+        return self.content.context in (NO_CONTEXT, context_of(chat))
+
 
 def seal_message(
     sender: Identity,
@@ -48,14 +52,16 @@ def seal_message(
     sent_at: int,
     residual: Residual,
     key_face: KeyFace | None = None,
+    chat: str | None = None,
     caption: str = "",
     file_name: str = "",
 ) -> Envelope:
     """Signs, pads and seals to the cards' keys. Include one's own card to be able to open the message
     oneself.
 
-    ``public`` is ``PublicPart.describe(cover, ...)``; ``key_face`` the one given there; ``sent_at`` Unix
-    seconds. Raises LocalProtocolError if the parts do not fit each other; nothing is sealed then.
+    ``public`` is ``PublicPart.describe(cover, ...)``; ``key_face`` the one given there; ``sent_at`` Unix seconds; ``chat`` the
+    public name of the chat that it goes to, such as a Matrix room id. Raises LocalProtocolError if the parts do not fit each
+    other; nothing is sealed then.
     """
     if public.cover_digest != cover.digest:
         raise LocalProtocolError("the public part describes another cover")
@@ -68,16 +74,17 @@ def seal_message(
         raise LocalProtocolError("the public part is committed to another key face")
     content = SealedPart(
         sender=sender.id,
-        recipients=tuple(sorted({card.id for card in recipients})),
+        recipients=ids_of(recipients),
         public_digest=public.digest(),
         sent_at=sent_at,
+        context=NO_CONTEXT if chat is None else context_of(chat),
         sketch=make_sketch(cover, public.faces),
         opening=opening,
         caption=caption,
         file_name=file_name,
         residual=residual,
     )
-    return Envelope(public=public, sealed=age.encrypt(content.sign(sender), {card.sealing_key for card in recipients}))
+    return Envelope(public=public, sealed=seal(content, sender, recipients))
 
 
 def open_message(
@@ -121,7 +128,8 @@ def open_message(
     if seen is not None:
         if content.sent_at < now - MAX_AGE:
             raise TooOldError(f"sent {(now - content.sent_at) // 86400} days ago")
-        if seen.check_and_remember(sender.id, public.message_id, content.sent_at) is Seen.BEFORE:
+        exact = verdict is CoverVerdict.EXACT
+        if seen.check_and_remember(sender.id, public.message_id, content.sent_at, exact=exact) is Seen.BEFORE:
             raise ReplayedError
     return OpenedMessage(sender=sender, public=public, content=content, cover=verdict)
 
@@ -130,8 +138,8 @@ def _check_consistent(public: PublicPart, content: SealedPart) -> None:
     """What the sender signed has to make sense together; if not, the sender's program is broken."""
     if LEVELS[content.residual.kind] is not public.level:
         raise MalformedError("the residual is not what the level says")
-    if len(content.sketch) != GRID_BYTES * (1 + len(public.faces)):
-        raise MalformedError("the sketch does not fit the number of faces")
+    if len(content.sketch) != sketch_bytes(public.faces):
+        raise MalformedError("the sketch does not fit the faces")
     if content.opening is None and public.commitment is not None:
         raise MalformedError("a commitment without its opening")
     if content.opening is not None and not content.opening.opens(public):

@@ -1,6 +1,6 @@
 """Each cryptographic primitive, as this package calls it. The Wycheproof vectors run against these functions.
 
-X25519, ChaCha20-Poly1305 and the rest of age are called inside ``pyrage`` (seal.py).
+X25519, ChaCha20-Poly1305 and the rest of age are called inside ``pyrage`` (age.py).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ CARD: Final = _DOMAIN + b"card\0"
 CARD_ID: Final = _DOMAIN + b"card-id\0"
 COMMITMENT: Final = _DOMAIN + b"commitment\0"
 COMMITMENT_KEY: Final = _DOMAIN + b"commitment-key\0"
+CONTEXT: Final = _DOMAIN + b"context\0"
 FILE_AT_REST: Final = _DOMAIN + b"file-at-rest\0"
 KEY_FACE: Final = _DOMAIN + b"key-face\0"
 MESSAGE: Final = _DOMAIN + b"message\0"

@@ -6,17 +6,12 @@ The protocol keeps no state: a store (a file, a database) is handed in and answe
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final, Protocol
+from typing import Protocol
 
+from .limits import MAX_AGE, MAX_CLOCK_SKEW
 from .wire import CardId, MessageId
 
-__all__ = ["MAX_AGE", "MAX_CLOCK_SKEW", "MemorySeenStore", "Seen", "SeenStore"]
-
-MAX_AGE: Final = 30 * 24 * 3600
-"""Seconds that a message may be under way: a phone that was off for a month still receives what it missed."""
-
-MAX_CLOCK_SKEW: Final = 10 * 60
-"""Seconds that a message may be dated in the future: clocks that nobody sets differ by minutes."""
+__all__ = ["MemorySeenStore", "Seen", "SeenStore"]
 
 
 class Seen(Enum):
@@ -32,8 +27,11 @@ class SeenStore(Protocol):
     """What ``open_message`` asks for. Keep entries until ``sent_at + MAX_AGE + MAX_CLOCK_SKEW`` is past;
     older messages are refused without asking."""
 
-    def check_and_remember(self, sender: CardId, message_id: MessageId, sent_at: int) -> Seen:
+    def check_and_remember(self, sender: CardId, message_id: MessageId, sent_at: int, *, exact: bool) -> Seen:
         """Answers for this sender's message and remembers it, in one step that two openings cannot both win.
+
+        ``exact``: it came with the very pixels that were sent. That is new even if a changed copy came before, or whoever
+        posts one first would bar the sender's own.
 
         Asked only after everything else about the message was verified, so that strangers cannot fill the
         store, and by sender, so that a contact cannot use up the public message id of somebody else.
@@ -45,16 +43,17 @@ class MemorySeenStore:
     """A store that forgets when the program ends: for tests, and for programs that run for long."""
 
     def __init__(self) -> None:
-        self._sent_at: dict[tuple[CardId, MessageId], int] = {}
+        self._seen: dict[tuple[CardId, MessageId], tuple[int, bool]] = {}
 
-    def check_and_remember(self, sender: CardId, message_id: MessageId, sent_at: int) -> Seen:
+    def check_and_remember(self, sender: CardId, message_id: MessageId, sent_at: int, *, exact: bool) -> Seen:
         """See ``SeenStore``."""
-        if (sender, message_id) in self._sent_at:
+        _, exactly = self._seen.get((sender, message_id), (0, None))
+        if exactly or exactly is exact:
             return Seen.BEFORE
-        self._sent_at[sender, message_id] = sent_at
+        self._seen[sender, message_id] = sent_at, exact
         return Seen.NEW
 
     def forget(self, now: int) -> None:
         """Drops what is too old to be accepted again."""
         horizon = now - MAX_AGE - MAX_CLOCK_SKEW
-        self._sent_at = {key: sent_at for key, sent_at in self._sent_at.items() if sent_at >= horizon}
+        self._seen = {key: one for key, one in self._seen.items() if one[0] >= horizon}

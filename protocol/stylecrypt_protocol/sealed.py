@@ -9,15 +9,22 @@ from pydantic import Field, model_validator
 
 from . import primitives
 from .commitment import Opening
-from .cover import GRID_BYTES
 from .envelope import Level
 from .errors import TooLargeError, UnsupportedError
-from .limits import MAX_FACES
+from .limits import MAX_SKETCH_BYTES
 from .signed import Signed
 from .text import Caption, FileName
 from .wire import Bytes32, CardId, Reader, WireModel, opaque
 
-__all__ = ["Residual", "ResidualKind", "SealedPart"]
+__all__ = ["NO_CONTEXT", "Residual", "ResidualKind", "SealedPart", "context_of"]
+
+NO_CONTEXT: Final = bytes(32)
+
+
+def context_of(chat: str) -> bytes:
+    """What a message says of the chat that it is for: SHA-256 of domain and the chat's public name, such as a Matrix room id,
+    as UTF-8. 32 bytes. SPEC.md section 4.1."""
+    return primitives.sha256(primitives.CONTEXT, chat.encode())
 
 
 class ResidualKind(IntEnum):
@@ -61,25 +68,21 @@ class SealedPart(Signed):
     DOMAIN: ClassVar[bytes] = primitives.MESSAGE
 
     public_digest: Bytes32
-    sketch: bytes = Field(min_length=GRID_BYTES, max_length=(1 + MAX_FACES) * GRID_BYTES, repr=False)
+    context: Bytes32 = NO_CONTEXT
+    """`context_of` the chat that the sender meant; zeros: none in particular."""
+    sketch: bytes = Field(max_length=MAX_SKETCH_BYTES, repr=False)
     opening: Opening | None = None
     caption: Caption = Field(default="", repr=False)
     file_name: FileName = Field(default="", repr=False)
     residual: Residual = Residual()
-
-    @model_validator(mode="after")
-    def _check_sketch(self) -> Self:
-        if len(self.sketch) % GRID_BYTES:
-            raise ValueError("the sketch is not whole grids")
-        return self
 
     def _rest(self) -> bytes:
         opening = self.opening
         return b"".join(
             (
                 self.public_digest,
-                bytes([len(self.sketch) // GRID_BYTES]),
-                self.sketch,
+                self.context,
+                opaque(self.sketch, 4),
                 b"\0" if opening is None else b"\1" + opening.key + opening.digest,
                 opaque(self.caption.encode(), 2),
                 opaque(self.file_name.encode(), 1),
@@ -95,7 +98,8 @@ class SealedPart(Signed):
             recipients=recipients,
             sent_at=sent_at,
             public_digest=reader.take(32),
-            sketch=reader.take(GRID_BYTES * _grid_count(reader)),
+            context=reader.take(32),
+            sketch=_sketch(reader),
             opening=Opening(key=reader.take(32), digest=reader.take(32)) if reader.flag() else None,
             caption=reader.text(2),
             file_name=reader.text(1),
@@ -103,11 +107,11 @@ class SealedPart(Signed):
         )
 
 
-def _grid_count(reader: Reader) -> int:
-    count = reader.uint(1)
-    if count > 1 + MAX_FACES:
-        raise TooLargeError(f"sealed part: {count} grids")
-    return count
+def _sketch(reader: Reader) -> bytes:
+    length = reader.uint(4)
+    if length > MAX_SKETCH_BYTES:
+        raise TooLargeError(f"sealed part: a sketch of {length} bytes")
+    return reader.take(length)
 
 
 def _kind(reader: Reader) -> ResidualKind:

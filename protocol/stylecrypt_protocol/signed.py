@@ -6,7 +6,7 @@ SPEC.md sections 4.2, 4.3 and 4.5, steps 3 to 8.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self, TypeVar
 
 from pydantic import Field, model_validator
@@ -25,7 +25,7 @@ from .identity import Identity
 from .limits import MAX_RECIPIENTS
 from .wire import VERSION, CardId, CardIdField, Reader, Time, WireModel, opaque, received
 
-__all__ = ["Signed", "SignedPart", "unseal"]
+__all__ = ["Signed", "SignedPart", "ids_of", "seal", "unseal"]
 
 T = TypeVar("T", bound="Signed")
 
@@ -107,6 +107,17 @@ class SignedPart:
             return kind._read(reader, sender, recipients, reader.uint(8))
 
 
+def ids_of(cards: Sequence[Card]) -> tuple[CardId, ...]:
+    """As `Signed.recipients` has them."""
+    return tuple(sorted({card.id for card in cards}))
+
+
+def seal(content: Signed, sender: Identity, recipients: Sequence[Card]) -> bytes:
+    """An age file to these cards, with a key for each of ``content.recipients``. Raises LocalProtocolError."""
+    keys = {card.id: card.sealing_key for card in recipients}
+    return age.encrypt(content.sign(sender), keys.values())
+
+
 def unseal(
     kind: type[T], sealed: bytes, identity: Identity, contacts: Mapping[CardId, Card | Revocation]
 ) -> tuple[Card, T]:
@@ -123,4 +134,7 @@ def unseal(
     content = part.verify(kind, sender.signing_key)
     if identity.id not in content.recipients:
         raise ForwardedError
+    keys = age.check_header(sealed)
+    if keys != len(content.recipients):  # somebody's program copies in others, whom nobody sees
+        raise MalformedError(f"sealed to {keys} keys, and addressed to {len(content.recipients)} people")
     return sender, content

@@ -12,6 +12,17 @@ from .limits import MAX_CAPTION_BYTES, MAX_DISPLAY_NAME_BYTES, MAX_FILE_NAME_BYT
 # Control characters (C0, DEL, C1), line and paragraph separators, and the marks that turn the direction of
 # writing, with which "photo<U+202E>gpj.exe" is shown as "photoexe.jpg".
 _UNSHOWABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# Of the code points that show nothing (Default_Ignorable_Code_Point, Unicode 16), with which two names look alike, or one
+# like none. In display names joiners and variation selectors are let through: Persian and emoji need them.
+_INVISIBLE: Final = re.compile(
+    "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufff8"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_JOINERS: Final = re.compile("[\u200c\u200d\ufe0e\ufe0f]")
+AROUND: Final = (
+    " \t\r\n\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+)
+"""What may stand around the text of a card: white space (SPEC.md section 2.3), tabs and line ends."""
 _NOT_IN_FILE_NAMES: Final = re.compile(r'[/\\:*?"<>|]')
 
 
@@ -47,12 +58,16 @@ def _file_name(text: str) -> str:
 
 
 def _display_name(text: str) -> str:
+    if _INVISIBLE.search(text) or (text and not _JOINERS.sub("", text)):
+        raise ValueError("holds what cannot be seen")
     return _line(text, MAX_DISPLAY_NAME_BYTES)
 
 
 def _user_id(text: str) -> str:
     if not text or " " in text:
         raise ValueError("is empty or holds a space")
+    if _INVISIBLE.search(text) or _JOINERS.search(text):
+        raise ValueError("holds what cannot be seen")
     return _line(text, MAX_USER_ID_BYTES)
 
 

@@ -42,6 +42,7 @@ KEY_FACE = sp.KeyFace(digest=COVER.digest, secret=sp.Secret(b"\x5e" * 32))
 ID = sp.MessageId(bytes(range(16)))
 ARGON = sp.Cost(operations=1, memory=8192)
 STORAGE_KEY = bytes(range(32))
+CHAT = "!family:example.org"
 TYPED = "Gru\N{COMBINING DIAERESIS}ße"  # a passphrase; NFC makes one character of u and the dots
 
 
@@ -101,15 +102,16 @@ class Seals:
         self.kept = kept
         self.used: dict[str, str] = {}
 
-    def seal(self, name: str, plaintext: bytes, to: str = "bob") -> bytes:
-        """An age file of the plaintext to one person, under a name of its own."""
+    def seal(self, name: str, plaintext: bytes, *to: str) -> bytes:
+        """An age file of the plaintext to Bob, or to others, under a name of its own."""
+        to = to or ("bob",)
         sealed = bytes.fromhex(self.kept.get(name, ""))
         try:
-            fresh = age.decrypt(sealed, PEOPLE[to]) != plaintext
+            fresh = age.decrypt(sealed, PEOPLE[to[0]]) != plaintext or age.check_header(sealed) != len(to)
         except sp.RemoteProtocolError:
             fresh = True
         if fresh:
-            sealed = age.encrypt(plaintext, [PEOPLE[to].sealing_key])
+            sealed = age.encrypt(plaintext, [PEOPLE[one].sealing_key for one in to])
         self.used[name] = self.kept[name] = sealed.hex()
         return sealed
 
@@ -237,7 +239,12 @@ def messages(seals: Seals) -> list[dict[str, Any]]:
         "latent, with a commitment": (public_part(), {}),
         "original, faces, two faces": (
             public_part(level=sp.Level.ORIGINAL, faces=(FACE, FACE), committed=False),
-            {"residual": sp.Residual(kind=sp.ResidualKind.FACES, data=b"pixels"), "caption": "", "file_name": ""},
+            {
+                "residual": sp.Residual(kind=sp.ResidualKind.FACES, data=b"pixels"),
+                "context": sp.context_of(CHAT),
+                "caption": "",
+                "file_name": "",
+            },
         ),
         "original, the file": (
             public_part(level=sp.Level.ORIGINAL, committed=False),
@@ -252,7 +259,8 @@ def messages(seals: Seals) -> list[dict[str, Any]]:
     for name, (public, changes) in made.items():
         part = content(public, **changes)
         plaintext = part.sign(PEOPLE["alice"])
-        envelope = sp.Envelope(public=public, sealed=seals.seal(name, plaintext))
+        to = [one for one, who in PEOPLE.items() if who.id in part.recipients]
+        envelope = sp.Envelope(public=public, sealed=seals.seal(name, plaintext, *to))
         rows.append(
             {
                 "name": name,
@@ -267,6 +275,7 @@ def messages(seals: Seals) -> list[dict[str, Any]]:
                 "residual": part.residual.data.hex(),
                 "caption": part.caption,
                 "file_name": part.file_name,
+                "chat": CHAT if part.context == sp.context_of(CHAT) else None,
             }
         )
     return rows
@@ -411,6 +420,7 @@ def _plaintexts(add: Add) -> None:
     bad, new, large = sp.MalformedError, sp.UnsupportedError, sp.TooLargeError
     part = content(public_part())
     good, fields = part.sign(PEOPLE["alice"]), part.to_fields()
+    padded = content(public_part(), caption="Grüße!").sign(PEOPLE["alice"])
     names = len(fields) - len(b"style vectors") - 1 - len("\5a.jpg") - 2 - len("Grüße".encode())
     kind = len(fields) - len(b"style vectors") - 1
     twice = fields[:17] + b"\2" + fields[18:34] * 2 + fields[34:]
@@ -418,8 +428,8 @@ def _plaintexts(add: Add) -> None:
         ("empty", bad, b""),
         ("too short for a signature", bad, b"\0\0\0\1x"),
         ("length over the end", bad, patch(good, 0, b"\0\1")),
-        ("padding that is not zero", bad, good[:-1] + b"\1"),
-        ("no padding", bad, good[: 4 + int.from_bytes(good[:4], "big")]),
+        ("padding that is not zero", bad, padded[:-1] + b"\1"),
+        ("no padding", bad, padded[: 4 + int.from_bytes(padded[:4], "big")]),
         ("too much padding", bad, good + bytes(64)),
         (
             "one bit of the signature",
@@ -436,9 +446,9 @@ def _plaintexts(add: Add) -> None:
         ("129 recipients", large, _signed(patch(fields, 17, b"\x81"))),
         ("a recipient twice", bad, _signed(twice)),
         ("the time after the year 9999", bad, _signed(patch(fields, 34, b"\0\0\0\x3a\xff\xf4\x41\x80"))),
-        ("no grid in the sketch", bad, _signed(fields[:74] + b"\0" + fields[139:])),
-        ("130 grids in the sketch", large, _signed(patch(fields, 74, b"\x82"))),
-        ("opening flag 2", bad, _signed(patch(fields, 139, b"\2"))),
+        ("a sketch longer than the rest", bad, _signed(patch(fields, 106, b"\0\0\xff\xff"))),
+        ("a sketch of 131137 bytes", large, _signed(patch(fields, 106, b"\0\2\0\x41"))),
+        ("opening flag 2", bad, _signed(patch(fields, 238, b"\2"))),
         ("a caption that is not UTF-8", bad, _signed(patch(fields, names + 2, b"\xff"))),
         ("a caption with an escape character", bad, _signed(patch(fields, names + 2, b"\x1b"))),
         ("a caption longer than the rest", bad, _signed(patch(fields, names, b"\xff\xff"))),
@@ -467,7 +477,7 @@ def _messages(add: Add, seals: Seals, good: bytes) -> None:
     elsewhere = public_part(cover_digest=bytes(32))
     other_sketch = bytes(b ^ 0xFF for b in make_sketch(COVER, [FACE]))
     unsealed = sp.Envelope(public=public_part(level=sp.Level.KEYFACE)).pack()
-    to_carol = seals.seal("sealed to carol", content(public).sign(PEOPLE["alice"]), to="carol")
+    to_carol = seals.seal("sealed to carol", content(public).sign(PEOPLE["alice"]), "carol")
     header_end = age_file.index(b"\n---")
     for name, error, data in (
         ("no sealed part", sp.UnsealedError, unsealed),
@@ -481,6 +491,11 @@ def _messages(add: Add, seals: Seals, good: bytes) -> None:
             "addressed to Carol, sealed again to Bob",
             sp.ForwardedError,
             envelope("forwarded", content(public, recipients=(PEOPLE["carol"].id,))),
+        ),
+        (
+            "sealed to Carol as well, addressed to Bob",
+            sp.MalformedError,
+            with_seal(seals.seal("copied in", content(public).sign(PEOPLE["alice"]), "bob", "carol")),
         ),
         ("beside another public part", sp.MovedError, sp.Envelope(public=elsewhere, sealed=age_file).pack()),
         (

@@ -57,6 +57,7 @@ class Messenger:
         sender: str | None = None,
         mask: str | None = None,
         face: int | None = None,
+        chat: str | None = None,
         model: str = "default",
         report: Report = _silent,
     ) -> DecryptedPhoto:
@@ -70,13 +71,14 @@ class Messenger:
             mask: the layers that were replaced, for pictures without an envelope, as in `cipher.uncover`.
             face: which one, in such a picture.
             model: the one that such a picture was made with.
+            chat: where it was found, as `Draft.chat` has it. A warning says when the sender meant another.
 
         Raises RefusedError for a message that must not be opened, MessageError for one that cannot be used, ModelError for a
         missing model, InputError where a key face is missing, and what `cipher.uncover` raises.
         """
         return self._opening.open(
             picture, now=now, envelope=envelope, seen=seen, key_face=key_face, sender=sender, mask=mask, face=face,
-            model=model, report=report,
+            chat=chat, model=model, report=report,
         )  # fmt: skip
 
     def prepare_key_face(

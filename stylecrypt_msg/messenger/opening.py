@@ -40,6 +40,7 @@ class Opening:
         sender: str | None,
         mask: str | None,
         face: int | None,
+        chat: str | None,
         model: str,
         report: Report,
     ) -> DecryptedPhoto:
@@ -60,6 +61,8 @@ class Opening:
         if opened is not None:
             claimed = self._parts.sender(opened.sender.id, "message")
         if message is not None and opened is not None:
+            if chat is not None and not opened.was_for(chat):
+                warnings.append("It was sent to another chat: somebody posted it again in this one.")
             if opened.cover is protocol.CoverVerdict.CHANGED:
                 warnings.append("The picture was changed on the way: what lies outside the faces is as it arrived.")
             try:
@@ -67,7 +70,9 @@ class Opening:
             except _NoResidual:
                 pass
             except (MessageError, ModelError) as error:
-                if not self._keys(message.public, claimed, key_face):
+                # A contact's broken message starts no model by itself: each would cost seconds.
+                broken = isinstance(error, MessageError) and key_face is None
+                if broken or not self._keys(message.public, claimed, key_face):
                     raise
                 warnings.append(f"{error} The face was recovered with a key face instead.")
         return self._uncover(message, opened, arrived, claimed, key_face, mask, face, model, warnings, report)
@@ -207,14 +212,26 @@ class _NoResidual(Exception):  # noqa: N818 - never leaves this module
 
 
 def _message_of(picture: bytes, beside: bytes | None) -> Envelope | None:
-    with explaining():
-        packed = beside
-        if packed is None:
-            try:
-                packed = protocol.take(picture)
-            except protocol.UnsupportedError:  # GIF, BMP: they carry nothing
-                return None
-        return Envelope.unpack(packed) if packed is not None else None
+    """The first that is whole and sealed, of the one beside the picture and the one inside; else the first that is whole."""
+    found: list[Envelope] = []
+    fault: protocol.RemoteProtocolError | None = None
+    for inside in (False, True):
+        try:
+            packed = _taken(picture) if inside else beside
+            found += [] if packed is None else [Envelope.unpack(packed)]
+        except protocol.RemoteProtocolError as error:
+            fault = fault or error
+    if fault is not None and not found:
+        with explaining():
+            raise fault
+    return next((one for one in found if one.sealed is not None), found[0] if found else None)
+
+
+def _taken(picture: bytes) -> bytes | None:
+    try:
+        return protocol.take(picture)
+    except protocol.UnsupportedError:  # GIF, BMP: they carry nothing
+        return None
 
 
 def _no_key(message: Envelope | None, sender: Contact | None) -> InputError:

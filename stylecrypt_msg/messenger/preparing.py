@@ -173,7 +173,7 @@ class Preparing:
             cards = [profile.card, *(contact.card for contact in recipients)]
             return protocol.seal_message(
                 profile.identity, cards, public, shown, sent_at=now, residual=residual, key_face=key_face,
-                caption=draft.caption, file_name=draft.file_name,
+                chat=draft.chat, caption=draft.caption, file_name=draft.file_name,
             )  # fmt: skip
         except (protocol.LocalProtocolError, ValueError) as error:
             raise InputError(str(error), hint="Nothing was sent.") from error

@@ -41,7 +41,10 @@ class Draft:
         level: by default ``original``, or ``keyface`` when ``covert``.
         exact: at level ``original``, seal the whole file, to be restored bit by bit.
         stand_in: a seed, or a picture file; by default the conversation's own.
-        conversation: the chat that this is for; by default the one with just these contacts.
+        conversation: what you call the chat that this is for, which has a stand-in of its own; by default the one with just
+            these contacts.
+        chat: its public name, the same for all in it, such as a Matrix room id. It is signed: whoever posts the message again
+            elsewhere is found out.
         mask, face, others, form, refine_steps, matting: as in `cipher.cover`; the mask as text.
         covert: no envelope, no mark that the picture was made by AI.
         format: of the cover; by default the photo's, if it can be written.
@@ -55,6 +58,7 @@ class Draft:
     exact: bool = False
     stand_in: str | bytes | None = None
     conversation: str | None = None
+    chat: str | None = None
     mask: str | None = None
     face: int | None = None
     others: Others | None = None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from stylecrypt_protocol import Card, CardChange, CardId, Revocation, compare_cards, pair_words
 
-from ..errors import InputError, NotAuthorisedError, Remedy
+from ..errors import InputError, NotAuthorisedError, Remedy, explaining
 from .key_faces import carry_over, forget
 from .records import CONTACT, REVOCATION, Contact
 from .store import Store
@@ -42,7 +42,7 @@ class Contacts:
         which has to be verified anew.
 
         Raises NotAuthorisedError for other keys, or the pinned ones under another user id: the card is kept as ``pending``;
-        also for withdrawn keys, which change nothing. Raises InputError for one's own card.
+        also for withdrawn keys, and a date in the future, which change nothing. Raises InputError for one's own card.
         """
         if card.signing_key == self.card.signing_key:
             raise InputError("This card is your own.", hint="Add the cards of others, and give them yours.")
@@ -52,6 +52,8 @@ class Contacts:
             revocations = self._revocations()
             if _is_withdrawn(card, revocations):
                 raise _withdrawn(card)
+            with explaining():
+                card.check_date(int(time.time()))
             pinned = [c for c in self.contacts() if c.user_id == card.user_id or _same_keys(c.card, card)]
             if not pinned:
                 new = Contact(card=card, added=int(time.time()), trusted=trust)
@@ -89,8 +91,13 @@ class Contacts:
             or _folded(contact.name) == wanted
             or (len(wanted) >= _PREFIX and contact.card.id.hex().startswith(wanted))
         ]
-        if len(found) > 1:  # whatever others call themselves, a whole id is of one card
-            found = [contact for contact in found if contact.card.id.hex() == wanted] or found
+        if (
+            len(found) > 1
+        ):  # whatever others call themselves, a whole id is of one contact; a word alone may be anybody's
+            whole = [
+                one for one in found if name == one.card.id.hex() or (name == one.user_id and name.startswith("@"))
+            ]
+            found = whole or found
         if len(found) == 1:
             return found[0]
         if found:

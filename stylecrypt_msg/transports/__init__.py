@@ -47,6 +47,7 @@ class Delivery:
             a SHA-256 of the bytes, or of the id that the server gave it.
         picture, envelope, conversation: as in `Parcel`.
         origin: where it was found, to show the user.
+        chat: the public name of the chat it was found in, the same for all in it; None: there is none.
     """
 
     reference: bytes
@@ -54,6 +55,7 @@ class Delivery:
     envelope: bytes | None = field(repr=False)
     conversation: str | None
     origin: str
+    chat: str | None = None
 
 
 def ordinary_name(media_type: str) -> str:

@@ -51,6 +51,10 @@ class MatrixTransport:
         self._login, self._store, self._pickle_key, self._finished = login, store, pickle_key, finished
         self._session: MatrixSession | None = None
 
+    async def chat(self) -> str:
+        """The room's id: what `Draft.chat` takes. Raises NetworkError, or InputError for no such room."""
+        return await (await self._open()).room_id(self.room)
+
     async def send(self, parcel: Parcel) -> str:
         """Raises InputError (what cannot be sent this way, or a store that cannot be used), NetworkError, or
         NotAuthorisedError (a device in the room that nobody vouched for); nothing was sent then."""
@@ -73,7 +77,7 @@ class MatrixTransport:
             if picture is None:
                 continue
             reference, envelope = hashlib.sha256(f"{room_id} {post.event_id}".encode()).digest(), envelope_of(post)
-            yield Delivery(reference, picture, envelope, self.room, f"{self.room}, {post.event_id}")
+            yield Delivery(reference, picture, envelope, self.room, f"{self.room}, {post.event_id}", chat=room_id)
             if not self._finished(reference) and (envelope or _is_message(picture)):
                 session.keep(post)
 

@@ -184,6 +184,26 @@ def test_a_picture_that_was_changed_on_the_way(
     assert decibels(got.pixels, original, face_of(original)) > 40
 
 
+def test_a_message_posted_in_another_chat_is_shown_as_such(together: Parties, send: Send) -> None:
+    sent = send(chat="!family:example.org")
+    assert together.bob.decrypt(sent, chat="!family:example.org").warnings == ()
+    assert together.bob.decrypt(sent).warnings == ()  # nobody knows where it was found
+    (warning,) = together.bob.decrypt(sent, chat="!work:example.org").warnings
+    assert "posted it again" in warning
+    assert together.bob.decrypt(send(), chat="!work:example.org").warnings == ()
+
+
+def test_an_envelope_without_a_seal_hides_no_sealed_one(together: Parties, send: Send) -> None:
+    sent = send()
+    public = as_message(sent).public
+    bare = protocol.Envelope(public=public.model_copy(update={"level": protocol.Level.KEYFACE, "commitment": None}))
+    for beside in (bare.pack(), b"SCE\1 damaged"):
+        got = together.bob.decrypt(sent.picture, envelope=beside)
+        assert (got.level, got.signed, str(got.sender)) == ("original", True, "Alice")
+    with pytest.raises(MessageError):
+        together.bob.decrypt(protocol.remove(sent.picture), envelope=b"SCE\1 damaged")
+
+
 def sealed(alice: StyleCrypt, to: StyleCrypt, sent: EncryptedPhoto, **changes: Any) -> bytes:
     """A message by Alice's keys, beside the picture of ``sent``, that her program would not make."""
     pixels = read_picture(sent.picture).pixels
@@ -206,12 +226,15 @@ def sealed(alice: StyleCrypt, to: StyleCrypt, sent: EncryptedPhoto, **changes: A
     ).pack()
 
 
-def test_a_damaged_residual_falls_back_to_the_key_face(parties: Parties, send: Send, key_face: bytes) -> None:
+def test_a_damaged_residual_starts_no_model_but_with_a_key_face_at_hand(
+    parties: Parties, send: Send, key_face: bytes
+) -> None:
     sent = send()
-    with pytest.raises(MessageError):
-        parties.bob.decrypt(sent.picture, envelope=sealed(parties.alice, parties.bob, sent))
     share_key_face(parties.alice, parties.bob, key_face)
-    got = parties.bob.decrypt(sent.picture, envelope=sealed(parties.alice, parties.bob, sent))
+    damaged = sealed(parties.alice, parties.bob, sent)
+    with pytest.raises(MessageError):
+        parties.bob.decrypt(sent.picture, envelope=damaged)
+    got = parties.bob.decrypt(sent.picture, envelope=damaged, key_face=key_face)
     assert (got.level, got.signed, str(got.sender)) == ("keyface", True, "Alice")
     assert "key face instead" in got.warnings[0]
 
@@ -306,7 +329,7 @@ def test_damaged_envelopes(together: Parties, send: Send) -> None:
     assert sent.packed is not None
     for packed in (b"", b"rubbish", sent.packed[:-1], b"SCE\2" + sent.packed[4:]):
         with pytest.raises(MessageError) as caught:
-            together.bob.decrypt(sent.picture, envelope=packed)
+            together.bob.decrypt(protocol.remove(sent.picture), envelope=packed)
         assert caught.value.exit_code == 1
 
 

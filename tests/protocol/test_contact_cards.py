@@ -217,12 +217,41 @@ def test_revocation() -> None:
 def test_a_withdrawn_signing_key_does_not_come_back_beside_another_sealing_key() -> None:
     revocation = sp.Revocation.create(ALICE, created=NOW, reason=sp.RevocationReason.COMPROMISED)
     thief = sp.Identity(sp.Secret(ALICE.to_secret().reveal()[:32]), sp.Secret(bytes([9]) * 32))
-    stolen = card(thief, created=NOW + 1, previous=ALICE)
+    stolen = card(thief, created=NOW + 1)
     assert stolen.id != revocation.id
-    assert sp.compare_cards(card(), stolen) is sp.CardChange.ROTATED
+    assert sp.compare_cards(card(), stolen) is sp.CardChange.CHANGED
     assert sp.compare_cards(card(), stolen, [revocation]) is sp.CardChange.REVOKED
     assert sp.compare_cards(card(), card(), [revocation]) is sp.CardChange.REVOKED
     assert [revocation.withdraws(one) for one in (card(), stolen, card(BOB))] == [True, True, False]
+
+
+def test_new_keys_are_a_new_pair_of_both() -> None:
+    signing, sealing = (ALICE.to_secret().reveal()[part] for part in (slice(32), slice(32, None)))
+    other = sp.Secret(bytes([9]) * 32)
+    with pytest.raises(sp.LocalProtocolError, match="replaces itself"):
+        card(sp.Identity(sp.Secret(signing), other), created=NOW + 1, previous=ALICE)
+    half = card(sp.Identity(other, sp.Secret(sealing)), created=NOW + 1, previous=ALICE)
+    assert sp.compare_cards(card(), half) is sp.CardChange.CHANGED
+
+
+def test_a_card_is_not_taken_from_the_future() -> None:
+    card(created=NOW + sp.MAX_CLOCK_SKEW).check_date(NOW)
+    with pytest.raises(sp.FromFutureError):
+        card(created=NOW + sp.MAX_CLOCK_SKEW + 1).check_date(NOW)
+
+
+@pytest.mark.parametrize("unseen", ["\u034f", "\u3164", "\u200b", "\ufeff", "\U000e0041", "\u00ad"])
+def test_names_hold_nothing_that_cannot_be_seen(unseen: str) -> None:
+    for user_id, name in (("@erik:x", f"Erik{unseen}"), ("@erik:x", unseen), (f"@erik{unseen}:x", "Erik")):
+        with pytest.raises(sp.LocalProtocolError, match="cannot be seen"):
+            sp.Card.create(ALICE, user_id=user_id, display_name=name, created=NOW)
+
+
+def test_names_may_hold_what_scripts_and_emoji_need() -> None:
+    for name in ("می\u200cخواهم", "\N{FAMILY}\ufe0f", "\N{WOMAN}\u200d\N{GIRL}"):
+        assert card(name=name).display_name == name
+    with pytest.raises(sp.LocalProtocolError, match="cannot be seen"):
+        card(name="\u200d\ufe0f")
 
 
 def test_a_withdrawn_key_vouches_for_nothing() -> None:

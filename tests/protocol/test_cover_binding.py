@@ -39,6 +39,41 @@ def test_metadata_and_lossless_formats_do_not_matter() -> None:
         assert judge(COVER_IMAGE, decoded(encoded(COVER_IMAGE, kind, **options))) is sp.CoverVerdict.EXACT
 
 
+TONES = {
+    "4 levels lighter": lambda rgb: rgb + 4,
+    "4 levels darker": lambda rgb: rgb - 4,
+    "2 % darker": lambda rgb: rgb * 0.98,
+    "gamma 1.05": lambda rgb: 255 * (rgb / 255) ** (1 / 1.05),
+}
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("tone", TONES)
+def test_a_copy_that_is_a_little_lighter_or_darker_is_recognised(seed: int, tone: str) -> None:
+    original = painting(seed)
+    touched = np.rint(TONES[tone](np.asarray(original, np.float64))).clip(0, 255).astype(np.uint8)
+    assert judge(original, Image.fromarray(touched)) is sp.CoverVerdict.CHANGED
+
+
+def test_another_face_with_the_same_coarse_light_is_swapped() -> None:
+    """Eight by eight means met by a smooth shift, as a forger would who knows what was compared once."""
+    original, left, top, side = COVER_IMAGE, 60, 40, 128
+    for seed in range(2, 12):
+        forged = np.asarray(original, np.float64).copy()
+        face = np.asarray(painting(seed).crop((left, top, left + side, top + side)), np.float64)
+        wanted = np.asarray(original.crop((left, top, left + side, top + side)), np.float64)
+        for _ in range(60):
+            off = (wanted - face).reshape(8, 16, 8, 16, 3).mean((1, 3))
+            smooth = [
+                Image.fromarray(off[..., c].astype(np.float32)).resize((side, side), Image.Resampling.BICUBIC)
+                for c in range(3)
+            ]
+            face = (face + np.stack(smooth, 2)).clip(0, 255)
+        assert np.abs((wanted - face).reshape(8, 16, 8, 16, 3).mean((1, 3))).max() < 12
+        forged[top : top + side, left : left + side] = face
+        assert judge(original, Image.fromarray(np.rint(forged).astype(np.uint8))) is sp.CoverVerdict.SWAPPED
+
+
 def test_other_pictures_are_swapped() -> None:
     for seed in range(2, 60):
         assert judge(COVER_IMAGE, painting(seed)) is sp.CoverVerdict.SWAPPED
@@ -74,7 +109,10 @@ def test_a_sketch_of_known_pixels() -> None:
     left_black[:, 8:] = 255
     face = sp.Quad.from_pixels([(8, 0), (8, 8), (16, 8), (16, 0)])
     sketch = make_sketch(pixels(Image.fromarray(left_black)), [face])
-    assert sketch == bytes.fromhex("0000ffff" * 8 + "ff" * 32)
+    assert sketch == bytes.fromhex("00000000ffffffff" * 8 + "ff" * 64)
+    for side, cells in ((127, 8), (128, 16), (255, 16), (256, 32)):
+        face = sp.Quad.from_pixels([(0, 0), (0, side), (side, side), (side, 0)])
+        assert len(make_sketch(COVER, [face])) == 64 + cells**2
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_any_message_round_trips(
     public = describe(
         level=level,
         replaced=replaced,
-        faces=[sp.Quad.from_pixels(quad) for quad in corners],
+        faces=[sp.Quad.from_pixels(quad) for quad in corners[:8]],
         key_face=key_face,
     )
     envelope = message(
@@ -194,6 +194,25 @@ def test_replay() -> None:
     with pytest.raises(sp.CoverMismatchError):
         open_as(BOB, envelope, pixels(painting(2)), seen=store)
     assert open_as(BOB, envelope, seen=store)
+
+
+def test_an_exact_copy_is_new_after_changed_ones() -> None:
+    """Or whoever posts a doctored copy first would bar the sender's own."""
+    envelope, store = message(), sp.MemorySeenStore()
+    copy = pixels(decoded(encoded(COVER_IMAGE, "JPEG", quality=70)))
+    assert open_as(BOB, envelope, copy, seen=store).cover is sp.CoverVerdict.CHANGED
+    with pytest.raises(sp.ReplayedError):
+        open_as(BOB, envelope, copy, seen=store)
+    assert open_as(BOB, envelope, seen=store).cover is sp.CoverVerdict.EXACT
+    for again in (COVER, copy):
+        with pytest.raises(sp.ReplayedError):
+            open_as(BOB, envelope, again, seen=store)
+
+
+def test_the_chat_is_signed() -> None:
+    opened = open_as(BOB, message(chat="!family:example.org"))
+    assert opened.was_for("!family:example.org") and not opened.was_for("!work:example.org")
+    assert open_as(BOB, message()).was_for("!work:example.org"), "no chat in particular"
 
 
 def test_memory_store_forgets_only_what_is_refused_anyway() -> None:

@@ -140,8 +140,11 @@ def test_sizes_over_the_limits() -> None:
         sp.Envelope.unpack(bytes(32 * 1024 * 1024 + 1))
     with pytest.raises(sp.LocalProtocolError, match="empty"):
         sp.Envelope(public=describe(), sealed=b"")
-    most = describe(faces=[FACE] * 128, key_face=sp.KeyFace.new(COVER))
+    small = sp.Quad.from_pixels([(60, 40), (60, 72), (92, 72), (92, 40)])
+    most = describe(faces=[small] * 128, key_face=sp.KeyFace.new(COVER))
     assert len(most.to_bytes()) == 4221
+    with pytest.raises(sp.LocalProtocolError, match="more than 8 times"):
+        describe(faces=[FACE] * 128)
     none = describe(faces=[])  # every face is hidden, and none replaced
     for public in (most, none):
         assert sp.PublicPart.from_bytes(public.to_bytes()) == public

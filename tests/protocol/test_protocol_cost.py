@@ -7,7 +7,7 @@ from stylecrypt_lab.benchmarks.protocol import bench_protocol
 
 def test_overhead() -> None:
     one, ten, hundred = bench_protocol(contacts=(100,), repeats=3)
-    assert one.overhead_bytes < 700
+    assert one.overhead_bytes < 1300  # of which 1,088 the sketch
     # The age library adds 16 to 175 random bytes to a message; the mean over few messages still varies.
     assert (ten.overhead_bytes - one.overhead_bytes) / 9 < 130
     assert (hundred.overhead_bytes - one.overhead_bytes) / 99 < 116
