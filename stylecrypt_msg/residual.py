@@ -11,7 +11,6 @@ made of whole blocks.
 
 from __future__ import annotations
 
-import struct
 from bisect import bisect_left
 from collections.abc import Callable
 from functools import cache
@@ -20,8 +19,11 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from stylecrypt_protocol.cover import UNIT
+from stylecrypt_protocol.limits import MAX_FACES
+from stylecrypt_protocol.residuals import BLOCK, FacePiece, FacesResidual, StylesResidual
 
-from stylecrypt_msg.errors import MessageError, ModelError, PictureError
+from stylecrypt_msg.errors import MessageError, ModelError, PictureError, explaining
 from stylecrypt_msg.pictures import Format, JpegTables, Picture, Subsampling, encode_picture, read_exactly
 
 __all__ = ["MIN_PSNR", "fit_cover", "pack_faces", "pack_styles", "restore_faces", "unpack_styles"]
@@ -31,10 +33,7 @@ Pixels: TypeAlias = NDArray[np.uint8]
 MIN_PSNR = 45.0
 """Decibels of what is restored against the original; differences of 1.4 levels in 255, which nobody sees."""
 
-_VERSION = 1
-_BLOCK = 16  # px: a multiple of every size that a JPEG's blocks have, colours included
 _FEATHER = 4  # px within a region's border in which it fades into the cover, which may have changed on the way
-_MAX_PIECES = 128  # as many as faces
 _MAX_GROWTH = 1.1  # of the file, from photo to cover with its envelope
 _BEST, _WORST = 95, 75  # quality of a cover's file
 _CELL = (
@@ -42,11 +41,6 @@ _CELL = (
 )
 _ACROSS = 16  # cells of a sample
 _SAMPLE = 2**19  # px; of 12 megapixels they tell a file's size to 2 %
-
-_BOX = struct.Struct(">4H")  # left, top, columns, rows, all in blocks
-_LENGTH = struct.Struct(">I")
-_UNIT = 64  # of a pixel, as the protocol counts
-_MAX_COORDINATE = 1 << 22  # of these units, as for the protocol's corners
 
 
 def pack_faces(original: Pixels, cover: Pixels, jpeg: JpegTables | None = None) -> bytes:
@@ -58,7 +52,7 @@ def pack_faces(original: Pixels, cover: Pixels, jpeg: JpegTables | None = None) 
     touched = _touched(original, cover)
     blocks = _in_blocks(touched)
     boxes = _boxes(blocks)
-    parts = [bytes([_VERSION, len(boxes)])]
+    pieces = []
     for left, top, columns, rows in boxes:
         used = blocks[top : top + rows, left : left + columns]
         area = _area(left, top, columns, rows)
@@ -67,8 +61,9 @@ def pack_faces(original: Pixels, cover: Pixels, jpeg: JpegTables | None = None) 
         means = np.asarray(cv2.resize(piece, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
         cv2.copyTo(_in_pixels(means, piece.shape), _in_pixels(~used, piece.shape), piece)
         file = _smallest_file(piece, np.ascontiguousarray(touched[area]), jpeg)
-        parts += [_BOX.pack(left, top, columns, rows), np.packbits(used).tobytes(), _LENGTH.pack(len(file)), file]
-    return b"".join(parts)
+        chosen = np.packbits(used).tobytes()
+        pieces.append(FacePiece(left=left, top=top, columns=columns, rows=rows, blocks=chosen, picture=file))
+    return FacesResidual(pieces=tuple(pieces)).to_bytes()
 
 
 def restore_faces(data: bytes, cover: Pixels, width: int, height: int) -> Pixels:
@@ -84,11 +79,15 @@ def restore_faces(data: bytes, cover: Pixels, width: int, height: int) -> Pixels
     else:
         how = cv2.INTER_AREA if width < cover.shape[1] else cv2.INTER_CUBIC
         result = np.asarray(cv2.resize(cover, (width, height), interpolation=how), np.uint8)
-    for (left, top, columns, rows), used, file in _pieces(data, -(-width // _BLOCK), -(-height // _BLOCK)):
-        area = _area(left, top, columns, rows)
+    with explaining():
+        residual = FacesResidual.from_bytes(data, width=width, height=height)
+    for one in residual.pieces:
+        area = _area(one.left, one.top, one.columns, one.rows)
         under = result[area]
+        bits = np.unpackbits(np.frombuffer(one.blocks, np.uint8), count=one.columns * one.rows)
+        used = bits.reshape(one.rows, one.columns).astype(np.bool_)
         try:
-            piece = read_exactly(file, under.shape[1], under.shape[0])
+            piece = read_exactly(one.picture, under.shape[1], under.shape[0])
         except PictureError as error:
             raise _damaged("a face region is not a picture of its size") from error
         weight = _weight(_in_pixels(used, under.shape), area, width, height)
@@ -154,7 +153,8 @@ def pack_styles(codes: NDArray[np.floating], landmarks: NDArray[np.float32]) -> 
             "The style vectors that the model made cannot be sent: they are beyond 16-bit numbers.",
             hint="Use level original, or another model.",
         )
-    return bytes([_VERSION]) + np.rint(landmarks * _UNIT).astype(">i4").tobytes() + half.tobytes()
+    points = np.rint(landmarks * UNIT).astype(int).reshape(-1, 10).tolist()
+    return StylesResidual(landmarks=tuple(map(tuple, points)), codes=half.tobytes()).to_bytes()
 
 
 def unpack_styles(data: bytes, faces: int, n_styles: int, dim: int) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
@@ -163,17 +163,10 @@ def unpack_styles(data: bytes, faces: int, n_styles: int, dim: int) -> tuple[NDA
     Raises:
         MessageError: ``data`` is damaged, by a later version, or not of this many faces and styles.
     """
-    _check_version(data)
-    landmark_bytes = faces * 5 * 2 * 4
-    if len(data) != 1 + landmark_bytes + faces * n_styles * dim * 2:
-        raise _damaged("the style vectors are not as many as its faces and its model have")
-    landmarks = np.frombuffer(data, ">i4", faces * 10, 1).reshape(faces, 5, 2)
-    if landmarks.min() < -_MAX_COORDINATE or landmarks.max() > _MAX_COORDINATE:
-        raise _damaged("a face is far outside of the picture")
-    codes = np.frombuffer(data, "<f2", -1, 1 + landmark_bytes).reshape(faces, n_styles, dim)
-    if not np.isfinite(codes).all():
-        raise _damaged("a style vector is not of finite numbers")
-    return codes.astype(np.float16), (landmarks / _UNIT).astype(np.float32)
+    with explaining():
+        residual = StylesResidual.from_bytes(data, faces=faces, styles=n_styles, dimensions=dim)
+    codes = np.frombuffer(residual.codes, "<f2").astype(np.float16).reshape(faces, n_styles, dim)
+    return codes, np.array(residual.landmarks, np.float32).reshape(faces, 5, 2) / np.float32(UNIT)
 
 
 # Regions of whole blocks.
@@ -193,23 +186,23 @@ def _touched(original: Pixels, cover: Pixels) -> NDArray[np.uint8]:
 def _in_blocks(touched: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """(rows, columns): the blocks of a picture in which any pixel lies that is touched, or near one that is."""
     height, width = touched.shape
-    blocks = np.zeros((-(-height // _BLOCK), -(-width // _BLOCK)), np.bool_)
+    blocks = np.zeros((-(-height // BLOCK), -(-width // BLOCK)), np.bool_)
     left, top, across, down = cv2.boundingRect(touched)
     rows, columns = (
-        slice(max(start - _FEATHER, 0) // _BLOCK, -(-(start + length + _FEATHER) // _BLOCK))
+        slice(max(start - _FEATHER, 0) // BLOCK, -(-(start + length + _FEATHER) // BLOCK))
         for start, length in ((top, down), (left, across))
     )
-    area = slice(rows.start * _BLOCK, rows.stop * _BLOCK), slice(columns.start * _BLOCK, columns.stop * _BLOCK)
+    area = slice(rows.start * BLOCK, rows.stop * BLOCK), slice(columns.start * BLOCK, columns.stop * BLOCK)
     reach = np.ones((2 * _FEATHER + 1, 2 * _FEATHER + 1), np.uint8)
     near = cv2.dilate(touched[area], reach)
-    whole = np.pad(near, ((0, -near.shape[0] % _BLOCK), (0, -near.shape[1] % _BLOCK)))
-    blocks[rows, columns] = whole.reshape(-1, _BLOCK, whole.shape[1] // _BLOCK, _BLOCK).max(axis=(1, 3))
+    whole = np.pad(near, ((0, -near.shape[0] % BLOCK), (0, -near.shape[1] % BLOCK)))
+    blocks[rows, columns] = whole.reshape(-1, BLOCK, whole.shape[1] // BLOCK, BLOCK).max(axis=(1, 3))
     return blocks
 
 
 def _in_pixels(blocks: NDArray[np.bool_] | NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """What each of ``blocks`` (rows, columns, ...) says, for each of its pixels (H, W, ...) as far as ``shape`` goes."""
-    size = blocks.shape[1] * _BLOCK, blocks.shape[0] * _BLOCK
+    size = blocks.shape[1] * BLOCK, blocks.shape[0] * BLOCK
     pixels = cv2.resize(blocks.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     return np.ascontiguousarray(pixels[: shape[0], : shape[1]], np.uint8)
 
@@ -217,8 +210,8 @@ def _in_pixels(blocks: NDArray[np.bool_] | NDArray[np.uint8], shape: tuple[int, 
 def _area(left: int, top: int, columns: int, rows: int) -> tuple[slice, slice]:
     """The pixels of a box of blocks."""
     return (
-        slice(top * _BLOCK, (top + rows) * _BLOCK),
-        slice(left * _BLOCK, (left + columns) * _BLOCK),
+        slice(top * BLOCK, (top + rows) * BLOCK),
+        slice(left * BLOCK, (left + columns) * BLOCK),
     )
 
 
@@ -238,7 +231,7 @@ def _boxes(blocks: NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
     filled = blocks.astype(np.uint8)
     while True:
         boxes = cv2.connectedComponentsWithStats(filled)[2][1:, :4].tolist()
-        if len(boxes) > _MAX_PIECES:
+        if len(boxes) > MAX_FACES:
             boxes = [cv2.boundingRect(filled)]
         before = filled.copy()
         for left, top, columns, rows in boxes:
@@ -298,13 +291,13 @@ def _sample(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A small picture that compresses as ``pixels`` (H, W, C) do, of cells from all over them; they themselves where they are
     few. The same cells for all pixels of one size."""
     height, width, channels = pixels.shape
-    rows, columns = height // _BLOCK, width // _CELL
-    count = _SAMPLE // (_BLOCK * _CELL)
+    rows, columns = height // BLOCK, width // _CELL
+    count = _SAMPLE // (BLOCK * _CELL)
     if rows * columns <= 2 * count:
         return pixels
     chosen = np.sort(np.random.default_rng(0).choice(rows * columns, count, replace=False))
     top, left = np.divmod(chosen.reshape(-1, _ACROSS), columns)
-    cells = pixels[: rows * _BLOCK, : columns * _CELL].reshape(rows, _BLOCK, columns, _CELL, channels)
+    cells = pixels[: rows * BLOCK, : columns * _CELL].reshape(rows, BLOCK, columns, _CELL, channels)
     return cells[top, :, left].swapaxes(1, 2).reshape(-1, _ACROSS * _CELL, channels)
 
 
@@ -312,7 +305,7 @@ def _inside_cells(sample: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(H, W, 1): 1 in the cells of a sample, 0 at their edges."""
     down, across = (
         abs(np.arange(length) % cell - (cell - 1) / 2) < cell / 2 - _FEATHER
-        for length, cell in zip(sample.shape, (_BLOCK, _CELL), strict=False)
+        for length, cell in zip(sample.shape, (BLOCK, _CELL), strict=False)
     )
     return (down[:, None] & across).astype(np.uint8)[..., None]
 
@@ -341,52 +334,6 @@ def _first_within(
         if at > low and factor * guess(qualities[at - 1]) > limit:
             break
     return qualities[high] if high < len(qualities) else None
-
-
-# What came from outside.
-
-
-def _pieces(data: bytes, columns: int, rows: int) -> list[tuple[tuple[int, int, int, int], NDArray[np.bool_], bytes]]:
-    """Box, blocks and picture file of each piece, for a picture of so many blocks. Raises MessageError."""
-    _check_version(data)
-    at = 1
-
-    def take(count: int) -> bytes:
-        nonlocal at
-        if count > len(data) - at:
-            raise _damaged("it ends too early")
-        at += count
-        return data[at - count : at]
-
-    pieces = []
-    taken = np.zeros((rows, columns), np.bool_)
-    count = take(1)[0]
-    if count > _MAX_PIECES:
-        raise _damaged(f"it has {count} face regions")
-    for _ in range(count):
-        left, top, across, down = box = _BOX.unpack(take(_BOX.size))
-        place = taken[top : top + down, left : left + across]
-        if 0 in box[2:] or place.shape != (down, across) or place.any():
-            raise _damaged("a face region is empty, outside of the picture, or over another one")
-        place[:] = True
-        packed = take(-(-across * down // 8))
-        blocks = np.unpackbits(np.frombuffer(packed, np.uint8), count=across * down)
-        if np.packbits(blocks).tobytes() != packed:
-            raise _damaged("the map of a face region is longer than the region")
-        (length,) = _LENGTH.unpack(take(_LENGTH.size))
-        pieces.append((box, blocks.reshape(down, across).astype(np.bool_), take(length)))
-    if at != len(data):
-        raise _damaged("something follows its end")
-    return pieces
-
-
-def _check_version(data: bytes) -> None:
-    if not data:
-        raise _damaged("it is empty")
-    if data[0] != _VERSION:
-        raise MessageError(
-            "The message holds the original in a form that this version does not know.", hint="Update StyleCrypt."
-        )
 
 
 def _damaged(why: str) -> MessageError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -16,6 +16,7 @@ import stylecrypt_protocol as sp
 from protocol_helpers import CHEAP
 from stylecrypt_protocol import age, errors
 from stylecrypt_protocol.cover import make_sketch
+from stylecrypt_protocol.residuals import FacesResidual, StylesResidual
 from stylecrypt_protocol.signed import SignedPart
 
 FOLDER = Path(__file__).parents[2] / "protocol" / "vectors"
@@ -37,12 +38,9 @@ COVER = sp.Pixels(
 )
 
 
-def test_the_files_are_up_to_date() -> None:
-    spec = importlib.util.spec_from_file_location("make_vectors", FOLDER / "make.py")
-    assert spec
-    assert spec.loader
-    make = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make)
+def test_the_files_are_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(FOLDER)
+    make = importlib.import_module("make")
     for name, value in make.build(json.loads((FOLDER / "sealed.json").read_text())).items():
         assert json.loads(json.dumps(value)) == json.loads((FOLDER / name).read_text()), f"run make.py: {name}"
 
@@ -171,6 +169,21 @@ def _open(
         sp.open_message(sp.Envelope.unpack(data), PEOPLE["bob"], contacts, COVER, now=NOW, seen=seen)
 
 
+def test_residuals() -> None:
+    row = VALUES["residuals"]["styles"]
+    styles = StylesResidual.from_bytes(
+        bytes.fromhex(row["bytes"]), faces=row["faces"], styles=row["styles"], dimensions=row["dimensions"]
+    )
+    assert styles.to_bytes().hex() == row["bytes"]
+    assert styles.landmarks == (tuple(64 * n for n in range(10)),)
+    row = VALUES["residuals"]["faces"]
+    faces = FacesResidual.from_bytes(bytes.fromhex(row["bytes"]), width=row["width"], height=row["height"])
+    assert faces.to_bytes().hex() == row["bytes"]
+    assert [(one.left, one.top, one.columns, one.rows, one.blocks) for one in faces.pieces] == [
+        (0, 0, 1, 1, b"\x80"), (1, 1, 2, 2, b"\xe0"),
+    ]  # fmt: skip
+
+
 READ: dict[str, Callable[[Any], object]] = {
     "public": sp.PublicPart.from_bytes,
     "envelope": sp.Envelope.unpack,
@@ -184,6 +197,8 @@ READ: dict[str, Callable[[Any], object]] = {
     "revocation": sp.Revocation.from_bytes,
     "picture": sp.take,
     "event": sp.from_event,
+    "styles": lambda data: StylesResidual.from_bytes(data, faces=1, styles=2, dimensions=3),
+    "faces": lambda data: FacesResidual.from_bytes(data, width=48, height=40),
     "locked": lambda data: sp.unlock(data, "passphrase", CHEAP),
     "file": lambda data: STORAGE_KEY.decrypt(data, VALUES["file_at_rest"]["name"]),
 }

@@ -1,0 +1,214 @@
+"""Vectors of what is accepted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import stylecrypt_protocol as sp
+from cast import (
+    CARDS,
+    CHAT,
+    COVER,
+    FACE,
+    FACES,
+    HEIGHT,
+    ID,
+    INVERSION,
+    KEY_FACE,
+    NOW,
+    PEOPLE,
+    RGB,
+    STORAGE_KEY,
+    STYLES,
+    TYPED,
+    WIDTH,
+    Seals,
+    content,
+    file_at_rest,
+    key_face_file,
+    locked_secret,
+    pictures,
+    public_part,
+)
+from stylecrypt_protocol import age
+from stylecrypt_protocol.cover import make_sketch
+
+
+def values(seals: Seals) -> dict[str, Any]:
+    """Keys, cards, digests: inputs and the bytes that must come out."""
+    rotated = sp.Card.create(
+        PEOPLE["carol"], user_id="@alice:example.org", display_name="Alice", created=NOW + 1, previous=PEOPLE["alice"]
+    )
+    revocation = sp.Revocation.create(PEOPLE["alice"], created=NOW, reason=sp.RevocationReason.COMPROMISED)
+    return {
+        "identities": {
+            name: {
+                "ed25519_seed": who.to_secret().reveal()[:32].hex(),
+                "x25519_secret": who.to_secret().reveal()[32:].hex(),
+                "ed25519_public": who.signing_key.hex(),
+                "x25519_public": who.sealing_key.hex(),
+                "age_identity": who.age_identity().reveal().decode(),
+                "age_recipient": CARDS[name].age_recipient,
+                "card_id": who.id.hex(),
+            }
+            for name, who in PEOPLE.items()
+        },
+        "cards": [
+            {
+                "signed_by": name,
+                "replaces": replaces,
+                "user_id": card.user_id,
+                "display_name": card.display_name,
+                "created": card.created,
+                "bytes": card.to_bytes().hex(),
+                "text": card.to_text(),
+                "words": " ".join(sp.card_words(card)),
+            }
+            for name, replaces, card in [
+                *((name, None, card) for name, card in CARDS.items()),
+                ("carol", "alice", rotated),
+            ]
+        ],
+        "pair_words": {"of": ["alice", "bob"], "words": " ".join(sp.pair_words(CARDS["alice"], CARDS["bob"]))},
+        "revocation": {
+            "signed_by": "alice",
+            "created": NOW,
+            "reason": int(revocation.reason),
+            "bytes": revocation.to_bytes().hex(),
+            "text": revocation.to_text(),
+        },
+        "cover": {
+            "width": WIDTH,
+            "height": HEIGHT,
+            "rgb": RGB.hex(),
+            "digest": COVER.digest.hex(),
+            "face_in_64th_px": FACE.corners,
+            "sketch": make_sketch(COVER, [FACE]).hex(),
+        },
+        "key_face": {
+            "digest": KEY_FACE.digest.hex(),
+            "secret": KEY_FACE.secret.reveal().hex(),
+            "public": public_part().to_bytes().hex(),
+            "commitment_key": KEY_FACE.open(ID).key.hex(),
+            "picture": pictures()["png"].hex(),
+            "shared": shared(seals),
+        },
+        "received": received(),
+        "locked": {"passphrase": TYPED, "secret": b"secret".hex(), "bytes": locked_secret(TYPED).hex()},
+        "residuals": {
+            "styles": {"faces": 1, "styles": 2, "dimensions": 3, "bytes": STYLES.hex()},
+            "faces": {"width": 48, "height": 40, "bytes": FACES.hex()},
+        },
+        "file_at_rest": {
+            "key": STORAGE_KEY.hex(),
+            "name": "größe.bin",
+            "content": b"content".hex(),
+            "bytes": file_at_rest("größe.bin").hex(),
+        },
+        "padme": {str(n): age.padme(n) for n in (1, 2, 8, 9, 100, 1000, 12_345, 100_000, 2_000_000)},
+    }
+
+
+def shared(seals: Seals) -> list[dict[str, Any]]:
+    """The key face as Alice gives it to Bob."""
+    rows = []
+    for name, prepared in (("key face", ()), ("key face with codes", (INVERSION,))):
+        file = key_face_file(seals, name, prepared=prepared)
+        rows.append(
+            {
+                "prepared": [
+                    {
+                        "model_hash": inversion.model_hash.hex(),
+                        "styles": inversion.styles,
+                        "dimensions": inversion.dimensions,
+                        "codes": inversion.codes.hex(),
+                    }
+                    for inversion in prepared
+                ],
+                "plaintext": age.decrypt(file[4:], PEOPLE["bob"]).hex(),
+                "bytes": file.hex(),
+            }
+        )
+    return rows
+
+
+def received() -> list[dict[str, Any]]:
+    """Pictures that come with a message about COVER, and what must be said of them."""
+    pixels = np.frombuffer(RGB, np.uint8).reshape(HEIGHT, WIDTH, 3)
+    made = {
+        "the same": (pixels, sp.CoverVerdict.EXACT),
+        "without the lowest bit": (pixels & 0xFE, sp.CoverVerdict.CHANGED),
+        "twice the size": (pixels.repeat(2, 0).repeat(2, 1), sp.CoverVerdict.CHANGED),
+        "turned": (pixels[::-1, ::-1], sp.CoverVerdict.SWAPPED),
+        "cut off by three rows": (pixels[:-3], sp.CoverVerdict.SWAPPED),
+    }
+    return [
+        {
+            "name": name,
+            "width": picture.shape[1],
+            "height": picture.shape[0],
+            "rgb": picture.tobytes().hex(),
+            "verdict": verdict.value,
+        }
+        for name, (picture, verdict) in made.items()
+    ]
+
+
+def messages(seals: Seals) -> list[dict[str, Any]]:
+    """Messages that open."""
+    nothing = sp.Residual()
+    made = {
+        "latent, with a commitment": (public_part(), {}),
+        "original, faces, two faces": (
+            public_part(level=sp.Level.ORIGINAL, faces=(FACE, FACE), committed=False),
+            {
+                "residual": sp.Residual(kind=sp.ResidualKind.FACES, data=b"pixels"),
+                "context": sp.context_of(CHAT),
+                "caption": "",
+                "file_name": "",
+            },
+        ),
+        "original, the file": (
+            public_part(level=sp.Level.ORIGINAL, committed=False),
+            {"residual": sp.Residual(kind=sp.ResidualKind.FILE, data=b"file"), "caption": "two\nlines"},
+        ),
+        "key face, sealed, to two": (
+            public_part(level=sp.Level.KEYFACE, replaced=tuple(range(18))),
+            {"residual": nothing, "recipients": tuple(sorted((PEOPLE["bob"].id, PEOPLE["carol"].id)))},
+        ),
+    }
+    rows = []
+    for name, (public, changes) in made.items():
+        part = content(public, **changes)
+        plaintext = part.sign(PEOPLE["alice"])
+        to = [one for one, who in PEOPLE.items() if who.id in part.recipients]
+        envelope = sp.Envelope(public=public, sealed=seals.seal(name, plaintext, *to))
+        rows.append(
+            {
+                "name": name,
+                "public": public.to_bytes().hex(),
+                "public_digest": public.digest().hex(),
+                "plaintext": plaintext.hex(),
+                "envelope": envelope.pack().hex(),
+                "event": sp.to_event(envelope),
+                "opened_by": "bob",
+                "sender": "alice",
+                "level": public.level.name.lower(),
+                "residual": part.residual.data.hex(),
+                "caption": part.caption,
+                "file_name": part.file_name,
+                "chat": CHAT if part.context == sp.context_of(CHAT) else None,
+            }
+        )
+    return rows
+
+
+def carriers() -> list[dict[str, str]]:
+    """Pictures before and after a payload is put in."""
+    rows = []
+    for name, picture in pictures().items():
+        for payload in (b"payload", b"odd"):
+            full = sp.put(picture, payload)
+            rows.append({"format": name, "picture": picture.hex(), "payload": payload.hex(), "carried": full.hex()})
+    return rows
