@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from stylecrypt_protocol import ForgedError, NotForMeError, ReplayedError, TooOldError
+from stylecrypt_protocol import ENVELOPE_SUFFIX, ForgedError, NotForMeError, ReplayedError, TooOldError
 from typing_extensions import Unpack
 
 from .choices import Form, Others
 from .cipher import Report
 from .errors import InputError, NoMessageError, RefusedError, StyleCryptError
 from .messenger import (
-    ENVELOPE_SUFFIX,
     DecryptedPhoto,
     Draft,
     EncryptedPhoto,

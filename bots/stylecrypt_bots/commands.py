@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from stylecrypt_protocol import Card, CardChange
+from stylecrypt_protocol import Card, CardChange, is_card, key_face_event
 
 from stylecrypt_msg.errors import InputError, StyleCryptError, explaining
 from stylecrypt_msg.profile import Contact
@@ -27,9 +27,8 @@ from .request import contact_of
 from .session import BotSession
 from .studio import Studio
 
-__all__ = ["KEY_FACE", "Act", "Call", "Commands"]
+__all__ = ["Act", "Call", "Commands"]
 
-KEY_FACE = "org.stylecrypt.key_face"
 """In the content of a file's event: it is a key face, sealed to somebody."""
 
 Act: TypeAlias = Callable[[], str]
@@ -149,7 +148,7 @@ class Commands:
                 if published is None:
                     raise InputError(f"{user_id} shows no card in their profile.", hint="Ask them to send you theirs.")
                 text = published
-            case [text] if text.lower().startswith("stylecard1"):
+            case [text] if is_card(text.encode(errors="replace")):
                 pass
             case _:
                 raise _UsageError
@@ -320,7 +319,7 @@ class Commands:
                 "filename": "key-face",
                 "info": {"mimetype": kind, "size": len(sealed)},
                 "m.mentions": {},
-                KEY_FACE: {"v": 1},
+                **key_face_event(),
             }
             self._desk.post(Outgoing(call.id("key-face"), to, content), Media(sealed, kind))
             return f"{name} goes to {contact.name}, as soon as they are in a room with me."

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from collections import deque
 
@@ -18,7 +17,6 @@ from stylecrypt_msg.transports.matrix import envelope_of
 from stylecrypt_msg.transports.matrix_session import Post
 
 from . import texts
-from .commands import KEY_FACE
 from .config import Config
 from .desk import NO, YES, About, Desk, reference, thread_of
 from .health import Health
@@ -32,7 +30,6 @@ from .studio import Studio
 __all__ = ["Inbox", "is_of_interest"]
 
 _log = logging.getLogger(__name__)
-_CARD = re.compile(r"\bstylecard1[0-9a-z]{50,8000}\b", re.IGNORECASE)
 _NOTICES, _HOUR = 20, 3600.0  # about what was not opened, by one user in an hour: more would be a nuisance
 
 # Nothing of use can be said about these: they are others' messages, or the owner has seen them.
@@ -44,13 +41,12 @@ def is_of_interest(post: Post) -> bool:
     relation = post.content.get("m.relates_to")
     if post.type != "m.room.message" or (isinstance(relation, dict) and relation.get("rel_type") == "m.replace"):
         return False
-    return post.is_picture or KEY_FACE in post.content or _card_text(post) is not None
+    return post.is_picture or protocol.has_key_face(post.content) or _card_text(post) is not None
 
 
 def _card_text(post: Post) -> str | None:
     body = post.content.get("body")
-    found = _CARD.search(body) if isinstance(body, str) and post.content.get("msgtype") == "m.text" else None
-    return found[0] if found else None
+    return protocol.find_card(body) if isinstance(body, str) and post.content.get("msgtype") == "m.text" else None
 
 
 class Inbox:
@@ -69,7 +65,7 @@ class Inbox:
         place = await self._places.of(post.room_id)
         if place.room is not None and not place.room.receive:
             self._ignore(post, "not wanted")
-        elif KEY_FACE in post.content:
+        elif protocol.has_key_face(post.content):
             await self._key_face(post, place)
         elif (text := _card_text(post)) is not None:
             await asyncio.to_thread(self._card, post, place, text)

@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import quote
 
 import nio
+from stylecrypt_protocol import CARD_KEY
 
 from stylecrypt_msg.transports.matrix_session import MatrixSession, Post, ServerRefusalError, Trust
 
 __all__ = ["BotSession", "RoomView"]
 
-CARD_FIELD = "org.stylecrypt.card"
 _ENCRYPTION = {"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
 
 
@@ -113,7 +113,7 @@ class BotSession(MatrixSession):
         if text is None:
             await self._ask("DELETE", path, None, "take a card out of the profile")
         else:
-            await self._ask("PUT", path, {CARD_FIELD: text}, "put a card into the profile")
+            await self._ask("PUT", path, {CARD_KEY: text}, "put a card into the profile")
 
     async def published_card(self, user_id: str) -> str | None:
         """The card that somebody shows. None: they show none. Raises NetworkError."""
@@ -123,12 +123,12 @@ class BotSession(MatrixSession):
             if error.status == 404:
                 return None
             raise
-        text = answer.get(CARD_FIELD)
+        text = answer.get(CARD_KEY)
         return text if isinstance(text, str) else None
 
     @staticmethod
     def _field(user_id: str) -> str:
-        return f"/_matrix/client/v3/profile/{quote(user_id, safe='')}/{CARD_FIELD}"
+        return f"/_matrix/client/v3/profile/{quote(user_id, safe='')}/{CARD_KEY}"
 
     async def _ask(self, method: str, path: str, content: dict[str, Any] | None, to: str) -> dict[str, Any]:
         data = None if content is None else json.dumps(content)

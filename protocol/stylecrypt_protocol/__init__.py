@@ -20,9 +20,18 @@ What you did wrong raises ``LocalProtocolError``; what came from outside and can
 from __future__ import annotations
 
 from .at_rest import Cost, StorageKey, Unlocked, lock, unlock
-from .card import Card, CardChange, Revocation, RevocationReason, compare_cards
-from .carriers import put, remove, take
-from .carriers.event import EVENT_KEY, fits_event, from_event, to_event
+from .card import Card, CardChange, Revocation, RevocationReason, compare_cards, find_card, is_card, read_card
+from .carriers import ENVELOPE_SUFFIX, put, remove, take
+from .carriers.event import (
+    CARD_KEY,
+    EVENT_KEY,
+    KEY_FACE_KEY,
+    fits_event,
+    from_event,
+    has_key_face,
+    key_face_event,
+    to_event,
+)
 from .commitment import KeyFace, Opening, pick_key_face
 from .cover import CoverVerdict, Pixels, Quad
 from .envelope import Envelope, Level, PublicPart
@@ -58,7 +67,10 @@ from .wire import CardId, MessageId
 from .words import card_words, pair_words
 
 __all__ = [
+    "CARD_KEY",
+    "ENVELOPE_SUFFIX",
     "EVENT_KEY",
+    "KEY_FACE_KEY",
     "MAX_AGE",
     "MAX_CARRIED_BYTES",
     "MAX_CLOCK_SKEW",
@@ -114,14 +126,19 @@ __all__ = [
     "card_words",
     "compare_cards",
     "context_of",
+    "find_card",
     "fits_event",
     "from_event",
+    "has_key_face",
+    "is_card",
+    "key_face_event",
     "lock",
     "open_key_face",
     "open_message",
     "pair_words",
     "pick_key_face",
     "put",
+    "read_card",
     "remove",
     "seal_message",
     "share_key_face",

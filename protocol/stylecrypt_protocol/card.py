@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import Enum, IntEnum
 from typing import TYPE_CHECKING, Final, Self
@@ -19,12 +20,24 @@ from .wire import VERSION, Bytes32, Bytes64, CardId, Reader, Time, WireModel, op
 if TYPE_CHECKING:
     import segno
 
-__all__ = ["Card", "CardChange", "Revocation", "RevocationReason", "Rotation", "compare_cards"]
+__all__ = [
+    "Card",
+    "CardChange",
+    "Revocation",
+    "RevocationReason",
+    "Rotation",
+    "compare_cards",
+    "find_card",
+    "is_card",
+    "read_card",
+]
 
 CARD_MAGIC: Final = b"SCC"
 REVOCATION_MAGIC: Final = b"SCR"
 CARD_PREFIX: Final = "stylecard"
 REVOCATION_PREFIX: Final = "stylerevoke"
+# A card has at most 1,023 symbols (SPEC.md section 6.3).
+_CARD_TEXT: Final = re.compile(rf"\b{CARD_PREFIX}1[0-9a-z]{{200,1023}}\b", re.IGNORECASE)
 
 
 class Rotation(WireModel):
@@ -255,6 +268,31 @@ class Revocation(_RevocationFields):
     def from_text(cls, text: str) -> Self:
         """Parses that line. Raises MalformedError or UnsupportedError."""
         return cls.from_bytes(bech32.decode(REVOCATION_PREFIX, text.strip(AROUND)))
+
+
+def find_card(text: str) -> str | None:
+    """The text of a card in what somebody wrote; it may still turn out to be none."""
+    found = _CARD_TEXT.search(text)
+    return found[0] if found else None
+
+
+def is_card(data: bytes) -> bool:
+    """Whether these are to be a card or a revocation, in bytes or as text: what `read_card` reads, if they are whole."""
+    return data.startswith((CARD_MAGIC, REVOCATION_MAGIC)) or _text(data).startswith((CARD_PREFIX, REVOCATION_PREFIX))
+
+
+def read_card(data: bytes) -> Card | Revocation:
+    """A card or a revocation, in bytes or as text. Raises MalformedError, TooLargeError or UnsupportedError."""
+    if data.startswith(CARD_MAGIC):
+        return Card.from_bytes(data)
+    if data.startswith(REVOCATION_MAGIC):
+        return Revocation.from_bytes(data)
+    text = data.decode("ascii", "replace")
+    return Revocation.from_text(text) if _text(data).startswith(REVOCATION_PREFIX) else Card.from_text(text)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("ascii", "replace").strip(AROUND).lower()
 
 
 def _last(reader: Reader) -> bytes:

@@ -11,10 +11,11 @@ from typing import Any
 
 import stylecrypt_protocol as protocol
 from pydantic import TypeAdapter, ValidationError
+from stylecrypt_protocol import ENVELOPE_SUFFIX
 from stylecrypt_protocol.text import FileName
 
 from ..errors import InputError, NoMessageError, RefusedError, StyleCryptError, explaining
-from ..messenger import ENVELOPE_SUFFIX, DecryptedPhoto, EncryptedPhoto, Level
+from ..messenger import DecryptedPhoto, EncryptedPhoto, Level
 from ..pictures import MAX_FILE_BYTES, format_of, read_file, read_picture, same_file, write_atomically
 from ..sdk import Options
 from . import console

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import stylecrypt_protocol as protocol
 import typer
-from stylecrypt_protocol import Card, CardChange, Revocation, RevocationReason
+from stylecrypt_protocol import Card, CardChange, Revocation, RevocationReason, is_card, read_card
 
 from ..errors import InputError, NotAuthorisedError, PictureError, explaining
 from ..pictures import read_file, read_picture, write_atomically
@@ -267,21 +267,16 @@ def key_face_remove(session: Session, name: str) -> None:
 
 def _read_card(source: str) -> Card | Revocation:
     """A card or revocation: as text, in a file of either form, or as a picture of its QR code."""
-    if source.startswith(("stylecard1", "stylerevoke1", "STYLECARD1", "STYLEREVOKE1")):
+    if is_card(source.encode(errors="replace")):
         data = source.encode()
     elif source == _PIPE:
         data = sys.stdin.buffer.read(1 << 16)
     else:
         data = read_file(source)
-    if not data.startswith((b"SCC", b"SCR")) and not data.lstrip()[:10].lower().startswith(b"style"):
+    if not is_card(data):
         data = _from_qr(data, source)
     with explaining():
-        if data.startswith(b"SCC"):
-            return Card.from_bytes(data)
-        if data.startswith(b"SCR"):
-            return Revocation.from_bytes(data)
-        text = data.decode("ascii", "replace")
-        return Card.from_text(text) if text.strip().lower().startswith("stylecard") else Revocation.from_text(text)
+        return read_card(data)
 
 
 def _from_qr(data: bytes, source: str) -> bytes:

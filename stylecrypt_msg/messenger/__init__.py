@@ -10,10 +10,9 @@ why in ``warnings``; but a message that was tampered with, or is from nobody tha
 
 from .key_faces import KeyPhoto, NewKeyFace, ReceivedKeyFace
 from .messenger import Messenger
-from .values import ENVELOPE_SUFFIX, DecryptedPhoto, Draft, EncryptedPhoto, LeakReport, Level
+from .values import DecryptedPhoto, Draft, EncryptedPhoto, LeakReport, Level
 
 __all__ = [
-    "ENVELOPE_SUFFIX",
     "DecryptedPhoto",
     "Draft",
     "EncryptedPhoto",

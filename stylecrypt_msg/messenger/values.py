@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from stylecrypt_protocol import MessageId
+from stylecrypt_protocol import ENVELOPE_SUFFIX, MessageId
 
 from ..choices import Form, Level, Others
 from ..cipher import Unreplaced
@@ -20,9 +20,8 @@ from ..pictures import Format, encode_picture, format_of, write_atomically
 from ..profile import Contact
 from ..stylemix import LayerMask
 
-__all__ = ["ENVELOPE_SUFFIX", "DecryptedPhoto", "Draft", "EncryptedPhoto", "LeakReport", "Level", "Pixels"]
+__all__ = ["DecryptedPhoto", "Draft", "EncryptedPhoto", "LeakReport", "Level", "Pixels"]
 
-ENVELOPE_SUFFIX = ".scenv"
 """Of a file that holds an envelope, beside a picture of the same name."""
 
 _SUFFIXES: dict[str, str] = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp"}

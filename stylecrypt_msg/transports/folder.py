@@ -18,6 +18,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
 
+from stylecrypt_protocol import ENVELOPE_SUFFIX
+
 from ..errors import InputError, NetworkError
 from ..pictures import MAX_FILE_BYTES
 from . import Delivery, Parcel, ordinary_name
@@ -25,7 +27,6 @@ from . import Delivery, Parcel, ordinary_name
 __all__ = ["FolderTransport"]
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
-_ENVELOPE = ".scenv"
 _MOST_FILES = 100_000  # looked at in one folder
 _POLL = 1.0  # seconds; folders of sync tools, and those on a network, tell nobody of changes
 
@@ -59,7 +60,7 @@ class FolderTransport:
             known = {name: stamps for name, stamps in known.items() if name in found}
             pictures = [name for name in found if _is_picture(name)]
             for name in sorted(pictures, key=lambda name: (found[name].modified, name)):
-                beside = Path(name).with_suffix(_ENVELOPE).name
+                beside = Path(name).with_suffix(ENVELOPE_SUFFIX).name
                 stamps = found[name], found.get(beside)
                 if known.get(name) == stamps:
                     continue
@@ -83,8 +84,8 @@ class FolderTransport:
                 raise _gone(self.folder)
             picture = self._new_path(parcel.media_type)
             if parcel.envelope is not None:  # first, so that whoever sees the picture has it
-                self._place(picture.with_suffix(_ENVELOPE), parcel.envelope)
-                placed.append(picture.with_suffix(_ENVELOPE))
+                self._place(picture.with_suffix(ENVELOPE_SUFFIX), parcel.envelope)
+                placed.append(picture.with_suffix(ENVELOPE_SUFFIX))
             self._place(picture, parcel.picture)
         except BaseException as error:
             for path in placed:
@@ -105,7 +106,7 @@ class FolderTransport:
         """A name that no picture and no envelope has."""
         while True:
             path = self.folder / ordinary_name(media_type)
-            if not any(path.with_suffix(suffix).exists() for suffix in (*_PICTURES, _ENVELOPE)):
+            if not any(path.with_suffix(suffix).exists() for suffix in (*_PICTURES, ENVELOPE_SUFFIX)):
                 return path
 
     def _place(self, path: Path, data: bytes) -> None:
@@ -129,7 +130,7 @@ class FolderTransport:
                 for entry in entries:
                     name = entry.name
                     # Sync tools hide what they are still writing: by a dot, by "~", or by a suffix of their own.
-                    if name.startswith((".", "~")) or not (_is_picture(name) or name.endswith(_ENVELOPE)):
+                    if name.startswith((".", "~")) or not (_is_picture(name) or name.endswith(ENVELOPE_SUFFIX)):
                         continue
                     try:
                         status = entry.stat(follow_symlinks=False)

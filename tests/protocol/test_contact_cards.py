@@ -265,3 +265,22 @@ def test_a_random_line_is_not_a_card() -> None:
     for _ in range(300):
         with pytest.raises(sp.MalformedError):
             sp.Card.from_text("stylecard1" + "".join(rng.choices(bech32.ALPHABET, k=300)))
+
+
+def test_cards_and_revocations_are_told_apart() -> None:
+    one = card()
+    revocation = sp.Revocation.create(ALICE, created=NOW, reason=sp.RevocationReason.REPLACED)
+    for made in (one, revocation):
+        for data in (made.to_bytes(), made.to_text().encode(), f" {made.to_text().upper()}\r\n".encode()):
+            assert sp.is_card(data)
+            assert sp.read_card(data) == made
+    for data in (b"", b"\x89PNG", "Größe".encode(), b"S" * 700):
+        assert not sp.is_card(data)
+        with pytest.raises(sp.MalformedError):
+            sp.read_card(data)
+
+
+def test_a_card_is_found_in_what_somebody_wrote() -> None:
+    text = card().to_text()
+    assert sp.find_card(f"Here it is:\n{text}\nBye") == text
+    assert sp.find_card("stylecard1 is how they begin") is None

@@ -280,3 +280,10 @@ def test_hostile_events(content: dict[str, object], error: type[sp.ProtocolError
     with pytest.raises(error) as raised:
         sp.from_event(content)
     assert raised.type is error
+
+
+def test_the_event_of_a_key_face_is_told_from_others() -> None:
+    assert sp.has_key_face({"msgtype": "m.file", **sp.key_face_event()})
+    for other in ({}, {"v": 2}, {"v": True}, {"v": 1, "x": 1}, [], None, 1):
+        assert not sp.has_key_face({sp.KEY_FACE_KEY: other})
+    assert not sp.has_key_face({})

@@ -14,7 +14,10 @@ from ..errors import LocalProtocolError, MalformedError, RemoteProtocolError, To
 from ..limits import MAX_CARRIED_BYTES, MAX_PICTURE_BYTES
 from . import jpeg, png, webp
 
-__all__ = ["put", "remove", "take"]
+__all__ = ["ENVELOPE_SUFFIX", "put", "remove", "take"]
+
+ENVELOPE_SUFFIX: Final = ".scenv"
+"""Of the file that an envelope is beside a picture (SPEC.md section 3.2)."""
 
 _FORMATS: Final = (png, jpeg, webp)
 

@@ -17,9 +17,26 @@ from ..limits import MAX_EVENT_BYTES
 from ..wire import VERSION
 
 EVENT_KEY: Final = "org.stylecrypt.envelope"
-_FRAME: Final = len('{"org.stylecrypt.envelope":{"public":"","sealed":"","v":1}}')
+"""Of an event's content: the envelope of the picture in it."""
 
-__all__ = ["EVENT_KEY", "fits_event", "from_event", "to_event"]
+KEY_FACE_KEY: Final = "org.stylecrypt.key_face"
+"""Of an event's content: the file in it is a shared key face (SPEC.md section 7.2)."""
+
+CARD_KEY: Final = "org.stylecrypt.card"
+"""Of a user's profile: the text of their card (SPEC.md section 6.3)."""
+
+_FRAME: Final = len(f'{{"{EVENT_KEY}":{{"public":"","sealed":"","v":{VERSION}}}}}')
+
+__all__ = [
+    "CARD_KEY",
+    "EVENT_KEY",
+    "KEY_FACE_KEY",
+    "fits_event",
+    "from_event",
+    "has_key_face",
+    "key_face_event",
+    "to_event",
+]
 
 
 def fits_event(envelope: Envelope) -> bool:
@@ -61,6 +78,16 @@ def from_event(content: Mapping[str, object]) -> Envelope | None:
     if _size(public, sealed) > MAX_EVENT_BYTES:
         raise TooLargeError(f"event: {_size(public, sealed)} bytes of JSON")
     return Envelope.from_parts(PublicPart.from_bytes(_decode(public)), _decode(sealed))
+
+
+def key_face_event() -> dict[str, object]:
+    """What to merge into the content of an event whose file is a shared key face."""
+    return {KEY_FACE_KEY: {"v": VERSION}}
+
+
+def has_key_face(content: Mapping[str, object]) -> bool:
+    """Whether the file of an event is a shared key face of this version."""
+    return content.get(KEY_FACE_KEY) == {"v": VERSION} and type(content[KEY_FACE_KEY]["v"]) is int  # type: ignore[index]
 
 
 def _size(public: str, sealed: str) -> int:
