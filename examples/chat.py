@@ -46,9 +46,9 @@ async def main(photo: Path, folder: Path) -> None:
     alice, bob, mallory = (
         AsyncStyleCrypt.create(folder / name.lower(), name=name) for name in ("Alice", "Bob", "Mallory")
     )
-    alice.profile.add_contact(bob.profile.card, trust=True)
-    bob.profile.add_contact(alice.profile.card)
-    mallory.profile.add_contact(alice.profile.card)
+    await alice.add_contact(bob.profile.card, trust=True)
+    await bob.add_contact(alice.profile.card)
+    await mallory.add_contact(alice.profile.card)
     transport = RoomTransport(Room())
 
     sent = await alice.encrypt(photo, to=["Bob"], caption="Look where I am", conversation="family room")

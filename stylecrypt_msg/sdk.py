@@ -13,9 +13,19 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from stylecrypt_protocol import ENVELOPE_SUFFIX, ForgedError, NotForMeError, ReplayedError, TooOldError
+from stylecrypt_protocol import (
+    ENVELOPE_SUFFIX,
+    Card,
+    ForgedError,
+    NotForMeError,
+    ReplayedError,
+    Revocation,
+    TooOldError,
+    is_card,
+)
 from typing_extensions import Unpack
 
+from .cards import card_of
 from .choices import Form, Others
 from .cipher import Report
 from .errors import InputError, NoMessageError, RefusedError, StyleCryptError
@@ -30,7 +40,7 @@ from .messenger import (
 )
 from .models.shelf import Shelf
 from .pictures import Format, encode_picture, read_file
-from .profile import MyKeyFace, Profile, default_folder
+from .profile import Contact, MyKeyFace, Profile, default_folder
 from .recognisers import installed_recogniser
 from .transports import Delivery, Parcel, Transport
 
@@ -52,6 +62,9 @@ if TYPE_CHECKING:
     import asyncio
 
 T = TypeVar("T")
+
+CardSource: TypeAlias = Card | str | os.PathLike[str] | bytes
+"""A card: itself, its text, a file, or what is in one. Files may also be pictures of its QR code."""
 
 Photo: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 """A picture file's path or bytes, a Pillow picture, or pixels (H, W, 3) uint8 sRGB."""
@@ -193,6 +206,14 @@ class _Base:
             given["key_face"] = _file(given["key_face"])
         return self._messenger.open(_file(image), now=int(time.time()), model=self._model, report=report, **given)
 
+    def _add_contact(self, card: CardSource, trust: bool) -> Contact:
+        if isinstance(card, str) and is_card(card.encode(errors="replace")):
+            card = card.encode()
+        offered = card if isinstance(card, Card) else card_of(card if isinstance(card, bytes) else read_file(card))
+        if isinstance(offered, Revocation):
+            raise InputError("This withdraws a card, and is none.", hint="Profile.revoke takes it.")
+        return self.profile.add_contact(offered, trust=trust).contact
+
     def _add_key_face(self, photos: Photo | Sequence[Photo], name: str, report: Report) -> MyKeyFace:
         if isinstance(photos, str | os.PathLike | bytes | Image.Image | np.ndarray):
             photos = [photos]
@@ -251,7 +272,7 @@ class _Base:
 class StyleCrypt(_Base):
     """A person's profile, the models, and what to do with them. Several threads may use one.
 
-    Everything about people, cards and contacts, is at ``profile``.
+    What else there is about people, cards and contacts is at ``profile``.
     """
 
     def __init__(
@@ -306,6 +327,21 @@ class StyleCrypt(_Base):
                     return
         finally:
             self._run(incoming.aclose())
+
+    def add_contact(self, card: CardSource, *, trust: bool = False) -> Contact:
+        """Remembers somebody's card; ``trust``: they may see my photos. Compare `words` with them before you rely on it.
+
+        Raises InputError for what is no card, MessageError for a damaged one, and what `Profile.add_contact` does.
+        """
+        return self._add_contact(card, trust)
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """Twelve words that a contact and I see alike, unless somebody stands between us: read them to each other."""
+        return self.profile.words(name)
+
+    def verify(self, name: str, words: Sequence[str]) -> Contact:
+        """The ``words`` were compared, and match. Raises what `Profile.verify` does."""
+        return self.profile.verify(name, words)
 
     def add_key_face(self, photos: Photo | Sequence[Photo], name: str, *, report: Report = _silent) -> MyKeyFace:
         """Keeps a key face of mine, made of one or several photos that show my face alone, from the front. The first is its
@@ -398,6 +434,18 @@ class AsyncStyleCrypt(_Base):
     def receive(self, transport: Transport, *, follow: bool = False) -> AsyncGenerator[Incoming, None]:
         """As `StyleCrypt.receive`."""
         return self._incoming(transport, follow)
+
+    async def add_contact(self, card: CardSource, *, trust: bool = False) -> Contact:
+        """As `StyleCrypt.add_contact`."""
+        return await _in_thread(self._add_contact, card, trust)
+
+    async def words(self, name: str) -> tuple[str, ...]:
+        """As `StyleCrypt.words`."""
+        return await _in_thread(self.profile.words, name)
+
+    async def verify(self, name: str, words: Sequence[str]) -> Contact:
+        """As `StyleCrypt.verify`."""
+        return await _in_thread(self.profile.verify, name, words)
 
     async def add_key_face(self, photos: Photo | Sequence[Photo], name: str, *, report: Report = _silent) -> MyKeyFace:
         """As `StyleCrypt.add_key_face`; ``report`` is called in a thread."""

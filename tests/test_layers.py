@@ -21,6 +21,7 @@ PACKAGES = {
 # Each part of stylecrypt_msg, and the parts that it imports besides itself: no others, and no fewer.
 IMPORTS = {
     "__init__": {"messenger", "sdk"},
+    "cards": {"errors", "pictures"},
     "choices": set(),
     "errors": set(),
     "faces": set(),
@@ -40,10 +41,10 @@ IMPORTS = {
         "standins", "stylemix",
     },
     "sdk": {
-        "choices", "cipher", "errors", "messenger", "models", "pictures", "profile", "recognisers", "transports",
+        "cards", "choices", "cipher", "errors", "messenger", "models", "pictures", "profile", "recognisers", "transports",
     },
     "cli": {
-        "choices", "cipher", "errors", "faces", "messenger", "models", "pictures", "profile", "recognisers", "sdk",
+        "cards", "choices", "cipher", "errors", "faces", "messenger", "models", "pictures", "profile", "recognisers", "sdk",
         "standins", "transports",
     },
 }  # fmt: skip

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from stylecrypt_protocol import Card, CardChange, is_card, key_face_event
+from stylecrypt_protocol import Card, is_card, key_face_event
 
 from stylecrypt_msg.errors import InputError, StyleCryptError, explaining
 from stylecrypt_msg.profile import Contact
@@ -162,16 +162,10 @@ class Commands:
             added = self._profile.add_contact(card)
         except StyleCryptError as error:
             return failure(error)
-        said = {
-            None: "is a contact now",
-            CardChange.SAME: "was a contact already",
-            CardChange.RENAMED: "has a new name",
-            CardChange.ROTATED: "has new keys, for which the old ones vouch",
-        }[added.change]
         name = quoted(added.contact.name)
         return (
-            f"{added.contact.name} ({added.contact.user_id}) {said}. `!verify {name}` shows words to compare, `!trust {name}` "
-            "lets them see your photos."
+            f"{added.contact.name} ({added.contact.user_id}) {added.outcome}. `!verify {name}` shows words to compare, "
+            f"`!trust {name}` lets them see your photos."
         )
 
     async def verify(self, call: Call) -> Act:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stylecrypt_msg.messenger import DecryptedPhoto, EncryptedPhoto, Level
+from stylecrypt_msg.messenger import DecryptedPhoto, EncryptedPhoto
 from stylecrypt_msg.profile import Contact
 
 from .desk import NO, YES
@@ -30,30 +30,10 @@ def preview(photo: EncryptedPhoto, room: str, to: Sequence[Contact]) -> str:
     lines = [
         f"For {', '.join(contact.name for contact in to)} in {room}; everybody else sees this.",
         f"{leaks.faces}.",
-        *leaks.notes,
+        *leaks.lines,
     ]
-    if leaks.metadata_dropped:
-        lines.append(f"Left out of the file: {', '.join(leaks.metadata_dropped)}.")
-    if not leaks.faces_covered:
-        pass
-    elif leaks.distances is None:
-        lines.append("Nothing compared the new face with yours: the extra `identity` is not installed.")
-    elif leaks.looks_like_sender:
-        lines.append(f"Warning: to {leaks.recogniser} it is still the same person.")
-    else:
-        lines.append(
-            f"To {leaks.recogniser} it is somebody else: distance {min(leaks.distances):.2f}, the same person below "
-            f"{leaks.threshold:.2f}."
-        )
     lines.append(f"{YES} posts it, {NO} drops it.")
     return "\n".join(lines)
-
-
-_REACHED = {
-    Level.ORIGINAL: "the photo as it was",
-    Level.LATENT: "the sender's own inversion",
-    Level.KEYFACE: "a likeness, recovered from the pixels alone",
-}
 
 
 def described(photo: DecryptedPhoto, where: str, by: str, link: str) -> str:
@@ -66,7 +46,7 @@ def described(photo: DecryptedPhoto, where: str, by: str, link: str) -> str:
             who += f", posted by {by}"
     else:
         who = f"{photo.sender.name}, as it seems; posted by {by}, and nobody signed it"
-    lines = [f"{who} in {where}: {_REACHED[photo.level]}."]
+    lines = [f"{who} in {where}: {photo.reached}."]
     if photo.caption:
         lines.append(f"“{photo.caption}”")
     return "\n".join([*lines, *photo.warnings, link])
@@ -74,20 +54,7 @@ def described(photo: DecryptedPhoto, where: str, by: str, link: str) -> str:
 
 def standing(contact: Contact) -> str:
     """What there is to say about a contact, in a line."""
-    words = ["verified" if contact.verified else "not verified"]
-    if contact.withdrawn:
-        words.append("keys withdrawn")
-    if contact.blocked:
-        words.append("blocked")
-    if contact.pending is not None:
-        words.append("offers new keys that are not verified")
-    if contact.trusted:
-        words.append("may see your photos")
-    elif contact.conversations:
-        words.append("may see your photos in some rooms")
-    else:
-        words.append("may not see your photos")
-    return f"{printable(contact.name)} ({printable(contact.user_id)}): {', '.join(words)}"
+    return f"{printable(contact.name)} ({printable(contact.user_id)}): {contact.standing}"
 
 
 def words_of(name: str, words: Sequence[str]) -> str:

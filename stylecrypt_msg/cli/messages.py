@@ -15,7 +15,7 @@ from stylecrypt_protocol import ENVELOPE_SUFFIX
 from stylecrypt_protocol.text import FileName
 
 from ..errors import InputError, NoMessageError, RefusedError, StyleCryptError, explaining
-from ..messenger import DecryptedPhoto, EncryptedPhoto, Level
+from ..messenger import DecryptedPhoto, EncryptedPhoto
 from ..pictures import MAX_FILE_BYTES, format_of, read_file, read_picture, same_file, write_atomically
 from ..sdk import Options
 from . import console
@@ -51,7 +51,7 @@ def encrypt(
     else:
         sent.save(output)
     result = {"output": output, **_sent_result(sent, stand_in)}
-    lines = [f"{_name(output)}: {_sent_line(sent, stand_in)}", *_leak_lines(sent)]
+    lines = [f"{_name(output)}: {_sent_line(sent, stand_in)}", *sent.leaks.lines]
     if sent.envelope is not None:
         lines.append(f"{Path(output).with_suffix(ENVELOPE_SUFFIX)}: what is sealed; it has to travel along.")
     _tell(output, result, lines, as_json)
@@ -155,7 +155,7 @@ def send(
             stylecrypt.wait(transport.close())
     _say(
         {"sent": where, **_sent_result(sent, stand_in)},
-        [f"{where}: {_sent_line(sent, stand_in)}", *_leak_lines(sent)],
+        [f"{where}: {_sent_line(sent, stand_in)}", *sent.leaks.lines],
         as_json,
     )
 
@@ -243,26 +243,6 @@ def _sent_line(sent: EncryptedPhoto, stand_in: str | None) -> str:
     return line
 
 
-def _leak_lines(sent: EncryptedPhoto) -> list[str]:
-    """What the picture still tells, for whom it was made."""
-    leaks = sent.leaks
-    lines = [*leaks.notes]
-    if leaks.metadata_dropped:
-        lines.append(f"Left out of the file: {', '.join(leaks.metadata_dropped)}.")
-    if not leaks.faces_covered:
-        return lines
-    if leaks.distances is None:
-        lines.append("Nothing compared the fake with you: `pip install 'stylecrypt-msg[identity]'` adds what can.")
-    elif leaks.looks_like_sender:
-        lines.append(f"warning: the fake still looks like the original to {leaks.recogniser}.")
-    else:
-        lines.append(
-            f"To {leaks.recogniser} the fake is somebody else: distance {min(leaks.distances):.2f}, "
-            f"the same person below {leaks.threshold:.2f}."
-        )
-    return lines
-
-
 def _got_result(got: DecryptedPhoto) -> dict[str, Any]:
     return {
         "level": got.level.value, "sender": got.sender.name if got.sender else None,
@@ -275,16 +255,11 @@ def _got_result(got: DecryptedPhoto) -> dict[str, Any]:
 
 
 def _got_line(got: DecryptedPhoto) -> str:
-    how = {
-        Level.ORIGINAL: "the photo as it was" if got.file is None else "the sender's own file",
-        Level.LATENT: "the sender's own inversion",
-        Level.KEYFACE: f"recovered from the pixels alone ({got.form})",
-    }[got.level]
     who = ""
     if got.signed and got.sender is not None:
         who = f", from {got.sender.name} ({'verified' if got.verified else 'not verified'})"
     caption = f': "{got.caption}"' if got.caption else ""
-    return f"{how}{who}{caption}"
+    return f"{got.reached}{who}{caption}"
 
 
 def _received_name(got: DecryptedPhoto) -> str:

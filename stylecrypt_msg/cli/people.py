@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import cv2
 import stylecrypt_protocol as protocol
 import typer
-from stylecrypt_protocol import Card, CardChange, Revocation, RevocationReason, is_card, read_card
+from stylecrypt_protocol import Card, Revocation, RevocationReason, is_card
 
-from ..errors import InputError, NotAuthorisedError, PictureError, explaining
-from ..pictures import read_file, read_picture, write_atomically
+from ..cards import card_of
+from ..errors import InputError, NotAuthorisedError
+from ..pictures import read_file, write_atomically
 from ..profile import Contact, MyKeyFace, Profile, TheirKeyFace
 from . import console
 from .session import Session, now
@@ -111,13 +111,7 @@ def contact_add(session: Session, source: str, trust: bool, as_json: bool) -> No
             _tell({"withdrawn": [contact.name for contact in withdrawn]}, [f"Keys withdrawn: {names}."], as_json)
             return
         added = profile.add_contact(offered, trust=trust)
-        said = {
-            None: "added",
-            CardChange.SAME: "known already",
-            CardChange.RENAMED: "has a new name",
-            CardChange.ROTATED: "has new keys, for which the old ones vouch: compare the words again",
-        }[added.change]
-        lines = [f"{added.contact.name} ({added.contact.user_id}): {said}; {_standing(added.contact)}"]
+        lines = [f"{added.contact.name} ({added.contact.user_id}) {added.outcome}; {added.contact.standing}"]
         if not added.contact.verified:
             lines.append(f"Compare the words with them: `stylecrypt contact verify {_quoted(added.contact.name)}`.")
         change = added.change.value if added.change else "new"
@@ -132,7 +126,7 @@ def contact_list(session: Session, as_json: bool) -> None:
     elif not contacts:
         console.note("There are no contacts yet: `stylecrypt contact add FILE` adds one.")
     else:
-        rows = [(c.name, c.user_id, _standing(c), c.card.id.hex()[:16]) for c in contacts]
+        rows = [(c.name, c.user_id, c.standing, c.card.id.hex()[:16]) for c in contacts]
         console.print_table(("name", "user id", "standing", "card"), rows)
 
 
@@ -142,7 +136,7 @@ def contact_show(session: Session, name: str, as_json: bool) -> None:
         words = profile.words(name)
         faces = len(profile.key_faces_of(contact))
     lines = [
-        f"{contact.name} ({contact.user_id}): {_standing(contact)}",
+        f"{contact.name} ({contact.user_id}): {contact.standing}",
         f"card: {contact.card.id.hex()}, since {_day(contact.added)}",
         f"words: {' '.join(words)}",
         f"key faces of theirs: {faces}",
@@ -182,14 +176,14 @@ def contact_trust(session: Session, name: str, conversation: str | None, undo: b
     with session.open() as profile:
         profile.trust(name, conversation=conversation, undo=undo)
         contact = profile.contact(name)
-    console.say(f"{contact.name}: {_standing(contact)}")
+    console.say(f"{contact.name}: {contact.standing}")
 
 
 def contact_block(session: Session, name: str, undo: bool) -> None:
     with session.open() as profile:
         profile.block(name, undo=undo)
         contact = profile.contact(name)
-    console.say(f"{contact.name}: {_standing(contact)}")
+    console.say(f"{contact.name}: {contact.standing}")
 
 
 def contact_remove(session: Session, name: str) -> None:
@@ -273,24 +267,7 @@ def _read_card(source: str) -> Card | Revocation:
         data = sys.stdin.buffer.read(1 << 16)
     else:
         data = read_file(source)
-    if not is_card(data):
-        data = _from_qr(data, source)
-    with explaining():
-        return read_card(data)
-
-
-def _from_qr(data: bytes, source: str) -> bytes:
-    try:
-        pixels = read_picture(data).pixels
-    except PictureError as error:
-        raise InputError(
-            f"{source} is neither a card nor a picture of one.",
-            hint="A card is the file that `stylecrypt card export` writes, its text, or its QR code.",
-        ) from error
-    text, *_ = cv2.QRCodeDetector().detectAndDecode(pixels[..., ::-1].copy())
-    if not text:
-        raise InputError(f"No QR code was found in {source}.", hint="Use a sharp picture that shows all of the code.")
-    return str(text).encode()
+    return card_of(data)
 
 
 def _write_private(path: Path, data: bytes) -> None:
@@ -302,24 +279,6 @@ def _write_private(path: Path, data: bytes) -> None:
         raise InputError(f"{path} is there already.", hint="Choose another name with -o.") from None
     except OSError as error:
         raise InputError(f"{path} cannot be written: {(error.strerror or 'it failed').lower()}.") from error
-
-
-def _standing(contact: Contact) -> str:
-    words = []
-    if contact.withdrawn:
-        words.append("keys withdrawn")
-    if contact.blocked:
-        words.append("blocked")
-    if contact.pending is not None:
-        words.append("offers new keys that are not verified")
-    words.append("verified" if contact.verified else "not verified")
-    if contact.trusted:
-        words.append("may see your photos")
-    elif contact.conversations:
-        words.append(f"may see your photos in {', '.join(contact.conversations)}")
-    else:
-        words.append("may not see your photos")
-    return ", ".join(words)
 
 
 def _contact_result(contact: Contact) -> dict[str, Any]:

@@ -135,6 +135,25 @@ class LeakReport:
         )
 
     @property
+    def lines(self) -> tuple[str, ...]:
+        """All that the sender should know before the picture goes, but for `faces`, a sentence each."""
+        lines = [*self.notes]
+        if self.metadata_dropped:
+            lines.append(f"Left out of the file: {', '.join(self.metadata_dropped)}.")
+        if not self.faces_covered:
+            pass
+        elif self.distances is None:
+            lines.append("The fake was not compared with the original: no recogniser is installed.")
+        elif self.looks_like_sender:
+            lines.append(f"Warning: {self.recogniser} still takes the fake for the original.")
+        else:
+            lines.append(
+                f"{self.recogniser} sees a different person: distance {min(self.distances):.2f} "
+                f"(same person below {self.threshold:.2f})."
+            )
+        return tuple(lines)
+
+    @property
     def looks_like_sender(self) -> bool:
         """Whether the recogniser takes a fake face for its original."""
         return bool(self.distances) and self.threshold is not None and min(self.distances or ()) < self.threshold
@@ -226,6 +245,11 @@ class DecryptedPhoto:
         """Whether the sender signed it, and the words of their card were compared."""
         return self.signed and self.sender is not None and self.sender.verified
 
+    @property
+    def reached(self) -> str:
+        """What it is, in words: "the photo as it was"."""
+        return "the sender's own file" if self.file is not None else _REACHED[self.level]
+
     @cached_property
     def image(self) -> Image.Image:
         """The picture, mode RGB."""
@@ -249,6 +273,13 @@ class DecryptedPhoto:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes `encoded` in the format that the name's suffix says. Raises PictureError."""
         write_atomically(path, self.encoded(format_of(path)))
+
+
+_REACHED = {
+    Level.ORIGINAL: "the photo as it was",
+    Level.LATENT: "the sender's own inversion",
+    Level.KEYFACE: "a likeness, recovered from the pixels alone",
+}
 
 
 def writable(format: str) -> Format:

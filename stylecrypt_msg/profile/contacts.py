@@ -29,6 +29,19 @@ class Added:
     contact: Contact
     change: CardChange | None
 
+    @property
+    def outcome(self) -> str:
+        """What became of it, as the end of a sentence that begins with a name."""
+        return _OUTCOMES[self.change]
+
+
+_OUTCOMES = {
+    None: "is a contact now",
+    CardChange.SAME: "was a contact already",
+    CardChange.RENAMED: "has a new name",
+    CardChange.ROTATED: "has new keys, for which the old ones vouch: compare the words again",
+}
+
 
 class Contacts:
     """Contacts by name: the display name in any letter case, the user id, or the beginning (8 digits and more) of the card's

@@ -89,6 +89,25 @@ class Contact:
     def user_id(self) -> str:
         return self.card.user_id
 
+    @property
+    def standing(self) -> str:
+        """What they may see, and whether their keys are theirs: "verified, may see your photos"."""
+        words = ["verified" if self.verified else "not verified"]
+        if self.withdrawn:
+            words.append("keys withdrawn")
+        if self.blocked:
+            words.append("blocked")
+        if self.pending is not None:
+            words.append("offers new keys that are not verified")
+        count = len(self.conversations)
+        if self.trusted:
+            words.append("may see your photos")
+        elif count:
+            words.append(f"may see your photos in {count} chat{'s' * (count > 1)}")
+        else:
+            words.append("may not see your photos")
+        return ", ".join(words)
+
     def __str__(self) -> str:
         return self.name
 

@@ -111,7 +111,7 @@ def test_people_read_what_was_done(run: Run, photo: Path) -> None:
     assert (ended.code, ended.err) == (0, "")
     what, likeness = ended.out.decode().splitlines()
     assert what == "out.png: 1 of 1 faces replaced, layers 3-7, stand-in somebody"
-    assert likeness.startswith("To dlib the fake is somebody else: distance 0.")
+    assert likeness.startswith("dlib sees a different person: distance 0.")
 
 
 def test_a_seed_gives_the_same_bytes_and_another_seed_others(run: Run, photo: Path) -> None:

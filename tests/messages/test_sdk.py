@@ -200,3 +200,25 @@ def test_the_example(photo: bytes, original: Pixels, tmp_path: Path, capsys: pyt
 def test_levels_that_do_not_exist(together: Parties, photo: bytes) -> None:
     with pytest.raises(InputError, match="no level 'all'"):
         together.alice.encrypt(photo, ["Bob"], level="all")
+
+
+def test_cards_come_in_any_form_and_are_verified(tmp_path: Path) -> None:
+    with (
+        StyleCrypt.create(tmp_path / "alice", name="Alice") as alice,
+        StyleCrypt.create(tmp_path / "bob", name="Bob") as bob,
+    ):
+        card = bob.profile.card
+        file, code = tmp_path / "bob.sccard", tmp_path / "bob.png"
+        file.write_bytes(card.to_bytes())
+        card.to_qr().save(str(code), scale=6)
+        for form in (card, card.to_text(), card.to_bytes(), file, str(file), code):
+            added = alice.add_contact(form)
+            assert (added.name, added.card, added.standing) == ("Bob", card, "not verified, may not see your photos")
+        bob.add_contact(alice.profile.card)
+        assert alice.words("Bob") == bob.words("Alice")
+        assert alice.verify("Bob", bob.words("Alice")).standing == "verified, may not see your photos"
+        with pytest.raises(NotAuthorisedError, match="not the words"):
+            bob.verify("Alice", ["other"] * 12)
+        for wrong in (b"rubbish", tmp_path / "none", b"\x89PNG"):
+            with pytest.raises(InputError):
+                alice.add_contact(wrong)
