@@ -11,7 +11,7 @@ from aiohttp import web
 
 from stylecrypt_msg.errors import InputError, NetworkError
 from stylecrypt_msg.profile import Profile
-from stylecrypt_msg.transports.matrix_session import AccessToken, Login, LoginToken
+from stylecrypt_msg.transports.matrix.server import AccessToken, Login, LoginToken
 
 from .config import Config
 from .session import BotSession

@@ -13,7 +13,7 @@ from contextlib import aclosing
 
 from stylecrypt_msg.errors import InputError, NetworkError, StyleCryptError
 from stylecrypt_msg.profile import Profile
-from stylecrypt_msg.transports.matrix_session import LoggedOutError, Post, ServerRefusalError
+from stylecrypt_msg.transports.matrix.server import LoggedOutError, Post, ServerRefusalError
 
 from . import texts
 from .account import open_session

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from stylecrypt_msg.cli.remedies import advice
 from stylecrypt_msg.errors import StyleCryptError
 from stylecrypt_msg.profile import Profile
-from stylecrypt_msg.transports.matrix_session import InUseError
+from stylecrypt_msg.transports.matrix.server import InUseError
 
 from .account import open_session
 from .bot import CONTROL_ROOM

@@ -15,7 +15,7 @@ from stylecrypt_protocol import Card, is_card, key_face_event
 
 from stylecrypt_msg.errors import InputError, StyleCryptError, explaining
 from stylecrypt_msg.profile import Contact
-from stylecrypt_msg.transports.matrix_session import Post
+from stylecrypt_msg.transports.matrix.server import Post
 
 from . import texts
 from .config import Config

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.pictures import MAX_FILE_BYTES
-from stylecrypt_msg.transports.matrix_session import Trust
+from stylecrypt_msg.transports.matrix.devices import Trust
 
 __all__ = ["Config", "Device", "Health", "Media", "Room", "load_config", "read_config"]
 

@@ -18,7 +18,7 @@ from stylecrypt_msg.errors import InputError, NotAuthorisedError, Remedy, StyleC
 from stylecrypt_msg.messenger import Draft as PhotoDraft
 from stylecrypt_msg.messenger import EncryptedPhoto
 from stylecrypt_msg.profile import Contact
-from stylecrypt_msg.transports.matrix_session import Post
+from stylecrypt_msg.transports.matrix.server import Post
 
 from . import texts
 from .commands import Act, Call, Commands

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import with_config
 
 from stylecrypt_msg.profile import STORED, Profile
-from stylecrypt_msg.transports.matrix_session import Post
+from stylecrypt_msg.transports.matrix.server import Post
 
 __all__ = ["NO", "YES", "About", "Desk", "Draft", "Lane", "Media", "Outgoing", "reference", "relation", "thread_of"]
 

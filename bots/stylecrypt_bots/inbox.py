@@ -14,7 +14,7 @@ from stylecrypt_protocol import Card
 from stylecrypt_msg.errors import InputError, NoMessageError, RefusedError, StyleCryptError, explaining
 from stylecrypt_msg.messenger import DecryptedPhoto
 from stylecrypt_msg.transports.matrix import envelope_of
-from stylecrypt_msg.transports.matrix_session import Post
+from stylecrypt_msg.transports.matrix.server import Post
 
 from . import texts
 from .config import Config

@@ -20,7 +20,7 @@ from stylecrypt_msg.cli.session import Session, read_secret
 from stylecrypt_msg.errors import InputError, NotAuthorisedError
 from stylecrypt_msg.pictures import write_atomically
 from stylecrypt_msg.profile import Profile
-from stylecrypt_msg.transports.matrix_session import AccessToken, Login, Password
+from stylecrypt_msg.transports.matrix.server import AccessToken, Login, Password
 
 from . import logs
 from .account import log_in, single_sign_on

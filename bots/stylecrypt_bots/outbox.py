@@ -9,7 +9,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from stylecrypt_msg.errors import NetworkError, NotAuthorisedError, StyleCryptError
-from stylecrypt_msg.transports.matrix_session import LoggedOutError, ServerRefusalError
+from stylecrypt_msg.transports.matrix.server import LoggedOutError, ServerRefusalError
 
 from .config import Config
 from .desk import NO, YES, About, Desk, Draft, Outgoing

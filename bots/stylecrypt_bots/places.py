@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from stylecrypt_msg.errors import InputError
-from stylecrypt_msg.transports.matrix_session import ServerRefusalError
+from stylecrypt_msg.transports.matrix.server import ServerRefusalError
 
 from .config import Config, Room
 from .session import BotSession

@@ -12,7 +12,9 @@ from urllib.parse import quote
 import nio
 from stylecrypt_protocol import CARD_KEY
 
-from stylecrypt_msg.transports.matrix_session import MatrixSession, Post, ServerRefusalError, Trust
+from stylecrypt_msg.transports.matrix.devices import Trust
+from stylecrypt_msg.transports.matrix.server import Post, ServerRefusalError
+from stylecrypt_msg.transports.matrix.session import MatrixSession
 
 __all__ = ["BotSession", "RoomView"]
 
@@ -35,26 +37,26 @@ class BotSession(MatrixSession):
     may_invite: Callable[[str], bool] = staticmethod(lambda _: False)
     on_sync: Callable[[], None] = staticmethod(lambda: None)
 
-    async def _maintain(self) -> None:
+    async def maintain(self) -> None:
         self.on_sync()
-        await super()._maintain()
+        await super().maintain()
 
     async def invited(self, room_id: str, by: str) -> None:
         """Accepts an invitation, or declines it: what is left open would be there for good."""
         accepted = self.may_invite(by)
         request = self.client.join(room_id) if accepted else self.client.room_leave(room_id)
-        answer = await self._request(request)
+        answer = await self.request(request)
         if not isinstance(answer, nio.JoinResponse | nio.RoomLeaveResponse):
-            refusal = self._refused(answer, "answer an invitation")
+            refusal = self.refused(answer, "answer an invitation")
             if not refusal.final:
                 raise refusal
 
     async def direct_room(self, user_id: str, *, name: str = "", known: str | None = None) -> str:
         """The encrypted room of oneself and one other: the one that is known, or one that there is, or a new one to which they
         are invited. Raises NetworkError."""
-        joined = await self._answer(self.client.joined_rooms(), nio.JoinedRoomsResponse, "name the rooms one is in")
+        joined = await self.answer(self.client.joined_rooms(), nio.JoinedRoomsResponse, "name the rooms one is in")
         for room_id in sorted(joined.rooms, key=lambda room_id: room_id != known):
-            answer = await self._answer(
+            answer = await self.answer(
                 self.client.room_get_state(room_id), nio.RoomGetStateResponse, f"say who is in {room_id}"
             )
             inside = {
@@ -64,7 +66,7 @@ class BotSession(MatrixSession):
             }
             if inside == {self.user_id, user_id} and any(e.get("type") == "m.room.encryption" for e in answer.events):
                 return str(room_id)
-        made = await self._answer(
+        made = await self.answer(
             self.client.room_create(
                 name=name or None, is_direct=True, invite=[user_id], initial_state=[_ENCRYPTION],
                 preset=nio.RoomPreset.private_chat,
@@ -77,7 +79,7 @@ class BotSession(MatrixSession):
     async def room_name(self, room_id: str) -> str:
         """What people call a room: its name, its address, or its id."""
         for type, key in (("m.room.name", "name"), ("m.room.canonical_alias", "alias")):
-            answer = await self._request(self.client.room_get_state_event(room_id, type))
+            answer = await self.request(self.client.room_get_state_event(room_id, type))
             content = getattr(answer, "content", None)
             if isinstance(content, dict) and isinstance(content.get(key), str) and content[key].strip():
                 return "".join(letter for letter in content[key][:100] if letter.isprintable())
@@ -85,7 +87,7 @@ class BotSession(MatrixSession):
 
     async def event(self, room_id: str, event_id: str) -> Post | None:
         """A message that came before. None: it is gone, or none that one may see. Raises NetworkError."""
-        return await self._again(room_id, event_id)
+        return await self.again(room_id, event_id)
 
     @property
     def key(self) -> str:
@@ -94,14 +96,14 @@ class BotSession(MatrixSession):
 
     async def device(self, user_id: str, device_id: str) -> Any:
         """nio's view of a device, as the server describes it now; None: there is none. Raises NetworkError."""
-        await self._query_keys([user_id])
+        await self.query_keys([user_id])
         return self.client.device_store[user_id].get(device_id)
 
     async def look(self, room_id: str, trust: Trust) -> RoomView:
         """Who would read what is sent into a room. Raises NetworkError."""
         async with self.client.sending:
-            room = await self._room(room_id)
-            _, unknown = self._unknown(self._devices(room), trust) if room.encrypted else (None, [])
+            room = await self.room(room_id)
+            _, unknown = self.unknown(self.devices(room), trust) if room.encrypted else (None, [])
         devices = tuple(f"{device.user_id} {device.id} {device.ed25519}" for device in unknown)
         return RoomView(bool(room.encrypted), frozenset(room.users), devices)
 
@@ -132,9 +134,9 @@ class BotSession(MatrixSession):
 
     async def _ask(self, method: str, path: str, content: dict[str, Any] | None, to: str) -> dict[str, Any]:
         data = None if content is None else json.dumps(content)
-        answer = await self._request(self.client._send(_Json, method, path, data))
+        answer = await self.request(self.client._send(_Json, method, path, data))
         if answer.transport_response.status != 200:
-            raise self._refused(answer, to)
+            raise self.refused(answer, to)
         return dict(answer.content)
 
 

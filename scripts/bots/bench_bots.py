@@ -31,7 +31,7 @@ from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.models import load_model
 from stylecrypt_msg.pictures import encode_picture
 from stylecrypt_msg.standins import stand_in
-from stylecrypt_msg.transports.matrix_session import Post
+from stylecrypt_msg.transports.matrix.server import Post
 from tests.bots.people import Household, Person
 from tests.synapse import Homeserver
 

@@ -106,16 +106,16 @@ class Contacts:
         ]
         if (
             len(found) > 1
-        ):  # whatever others call themselves, a whole id is of one contact; a word alone may be anybody's
-            whole = [
-                one for one in found if name == one.card.id.hex() or (name == one.user_id and name.startswith("@"))
-            ]
-            found = whole or found
+        ):  # a whole id is of one contact, whatever others call themselves; a word alone may be anybody's
+            ids = {one.card.id.hex(): one for one in found} | {
+                one.user_id: one for one in found if one.user_id.startswith("@")
+            }
+            found = [ids[name]] if name in ids else found
         if len(found) == 1:
             return found[0]
         if found:
-            ids = ", ".join(f"{contact.user_id} (card {contact.card.id.hex()})" for contact in found)
-            raise InputError(f"{len(found)} contacts are called {name!r}.", hint=f"Use a user id or card id: {ids}.")
+            known = ", ".join(f"{contact.user_id} (card {contact.card.id.hex()})" for contact in found)
+            raise InputError(f"{len(found)} contacts are called {name!r}.", hint=f"Use a user id or card id: {known}.")
         known = ", ".join(contact.name for contact in contacts[:10]) or "none yet"
         more = f" and {len(contacts) - 10} more" if len(contacts) > 10 else ""
         raise InputError(f"There is no contact {name!r}.", hint=f"Yours: {known}{more}.", remedy=Remedy.ADD_CONTACT)

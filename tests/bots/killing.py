@@ -14,7 +14,7 @@ from stylecrypt_bots import bot, desk, outbox, session, studio
 from stylecrypt_bots.config import load_config
 
 from stylecrypt_msg.profile import Profile
-from stylecrypt_msg.transports import matrix_session
+from stylecrypt_msg.transports.matrix import state
 
 # Where it is killed: after (or before) a function has done its work. "Accepted": the server has it, the profile does not know.
 POINTS: dict[str, tuple[Any, str, bool]] = {
@@ -25,8 +25,8 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "accepted": (session.BotSession, "_put", True),
     "before taking down": (outbox.Outbox, "_sent", False),
     "taken down": (outbox.Outbox, "_sent", True),
-    "before moving on": (matrix_session._Place, "write", False),
-    "moved on": (matrix_session._Place, "write", True),
+    "before moving on": (state.Place, "write", False),
+    "moved on": (state.Place, "write", True),
 }
 
 

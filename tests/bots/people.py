@@ -16,7 +16,8 @@ from stylecrypt_bots.config import Config
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports import Parcel
 from stylecrypt_msg.transports.matrix import Password, picture_content
-from stylecrypt_msg.transports.matrix_session import MatrixSession, Post
+from stylecrypt_msg.transports.matrix.server import Post
+from stylecrypt_msg.transports.matrix.session import MatrixSession
 
 from ..synapse import Homeserver, User
 

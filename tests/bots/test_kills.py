@@ -13,7 +13,7 @@ import yaml
 from stylecrypt_bots.account import log_in
 from stylecrypt_bots.desk import YES
 
-from stylecrypt_msg.transports.matrix_session import Password, Post
+from stylecrypt_msg.transports.matrix.server import Password, Post
 
 from ..synapse import Homeserver
 from .killing import POINTS

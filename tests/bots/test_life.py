@@ -12,7 +12,7 @@ from stylecrypt_bots.commands import Commands
 from stylecrypt_bots.desk import Desk
 
 from stylecrypt_msg.errors import InputError, NetworkError
-from stylecrypt_msg.transports.matrix_session import LoggedOutError, Password, Post
+from stylecrypt_msg.transports.matrix.server import LoggedOutError, Password, Post
 
 from ..synapse import Homeserver, User
 from .people import Household, until

@@ -20,7 +20,7 @@ from stylecrypt_msg.messenger import Level
 from stylecrypt_msg.pictures import encode_picture, read_picture
 from stylecrypt_msg.transports import Parcel
 from stylecrypt_msg.transports.matrix import picture_content
-from stylecrypt_msg.transports.matrix_session import Post
+from stylecrypt_msg.transports.matrix.server import Post
 
 from ..conftest import People
 from ..synapse import Homeserver

@@ -10,7 +10,7 @@ import urllib.error
 import pytest
 from stylecrypt_bots.account import log_in, open_session
 
-from stylecrypt_msg.transports.matrix_session import Password
+from stylecrypt_msg.transports.matrix.server import Password
 
 from ..synapse import Homeserver, User
 from .people import PATIENCE, Household, Person, until

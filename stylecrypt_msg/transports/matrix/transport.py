@@ -15,11 +15,13 @@ from typing import Any
 from PIL import Image
 from stylecrypt_protocol import Envelope, RemoteProtocolError, fits_event, from_event, take, to_event
 
-from ..errors import InputError, PictureError, Remedy
-from . import Delivery, Parcel, ordinary_name
-from .matrix_session import AccessToken, Login, MatrixSession, Password, Post, Trust
+from ...errors import InputError, PictureError, Remedy
+from .. import Delivery, Parcel, ordinary_name
+from .devices import Trust
+from .server import Login, Post
+from .session import MatrixSession
 
-__all__ = ["AccessToken", "Login", "MatrixTransport", "Password", "Trust", "envelope_of", "picture_content"]
+__all__ = ["MatrixTransport", "envelope_of", "picture_content"]
 
 
 class MatrixTransport:

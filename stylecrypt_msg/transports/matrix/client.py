@@ -1,0 +1,68 @@
+"""nio's client, with what it lacks."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import Any
+
+import nio
+import vodozemac
+from peewee import DatabaseError  # type: ignore[import-untyped]
+
+from ...errors import InputError
+from ...pictures import MAX_FILE_BYTES
+from .state import damaged
+
+__all__ = ["Client"]
+
+
+class Client(nio.AsyncClient):  # type: ignore[misc]  # nio has no types
+    """nio's client, with these differences: while ``sending`` is held, what the server says of rooms and devices waits; of a
+    download, no more than a picture may have is kept; and keys that are locked with another pickle key are an InputError."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.sending = asyncio.Lock()
+        self.largest = MAX_FILE_BYTES
+
+    def load_store(self) -> None:
+        try:
+            super().load_store()
+        except (vodozemac.PickleException, vodozemac.LibolmPickleException) as error:
+            raise InputError(
+                f"The Matrix keys in {self.store_path} are locked with another key.",
+                hint="Use the profile that they were made with, or another folder.",
+            ) from error
+        except DatabaseError as error:
+            raise damaged(self.store_path) from error
+        decrypt = self.olm.decrypt_megolm_event
+
+        def with_digest(event: nio.MegolmEvent, *room_id: str) -> Any:
+            decrypted = decrypt(event, *room_id)
+            decrypted.digest = hashlib.sha256(event.ciphertext.encode()).hexdigest()
+            return decrypted
+
+        self.olm.decrypt_megolm_event = with_digest
+
+    async def receive_response(self, response: Any) -> None:
+        if isinstance(response, nio.SyncResponse):
+            async with self.sending:
+                await super().receive_response(response)
+        else:
+            await super().receive_response(response)
+
+    async def create_matrix_response(
+        self, response_class: Any, transport_response: Any, data: Any = None, save_to: Any = None
+    ) -> Any:
+        if not issubclass(response_class, nio.MemoryDownloadResponse) or transport_response.status != 200:
+            return await super().create_matrix_response(response_class, transport_response, data, save_to)
+        body = bytearray()
+        async for chunk in transport_response.content.iter_chunked(2**16):
+            body += chunk
+            if len(body) > self.largest:
+                transport_response.close()
+                break
+        response = response_class.from_data(bytes(body), transport_response.content_type)
+        response.transport_response = transport_response
+        return response

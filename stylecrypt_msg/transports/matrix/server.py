@@ -1,0 +1,172 @@
+"""What a homeserver is asked, what it answers, and what goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypeVar
+
+import nio
+from aiohttp import ClientError
+
+from ...errors import InputError, NetworkError, Remedy
+
+__all__ = [
+    "ANSWER", "AbsentError", "AccessToken", "Connection", "InUseError", "LoggedOutError", "Login", "LoginToken", "Password",
+    "Post", "ServerRefusalError", "printable",
+]  # fmt: skip
+
+ANSWER = 120
+"""Seconds for a request with its repetitions."""
+
+# What nio warns of is told here where it matters. Without this, Python prints it for programs that set up no log.
+logging.getLogger("nio").addHandler(logging.NullHandler())
+
+
+@dataclass(frozen=True)
+class AccessToken:
+    """A token for a session that no other program uses."""
+
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Password:
+    """A user id, such as "@alice:example.org" or "ann", and the password."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class LoginToken:
+    """What a homeserver gives to a browser that somebody logged in with; good for one login."""
+
+    token: str = field(repr=False)
+
+
+Login: TypeAlias = AccessToken | Password | LoginToken
+
+
+class ServerRefusalError(NetworkError):
+    """The server answered, and does not do what it was asked for.
+
+    ``status`` is that of HTTP. ``final``: it would say the same again.
+    """
+
+    def __init__(self, message: str, *, status: int, hint: str | None = None, remedy: Remedy | None = None) -> None:
+        super().__init__(message, hint=hint, remedy=remedy)
+        self.status = status
+
+    @property
+    def final(self) -> bool:
+        return 400 <= self.status < 500 and self.status not in (408, 429)
+
+
+class InUseError(InputError):
+    """Another program has the store."""
+
+
+class LoggedOutError(ServerRefusalError):
+    """The access token is not good any more."""
+
+
+class AbsentError(NetworkError):
+    """Somebody has not come into a room yet, who could not read afterwards what is sent before."""
+
+
+@dataclass(frozen=True)
+class Post:
+    """A message in a room, decrypted if it was encrypted.
+
+    Attributes:
+        sender: as the server says.
+        content: what the sender wrote: anything at all.
+        type: of the event.
+        device_key: the Curve25519 key of the device that encrypted it; None: it was not encrypted.
+        digest: the SHA-256 of what was encrypted, in hex: a server can post it again, but not otherwise.
+    """
+
+    room_id: str
+    event_id: str
+    sender: str
+    content: Mapping[str, Any] = field(repr=False)
+    type: str = "m.room.message"
+    device_key: str | None = None
+    digest: str | None = None
+
+    @property
+    def is_picture(self) -> bool:
+        return self.content.get("msgtype") == "m.image"
+
+
+_Answer = TypeVar("_Answer")
+
+
+class Connection:
+    """A client of a homeserver. ``user_id`` and ``device_id`` are one's own; ``client`` is nio's, for what is not here."""
+
+    def __init__(self, client: nio.AsyncClient) -> None:
+        self.client = client
+
+    @property
+    def user_id(self) -> str:
+        return str(self.client.user_id)
+
+    @property
+    def device_id(self) -> str:
+        return str(self.client.device_id)
+
+    @property
+    def server(self) -> str:
+        return str(self.client.homeserver)
+
+    async def request(self, request: Awaitable[Any], seconds: float = ANSWER) -> Any:
+        """What nio makes of the server's answer, and NetworkError when there is none."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await request
+        except (ClientError, TimeoutError, OSError) as error:
+            raise NetworkError(
+                f"{self.server} does not answer.", hint="Check the address and the network, and try again."
+            ) from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # nio trusts the shape of most answers
+            raise NetworkError(
+                f"{self.server} sent something that is not Matrix.", hint="Check the address of the homeserver."
+            ) from error
+
+    async def answer(self, request: Awaitable[Any], kind: type[_Answer], to: str, seconds: float = ANSWER) -> _Answer:
+        answer = await self.request(request, seconds)
+        if not isinstance(answer, kind):
+            raise self.refused(answer, to)
+        return answer
+
+    def outside(self, room: str) -> ServerRefusalError:
+        return ServerRefusalError(
+            f"{self.user_id} is not in the room {printable(room)}, or there is none of that name.",
+            hint="Check the name, and join the room with any Matrix app first.",
+            status=403,
+        )
+
+    def refused(self, answer: Any, to: str) -> ServerRefusalError:
+        code, said = getattr(answer, "status_code", None), getattr(answer, "message", "")
+        status = getattr(answer.transport_response, "status", 0)
+        if code in ("M_UNKNOWN_TOKEN", "M_MISSING_TOKEN"):
+            return LoggedOutError(
+                f"{self.server} does not accept the access token.",
+                hint="Log in anew, and use the new token.",
+                status=status,
+            )
+        reason = printable(f"{said} ({code})" if code else "it did not say why")
+        return ServerRefusalError(
+            f"{self.server} refused to {printable(to)}: {reason}.",
+            hint="Check what was asked of it, and the login.",
+            status=status,
+        )
+
+
+def printable(text: str) -> str:
+    """Text from outside, fit for one line on a terminal."""
+    return "".join(letter for letter in text[:200] if letter.isprintable())

@@ -1,0 +1,440 @@
+"""One Matrix account on one device: what `matrix.MatrixTransport` and bots are made of. It speaks of rooms and events.
+
+nio does the protocol and the encryption. What is added here is what one run of a program after another needs: where the
+last one stopped, which is moved on only when everything before was dealt with; messages beyond the newest hundred;
+messages whose keys come after them; devices that were seen before; and errors for the person who reads them.
+
+The store folder holds two SQLite files: nio's keys, each value locked with the pickle key, and the state of the session. One
+program at a time has it: two would use up the same keys. Nothing here ever logs out, since that makes the keys worthless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import re
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import nio
+from nio.crypto.attachments import decrypt_attachment
+from nio.store import SqliteStore
+
+from ...errors import InputError, NetworkError, NotAuthorisedError, Remedy
+from ...pictures import MAX_FILE_BYTES
+from .client import Client
+from .devices import Devices, Trust
+from .server import ANSWER, AbsentError, Login, LoginToken, Password, Post, ServerRefusalError, printable
+from .state import KEYS, Place, Source, State
+
+__all__ = ["MatrixSession"]
+
+_TRANSFER = 600  # seconds for a picture
+_POLL = 30_000  # milliseconds for which the server may hold back an answer that says nothing new
+_PAGE = 100  # events at a time; what Synapse gives at most
+_PAGES, _FIRST_PAGES = 1000, 10  # of messages that were missed, and of what was there before this device was
+_WAITING = _KEPT = 256  # messages without keys; messages that were not dealt with
+
+
+class MatrixSession(Devices):
+    """Made by `open`: rooms, messages sent and received."""
+
+    def __init__(self, client: Client, state: State) -> None:
+        super().__init__(client, state)
+        self._most_bytes: int | None = None
+        self._kept: list[tuple[str, str]] = []
+
+    @classmethod
+    async def open(cls, homeserver: str, login: Login, *, store: str | os.PathLike[str], pickle_key: str) -> Self:
+        """Logs in, as the device that the folder ``store`` is for, and makes the folder if there is none yet.
+
+        ``homeserver`` is a URL. ``pickle_key`` locks the keys in the store: a secret, and the same every time.
+
+        Raises NetworkError (the server, or what it thinks of the login), InputError (the store is another account's, is in
+        use, or locked with another key).
+        """
+        if not re.match(r"https?://[^/\s]", homeserver):
+            raise InputError(
+                f"{printable(homeserver)} is not the address of a homeserver.", hint="Use https://matrix.example.org"
+            )
+        state = await asyncio.to_thread(State, Path(store))
+        config = nio.AsyncClientConfig(
+            store=SqliteStore, store_name=KEYS, pickle_key=pickle_key, max_timeouts=3, request_timeout=30
+        )
+        user = login.user if isinstance(login, Password) else ""
+        client = Client(homeserver.rstrip("/"), user, state.get("device_id"), str(store), config)
+        session = cls(client, state)
+        try:
+            await session._log_in(login)
+            await session._publish_keys()
+        except BaseException:
+            await session.close()
+            raise
+        return session
+
+    async def close(self) -> None:
+        await self.client.close()
+        if self.client.store is not None:
+            self.client.store.database.close()
+        self._state.close()
+
+    async def room_id(self, room: str) -> str:
+        """The id of a room that one is in, given by id or address. Raises NetworkError if there is none."""
+        if not room.startswith(("!", "#")):
+            raise InputError(
+                f"{printable(room)} is not a Matrix room.", hint="Give its id (!...) or its address (#name:server)."
+            )
+        room_id = room
+        if room.startswith("#"):
+            found = await self.answer(
+                self.client.room_resolve_alias(room), nio.RoomResolveAliasResponse, f"find the room {room}"
+            )
+            room_id = str(found.room_id)
+        joined = await self.answer(self.client.joined_rooms(), nio.JoinedRoomsResponse, "name the rooms one is in")
+        if room_id not in joined.rooms:
+            raise self.outside(room)
+        return room_id
+
+    # Sending
+
+    async def send(
+        self,
+        room_id: str,
+        content: Mapping[str, Any],
+        *,
+        trust: Trust,
+        type: str = "m.room.message",
+        transaction: str | None = None,
+        members: Collection[str] | None = None,
+    ) -> str:
+        """Posts an event: its id. In an encrypted room it is encrypted, if it is no reaction.
+
+        Args:
+            transaction: a name for it. What is sent again under the same one is there once.
+            members: who has to be in the room, besides whom nobody may be; and it has to be encrypted.
+
+        Raises NetworkError, AbsentError for a member who is missing; NotAuthorisedError for one too many, a room that is not
+        encrypted, or a device that ``trust`` does not let read it. Nothing was sent then.
+        """
+        # Meanwhile nobody comes into the room, by what we know, and no device is added to those that were looked at.
+        async with self.client.sending:
+            room = await self._ready(room_id, trust, members)
+            return await self._put(room, type, content, transaction)
+
+    async def send_picture(
+        self,
+        room_id: str,
+        picture: bytes,
+        content: Mapping[str, Any],
+        *,
+        media_type: str,
+        trust: Trust,
+        thumbnail: bytes | None = None,
+        transaction: str | None = None,
+        members: Collection[str] | None = None,
+    ) -> str:
+        """Uploads a picture and its thumbnail, a JPEG, and posts them: the event's id. In an encrypted room, all is encrypted.
+
+        ``content`` is that of the event, without the places of picture and thumbnail. For the rest see `send`.
+        """
+        await self._check_size(len(picture))
+        async with self.client.sending:
+            room = await self._ready(room_id, trust, members)
+            content = {**content, **await self._upload(picture, media_type, encrypt=room.encrypted)}
+            if thumbnail is not None:
+                where = await self._upload(thumbnail, "image/jpeg", encrypt=room.encrypted)
+                content["info"] = {**content["info"], **{f"thumbnail_{key}": value for key, value in where.items()}}
+            return await self._put(room, "m.room.message", content, transaction)
+
+    async def _ready(self, room_id: str, trust: Trust, members: Collection[str] | None) -> nio.MatrixRoom:
+        """A room that may be sent to, whose devices have the keys."""
+        room = await self.room(room_id)
+        if members is not None:
+            if not room.encrypted:
+                raise NotAuthorisedError(
+                    "Nothing was sent, since the room is not encrypted.",
+                    hint="Turn encryption on, or use another room.",
+                )
+            if strangers := set(room.users) - set(members):
+                raise NotAuthorisedError(
+                    f"Nothing was sent, since others are in the room: {printable(', '.join(sorted(strangers)))}.",
+                    hint="Have them leave the room, or use another one.",
+                )
+            if missing := set(members) - set(room.users):
+                raise AbsentError(
+                    f"Nothing was sent, since {printable(', '.join(sorted(missing)))} did not come into the room yet.",
+                    hint="They have to accept the invitation.",
+                )
+        if room.encrypted:
+            self.check_devices(room, trust)
+            await self.share_keys(room)
+        return room
+
+    async def _put(self, room: nio.MatrixRoom, type: str, content: Mapping[str, Any], transaction: str | None) -> str:
+        try:
+            sent = await self.answer(
+                self.client.room_send(
+                    room.room_id, type, dict(content), tx_id=transaction, ignore_unverified_devices=True
+                ),
+                nio.RoomSendResponse,
+                "post the message",
+            )
+        except (nio.EncryptionError, nio.GroupEncryptionError, nio.LocalProtocolError) as error:
+            raise NetworkError("The message could not be encrypted, and was not sent.", hint="Try again.") from error
+        return str(sent.event_id)
+
+    async def upload_limit(self) -> int:
+        """How many bytes a picture may have, as the server says. Raises NetworkError."""
+        if self._most_bytes is None:
+            config = await self.answer(
+                self.client.content_repository_config(),
+                nio.ContentRepositoryConfigResponse,
+                "say how large pictures may be",
+            )
+            self._most_bytes = MAX_FILE_BYTES if config.upload_size is None else config.upload_size
+        return self._most_bytes
+
+    async def _check_size(self, size: int) -> None:
+        most = await self.upload_limit()
+        if size > most:  # the server would close the connection, and nio try again
+            raise ServerRefusalError(
+                f"The picture has {size} bytes, and {self.server} takes up to {most}.",
+                remedy=Remedy.SEND_LESS,
+                status=413,
+            )
+
+    async def _upload(self, picture: bytes, media_type: str, *, encrypt: bool) -> dict[str, Any]:
+        upload, keys = await self.request(
+            self.client.upload(
+                lambda *_: io.BytesIO(picture), content_type=media_type, encrypt=encrypt, filesize=len(picture)
+            ),
+            _TRANSFER,
+        )
+        if not isinstance(upload, nio.UploadResponse):
+            raise self.refused(upload, "take the picture")
+        return {"file": {**keys, "url": upload.content_uri}} if encrypt else {"url": upload.content_uri}
+
+    # Receiving
+
+    async def posts(
+        self, *, rooms: Sequence[str] | None = None, follow: bool, types: Collection[str] = ("m.room.message",)
+    ) -> AsyncGenerator[Post, None]:
+        """Messages since the last run for these rooms, or for all that one is in; each room's in order.
+
+        What was yielded counts as dealt with when another one is asked for after all that the server sent with it, unless it
+        is to `keep`; a run that ends before gets it again. The first run starts up to 1000 messages back.
+
+        Raises NetworkError; the place is kept then.
+        """
+        client, place = self.client, Place.read(self._state, rooms)
+        client.next_batch = ""  # nio does not decrypt what it thinks that it has seen
+        self._kept = []
+        for room_id, event_id in place.kept:
+            if (post := await self.again(room_id, event_id)) is not None:
+                yield post
+        timeout = 0
+        while True:
+            answer = await self.answer(
+                client.sync(timeout=timeout, since=place.since, sync_filter=_filter(rooms)),
+                nio.SyncResponse,
+                "say what is new",
+                _TRANSFER + ANSWER,  # a picture that is being sent is waited for
+            )
+            for room_id in answer.rooms.leave:
+                if rooms is not None and room_id in rooms:
+                    raise self.outside(room_id)
+            for room_id, invitation in answer.rooms.invite.items():
+                for event in invitation.invite_state:
+                    if isinstance(event, nio.InviteMemberEvent) and event.state_key == self.user_id:
+                        await self.invited(room_id, event.sender)
+            await self.maintain()
+            posts, waiting = self._late(place.waiting)
+            for room_id, info in answer.rooms.join.items():
+                events = list(info.timeline.events)
+                if info.timeline.limited:
+                    events = await self._missed(room_id, info.timeline.prev_batch, place.since, types) + events
+                for event in events:
+                    if isinstance(event, nio.MegolmEvent):
+                        waiting.append((room_id, event.source))
+                    elif (post := _post(room_id, event)) is not None:
+                        posts.append(post)
+            for post in posts:
+                if post.type in types:
+                    yield post
+            place = Place(answer.next_batch, waiting[-_WAITING:], self._kept)
+            place.write(self._state, rooms)
+            if follow:
+                timeout = _POLL
+            elif not answer.rooms.join and not answer.to_device_events:
+                return
+
+    async def invited(self, room_id: str, by: str) -> None:
+        """Hears of an invitation, once. Nothing is done about it here."""
+
+    def keep(self, post: Post) -> None:
+        """Has a post come again with the next run, since it could not be dealt with yet. The newest 256 are kept."""
+        self._kept = [*self._kept, (post.room_id, post.event_id)][-_KEPT:]
+
+    async def picture(self, post: Post) -> bytes | None:
+        """The picture of a post, decrypted. None: it is gone, too large, damaged, or there was none.
+
+        Raises NetworkError when the server cannot be asked.
+        """
+        file = post.content.get("file")
+        url = file.get("url") if isinstance(file, dict) else post.content.get("url")
+        info = post.content.get("info")
+        size = info.get("size") if isinstance(info, dict) else None
+        if (
+            not isinstance(url, str)
+            or not _MXC.fullmatch(url)
+            or (isinstance(size, int) and size > self.client.largest)
+        ):
+            return None
+        answer = await self.request(self.client.download(url), _TRANSFER)
+        if not isinstance(answer, nio.MemoryDownloadResponse):
+            if answer.transport_response.status in (400, 403, 404, 410, 413):
+                return None
+            raise self.refused(answer, "give out a picture")
+        if len(answer.body) > self.client.largest:
+            return None
+        if not isinstance(file, dict):
+            return bytes(answer.body)
+        try:
+            key, sha256, iv = file["key"]["k"], file["hashes"]["sha256"], file["iv"]
+            return await asyncio.to_thread(decrypt_attachment, answer.body, key, sha256, iv)
+        except (KeyError, TypeError, ValueError, AttributeError, nio.EncryptionError):
+            return None
+
+    async def maintain(self) -> None:
+        """What nio does between syncs, but asking for devices: those belong to sending."""
+        client = self.client
+        if client.should_upload_keys:
+            await self.answer(client.keys_upload(), nio.KeysUploadResponse, "take this device's keys")
+        if client.should_claim_keys:
+            await self.request(client.keys_claim(client.get_users_for_key_claiming()))
+        await self.request(client.send_to_device_messages())
+
+    def _late(self, waiting: Sequence[Source]) -> tuple[list[Post], list[Source]]:
+        """Of the messages without keys, those whose keys have come; and the others."""
+        posts, still = [], []
+        for room_id, source in waiting:
+            event = nio.Event.parse_event(source)
+            event.room_id = room_id
+            try:
+                decrypted = self.client.decrypt_event(event)
+            except nio.EncryptionError:
+                still.append((room_id, source))
+            else:
+                if (post := _post(room_id, decrypted)) is not None:
+                    posts.append(post)
+        return posts, still
+
+    async def again(self, room_id: str, event_id: str) -> Post | None:
+        """A message that came before. None: it is gone."""
+        answer = await self.request(self.client.room_get_event(room_id, event_id))
+        if isinstance(answer, nio.RoomGetEventResponse):
+            return _post(room_id, answer.event)
+        if answer.transport_response.status in (403, 404):
+            return None
+        raise self.refused(answer, "give out a message")
+
+    async def _missed(self, room_id: str, start: str, since: str | None, types: Collection[str]) -> list[nio.Event]:
+        """The messages between where the last run stopped and what the server sent of itself, the oldest first."""
+        events: list[nio.Event] = []
+        for _ in range(_PAGES if since else _FIRST_PAGES):
+            page = await self.answer(
+                self.client.room_messages(
+                    room_id,
+                    start,
+                    since,
+                    limit=_PAGE,
+                    message_filter={"types": [*types, "m.room.encrypted"]},
+                ),
+                nio.RoomMessagesResponse,
+                f"give out what was missed in {room_id}",
+            )
+            events += page.chunk
+            if not page.end or page.end == start:
+                break
+            start = page.end
+        return events[::-1]
+
+    # Logging in
+
+    async def _log_in(self, login: Login) -> None:
+        client, state = self.client, self._state
+        device_id = state.get("device_id")
+        if isinstance(login, Password):
+            # Without a name of the device: whoever shares a room can ask for it.
+            await self.answer(client.login(login.password), nio.LoginResponse, f"let {login.user} in")
+        elif isinstance(login, LoginToken):
+            await self.answer(
+                client.login(token=login.token, device_name="StyleCrypt"), nio.LoginResponse, "let one in"
+            )
+        else:
+            client.access_token = login.token
+            me = await self.answer(client.whoami(), nio.WhoamiResponse, "say whose access token this is")
+            if not me.device_id:
+                raise InputError(
+                    "The access token belongs to no device.", hint="Log in with a password to get one that does."
+                )
+            self._check_account(me.user_id, me.device_id)
+            client.restore_login(me.user_id, me.device_id, login.token)
+        self._check_account(client.user_id, client.device_id)
+        if device_id is None:
+            state.set(user_id=client.user_id, device_id=client.device_id)
+
+    def _check_account(self, user_id: str, device_id: str) -> None:
+        mine = self._state.get("user_id"), self._state.get("device_id")
+        if mine not in ((None, None), (user_id, device_id)):
+            raise InputError(
+                f"{self._state.folder} holds the keys of {mine[0]} on the device {mine[1]}, and the login is that of "
+                f"{user_id} on {device_id}.",
+                hint="Use the login that the folder was made with, or another folder.",
+            )
+
+    async def _publish_keys(self) -> None:
+        """Makes sure that the server hands out this device's keys, and no others for it."""
+        client = self.client
+        mine = (await self.query_keys([self.user_id])).device_keys.get(self.user_id, {}).get(self.device_id)
+        if mine is None:
+            client.olm.account.shared = False  # somebody logged the device out; nio believes that all is there
+        elif mine.get("keys", {}).get(f"ed25519:{self.device_id}") != client.olm.account.identity_keys["ed25519"]:
+            raise InputError(
+                f"The device {self.device_id} of {self.user_id} belongs to another program.",
+                hint="Log in with a password, or make an access token for this program alone.",
+            )
+        if client.should_upload_keys:
+            await self.answer(client.keys_upload(), nio.KeysUploadResponse, "take this device's keys")
+
+
+_MXC = re.compile(r"mxc://[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9_=-]+")
+
+
+def _filter(rooms: Sequence[str] | None) -> dict[str, Any]:
+    """Of what the server would send, what is of use."""
+    nothing: dict[str, Any] = {"types": []}
+    return {
+        "presence": nothing,
+        "account_data": nothing,
+        "room": {
+            **({} if rooms is None else {"rooms": list(rooms)}),
+            "ephemeral": nothing,
+            "account_data": nothing,
+            "state": {"lazy_load_members": True},
+            "timeline": {"limit": _PAGE},
+        },
+    }
+
+
+def _post(room_id: str, event: Any) -> Post | None:
+    """An event as a message; None: it is something else."""
+    source = event.source
+    content, type = source.get("content"), source.get("type")
+    if type not in ("m.room.message", "m.reaction") or not isinstance(content, dict):
+        return None
+    if not getattr(event, "decrypted", False):
+        return Post(room_id, event.event_id, event.sender, content, type)
+    return Post(room_id, event.event_id, event.sender, content, type, event.sender_key, event.digest)

@@ -1,0 +1,97 @@
+"""What a session keeps between runs, besides nio's keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+from ...errors import InputError
+from .server import InUseError
+
+__all__ = ["KEYS", "Place", "Source", "State", "damaged"]
+
+KEYS = "keys.db"
+"""nio's file in the store's folder."""
+
+_STATE = "session.db"
+_LOCKED = 30  # seconds to wait for another program to leave the store
+
+Source: TypeAlias = tuple[str, dict[str, Any]]
+"""The room of an event, and the event as the server sent it."""
+
+
+class State:
+    """What a session keeps besides its keys: a few texts by name. While it is open, no other program can open it.
+
+    Raises InputError if it cannot be opened.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for name in (KEYS, _STATE):  # before SQLite makes them, for all to read
+                os.close(os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600))
+            self._db = sqlite3.connect(folder / _STATE, timeout=_LOCKED, isolation_level=None, check_same_thread=False)
+        except (OSError, sqlite3.Error) as error:
+            raise InputError(
+                f"The Matrix session in {folder} cannot be opened: {error}.",
+                hint="Check the folder and its permissions.",
+            ) from error
+        try:
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._db.execute("BEGIN EXCLUSIVE")  # what is locked stays so until it is closed
+            self._db.execute("CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._db.close()
+            if isinstance(error, sqlite3.OperationalError):
+                raise InUseError(
+                    f"The Matrix session in {folder} is in use by another program.",
+                    hint="Wait for it or stop it, or give this one a folder of its own.",
+                ) from error
+            raise damaged(folder) from error
+
+    def get(self, name: str) -> str | None:
+        row = self._db.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set(self, **values: str) -> None:
+        """All of them or none."""
+        self._db.execute("BEGIN")
+        self._db.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", values.items())
+        self._db.execute("COMMIT")
+
+    def close(self) -> None:
+        self._db.close()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where receiving stopped. The server's mark is for all rooms; those that were not asked for have places of their own."""
+
+    since: str | None = None
+    waiting: Sequence[Source] = ()
+    kept: Sequence[tuple[str, str]] = ()
+
+    @classmethod
+    def read(cls, state: State, rooms: Sequence[str] | None) -> Self:
+        return cls(*json.loads(state.get(cls._name(rooms)) or "[]"))
+
+    def write(self, state: State, rooms: Sequence[str] | None) -> None:
+        state.set(**{self._name(rooms): json.dumps([self.since, self.waiting, self.kept])})
+
+    @staticmethod
+    def _name(rooms: Sequence[str] | None) -> str:
+        return "place " + json.dumps(None if rooms is None else sorted(rooms))
+
+
+def damaged(folder: Path | str) -> InputError:
+    return InputError(
+        f"The Matrix session in {folder} is damaged.", hint="Restore the folder from a backup, or use another one."
+    )

@@ -1,0 +1,234 @@
+"""Who can read what is sent into a Matrix room, and that nothing goes unencrypted where it is to be encrypted."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import nio
+import pytest
+import stylecrypt_protocol as protocol
+
+from stylecrypt_msg.errors import InputError, NetworkError, NotAuthorisedError
+from stylecrypt_msg.transports import Parcel
+from stylecrypt_msg.transports.matrix import (
+    AccessToken,
+)
+from stylecrypt_msg.transports.matrix.server import ServerRefusalError
+
+from ...synapse import User
+from .world import World, device_of, envelope, ids, picture, run
+
+# Who may read along
+
+
+async def new_device(world: World, user: User, room: str) -> tuple[str, str, str]:
+    """Logs in once more, elsewhere."""
+    transport = world.transport(user, room, store=world.folder / f"another-{user.id[1:6]}")
+    async for _ in transport.deliveries(follow=False):
+        pass
+    device = device_of(transport)
+    await transport.close()
+    return device
+
+
+@pytest.mark.parametrize("whose", ["theirs", "one's own"])
+def test_first_use_stops_at_a_new_device(world: World, alice: User, bob: User, whose: str) -> None:
+    room = world.server.room(alice, bob, encrypted=True)
+    owner = bob if whose == "theirs" else alice
+
+    async def test() -> None:
+        await world.receive(bob, room)
+        await world.receive(alice, room, login=AccessToken(alice.access_token), store=world.folder / "alice's phone")
+        await world.send(alice, room)
+        user_id, device_id, key = await new_device(world, owner, room)
+        before = ids(world, room, alice)
+        for _ in range(2):  # nothing is let through by having been refused once
+            with pytest.raises(NotAuthorisedError, match="a device that is new") as error:
+                await world.send(alice, room, Parcel(picture(9), "image/png"))
+            assert f"{device_id} of {user_id}, with the key {key}" in str(error.value)
+            assert error.value.hint or error.value.remedy
+        assert ids(world, room, alice) == before
+
+        transport = world.transport(alice, room)
+        await transport.verify(user_id, device_id, f"{key[:4]} {key[4:]}")
+        await transport.send(Parcel(picture(9), "image/png"))
+        await transport.close()
+        await world.send(alice, room, Parcel(picture(10), "image/png"))
+        assert [delivery.picture for delivery in await world.receive(bob, room)][-2:] == [picture(9), picture(10)]
+        if owner is bob:
+            elsewhere = await world.receive(bob, room, store=world.folder / f"another-{bob.id[1:6]}")
+            assert [delivery.picture for delivery in elsewhere] == [picture(9), picture(10)]
+
+    run(test)
+
+
+def test_a_device_that_is_new_since_the_last_message_of_a_run_stops_it(world: World, alice: User, bob: User) -> None:
+    """Who only sends is told of no changes, and has to ask."""
+    room = world.server.room(alice, bob, encrypted=True)
+
+    async def test() -> None:
+        await world.receive(bob, room)
+        transport = world.transport(alice, room)
+        await transport.send(Parcel(picture(), "image/png"))
+        device = await new_device(world, bob, room)
+        with pytest.raises(NotAuthorisedError, match=device[1]):
+            await transport.send(Parcel(picture(), "image/png"))
+        await transport.close()
+
+    run(test)
+
+
+def test_nothing_names_the_program(world: World, alice: User, bob: User) -> None:
+    """Neither what is posted, nor the name of a device, for which everybody in the room can ask."""
+    room = world.server.room(alice, bob)
+
+    async def test() -> None:
+        await world.send(alice, room, Parcel(protocol.put(picture(), envelope(100)), "image/png"))
+        devices = world.server.ask("POST", "/_matrix/client/v3/keys/query", {"device_keys": {alice.id: []}}, bob)
+        assert len(devices["device_keys"][alice.id]) == 1
+        assert "stylecrypt" not in json.dumps([devices, world.server.events(room, bob)]).lower()
+
+    run(test)
+
+
+def test_somebody_who_joins_is_pinned_when_first_sent_to(world: World, alice: User, bob: User) -> None:
+    room = world.server.room(alice, bob, encrypted=True)
+    carol = world.server.register("carol")
+
+    async def test() -> None:
+        await world.receive(bob, room)
+        await world.send(alice, room)
+        world.server.ask("POST", f"/_matrix/client/v3/rooms/{room}/invite", {"user_id": carol.id}, alice)
+        world.server.ask("POST", f"/_matrix/client/v3/join/{room}", {}, carol)
+        await world.receive(carol, room)
+        await world.send(alice, room, Parcel(picture(5), "image/png"))
+        assert [delivery.picture for delivery in await world.receive(carol, room)] == [picture(5)]
+        await new_device(world, carol, room)
+        with pytest.raises(NotAuthorisedError, match=re.escape(carol.id)):
+            await world.send(alice, room)
+
+    run(test)
+
+
+def test_verified_sends_to_verified_devices_alone(world: World, alice: User, bob: User) -> None:
+    """Also after first use let the same device read."""
+    room = world.server.room(alice, bob, encrypted=True)
+
+    async def test() -> None:
+        transport = world.transport(bob, room)
+        assert [delivery async for delivery in transport.deliveries(follow=False)] == []
+        user_id, device_id, key = device_of(transport)
+        await transport.close()
+        await world.send(alice, room)
+        before = ids(world, room, alice)
+        with pytest.raises(NotAuthorisedError, match="a device that was not verified could read it"):
+            await world.send(alice, room, trust="verified")
+        assert ids(world, room, alice) == before
+
+        transport = world.transport(alice, room, trust="verified")
+        with pytest.raises(NotAuthorisedError, match="is another one"):
+            await transport.verify(user_id, device_id, key[::-1])
+        with pytest.raises(InputError, match="No device ELSEWHERE"):
+            await transport.verify(user_id, "ELSEWHERE", key)
+        with pytest.raises(NotAuthorisedError):
+            await transport.send(Parcel(picture(), "image/png"))
+        await transport.verify(user_id, device_id, key)
+        await transport.send(Parcel(picture(3), "image/png"))
+        await transport.close()
+        assert [delivery.picture for delivery in await world.receive(bob, room)][-1] == picture(3)
+
+    run(test)
+
+
+def test_who_left_has_no_key_of_what_comes(world: World, alice: User, bob: User) -> None:
+    room = world.server.room(alice, bob, encrypted=True)
+    carol = world.server.register("carol")
+
+    async def test() -> None:
+        world.server.ask("POST", f"/_matrix/client/v3/rooms/{room}/invite", {"user_id": carol.id}, alice)
+        world.server.ask("POST", f"/_matrix/client/v3/join/{room}", {}, carol)
+        await world.receive(bob, room)
+        await world.receive(carol, room)
+        transport = world.transport(alice, room)
+        await transport.send(Parcel(picture(1), "image/png"))
+        await transport.send(Parcel(picture(2), "image/png"))
+        world.server.ask("POST", f"/_matrix/client/v3/rooms/{room}/leave", {}, carol)
+        await transport.send(Parcel(picture(3), "image/png"))
+        await transport.close()
+        third, second, first = (
+            event["content"]["session_id"]
+            for event in world.server.events(room, alice)
+            if event["type"] == "m.room.encrypted"
+        )
+        assert first == second != third
+
+    run(test)
+
+
+# Never unencrypted where it is to be encrypted
+
+
+def test_nothing_is_sent_when_encryption_fails(
+    world: World, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = world.server.room(alice, bob, encrypted=True)
+    before = ids(world, room, alice)
+
+    def fails(*_: object) -> None:
+        raise nio.EncryptionError("broken")
+
+    async def test() -> None:
+        await world.receive(bob, room)
+        with monkeypatch.context() as patch:
+            patch.setattr("nio.crypto.Olm.group_encrypt", fails)
+            with pytest.raises(NetworkError, match="could not be encrypted, and was not sent"):
+                await world.send(alice, room)
+        with monkeypatch.context() as patch:  # keys that the server does not pass on; nio says nothing
+            real = nio.Api.to_device
+            patch.setattr(nio.Api, "to_device", lambda token, *_: real(token, "m.room.encrypted", {}, "1"))
+            with pytest.raises(NetworkError, match="did not pass on the keys"):
+                await world.send(alice, room)
+        assert ids(world, room, alice) == before
+        await world.send(alice, room)
+        assert len(await world.receive(bob, room)) == 1
+
+    run(test)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["a room known as encrypted", "a room not known"])
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_a_server_that_denies_encryption_is_not_believed(
+    world: World, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch, status: int, known: bool
+) -> None:
+    """It could read what follows. Of a room that was never seen it can say what it likes, but it has to say so."""
+    room = world.server.room(alice, bob, encrypted=True)
+    code = {403: "M_FORBIDDEN", 404: "M_NOT_FOUND", 500: "M_UNKNOWN"}[status]
+    if status == 404 and not known:
+        pytest.skip("nothing tells this from a room that is not encrypted")
+    send = nio.AsyncClient.send
+
+    async def lying(client: nio.AsyncClient, method: str, path: str, *args: Any) -> Any:
+        answer = await send(client, method, path, *args)
+        if "/state/m.room.encryption" in path:
+            answer.status, answer._body = status, json.dumps({"errcode": code, "error": "no"}).encode()
+        return answer
+
+    async def test() -> None:
+        await world.receive(bob, room)
+        if known:
+            await world.send(alice, room)
+        before = ids(world, room, alice)
+        monkeypatch.setattr(nio.AsyncClient, "send", lying)
+        if status == 404:
+            await world.send(alice, room)
+            assert world.server.events(room, alice)[0]["type"] == "m.room.encrypted"
+        else:
+            reason = "is not in the room" if status == 403 else "refused to say whether"
+            with pytest.raises(ServerRefusalError, match=reason) as error:
+                await world.send(alice, room)
+            assert error.value.final == (status == 403)  # a server in trouble is asked again
+            assert ids(world, room, alice) == before
+
+    run(test)
