@@ -104,9 +104,8 @@ class Contacts:
             or _folded(contact.name) == wanted
             or (len(wanted) >= _PREFIX and contact.card.id.hex().startswith(wanted))
         ]
-        if (
-            len(found) > 1
-        ):  # a whole id is of one contact, whatever others call themselves; a word alone may be anybody's
+        # A whole id is of one contact, whatever others call themselves; a word alone may be anybody's.
+        if len(found) > 1:
             ids = {one.card.id.hex(): one for one in found} | {
                 one.user_id: one for one in found if one.user_id.startswith("@")
             }
