@@ -69,7 +69,7 @@ CardSource: TypeAlias = Card | str | os.PathLike[str] | bytes
 Photo: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 """A picture file's path or bytes, a Pillow picture, or pixels (H, W, 3) uint8 sRGB."""
 
-# Of these messages nothing better will come when they are looked at again.
+# Retrying these messages cannot help.
 _FINAL = (NotForMeError, ForgedError, TooOldError, ReplayedError)
 
 

@@ -65,7 +65,7 @@ async def _room(session: BotSession, config: Config, what: str, address: str, *,
     if private and room.members - {session.user_id, config.owner}:
         return Finding(what, "broken", f"{detail}: others are in it.", "Have them leave, or use another room.")
     if private and config.owner not in room.members:
-        return Finding(what, "missing", f"{detail}: {config.owner} did not come yet.", "Accept the invitation.")
+        return Finding(what, "missing", f"{detail}: {config.owner} has not joined yet.", "Accept the invitation.")
     if room.unknown:
         return Finding(
             what, "broken", f"{detail}. Devices that are not trusted: {'; '.join(room.unknown)}.",

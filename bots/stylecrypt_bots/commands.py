@@ -72,9 +72,7 @@ class Commands:
                     return await method(self, call)
                 except _UsageError:
                     return partial("Write it like this: {}".format, "`" + usage + "`")
-        raise InputError(
-            f"There is no command !{texts.printable(name, 40)}.", hint="`!help` names those that there are."
-        )
+        raise InputError(f"There is no command !{texts.printable(name, 40)}.", hint="`!help` lists them.")
 
     async def help(self, _: Call) -> Act:
         lines = [f"`{usage}`: {what}" for usage, what, _ in _COMMANDS]
@@ -300,7 +298,7 @@ class Commands:
         to = user_id or contact.user_id
         if not _is_user(to):
             raise InputError(
-                f"It is not known where {contact.name} is on Matrix.",
+                f"{contact.name} has no Matrix id on their card.",
                 hint=f"Name their bot: `!keyface share {quoted(name)} {quoted(contact.name)} @user:server`",
             )
         kind = "application/octet-stream"

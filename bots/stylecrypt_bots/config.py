@@ -170,7 +170,7 @@ def read_config(text: str, name: str = "config") -> Config:
         where = [part for part in first["loc"] if part != "[key]"]
         key = ".".join(map(str, where)) or "the whole"
         said = {
-            "extra_forbidden": "is not a key that there is",
+            "extra_forbidden": "is not a known key",
             "missing": "is missing",
         }.get(first["type"], first["msg"].removeprefix("Value error, ").lower())
         raise InputError(f"{name}, line {_line(tree, where)}: {key} {_sentence(said)}.", hint=_HINT) from error
@@ -180,7 +180,7 @@ _HINT = "bots/config.sample.yaml shows and explains all keys."
 
 
 def _sentence(said: str) -> str:
-    return said if said.startswith(("is ", "has ")) else f"cannot be so: {said}"
+    return said if said.startswith(("is ", "has ")) else f"is invalid: {said}"
 
 
 def _check_twice(node: yaml.Node | None, name: str) -> None:
@@ -190,7 +190,7 @@ def _check_twice(node: yaml.Node | None, name: str) -> None:
         for key, value in node.value:
             if key.value in keys:
                 line = key.start_mark.line + 1
-                raise InputError(f"{name}, line {line}: {key.value} stands there twice.", hint="Keep one of them.")
+                raise InputError(f"{name}, line {line}: {key.value} appears twice.", hint="Keep one of them.")
             keys.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
             _check_twice(value, name)
     elif isinstance(node, yaml.SequenceNode):

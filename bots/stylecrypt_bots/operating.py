@@ -162,7 +162,7 @@ def _write_config(path: Path, homeserver: str | None, user: str | None, owner: s
 
 def _ask(question: str, option: str) -> str:
     if not (sys.stdin and sys.stdin.isatty()):
-        raise InputError(f"{question}: nobody is there to ask.", hint=f"Use {option}.")
+        raise InputError(f"{question}: there is no terminal to ask on.", hint=f"Use {option}.")
     return str(typer.prompt(question, err=True))
 
 

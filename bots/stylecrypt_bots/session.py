@@ -54,7 +54,7 @@ class BotSession(MatrixSession):
     async def direct_room(self, user_id: str, *, name: str = "", known: str | None = None) -> str:
         """The encrypted room of oneself and one other: the one that is known, or one that there is, or a new one to which they
         are invited. Raises NetworkError."""
-        joined = await self.answer(self.client.joined_rooms(), nio.JoinedRoomsResponse, "name the rooms one is in")
+        joined = await self.answer(self.client.joined_rooms(), nio.JoinedRoomsResponse, "list your rooms")
         for room_id in sorted(joined.rooms, key=lambda room_id: room_id != known):
             answer = await self.answer(
                 self.client.room_get_state(room_id), nio.RoomGetStateResponse, f"say who is in {room_id}"

@@ -14,7 +14,7 @@ __all__ = ["GREETING", "described", "preview", "printable", "standing", "words_o
 
 GREETING = (
     "This is your StyleCrypt bot. Send me a photo with a text such as `#room @name`: I show you the photo with another "
-    "face, and post it there when you agree. Who is named sees the real one. What others send you, I show you here. "
+    "face, and post it there when you agree. The people you name see the real photo. What others send you, I show you here. "
     "`!help` names all that I can do."
 )
 

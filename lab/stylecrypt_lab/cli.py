@@ -31,7 +31,7 @@ class Bench(StrEnum):
 @train_app.command("prepare")
 def train_prepare(
     photos: Annotated[Path, typer.Argument(help="Folder of photos; those of a person in a folder of their own.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the shards; goes on there if it exists.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the shards; resumes if it exists.")],
     size: Annotated[int, typer.Option(help="Pixels a side of the faces: 32, 64, 128, 256, 512 or 1024.")] = 256,
     matte: Annotated[bool, typer.Option("--matte", help="Lay the person over grey. Some seconds a photo.")] = False,
     json: Json = False,
@@ -89,7 +89,7 @@ def train_psp(
 
 @train_app.command("encoder")
 def train_encoder(
-    run: Annotated[Path, typer.Option(help="Folder for checkpoint, losses and plot; go on there if it exists.")] = Path(
+    run: Annotated[Path, typer.Option(help="Folder for checkpoint, losses and plot; resumes if it exists.")] = Path(
         "runs/encoder"
     ),
     faces: Annotated[Path | None, typer.Option(help="Folder of aligned square faces for the second stage.")] = None,
@@ -133,10 +133,8 @@ def evaluate(
     pairs: Annotated[
         bool, typer.Option("--pairs", help="Two photos a person, 007-a.jpg and 007-b.jpg: the second is a key too.")
     ] = False,
-    report: Annotated[Path, typer.Option(help="Folder for the report; go on there if it was begun.")] = Path(
-        "evaluation"
-    ),
-    limit: Annotated[int | None, typer.Option(min=2, help="Only so many people, the first ones.")] = None,
+    report: Annotated[Path, typer.Option(help="Folder for the report; resumed if already begun.")] = Path("evaluation"),
+    limit: Annotated[int | None, typer.Option(min=2, help="Only the first N people.")] = None,
     recogniser: Annotated[
         str, typer.Option(help="Who tells people apart: dlib, arcface:FILE (ONNX) or blendface:FILE.")
     ] = "dlib",

@@ -21,22 +21,26 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import combinations, groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
-from measure_recovery import Pixels, Trial
+from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import track
 from stylecrypt_lab.evaluation.metrics import FAR, threshold_at_far
 
+from stylecrypt_msg import StyleCrypt
 from stylecrypt_msg.choices import Form
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.errors import InputError, StyleCryptError
 from stylecrypt_msg.faces import certain_faces, crop, face_quad
 from stylecrypt_msg.models import load_model
 from stylecrypt_msg.pictures import encode_picture, read_picture
+from stylecrypt_msg.recognisers import Recogniser, load_recogniser
 from stylecrypt_msg.standins import stand_in
+
+Pixels: TypeAlias = NDArray[np.uint8]
 
 SIDE = 192  # px of a picture in the sheet
 SEVERAL = (1, 2, 4)
@@ -96,18 +100,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         people = list(made_people(arguments.made, folder) if arguments.made else real_people(arguments.faces))
-        measure(Trial(folder), people[: arguments.limit], arguments.form, arguments.sheet)
+        measure(folder, people[: arguments.limit], arguments.form, arguments.sheet)
 
 
-def measure(trial: Trial, people: Sequence[Person], form: Form, sheet: Path | None) -> None:
-    recogniser = trial.recogniser
-    assert recogniser is not None, "pip install 'stylecrypt-msg[identity]'"  # noqa: S101
+def measure(folder: Path, people: Sequence[Person], form: Form, sheet: Path | None) -> None:
+    recogniser = load_recogniser()
     descriptors: list[np.ndarray] = []
     distances: dict[int, list[float]] = {}
     rows = []
     for person in track(people, "people"):
         try:
-            row, found, descriptor = bring_back(trial, person, form)
+            row, found, descriptor = bring_back(folder / person.photo.stem, recogniser, person, form)
         except StyleCryptError as error:
             print(f"{person.photo.name} is left out: {error}")
             continue
@@ -135,25 +138,30 @@ def measure(trial: Trial, people: Sequence[Person], form: Form, sheet: Path | No
         Image.fromarray(np.vstack(rows)).save(sheet, quality=90)
 
 
-def bring_back(trial: Trial, person: Person, form: Form) -> tuple[Pixels, dict[int, float], np.ndarray]:
-    """The row of the sheet, distances to the photo sent by the number of photos behind the key, and its descriptor."""
-    recogniser = trial.recogniser
-    assert recogniser is not None  # noqa: S101
+def bring_back(
+    folder: Path, recogniser: Recogniser, person: Person, form: Form
+) -> tuple[Pixels, dict[int, float], np.ndarray]:
+    """The row of the sheet, distances to the photo sent by the number of photos behind the key, and its descriptor.
+
+    Each key face goes to a contact of its own, after the message: nobody else's can be taken for it.
+    """
     pixels = read_picture(person.photo).pixels
-    found = certain_faces(pixels)
     original, key = square(pixels), square(read_picture(person.others[0]).pixels)
-    sent = trial.alice.encrypt(person.photo, ["Bob"], level="keyface", form=form)
-    largest = face_quad(max(found, key=lambda one: one.eye_distance).landmarks)
-    quad = largest if form == "photo" else None
-    cover = read_picture(sent.picture).pixels
-    shown = [original, key, square(cover, quad)]
+    quad = face_quad(max(certain_faces(pixels), key=lambda one: one.eye_distance).landmarks)
+    alice = StyleCrypt.create(folder / "alice", name="Alice")
+    friends = {n: StyleCrypt.create(folder / str(n), name=f"Friend {n}") for n in SEVERAL if n <= len(person.others)}
+    for friend in friends.values():
+        alice.add_contact(friend.profile.card, trust=True)
+        friend.add_contact(alice.profile.card)
+    sent = alice.encrypt(person.photo, [f"Friend {n}" for n in friends], level="keyface", form=form)
+    where = quad if form == "photo" else None
+    shown = [original, key, square(read_picture(sent.picture).pixels, where)]
     wanted, other, fake = recogniser.describe(shown)
     distances = {0: float(np.linalg.norm(other - wanted)), -1: float(np.linalg.norm(fake - wanted))}
-    for number in SEVERAL:
-        if number > len(person.others):
-            break
-        trial.share_key_face(*person.others[:number])
-        shown.append(square(trial.bob.decrypt(sent).pixels, quad))
+    for number, friend in friends.items():
+        alice.add_key_face(person.others[:number], f"of {number}")
+        friend.receive_key_face(alice.share_key_face(f"of {number}", [f"Friend {number}"]))
+        shown.append(square(friend.decrypt(sent).pixels, where))
         distances[number] = float(np.linalg.norm(recogniser.describe(shown[-1:])[0] - wanted))
     row = np.hstack([cv2.resize(one, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for one in shown])
     return np.asarray(row, np.uint8), distances, wanted

@@ -137,13 +137,12 @@ class Trial:
         except InputError:
             self.recogniser = None
 
-    def share_key_face(self, *photos: Path) -> None:
-        """Gives Bob a key face of Alice, in place of the one before. Raises InputError for photos that make none."""
-        name = photos[0].stem
+    def share_key_face(self, photo: Path) -> None:
+        """Gives Bob a key face of Alice, in place of the one before. Raises InputError for a photo that makes none."""
         for face in self.alice.key_faces():
             self.alice.remove_key_face(face.name)
-        self.alice.add_key_face(photos, name)
-        self.bob.receive_key_face(self.alice.share_key_face(name, ["Bob"]))
+        self.alice.add_key_face(photo, photo.stem)
+        self.bob.receive_key_face(self.alice.share_key_face(photo.stem, ["Bob"]))
 
     def read(self, path: Path) -> Photo:
         """Raises FaceError."""

@@ -39,7 +39,7 @@ def _folder(profile: Profile, folder: Path | None) -> Transport:
     where = _remembered(profile, "folder", str(folder.absolute()) if folder else None)
     if where is None:
         raise InputError(
-            "It is not known by which folder messages travel.",
+            "No shared folder has been set.",
             hint="Name one that is shared with your contacts: --folder DIR. It is remembered.",
         )
     return FolderTransport(where)
@@ -50,16 +50,14 @@ def _matrix(profile: Profile, room: str, homeserver: str | None, user: str | Non
 
     server = _remembered(profile, "matrix homeserver", homeserver)
     if server is None:
-        raise InputError(
-            "It is not known which homeserver to use.", hint="Name it with --homeserver URL; it is remembered."
-        )
+        raise InputError("No homeserver has been set.", hint="Name it with --homeserver URL; it is remembered.")
     if token := os.environ.get(_TOKEN):
         login: Login = AccessToken(token)
     else:
         name = _remembered(profile, "matrix user", user)
         if name is None:
             raise InputError(
-                "It is not known who you are on Matrix.",
+                "No Matrix user has been set.",
                 hint=f"Name yourself with --user @you:server, or set {_TOKEN}.",
             )
         login = Password(name, os.environ.get(_PASSWORD) or _asked(name))

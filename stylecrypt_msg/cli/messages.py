@@ -53,7 +53,9 @@ def encrypt(
     result = {"output": output, **_sent_result(sent, stand_in)}
     lines = [f"{_name(output)}: {_sent_line(sent, stand_in)}", *sent.leaks.lines]
     if sent.envelope is not None:
-        lines.append(f"{Path(output).with_suffix(ENVELOPE_SUFFIX)}: what is sealed; it has to travel along.")
+        lines.append(
+            f"{Path(output).with_suffix(ENVELOPE_SUFFIX)}: the sealed part; send it together with the picture."
+        )
     _tell(output, result, lines, as_json)
 
 

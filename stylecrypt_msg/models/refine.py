@@ -5,7 +5,7 @@ which see finer pictures. Losses are those of the encoder's training: pixels, fe
 the codes where the generator is good and mixing works; and structure (SSIM).
 
 Few steps are enough because they are taken along `Directions`, in which the generator's pictures change, each on its own:
-Adam gives every coordinate a step of its own length, but W's coordinates are none that a face has. Of the steps that plain
+Adam gives every coordinate a step of its own length, but W's coordinates are not facial attributes. Of the steps that plain
 Adam needs it takes less than a fifth (lab/LOG.md). That a rotation towards the principal axes of the gradients makes
 Adam a far better method is also SOAP's observation (Vyas et al., arXiv 2409.11321); there they are followed during a
 training, here they are the same for every picture and lie in the model.

@@ -188,8 +188,8 @@ def _said(error: OSError) -> str:
 
 
 def _gone(folder: Path) -> NetworkError:
-    what = "is not a folder" if folder.exists() else "is not there"
+    what = "is not a folder" if folder.exists() else "does not exist"
     return NetworkError(
-        f"{folder}, through which messages travel, {what}.",
+        f"The shared folder {folder} {what}.",
         hint="Plug the drive in, start the sync tool, or name another folder.",
     )

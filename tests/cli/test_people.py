@@ -298,8 +298,8 @@ def test_receiving_what_cannot_be_opened(met: As, photo: Path) -> None:
     as_ = met
     Path("box").mkdir()
     refused(as_("Bob", "receive"), "not known by which folder")
-    refused(as_("Bob", "receive", "--folder", "gone"), "is not there", 3)
-    refused(as_("Alice", "send", photo, "--to", "Bob", "--folder", "gone"), "is not there", 3)
+    refused(as_("Bob", "receive", "--folder", "gone"), "does not exist", 3)
+    refused(as_("Alice", "send", photo, "--to", "Bob", "--folder", "gone"), "does not exist", 3)
     assert as_("Alice", "send", photo, "--to", "Bob", "--folder", "box").code == 0
     assert as_("Bob", "contact", "remove", "Alice").code == 0
     ended = as_("Bob", "receive", "--folder", "box")
@@ -341,9 +341,9 @@ def test_through_a_matrix_room(
     alice, bob = homeserver.register(f"alice{encrypted}".lower()), homeserver.register(f"bob{encrypted}".lower())
     room = homeserver.room(alice, bob, encrypted=encrypted)
     refused(met("Bob", "receive", "--homeserver", homeserver.url), "no room")
-    refused(met("Bob", "receive", "--room", room), "which homeserver")
+    refused(met("Bob", "receive", "--room", room), "No homeserver")
     there = ("--room", room, "--homeserver", homeserver.url)
-    refused(met("Bob", "receive", *there), "who you are on Matrix")
+    refused(met("Bob", "receive", *there), "No Matrix user")
     refused(met("Bob", "receive", *there, "--user", bob.id), "password is needed", 4)
     monkeypatch.setenv("STYLECRYPT_MATRIX_PASSWORD", "wrong")
     assert met("Bob", "receive", *there, "--user", bob.id).code in (3, 4)

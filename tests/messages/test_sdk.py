@@ -172,7 +172,7 @@ def test_several_threads(together: Parties, photo: bytes) -> None:
 def test_a_folder_that_is_gone_or_full(parties: Parties, send: Send, tmp_path: Path) -> None:
     gone = FolderTransport(tmp_path / "gone")
     for job in (lambda: parties.alice.send(send(), gone), lambda: list(parties.bob.receive(gone))):
-        with pytest.raises(stylecrypt_msg.errors.NetworkError, match="is not there"):
+        with pytest.raises(stylecrypt_msg.errors.NetworkError, match="does not exist"):
             job()
     assert list(tmp_path.iterdir()) == [] or not (tmp_path / "gone").exists()
 

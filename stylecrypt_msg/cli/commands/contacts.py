@@ -61,7 +61,7 @@ def contact_trust(
     context: typer.Context,
     name: Name,
     conversation: Annotated[str | None, typer.Option("--in", help="Only in this conversation.")] = None,
-    undo: Annotated[bool, typer.Option("--undo", help="They may not any more.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Revoke this.")] = False,
 ) -> None:
     """Let a contact see your photos."""
     from .. import people as command

@@ -92,7 +92,7 @@ class MatrixSession(Devices):
                 self.client.room_resolve_alias(room), nio.RoomResolveAliasResponse, f"find the room {room}"
             )
             room_id = str(found.room_id)
-        joined = await self.answer(self.client.joined_rooms(), nio.JoinedRoomsResponse, "name the rooms one is in")
+        joined = await self.answer(self.client.joined_rooms(), nio.JoinedRoomsResponse, "list your rooms")
         if room_id not in joined.rooms:
             raise self.outside(room)
         return room_id
@@ -296,7 +296,7 @@ class MatrixSession(Devices):
         if not isinstance(answer, nio.MemoryDownloadResponse):
             if answer.transport_response.status in (400, 403, 404, 410, 413):
                 return None
-            raise self.refused(answer, "give out a picture")
+            raise self.refused(answer, "serve the picture")
         if len(answer.body) > self.client.largest:
             return None
         if not isinstance(file, dict):
@@ -371,7 +371,7 @@ class MatrixSession(Devices):
             await self.answer(client.login(login.password), nio.LoginResponse, f"let {login.user} in")
         elif isinstance(login, LoginToken):
             await self.answer(
-                client.login(token=login.token, device_name="StyleCrypt"), nio.LoginResponse, "let one in"
+                client.login(token=login.token, device_name="StyleCrypt"), nio.LoginResponse, "log you in"
             )
         else:
             client.access_token = login.token
