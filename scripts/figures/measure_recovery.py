@@ -147,8 +147,8 @@ class Trial:
     def read(self, path: Path) -> Photo:
         """Raises FaceError."""
         pixels = read_picture(path).pixels
-        # A PNG to nobody is the cover as it is before it is compressed.
-        cover = self.alice.encrypt(path, level="keyface", stand_in=STAND_IN, format="PNG", force=True)
+        # A PNG is the cover as it is before it is compressed.
+        cover = self.alice.encrypt(path, ["Bob"], stand_in=STAND_IN, format="PNG", force=True)
         region = (read_picture(cover.picture).pixels != pixels).any(axis=2)
         quad = face_quad(certain_faces(pixels)[0].landmarks)
         return Photo(path, pixels, region, quad, self._descriptor(pixels, quad))
