@@ -6,12 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import ParamSpec, TypeVar
 
 from stylecrypt_protocol import SeenStore
 
 from stylecrypt_msg.messenger import DecryptedPhoto, Draft, EncryptedPhoto, Messenger, NewKeyFace, ReceivedKeyFace
+from stylecrypt_msg.models.graphs import give_back_memory
 from stylecrypt_msg.models.shelf import Shelf
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.recognisers import installed_recogniser
@@ -63,7 +63,14 @@ class Studio:
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Something else that takes its time."""
-        return await asyncio.get_running_loop().run_in_executor(self._one, partial(work, *args, **kwargs))
+
+        def job() -> T:
+            try:
+                return work(*args, **kwargs)
+            finally:
+                give_back_memory()  # a bot mostly waits
+
+        return await asyncio.get_running_loop().run_in_executor(self._one, job)
 
     def close(self) -> None:
         """Returns when what is under way is done."""
