@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock, RLock
@@ -312,7 +312,7 @@ class StyleCrypt(_Base):
         where: str = self._run(transport.send(_parcel(photo)))
         return where
 
-    def receive(self, transport: Transport, *, follow: bool = False) -> Iterator[Incoming]:
+    def receive(self, transport: Transport, *, follow: bool = False) -> Generator[Incoming, None, None]:
         """What a transport delivers, each message once; ends when nothing is left, unless ``follow``.
 
         A message counts as received when the next one is asked for: whoever is stopped before gets it again. What could

@@ -73,4 +73,4 @@ class StockProgram:
         return subprocess.run(command, input=given, capture_output=True, check=True).stdout
 
 
-EVERY_AGE: list[type[Age]] = [PyRage, *([StockProgram] if shutil.which("age") else [])]
+EVERY_AGE: list[type[Age]] = [PyRage, *([StockProgram] if shutil.which("age") else [])]  # type: ignore[list-item]

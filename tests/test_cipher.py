@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stylecrypt_msg import effort
-from stylecrypt_msg.choices import Level
+from stylecrypt_msg.choices import Form, Level, Others
 from stylecrypt_msg.cipher import (
     CoveredPhoto,
-    Form,
-    Others,
     UncoveredPhoto,
     Unreplaced,
     cover,

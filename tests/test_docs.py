@@ -261,7 +261,7 @@ def test_errors_are_those_of_the_program() -> None:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 said.add(node.value)
             elif isinstance(node, ast.JoinedStr):
-                said.add("".join(v.value if isinstance(v, ast.Constant) else "…" for v in node.values))
+                said.add("".join(v.value if isinstance(v, ast.Constant) else "…" for v in node.values))  # type: ignore[misc]
     _, _, tables = prose(REPOSITORY / "docs" / "guide.md").partition("## Troubleshooting")
     errors = [row for row in re.findall(r"^\| (.+?) \| ", tables, re.MULTILINE) if row not in ("error", "---")]
     assert len(errors) > 30

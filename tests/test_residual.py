@@ -48,7 +48,7 @@ def with_fakes(pixels: Pixels, *faces: tuple[float, float, float]) -> Pixels:
 
 
 def psnr(a: Pixels, b: Pixels) -> float:
-    return float(10 * np.log10(255**2 / max(1e-9, np.mean((a.astype(float) - b) ** 2))))
+    return float(10 * np.log10(255**2 / max(1e-9, float(np.mean((a.astype(float) - b) ** 2)))))
 
 
 def pieces(data: bytes, height: int, width: int) -> Iterator[tuple[slice, slice]]:
@@ -140,7 +140,7 @@ def test_pictures_of_any_size_and_shape(data: st.DataObject) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     original = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
     if data.draw(st.booleans()):
-        original = cv2.GaussianBlur(original, (0, 0), 3).reshape(original.shape)
+        original = np.asarray(cv2.GaussianBlur(original, (0, 0), 3), np.uint8).reshape(original.shape)
     covered = original.copy()
     for _ in range(data.draw(st.integers(0, 3))):
         left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))

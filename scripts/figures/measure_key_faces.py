@@ -128,12 +128,14 @@ def measure(folder: Path, people: Sequence[Person], form: Form, sheet: Path | No
         f"{len(rows)} of {len(people)} people, {form}, {recogniser.name}; share closer to the photo sent than each threshold"
     )
     names = {0: "another photo itself", -1: "the cover"}
-    for number, found in sorted(distances.items()):
+    for number, measured in sorted(distances.items()):
         shares = ", ".join(
-            f"{name} {sum(d < bar for d in found) / len(found):.0%}" for name, bar in bars.items() if bar is not None
+            f"{name} {sum(d < bar for d in measured) / len(measured):.0%}"
+            for name, bar in bars.items()
+            if bar is not None
         )
         name = names.get(number, f"key face of {number}")
-        print(f"{name:>20}: median distance {statistics.median(found):.2f}, {shares}")
+        print(f"{name:>20}: median distance {statistics.median(measured):.2f}, {shares}")
     if sheet:
         Image.fromarray(np.vstack(rows)).save(sheet, quality=90)
 

@@ -37,7 +37,7 @@ def pictures(model: TorchModel, faces: Tensor, rng: torch.Generator) -> Iterator
     for batch in face_batches(faces, BATCH, rng):
         photos = vary(batch, rng)
         with torch.no_grad():
-            mixes = degrade(model.preview(sample_codes(model.generator, BATCH, rng, people)).clamp(-1, 1), rng)
+            mixes = degrade(model.preview(sample_codes(model.generator, BATCH, rng, people)).clamp(-1, 1), rng)  # type: ignore[arg-type]
             people = model.encode(photos, steps=0)
         yield torch.cat((photos, mixes))
 
@@ -57,8 +57,8 @@ def descend(model: TorchModel, images: Tensor, directions: Directions | None, st
         made = model.preview(codes + offset * model.deviation)
         loss = len(images) * distance(made, images, unit_features(model, made), features)
         optimiser.zero_grad()
-        loss.backward()
-        gradients.append(torch.clone(offset.grad))
+        loss.backward()  # type: ignore[no-untyped-call]
+        gradients.append(torch.clone(offset.grad))  # type: ignore[arg-type]
         if directions is not None:
             optimiser.step()
     return gradients
@@ -87,7 +87,7 @@ def main() -> None:
     fresh = {f"encoder.directions.{name}": value for name, value in MobileEncoder().directions.state_dict().items()}
     tensors = fresh | tensors
     model = families.assemble(generator | tensors, family="mobilestylegan", name="default")
-    encoder: MobileEncoder = model.encoder
+    encoder: MobileEncoder = model.encoder  # type: ignore[assignment]
     rng = torch.Generator().manual_seed(0)
     source = pictures(model, load_faces(arguments.pictures, encoder.input_size), rng)
     for count, steps in ((arguments.faces, 1), (arguments.descents, STEPS)):

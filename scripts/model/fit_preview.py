@@ -61,7 +61,7 @@ def main() -> None:
         return (codes - generator.w_mean) / generator.w_std, features.half(), target
 
     def predict(codes: Tensor, features: Tensor) -> Tensor:
-        return head(features.float().contiguous(memory_format=torch.channels_last), codes)
+        return head(features.float().contiguous(memory_format=torch.channels_last), codes)  # type: ignore[no-any-return]
 
     def psnr() -> float:
         with torch.no_grad():
@@ -69,7 +69,7 @@ def main() -> None:
         return 10 * math.log10(4 / error)
 
     held_out = [batch() for _ in range(8)]
-    head = generator.preview_head.requires_grad_(True).to(memory_format=torch.channels_last)
+    head = generator.preview_head.requires_grad_(True).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     modulations = (head.modulation, head.to_rgb_modulation)
     with torch.no_grad():
         for affine in modulations:
@@ -90,7 +90,7 @@ def main() -> None:
         for codes, features, target in (kept[-1], kept[int(torch.randint(len(kept), (), generator=rng))]):
             loss = F.mse_loss(predict(codes, features), target)
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(head.parameters(), 0.5)
             optimiser.step()
             rates.step()

@@ -83,10 +83,10 @@ def logistic(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     def closure() -> Tensor:
         optimiser.zero_grad()
         loss = F.binary_cross_entropy_with_logits(features @ weight + bias, labels) + PENALTY * weight.square().sum()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
-    optimiser.step(closure)
+    optimiser.step(closure)  # type: ignore[no-untyped-call]
     return weight.detach(), bias.detach()
 
 

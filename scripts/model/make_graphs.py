@@ -67,7 +67,7 @@ class Builder:
     ) -> Value:
         varies = gradient is not None and any(value.varies for value in inputs)
         out = Value(f"v{len(self.nodes)}", shape, varies)
-        self.nodes.append(helper.make_node(op, [value.name for value in inputs], [out.name], **attributes))
+        self.nodes.append(helper.make_node(op, [value.name for value in inputs], [out.name], **attributes))  # type: ignore[arg-type]
         if varies and gradient is not None:
             self.tape.append((out, gradient))
         return out
@@ -327,8 +327,8 @@ class Builder:
             return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch" if n == -1 else n for n in shape])
 
         graph = helper.make_graph(
-            nodes, "stylecrypt", [described(value.name, value.shape) for value in self.inputs],
-            [described(name, value.shape) for name, value in outputs.items()], initializers,
+            nodes, "stylecrypt", [described(value.name, value.shape) for value in self.inputs],  # type: ignore[arg-type, misc]
+            [described(name, value.shape) for name, value in outputs.items()], initializers,  # type: ignore[misc]
         )  # fmt: skip
         return helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="stylecrypt"

@@ -14,7 +14,7 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,7 +49,7 @@ class FolderTransport:
         """Raises NetworkError when the folder is gone or full, InputError when it may not be written to."""
         return await asyncio.to_thread(self._send, parcel)
 
-    async def deliveries(self, *, follow: bool) -> AsyncIterator[Delivery]:
+    async def deliveries(self, *, follow: bool) -> AsyncGenerator[Delivery, None]:
         """Pictures by the time of their files. Each is read once by one transport, unless it changes.
 
         Links are not followed: one that somebody put there would show files of this machine.

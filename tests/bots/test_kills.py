@@ -110,9 +110,9 @@ def test_a_photo_on_its_way_past_all_kills(
         shown = await bob.shown("the photo")
         assert "hello" in str(shown.content["body"])
         await settle(alice.owner, bob.owner, mallory)
-        for process in (running, second):
-            process.terminate()
-            process.wait()
+        for process in (running, second):  # type: ignore[assignment]
+            process.terminate()  # type: ignore[attr-defined]
+            process.wait()  # type: ignore[attr-defined]
 
         # One of each: the preview and the photo that were shown are taken away already.
         assert pictures(alice.owner, alice.control, alice.bot_account.id) == []

@@ -154,7 +154,7 @@ def test_the_family_sees_a_stranger_and_bob_the_photo(
         for house in (alice, bob):
             for kind in ("bot inbox", "bot outbox", "bot draft", "bot media"):
                 records = house.profile.records(kind, str)
-                await until(lambda records=records: len(records) == 0, f"{house.name} keeps a {kind}")
+                await until(lambda records=records: len(records) == 0, f"{house.name} keeps a {kind}")  # type: ignore[misc]
 
     runner.run(test())
 
@@ -257,7 +257,7 @@ def test_an_answer_goes_where_the_photo_came_from(runner: asyncio.Runner, family
             "is_falling_back": True,
             "m.in_reply_to": {"event_id": root},
         }
-        posted = await mallory.show(room, sealed.picture, **{"m.relates_to": relation})
+        posted = await mallory.show(room, sealed.picture, **{"m.relates_to": relation})  # type: ignore[arg-type]
         shown = await bob.shown("Alice's photo")
         said = str(shown.content["body"])
         assert f"Alice (not verified), posted by {mallory.id} in #family: the sender's own inversion." in said
@@ -307,7 +307,7 @@ def test_strangers_and_blocked_contacts_are_named_and_not_opened(
             await house.owner.look()
             house.owner.seen.clear()
         damaged = {protocol.EVENT_KEY: {"v": 1, "public": "garbage"}}
-        await mallory.show(room, photo, **damaged)
+        await mallory.show(room, photo, **damaged)  # type: ignore[arg-type]
         for house in (alice, bob):
             await house.owner.text(house.control, "was not opened: These bytes are damaged")
         await mallory.show(room, photo)

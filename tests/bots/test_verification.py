@@ -191,7 +191,7 @@ def test_messages_out_of_turn_or_of_strangers_verify_nothing(runner: asyncio.Run
             ("mac", {"mac": {}, "keys": ""}), ("key", {"key": "x"}), ("start", {"from_device": app.device, "method": 1}),
             ("request", {}), ("cancel", {}), ("done", {}),
         ]:  # fmt: skip
-            await app.send(kind, **content)
+            await app.send(kind, **content)  # type: ignore[arg-type]
         stranger = await Person.log_in(ann.server, ann.server.register("stranger"), ann.folder / "stranger")
         other = App(stranger, app.bot, app.bot_device)
         await other.send("request", from_device=other.device, methods=["m.sas.v1"])

@@ -447,7 +447,7 @@ def broken(name: str, pixels: Pixels) -> bytes:
     if name.startswith("cut"):
         data = saved(pixels, name.split()[1])
         return data[: len(data) // 2]
-    return {
+    return {  # type: ignore[operator]
         "text": lambda: b"Dear sir or madam,\n" * 40,
         "nothing": lambda: b"",
         "PNG bomb": png_bomb,

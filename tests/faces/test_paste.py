@@ -46,7 +46,7 @@ def head(half_width: float, wall: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def psnr(a: NDArray[np.uint8], b: NDArray[np.uint8], where: NDArray[np.bool_]) -> float:
-    return float(10 * np.log10(255**2 / max(1e-9, np.mean((a[where].astype(float) - b[where]) ** 2))))
+    return float(10 * np.log10(255**2 / max(1e-9, float(np.mean((a[where].astype(float) - b[where]) ** 2)))))
 
 
 def touched(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.bool_]:

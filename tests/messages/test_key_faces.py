@@ -161,7 +161,7 @@ def test_photos_that_make_no_key_face(
         ([], "no photo"),
     ):
         with pytest.raises(InputError, match=says):
-            alice.add_key_face(photos, "me")
+            alice.add_key_face(photos, "me")  # type: ignore[arg-type]
     with pytest.raises(PictureError, match="No key face is made of photo 2: this is not a picture"):
         alice.add_key_face([key_face, b"rubbish"], "me")
     with pytest.raises(PictureError, match=r"There is no file .*gone\.jpg"):

@@ -90,7 +90,7 @@ def test_the_descent_has_the_gradient_that_autograd_finds(
         offset = torch_model.directions(at.requires_grad_())
         made = torch_model.preview(begun + offset * torch_model.deviation) + lacking
         loss = distance(made, goal, unit_features(torch_model, made), maps) + 0.3 * offset.square().mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         assert at.grad is not None
         assert apart(slope[[i]], at.grad) < TOLERANCE
 
@@ -150,7 +150,7 @@ def test_damage_is_one_sentence(damage: str, weights: Weights, tmp_path: Path, m
     folder.mkdir()
     for path in [*DATA.glob("*.onnx"), DATA / "graphs.json"]:
         (folder / path.name).write_bytes(path.read_bytes())
-    monkeypatch.setattr(graphs.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(graphs.resources, "files", lambda package: tmp_path)  # type: ignore[attr-defined]
     Graph("mapping", weights)
     damaged(folder, damage)
     with pytest.raises(ModelError, match=r"A part of the embedded model, mapping, is missing or damaged\.$") as refused:

@@ -90,7 +90,7 @@ def test_all_23_places_of_a_style(rule: ModuleType, torch_model: TorchModel, wan
     x = generator.conv_in(generator.input, slots[0])
     for i, layer in enumerate(generator.layers):
         up, first, second = slots[3 * i + 1 : 3 * i + 4]
-        x = layer.conv2(layer.conv1(inverse_haar(x * layer.up(up)), first), second)
+        x = layer.conv2(layer.conv1(inverse_haar(x * layer.up(up)), first), second)  # type: ignore[operator]
     x = generator.to_img(x * generator.to_img_modulation(slots[22]))
     check(rule, wanted, "slots23", inverse_haar(x))
 

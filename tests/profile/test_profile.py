@@ -105,7 +105,7 @@ def test_a_passphrase_is_asked_for_and_needed(tmp_path: Path) -> None:
         assert opened.locked and opened.card.display_name == "Ann"
     for wrong in ("correct", "", "\udcff"):
         with pytest.raises(NotAuthorisedError, match=r"^The passphrase is wrong\.$"):
-            Profile.open(tmp_path / "p", lambda wrong=wrong: wrong)
+            Profile.open(tmp_path / "p", lambda wrong=wrong: wrong)  # type: ignore[misc]
     with pytest.raises(NotAuthorisedError, match="no passphrase was given"):
         Profile.open(tmp_path / "p")
 

@@ -142,7 +142,7 @@ STARTS = st.sampled_from(
 @given(start=STARTS, rest=st.binary(max_size=400))
 def test_any_bytes_parse_or_raise_a_remote_error(name: str, start: bytes, rest: bytes) -> None:
     with contextlib.suppress(sp.RemoteProtocolError):
-        PARSERS[name](start + rest)
+        PARSERS[name](start + rest)  # type: ignore[no-untyped-call]
 
 
 @settings(max_examples=100, deadline=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from io import BytesIO
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from protocol_helpers import ALICE, BOB, CARDS, MALLORY, NOW
-from stylecrypt_protocol import bech32, primitives
+from stylecrypt_protocol import bech32
 from stylecrypt_protocol.card import Rotation
 from stylecrypt_protocol.wordlist import WORDS
 
@@ -118,7 +119,7 @@ def test_the_longest_card_fits_everything() -> None:
     text = longest.to_text()
     assert len(text) + len("stylecard") <= 1023
     assert sp.Card.from_text(text) == longest
-    assert longest.to_qr().version <= 40
+    assert int(longest.to_qr().version) <= 40
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ def test_words() -> None:
 def test_word_list() -> None:
     assert len(WORDS) == len({word[:4] for word in WORDS}) == 2048
     assert list(WORDS) == sorted(WORDS)
-    assert primitives.hashlib.sha256("".join(f"{word}\n" for word in WORDS).encode()).hexdigest() == (
+    assert hashlib.sha256("".join(f"{word}\n" for word in WORDS).encode()).hexdigest() == (
         "2f5eed53a4727b4bf8880d8f3f199efc90e58503646d9ff8eff3a2ed3b24dbda"
     )
 

@@ -68,7 +68,7 @@ def test_another_face_with_the_same_coarse_light_is_swapped() -> None:
                 Image.fromarray(off[..., c].astype(np.float32)).resize((side, side), Image.Resampling.BICUBIC)
                 for c in range(3)
             ]
-            face = (face + np.stack(smooth, 2)).clip(0, 255)
+            face = (face + np.stack([np.asarray(one) for one in smooth], 2)).clip(0, 255)
         assert np.abs((wanted - face).reshape(8, 16, 8, 16, 3).mean((1, 3))).max() < 12
         forged[top : top + side, left : left + side] = face
         assert judge(original, Image.fromarray(np.rint(forged).astype(np.uint8))) is sp.CoverVerdict.SWAPPED
@@ -142,9 +142,9 @@ def test_the_digest_depends_on_the_shape() -> None:
 
 
 def test_a_view_of_pixels_is_as_good_as_their_bytes() -> None:
-    array = np.asarray(COVER_IMAGE)
-    view = sp.Pixels(width=COVER.width, height=COVER.height, rgb=memoryview(array))
+    array = np.frombuffer(COVER_IMAGE.tobytes(), np.uint8).reshape(COVER.height, COVER.width, 3)
+    view = sp.Pixels(width=COVER.width, height=COVER.height, rgb=memoryview(array))  # type: ignore[arg-type]
     assert view.digest == COVER.digest
     assert make_sketch(view, [FACE]) == make_sketch(COVER, [FACE])
     with pytest.raises(sp.LocalProtocolError, match="bytes of RGB"):
-        sp.Pixels(width=COVER.width, height=COVER.height, rgb=memoryview(array[1:]))
+        sp.Pixels(width=COVER.width, height=COVER.height, rgb=memoryview(array[1:]))  # type: ignore[arg-type]

@@ -55,7 +55,7 @@ def same_pixels(one: bytes, other: bytes) -> bool:
     if first.mode != second.mode or first.convert("RGBA").tobytes() != second.convert("RGBA").tobytes():
         return False
     again = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) for data in (one, other)]
-    return bool(np.array_equal(*again))
+    return bool(np.array_equal(*again))  # type: ignore[arg-type]
 
 
 def blocks(picture: bytes) -> list[bytes]:
@@ -284,6 +284,7 @@ def test_hostile_events(content: dict[str, object], error: type[sp.ProtocolError
 
 def test_the_event_of_a_key_face_is_told_from_others() -> None:
     assert sp.has_key_face({"msgtype": "m.file", **sp.key_face_event()})
-    for other in ({}, {"v": 2}, {"v": True}, {"v": 1, "x": 1}, [], None, 1):
+    others: list[object] = [{}, {"v": 2}, {"v": True}, {"v": 1, "x": 1}, [], None, 1]
+    for other in others:
         assert not sp.has_key_face({sp.KEY_FACE_KEY: other})
     assert not sp.has_key_face({})

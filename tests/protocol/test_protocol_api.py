@@ -98,7 +98,7 @@ def test_pydantic_does_not_show_what_it_refuses() -> None:
 def test_models_are_frozen_and_checked() -> None:
     public = describe()
     with pytest.raises(Exception, match="frozen"):
-        public.width = 3  # type: ignore[misc]
+        public.width = 3
     with pytest.raises(sp.LocalProtocolError, match="layer mask"):
         describe(replaced=[18])
     with pytest.raises(sp.LocalProtocolError, match="replaced"):

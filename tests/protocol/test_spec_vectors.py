@@ -91,7 +91,7 @@ def test_cards() -> None:
 
 
 def test_cover_and_key_face() -> None:
-    faces = [sp.Quad(corners=tuple(tuple(corner) for corner in VALUES["cover"]["face_in_64th_px"]))]
+    faces = [sp.Quad(corners=tuple(tuple(corner) for corner in VALUES["cover"]["face_in_64th_px"]))]  # type: ignore[arg-type]
     assert COVER.digest.hex() == VALUES["cover"]["digest"]
     assert make_sketch(COVER, faces).hex() == VALUES["cover"]["sketch"]
     given = VALUES["key_face"]

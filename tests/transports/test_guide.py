@@ -89,7 +89,7 @@ def test_the_promises(make: Make) -> None:
         assert all(delivery.origin for delivery in got)
 
         transport = make()
-        async with aclosing(transport.deliveries(follow=False)) as deliveries:
+        async with aclosing(transport.deliveries(follow=False)) as deliveries:  # type: ignore[type-var]
             first = await anext(deliveries)
         assert first.reference == got[0].reference
         await transport.close()
@@ -100,7 +100,7 @@ def test_the_promises(make: Make) -> None:
 
 def test_following(make: Make) -> None:
     async def test() -> None:
-        async with aclosing(make().deliveries(follow=True)) as deliveries:
+        async with aclosing(make().deliveries(follow=True)) as deliveries:  # type: ignore[type-var]
             for number in range(2):
                 waiting = asyncio.ensure_future(anext(deliveries))
                 await asyncio.sleep(0.1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from PIL import Image
@@ -68,7 +68,7 @@ class MatrixTransport:
         )
         return f"{self.room}, {event_id}"
 
-    async def deliveries(self, *, follow: bool) -> AsyncIterator[Delivery]:
+    async def deliveries(self, *, follow: bool) -> AsyncGenerator[Delivery, None]:
         """Other people's pictures since the last run; with the first, of the last 1000 messages."""
         session = await self._open()
         room_id = await session.room_id(self.room)

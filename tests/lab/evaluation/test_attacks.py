@@ -341,8 +341,8 @@ def test_what_takes_longer_is_told_by_that_and_nothing_else_is() -> None:
     rng = np.random.default_rng(0)
     quick, slow, as_quick = rng.normal(1.0, 0.05, 40), rng.normal(1.5, 0.05, 40), rng.normal(1.0, 0.05, 40)
     groups = [i % 8 for i in range(40)]
-    assert told_apart(quick, slow, groups) == (80, 80)
-    assert 24 < told_apart(quick, as_quick, groups)[0] < 56
+    assert told_apart(quick, slow, groups) == (80, 80)  # type: ignore[arg-type]
+    assert 24 < told_apart(quick, as_quick, groups)[0] < 56  # type: ignore[arg-type]
 
 
 def test_messages_are_alike_by_what_is_not_the_formats() -> None:
@@ -442,7 +442,7 @@ def test_the_command(
     monkeypatch.setattr(bench_module, "Studio", lambda *_: bench.studio)
     tiny = {"keys": 1, "key_victims": 1, "fakes": 1, "averaged": 1, "learnt": 4, "steps": 1}
     monkeypatch.setattr(bench_module, "Effort", lambda **more: Effort(**{**tiny, **more}))
-    monkeypatch.setattr(command.attacks, "default_masks", lambda n: [LayerMask.of([n - 1], n)])
+    monkeypatch.setattr(command.attacks, "default_masks", lambda n: [LayerMask.of([n - 1], n)])  # type: ignore[attr-defined]
     monkeypatch.setattr(command, "load_model", lambda name: bench.studio.model)
     monkeypatch.setattr(bench_module, "traffic", lambda *_: [])
     monkeypatch.setattr(sys, "argv", ["stylecrypt", "evaluate", str(folder), "--attacks", "--report", str(out)])

@@ -158,7 +158,7 @@ def test_blendface_is_the_network_of_its_file(tmp_path: Path, network: IResNet) 
 
 class _Trap:
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        return Path.touch, (Path("trapped"),)
+        return Path.touch, (Path("trapped"),)  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("kind", ["arcface", "blendface"])

@@ -156,7 +156,7 @@ def test_alexnets_weights_find_their_place(checkpoints: Path) -> None:
 
 class _Trap:
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        return Path.touch, (Path("trapped"),)
+        return Path.touch, (Path("trapped"),)  # type: ignore[return-value]
 
 
 def test_a_checkpoint_runs_no_code(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:

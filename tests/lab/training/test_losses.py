@@ -64,7 +64,7 @@ def along(network: nn.Module, loss: Tensor) -> tuple[Tensor, list[Tensor]]:
 @torch.no_grad()
 def move(network: nn.Module, way: list[Tensor], by: float) -> None:
     for parameter, direction in zip(network.parameters(), way, strict=True):
-        parameter += by * direction
+        parameter += by * direction  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(("what", "step"), [("r1", 1e-3), ("path", 0.02)])

@@ -114,7 +114,7 @@ def test_an_encoder_learns(folder: Path, torch_model: TorchModel, tmp_path: Path
 
 def test_an_encoder_for_a_large_generator_reads_256_px() -> None:
     encoder = GradualStyleEncoder(18, 128, 256)
-    assert [len(head.convs) // 2 for head in encoder.styles] == [4] * 3 + [5] * 4 + [6] * 11
+    assert [len(head.convs) // 2 for head in encoder.styles] == [4] * 3 + [5] * 4 + [6] * 11  # type: ignore[arg-type]
 
 
 # ---- several processes
@@ -273,7 +273,7 @@ def test_runs_that_cannot_be_are_refused(
             train()
 
     def generator(shards: Shards = shards, run: str = "run", world: Processes = ALONE, **changes: int) -> None:
-        train_generator(shards, replace(SMALL, steps=1, **changes), tmp_path / run, world, silent)  # type: ignore[arg-type]
+        train_generator(shards, replace(SMALL, steps=1, **changes), tmp_path / run, world, silent)
 
     def encoder(shards: Shards = shards, model: TorchModel | None = None, run: str = "psp", batch: int = 2) -> None:
         model = model or load_torch_model(generator_file)

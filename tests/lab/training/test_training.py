@@ -90,7 +90,7 @@ def test_an_encoder_learns(
 
 def test_a_run_that_diverges_stops(generator: MobileStyleGAN, faces: Path, tmp_path: Path) -> None:
     broken = fresh(generator)
-    broken.levels[0].bias.data.fill_(torch.nan)
+    broken.levels[0].bias.data.fill_(torch.nan)  # type: ignore[operator]
     plan = Plan(pairs=0, face_steps=2, faces=faces, batch=1, face_batch=2, save_seconds=0)
     with pytest.raises(InputError, match="no finite numbers any more at step 1"):
         train_encoder(generator, broken, plan, None, tmp_path, lambda p: None)
@@ -181,14 +181,14 @@ def test_the_recogniser_reads_its_published_form(tmp_path: Path) -> None:
             values = rng.integers(0, 256, size, np.uint8)
             if i % 2:
                 data += values.tobytes()
-                entry["quantization"] = {"dtype": "uint8", "scale": step, "min": -127.5 * step}
+                entry["quantization"] = {"dtype": "uint8", "scale": step, "min": -127.5 * step}  # type: ignore[assignment]
             else:
                 data += ((values - 127.5) * step).astype("<f4").tobytes()
             entries.append(entry)
         for part, value in ((f"{base}/scale/weights", 1.0), (f"{base}/scale/biases", 0.0)):
             entries.append({"name": part, "shape": (out,), "dtype": "float32"})
             data += np.full(out, value, "<f4").tobytes()
-    entries.append({"name": "fc", "shape": (256, 128), "dtype": "float32"})
+    entries.append({"name": "fc", "shape": (256, 128), "dtype": "float32"})  # type: ignore[dict-item]
     data += (rng.standard_normal((256, 128)) / 16).astype("<f4").tobytes()
     (tmp_path / "face_recognition_model.bin").write_bytes(data)
     manifest = [{"paths": ["face_recognition_model.bin"], "weights": entries}]
