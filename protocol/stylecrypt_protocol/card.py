@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from enum import Enum, IntEnum
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Self
 
 from pydantic import model_validator
@@ -37,7 +39,12 @@ REVOCATION_MAGIC: Final = b"SCR"
 CARD_PREFIX: Final = "stylecard"
 REVOCATION_PREFIX: Final = "stylerevoke"
 # A card has at most 1,023 symbols (SPEC.md section 6.3).
-_CARD_TEXT: Final = re.compile(rf"\b{CARD_PREFIX}1[0-9a-z]{{200,1023}}\b", re.IGNORECASE)
+_CARD_TEXT: Final = re.compile(
+    rf"(?<![0-9A-Za-z]){CARD_PREFIX}1[0-9a-z]{{200,1023}}(?![0-9A-Za-z])", re.IGNORECASE | re.ASCII
+)
+_LONGEST: Final = 4096  # bytes of a text with white space around it
+_BEGINNING: Final = 256
+_FEW: Final = 8  # of texts that may be cards, in one message
 
 
 class Rotation(WireModel):
@@ -84,6 +91,8 @@ class Card(_CardFields):
 
     @model_validator(mode="after")
     def _check_signatures(self) -> Self:
+        if not primitives.x25519_is_canonical(self.sealing_key):
+            raise ValueError("the sealing key is not the one encoding of its point")
         if not primitives.x25519_is_usable(self.sealing_key):
             raise ValueError("the sealing key is a point of small order")
         if self.rotation and self.rotation.previous == self.signing_key:
@@ -271,14 +280,19 @@ class Revocation(_RevocationFields):
 
 
 def find_card(text: str) -> str | None:
-    """The text of a card in what somebody wrote; it may still turn out to be none."""
-    found = _CARD_TEXT.search(text)
-    return found[0] if found else None
+    """The text of the first card in what somebody wrote."""
+    for found in islice(_CARD_TEXT.finditer(text), _FEW):
+        with suppress(RemoteProtocolError):
+            Card.from_text(found[0])
+            return found[0]
+    return None
 
 
 def is_card(data: bytes) -> bool:
     """Whether these are to be a card or a revocation, in bytes or as text: what `read_card` reads, if they are whole."""
-    return data.startswith((CARD_MAGIC, REVOCATION_MAGIC)) or _text(data).startswith((CARD_PREFIX, REVOCATION_PREFIX))
+    return data.startswith((CARD_MAGIC, REVOCATION_MAGIC)) or _text(data[:_BEGINNING]).startswith(
+        (CARD_PREFIX, REVOCATION_PREFIX)
+    )
 
 
 def read_card(data: bytes) -> Card | Revocation:
@@ -287,12 +301,14 @@ def read_card(data: bytes) -> Card | Revocation:
         return Card.from_bytes(data)
     if data.startswith(REVOCATION_MAGIC):
         return Revocation.from_bytes(data)
-    text = data.decode("ascii", "replace")
-    return Revocation.from_text(text) if _text(data).startswith(REVOCATION_PREFIX) else Card.from_text(text)
+    text = _text(data[:_LONGEST])
+    return Revocation.from_text(text) if text.startswith(REVOCATION_PREFIX) else Card.from_text(text)
 
 
 def _text(data: bytes) -> str:
-    return data.decode("ascii", "replace").strip(AROUND).lower()
+    """Lower case, if all of it was upper case."""
+    text = data.decode("utf-8", "replace").strip(AROUND)
+    return text.lower() if text.isupper() else text
 
 
 def _last(reader: Reader) -> bytes:

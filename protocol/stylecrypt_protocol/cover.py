@@ -7,9 +7,11 @@ management).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, Final, Self
 
 import numpy as np
@@ -122,9 +124,9 @@ class Quad(WireModel):
         return min(xs), min(ys), max(xs), max(ys)
 
 
-def sketch_bytes(faces: Sequence[Quad]) -> int:
-    """How long the sketch of a cover with these faces is."""
-    return COARSE**2 + sum(_fineness(face) ** 2 for face in faces)
+def sketch_bytes(faces: Sequence[Quad], width: int, height: int) -> int:
+    """How long the sketch of a cover of this size with these faces is."""
+    return COARSE**2 + sum(_fineness(face, width, height) ** 2 for face in faces)
 
 
 def make_sketch(pixels: Pixels, faces: Sequence[Quad]) -> bytes:
@@ -134,7 +136,10 @@ def make_sketch(pixels: Pixels, faces: Sequence[Quad]) -> bytes:
     Each byte is the mean luminance of a cell, 0 to 255.
     """
     rgb = _array(pixels)
-    grids = [_grid(rgb, _whole(pixels), COARSE), *(_grid(rgb, face.box(), _fineness(face)) for face in faces)]
+    grids = [
+        _grid(rgb, _whole(pixels), COARSE),
+        *(_grid(rgb, face.box(), _fineness(face, pixels.width, pixels.height)) for face in faces),
+    ]
     return b"".join(np.rint(grid).astype(np.uint8).tobytes() for grid in grids)
 
 
@@ -143,7 +148,7 @@ def judge_cover(
 ) -> CoverVerdict:
     """Compares a picture with what the sender signed: digest, sketch, faces and size of the cover. SPEC.md
     section 5.3."""
-    if len(sketch) != sketch_bytes(faces):
+    if len(sketch) != sketch_bytes(faces, width, height):
         raise LocalProtocolError("the sketch does not fit the faces")
     if pixels.digest == digest:
         return CoverVerdict.EXACT
@@ -158,7 +163,7 @@ def judge_cover(
         return CoverVerdict.SWAPPED
     scale_x, scale_y = pixels.width / width, pixels.height / height
     for face in faces:
-        cells = _fineness(face)
+        cells = _fineness(face, width, height)
         wanted, sent = sent[: cells**2].reshape(cells, cells), sent[cells**2 :]
         left, top, right, bottom = face.box()
         box = (left * scale_x, top * scale_y, right * scale_x, bottom * scale_y)
@@ -170,10 +175,11 @@ def judge_cover(
     return CoverVerdict.CHANGED
 
 
-def _fineness(face: Quad) -> int:
-    """Cells a side of a face's grid."""
+def _fineness(face: Quad, width: int, height: int) -> int:
+    """Cells a side of a face's grid: more for larger boxes, as far as they lie in the cover."""
     left, top, right, bottom = face.box()
-    return next((cells for side, cells in FINE if min(right - left, bottom - top) >= side), COARSE)
+    shorter = min(min(right, width) - max(left, 0), min(bottom, height) - max(top, 0))
+    return next((cells for side, cells in FINE if shorter >= side), COARSE)
 
 
 def _whole(pixels: Pixels) -> tuple[float, float, float, float]:
@@ -188,29 +194,24 @@ def _grid(rgb: NDArray[np.uint8], box: tuple[float, float, float, float], count:
     """Mean luminance, 0 to 255, of ``count`` x ``count`` equal cells of a box, each pixel counted by the area of it that lies
     in the cell."""
     height, width, _ = rgb.shape
-    columns, x_weights = _cells(box[0], box[2], width, count)
-    rows, y_weights = _cells(box[1], box[3], height, count)
-    part = rgb[rows, columns]
+    xs, ys = _edges(box[0], box[2], width, count), _edges(box[1], box[3], height, count)
+    part = rgb[:, int(xs[0]) : math.ceil(xs[-1])]
     cells = np.empty((count, count), np.float32)
-    for row, weights in enumerate(y_weights):
+    for row, (top, bottom) in enumerate(pairwise(ys)):
         # Few rows at a time, which as floats still fit into a processor's cache; colours last, when little is left of them.
-        used = np.flatnonzero(weights)
         down = np.zeros(part.shape[1] * 3, np.float32)
-        for top in range(used[0], used[-1] + 1, ROWS):
-            bottom = min(top + ROWS, used[-1] + 1)
-            pixels = part[top:bottom].astype(np.float32)
-            down += weights[top:bottom] @ pixels.reshape(len(pixels), -1)
-        cells[row] = x_weights @ down.reshape(-1, 3) @ LUMA
+        for start in range(int(top), math.ceil(bottom), ROWS):
+            lines = np.arange(start, min(start + ROWS, math.ceil(bottom)))
+            weights = np.minimum(lines + 1, bottom) - np.maximum(lines, top)
+            pixels = part[lines[0] : lines[-1] + 1].astype(np.float32)
+            down += weights.astype(np.float32) @ pixels.reshape(len(lines), -1)
+        luminance = (down.reshape(-1, 3) @ LUMA).astype(np.float64) / (bottom - top)
+        until = np.concatenate([[0.0], np.cumsum(luminance)])  # the sum of all pixels before each
+        cells[row] = np.diff(np.interp(xs - int(xs[0]), np.arange(len(until)), until)) / np.diff(xs)
     return cells
 
 
-def _cells(start: float, end: float, size: int, count: int) -> tuple[slice, NDArray[np.float32]]:
-    """Weights of the pixels of one axis in equal cells of [start, end), cut to the picture: (pixels, (count, pixels))."""
+def _edges(start: float, end: float, size: int, count: int) -> NDArray[np.float64]:
+    """Of equal cells of [start, end) on one axis, cut to the picture."""
     start = min(max(start, 0.0), size - 1.0)
-    end = min(max(end, start + 1.0), float(size))
-    edges = np.linspace(start, end, count + 1)
-    pixels = slice(int(start), int(np.ceil(end)))
-    lefts = np.arange(pixels.start, pixels.stop)
-    overlap = np.minimum(lefts + 1, edges[1:, None]) - np.maximum(lefts, edges[:-1, None])
-    weights = np.clip(overlap, 0, None)
-    return pixels, (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.linspace(start, min(max(end, start + 1.0), float(size)), count + 1)

@@ -38,9 +38,8 @@ class OpenedMessage(WireModel):
     cover: CoverVerdict
     """EXACT or CHANGED; a swapped picture raises CoverMismatchError instead."""
 
-    def was_for(self, chat: str) -> bool:
-        """Whether the sender meant this chat, or none in particular. If not, somebody posted the message again elsewhere."""
-        return self.content.context in (NO_CONTEXT, context_of(chat))
+    elsewhere: bool
+    """The sender meant another chat than the one in which it was found: somebody posted it again."""
 
 
 def seal_message(
@@ -95,12 +94,14 @@ def open_message(
     *,
     now: int,
     seen: SeenStore | None,
+    chat: str | None = None,
 ) -> OpenedMessage:
     """Opens and verifies a message that came with the picture ``cover``: the very pixels that will be shown.
 
     ``contacts`` maps card ids to the cards that the user accepted (one's own among them, to read what one
     sent), or to the revocations that withdraw these cards. ``now`` is Unix seconds. ``seen`` is None to read a
-    message again from an archive: then its age and repetition are not looked at.
+    message again from an archive: then its age and repetition are not looked at. ``chat`` is the public name of the
+    chat in which it was found, if that is known.
 
     Raises one of the errors below RemoteProtocolError; only StrangerError and CoverMismatchError leave
     something to do for the user. No step uses a field before the signature over it was verified, except
@@ -113,6 +114,7 @@ def open_message(
     if content.public_digest != public.digest():
         raise MovedError
     _check_consistent(public, content)
+    elsewhere = chat is not None and content.context not in (NO_CONTEXT, context_of(chat))
     verdict = judge_cover(
         cover,
         digest=public.cover_digest,
@@ -128,17 +130,17 @@ def open_message(
     if seen is not None:
         if content.sent_at < now - MAX_AGE:
             raise TooOldError(f"sent {(now - content.sent_at) // 86400} days ago")
-        exact = verdict is CoverVerdict.EXACT
-        if seen.check_and_remember(sender.id, public.message_id, content.sent_at, exact=exact) is Seen.BEFORE:
+        rank = 2 * (not elsewhere) + (verdict is CoverVerdict.EXACT)
+        if seen.check_and_remember(sender.id, public.message_id, content.sent_at, rank) is Seen.BEFORE:
             raise ReplayedError
-    return OpenedMessage(sender=sender, public=public, content=content, cover=verdict)
+    return OpenedMessage(sender=sender, public=public, content=content, cover=verdict, elsewhere=elsewhere)
 
 
 def _check_consistent(public: PublicPart, content: SealedPart) -> None:
     """What the sender signed has to make sense together; if not, the sender's program is broken."""
     if LEVELS[content.residual.kind] is not public.level:
         raise MalformedError("the residual is not what the level says")
-    if len(content.sketch) != sketch_bytes(public.faces):
+    if len(content.sketch) != sketch_bytes(public.faces, public.width, public.height):
         raise MalformedError("the sketch does not fit the faces")
     if content.opening is None and public.commitment is not None:
         raise MalformedError("a commitment without its opening")

@@ -88,6 +88,11 @@ def x25519_public(secret_key: bytes) -> bytes:
     return bindings.crypto_scalarmult_base(secret_key)
 
 
+def x25519_is_canonical(public_key: bytes) -> bool:
+    """Whether a public key is the one encoding of its point: below the prime, without the bit that is ignored."""
+    return int.from_bytes(public_key, "little") < 2**255 - 19
+
+
 def x25519_is_usable(public_key: bytes) -> bool:
     """False for the points of small order, with which every shared secret is zero (RFC 7748, section 6.1)."""
     try:

@@ -27,11 +27,11 @@ class SeenStore(Protocol):
     """What ``open_message`` asks for. Keep entries until ``sent_at + MAX_AGE + MAX_CLOCK_SKEW`` is past;
     older messages are refused without asking."""
 
-    def check_and_remember(self, sender: CardId, message_id: MessageId, sent_at: int, *, exact: bool) -> Seen:
+    def check_and_remember(self, sender: CardId, message_id: MessageId, sent_at: int, rank: int) -> Seen:
         """Answers for this sender's message and remembers it, in one step that two openings cannot both win.
 
-        ``exact``: it came with the very pixels that were sent. That is new even if a changed copy came before, or whoever
-        posts one first would bar the sender's own.
+        ``rank``: 0 to 3, of the copy: 2 in the chat that the sender meant, and 1 with the very pixels that were sent. One of
+        a higher rank than all before is new, or whoever posts a doctored copy first would bar the sender's own.
 
         Asked only after everything else about the message was verified, so that strangers cannot fill the
         store, and by sender, so that a contact cannot use up the public message id of somebody else.
@@ -43,14 +43,13 @@ class MemorySeenStore:
     """A store that forgets when the program ends: for tests, and for programs that run for long."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[CardId, MessageId], tuple[int, bool]] = {}
+        self._seen: dict[tuple[CardId, MessageId], tuple[int, int]] = {}
 
-    def check_and_remember(self, sender: CardId, message_id: MessageId, sent_at: int, *, exact: bool) -> Seen:
+    def check_and_remember(self, sender: CardId, message_id: MessageId, sent_at: int, rank: int) -> Seen:
         """See ``SeenStore``."""
-        _, exactly = self._seen.get((sender, message_id), (0, None))
-        if exactly or exactly is exact:
+        if self._seen.get((sender, message_id), (0, -1))[1] >= rank:
             return Seen.BEFORE
-        self._seen[sender, message_id] = sent_at, exact
+        self._seen[sender, message_id] = sent_at, rank
         return Seen.NEW
 
     def forget(self, now: int) -> None:

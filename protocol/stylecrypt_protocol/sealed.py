@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from . import primitives
 from .commitment import Opening
 from .envelope import Level
-from .errors import TooLargeError, UnsupportedError
+from .errors import LocalProtocolError, TooLargeError, UnsupportedError
 from .limits import MAX_SKETCH_BYTES
 from .signed import Signed
 from .text import Caption, FileName
@@ -23,8 +23,11 @@ NO_CONTEXT: Final = bytes(32)
 
 def context_of(chat: str) -> bytes:
     """What a message says of the chat that it is for: SHA-256 of domain and the chat's public name, such as a Matrix room id,
-    as UTF-8. 32 bytes. SPEC.md section 4.1."""
-    return primitives.sha256(primitives.CONTEXT, chat.encode())
+    as UTF-8. 32 bytes. SPEC.md section 4.1. Raises LocalProtocolError."""
+    try:
+        return primitives.sha256(primitives.CONTEXT, chat.encode())
+    except UnicodeEncodeError:
+        raise LocalProtocolError("the name of the chat is not text") from None
 
 
 class ResidualKind(IntEnum):

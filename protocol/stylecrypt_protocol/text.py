@@ -15,7 +15,7 @@ _UNSHOWABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u2
 # Of the code points that show nothing (Default_Ignorable_Code_Point, Unicode 16), with which two names look alike, or one
 # like none. In display names joiners and variation selectors are let through: Persian and emoji need them.
 _INVISIBLE: Final = re.compile(
-    "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufff8"
+    "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u206f\u2800\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufff8"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _JOINERS: Final = re.compile("[\u200c\u200d\ufe0e\ufe0f]")
@@ -58,7 +58,7 @@ def _file_name(text: str) -> str:
 
 
 def _display_name(text: str) -> str:
-    if _INVISIBLE.search(text) or (text and not _JOINERS.sub("", text)):
+    if _INVISIBLE.search(text) or (text and not _JOINERS.sub("", text).strip()):
         raise ValueError("holds what cannot be seen")
     return _line(text, MAX_DISPLAY_NAME_BYTES)
 

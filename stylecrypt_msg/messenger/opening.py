@@ -46,22 +46,23 @@ class Opening:
     ) -> DecryptedPhoto:
         """See `Messenger.open`."""
         arrived = read_picture(picture)
-        message = _message_of(picture, envelope)
+        messages = _messages_of(picture, envelope)
+        message = messages[0] if messages else None
         claimed = self._parts.profile.contact(sender) if sender else None
         opened: OpenedMessage | None = None
         warnings: list[str] = []
-        if message is not None:
+        if messages:
             try:
                 with explaining():
-                    opened = self._unseal(message, arrived.pixels, now, seen)
+                    message, opened = self._unseal_first(messages, arrived.pixels, now, seen, chat)
             except RefusedError as refused:
-                if not self._may_fall_back(refused, message, key_face):
+                if not self._may_fall_back(refused, messages[0], key_face):
                     raise
                 warnings.append(f"{refused} Nothing proves who sent it.")
         if opened is not None:
             claimed = self._parts.sender(opened.sender.id, "message")
         if message is not None and opened is not None:
-            if chat is not None and not opened.was_for(chat):
+            if opened.elsewhere:
                 warnings.append("It was sent to another chat: somebody posted it again in this one.")
             if opened.cover is protocol.CoverVerdict.CHANGED:
                 warnings.append("The picture was changed on the way: what lies outside the faces is as it arrived.")
@@ -77,14 +78,29 @@ class Opening:
                 warnings.append(f"{error} The face was recovered with a key face instead.")
         return self._uncover(message, opened, arrived, claimed, key_face, mask, face, model, warnings, report)
 
-    def _unseal(self, message: Envelope, pixels: Pixels, now: int, seen: SeenStore | None) -> OpenedMessage:
+    def _unseal_first(
+        self, messages: list[Envelope], pixels: Pixels, now: int, seen: SeenStore | None, chat: str | None
+    ) -> tuple[Envelope, OpenedMessage]:
+        """The first that opens; what is wrong with the first of all if none does."""
+        fault: protocol.RemoteProtocolError | None = None
+        for message in messages:
+            try:
+                return message, self._unseal(message, pixels, now, seen, chat)
+            except protocol.RemoteProtocolError as error:
+                fault = fault or error
+        assert fault is not None  # noqa: S101 - there is at least one message
+        raise fault
+
+    def _unseal(
+        self, message: Envelope, pixels: Pixels, now: int, seen: SeenStore | None, chat: str | None
+    ) -> OpenedMessage:
         profile = self._parts.profile_if_any()
         if message.sealed is None:
             raise protocol.UnsealedError
         if profile is None:
             raise protocol.NotForMeError
         return protocol.open_message(
-            message, profile.identity, profile.cards(), wire_pixels(pixels), now=now, seen=seen
+            message, profile.identity, profile.cards(), wire_pixels(pixels), now=now, seen=seen, chat=chat
         )
 
     def _may_fall_back(self, refused: RefusedError, message: Envelope, key_face: bytes | None) -> bool:
@@ -211,8 +227,8 @@ class _NoResidual(Exception):  # noqa: N818 - never leaves this module
     """The message is of level ``keyface``."""
 
 
-def _message_of(picture: bytes, beside: bytes | None) -> Envelope | None:
-    """The first that is whole and sealed, of the one beside the picture and the one inside; else the first that is whole."""
+def _messages_of(picture: bytes, beside: bytes | None) -> list[Envelope]:
+    """The envelope beside the picture and the one inside, as far as they are whole: sealed ones first, each once."""
     found: list[Envelope] = []
     fault: protocol.RemoteProtocolError | None = None
     for inside in (False, True):
@@ -224,7 +240,7 @@ def _message_of(picture: bytes, beside: bytes | None) -> Envelope | None:
     if fault is not None and not found:
         with explaining():
             raise fault
-    return next((one for one in found if one.sealed is not None), found[0] if found else None)
+    return sorted(dict.fromkeys(found), key=lambda one: one.sealed is None)
 
 
 def _taken(picture: bytes) -> bytes | None:

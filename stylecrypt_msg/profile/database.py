@@ -27,7 +27,7 @@ _MIGRATIONS = (
         "CREATE TABLE records (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, tag BLOB NOT NULL, owner BLOB NOT NULL, "
         "value BLOB NOT NULL, UNIQUE (kind, tag))",
         "CREATE INDEX records_by_owner ON records (kind, owner)",
-        "CREATE TABLE seen (tag BLOB PRIMARY KEY, delivery BLOB NOT NULL, exact INTEGER NOT NULL, last_day INTEGER NOT NULL) "
+        "CREATE TABLE seen (tag BLOB PRIMARY KEY, delivery BLOB NOT NULL, rank INTEGER NOT NULL, last_day INTEGER NOT NULL) "
         "WITHOUT ROWID",
         "CREATE TABLE finished (tag BLOB PRIMARY KEY) WITHOUT ROWID",
     ),

@@ -41,17 +41,18 @@ class _Seen:
         self._store = store
         self._delivery = delivery
 
-    def check_and_remember(self, sender: CardId, message_id: MessageId, sent_at: int, *, exact: bool) -> Seen:
+    def check_and_remember(self, sender: CardId, message_id: MessageId, sent_at: int, rank: int) -> Seen:
         """See `SeenStore`. Times are kept to the day: the second would tell who knows a server's log who wrote."""
         database, tag = self._store.database, self._store.tag("message", sender + message_id)
         with self._store.transaction():
-            for delivery, exactly in database.read("SELECT delivery, exact FROM seen WHERE tag = ?", tag):
-                if delivery != self._delivery and (exactly or not exact):
+            for delivery, before in database.read("SELECT delivery, rank FROM seen WHERE tag = ?", tag):
+                if rank > before:
+                    database.write("UPDATE seen SET delivery = ?, rank = ? WHERE tag = ?", self._delivery, rank, tag)
+                elif delivery != self._delivery:
                     return Seen.BEFORE
-                database.write("UPDATE seen SET delivery = ?, exact = ? WHERE tag = ?", self._delivery, exact, tag)
                 return Seen.NEW
             # This message was not from the future, so its time is a clock that is right, or slow by the allowed skew.
             database.write("DELETE FROM seen WHERE last_day < ?", (sent_at - MAX_CLOCK_SKEW) // _DAY)
             last_day = (sent_at + MAX_AGE + MAX_CLOCK_SKEW) // _DAY
-            database.write("INSERT INTO seen VALUES (?, ?, ?, ?)", tag, self._delivery, exact, last_day)
+            database.write("INSERT INTO seen VALUES (?, ?, ?, ?)", tag, self._delivery, rank, last_day)
         return Seen.NEW

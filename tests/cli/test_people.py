@@ -297,7 +297,7 @@ def test_there_is_no_profile(run: Run, photo: Path) -> None:
 def test_receiving_what_cannot_be_opened(met: As, photo: Path) -> None:
     as_ = met
     Path("box").mkdir()
-    refused(as_("Bob", "receive"), "not known by which folder")
+    refused(as_("Bob", "receive"), "No shared folder")
     refused(as_("Bob", "receive", "--folder", "gone"), "does not exist", 3)
     refused(as_("Alice", "send", photo, "--to", "Bob", "--folder", "gone"), "does not exist", 3)
     assert as_("Alice", "send", photo, "--to", "Bob", "--folder", "box").code == 0

@@ -197,7 +197,8 @@ def test_an_envelope_without_a_seal_hides_no_sealed_one(together: Parties, send:
     sent = send()
     public = as_message(sent).public
     bare = protocol.Envelope(public=public.model_copy(update={"level": protocol.Level.KEYFACE, "commitment": None}))
-    for beside in (bare.pack(), b"SCE\1 damaged"):
+    other = protocol.Envelope(public=public, sealed=b"no age file")
+    for beside in (bare.pack(), b"SCE\1 damaged", other.pack()):
         got = together.bob.decrypt(sent.picture, envelope=beside)
         assert (got.level, got.signed, str(got.sender)) == ("original", True, "Alice")
     with pytest.raises(MessageError):

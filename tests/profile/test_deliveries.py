@@ -15,33 +15,33 @@ DAY = 86400
 
 
 def test_a_message_is_new_once_but_to_the_delivery_that_brought_it(profile: Profile) -> None:
-    assert profile.seen(b"first").check_and_remember(BOB, MESSAGE, NOW, exact=True) is Seen.NEW
+    assert profile.seen(b"first").check_and_remember(BOB, MESSAGE, NOW, rank=3) is Seen.NEW
     with Profile.open(profile.folder) as again:
-        assert again.seen(b"second").check_and_remember(BOB, MESSAGE, NOW, exact=True) is Seen.BEFORE
-        assert again.seen(b"first").check_and_remember(BOB, MESSAGE, NOW, exact=True) is Seen.NEW
-        assert again.seen(b"second").check_and_remember(EVE, MESSAGE, NOW, exact=True) is Seen.NEW  # another's message
+        assert again.seen(b"second").check_and_remember(BOB, MESSAGE, NOW, rank=3) is Seen.BEFORE
+        assert again.seen(b"first").check_and_remember(BOB, MESSAGE, NOW, rank=3) is Seen.NEW
+        assert again.seen(b"second").check_and_remember(EVE, MESSAGE, NOW, rank=3) is Seen.NEW  # another's message
 
 
 def test_an_exact_copy_is_new_after_a_changed_one(profile: Profile) -> None:
     changed, exact = (profile.seen(reference) for reference in (b"first", b"second"))
-    assert changed.check_and_remember(BOB, MESSAGE, NOW, exact=False) is Seen.NEW
-    assert exact.check_and_remember(BOB, MESSAGE, NOW, exact=True) is Seen.NEW
-    for reference, exactly in ((b"third", True), (b"first", False), (b"third", False)):
-        assert profile.seen(reference).check_and_remember(BOB, MESSAGE, NOW, exact=exactly) is Seen.BEFORE
+    assert changed.check_and_remember(BOB, MESSAGE, NOW, rank=2) is Seen.NEW
+    assert exact.check_and_remember(BOB, MESSAGE, NOW, rank=3) is Seen.NEW
+    for reference, rank in ((b"third", 3), (b"first", 2), (b"third", 2)):
+        assert profile.seen(reference).check_and_remember(BOB, MESSAGE, NOW, rank=rank) is Seen.BEFORE
 
 
 @pytest.mark.parametrize("later", [0, DAY, MAX_AGE, MAX_AGE + MAX_CLOCK_SKEW])
 def test_a_message_is_remembered_for_as_long_as_it_would_be_accepted(profile: Profile, later: int) -> None:
     """Others that are verified meanwhile are dated at most 600 s later than the clock says."""
-    profile.seen(b"first").check_and_remember(BOB, MESSAGE, NOW, exact=True)
-    profile.seen(b"other").check_and_remember(BOB, MessageId(b"n" * 16), NOW + later + MAX_CLOCK_SKEW, exact=True)
-    assert profile.seen(b"second").check_and_remember(BOB, MESSAGE, NOW, exact=True) is Seen.BEFORE
+    profile.seen(b"first").check_and_remember(BOB, MESSAGE, NOW, rank=3)
+    profile.seen(b"other").check_and_remember(BOB, MessageId(b"n" * 16), NOW + later + MAX_CLOCK_SKEW, rank=3)
+    assert profile.seen(b"second").check_and_remember(BOB, MESSAGE, NOW, rank=3) is Seen.BEFORE
 
 
 def test_what_would_be_too_old_is_forgotten(profile: Profile) -> None:
     for n in range(20):
-        profile.seen(b"first").check_and_remember(BOB, MessageId(bytes([n]) * 16), NOW, exact=True)
-    profile.seen(b"other").check_and_remember(BOB, MESSAGE, NOW + MAX_AGE + 2 * DAY, exact=True)
+        profile.seen(b"first").check_and_remember(BOB, MessageId(bytes([n]) * 16), NOW, rank=3)
+    profile.seen(b"other").check_and_remember(BOB, MESSAGE, NOW + MAX_AGE + 2 * DAY, rank=3)
     assert profile._store.database.read("SELECT count(*) FROM seen") == [(1,)]
 
 

@@ -42,7 +42,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
             profile.add_contact(card(f"Friend {n}", f"@f{n}:x", keys=keys))
             profile.keep_key_face(shared(keys, profile, b"%d" % n * 1000))
             profile.add_key_face(f"face {n}", b"%d" % n * 1000, pixels())
-            profile.seen(b"%d" % n).check_and_remember(keys.id, sp.MessageId(bytes([n]) * 16), NOW, exact=True)
+            profile.seen(b"%d" % n).check_and_remember(keys.id, sp.MessageId(bytes([n]) * 16), NOW, rank=3)
             profile.finish(b"%d" % n)
     assert [path.name for path in folder.iterdir()] == ["profile.db"]
     return folder

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from protocol_helpers import ALICE, BOB, CARDS, MALLORY, NOW
-from stylecrypt_protocol import bech32
+from stylecrypt_protocol import bech32, primitives
 from stylecrypt_protocol.card import Rotation
 from stylecrypt_protocol.wordlist import WORDS
 
@@ -279,9 +279,21 @@ def test_cards_and_revocations_are_told_apart() -> None:
         assert not sp.is_card(data)
         with pytest.raises(sp.MalformedError):
             sp.read_card(data)
+    assert sp.read_card(f"\u00a0{one.to_text()}\n".encode()) == one
+
+
+def test_a_key_has_one_encoding() -> None:
+    keys = ALICE.to_secret().reveal()
+    made = card().to_bytes()
+    sealing = bytes(made[36:67]) + bytes([made[67] | 0x80])
+    forged = made[:36] + sealing + made[68:-64]
+    with pytest.raises(sp.MalformedError, match="one encoding"):
+        sp.Card.from_bytes(forged + sp.Identity.from_secret(sp.Secret(keys)).sign(primitives.CARD, forged))
 
 
 def test_a_card_is_found_in_what_somebody_wrote() -> None:
     text = card().to_text()
     assert sp.find_card(f"Here it is:\n{text}\nBye") == text
+    assert sp.find_card(f"これ{text}です, and stylecard1{'q' * 300}") == text
+    assert sp.find_card(f"stylecard1{'q' * 300} {text}") == text
     assert sp.find_card("stylecard1 is how they begin") is None

@@ -7,7 +7,7 @@ import pytest
 import stylecrypt_protocol as sp
 from PIL import Image
 from protocol_helpers import COVER, COVER_IMAGE, FACE, decoded, encoded, painting, pixels
-from stylecrypt_protocol.cover import judge_cover, make_sketch
+from stylecrypt_protocol.cover import judge_cover, make_sketch, sketch_bytes
 
 
 def judge(original: Image.Image, received: Image.Image, face: sp.Quad = FACE) -> sp.CoverVerdict:
@@ -112,7 +112,10 @@ def test_a_sketch_of_known_pixels() -> None:
     assert sketch == bytes.fromhex("00000000ffffffff" * 8 + "ff" * 64)
     for side, cells in ((127, 8), (128, 16), (255, 16), (256, 32)):
         face = sp.Quad.from_pixels([(0, 0), (0, side), (side, side), (side, 0)])
-        assert len(make_sketch(COVER, [face])) == 64 + cells**2
+        wide = pixels(COVER_IMAGE.resize((400, 300)))
+        assert len(make_sketch(wide, [face])) == sketch_bytes([face], 400, 300) == 64 + cells**2
+    outside = sp.Quad.from_pixels([(-300, 0), (-300, 300), (8, 300), (8, 0)])
+    assert len(make_sketch(wide, [outside])) == 64 + 64
 
 
 @pytest.mark.parametrize(

@@ -210,9 +210,22 @@ def test_an_exact_copy_is_new_after_changed_ones() -> None:
 
 
 def test_the_chat_is_signed() -> None:
-    opened = open_as(BOB, message(chat="!family:example.org"))
-    assert opened.was_for("!family:example.org") and not opened.was_for("!work:example.org")
-    assert open_as(BOB, message()).was_for("!work:example.org"), "no chat in particular"
+    family, work = "!family:example.org", "!work:example.org"
+    assert not open_as(BOB, message(chat=family), chat=family).elsewhere
+    assert not open_as(BOB, message(chat=family)).elsewhere, "nobody knows where it was found"
+    assert open_as(BOB, message(chat=family), chat=work).elsewhere
+    assert not open_as(BOB, message(), chat=work).elsewhere, "no chat in particular"
+    with pytest.raises(sp.LocalProtocolError, match="not text"):
+        message(chat="\ud800")
+
+
+def test_a_copy_in_another_chat_does_not_bar_the_one_where_it_was_meant() -> None:
+    envelope, store = message(chat="!family:example.org"), sp.MemorySeenStore()
+    assert open_as(BOB, envelope, seen=store, chat="!work:example.org").elsewhere
+    assert not open_as(BOB, envelope, seen=store, chat="!family:example.org").elsewhere
+    for chat in ("!work:example.org", "!family:example.org"):
+        with pytest.raises(sp.ReplayedError):
+            open_as(BOB, envelope, seen=store, chat=chat)
 
 
 def test_memory_store_forgets_only_what_is_refused_anyway() -> None:
