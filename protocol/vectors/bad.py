@@ -310,6 +310,23 @@ def _cards(add: Add) -> None:
         ("641 bytes", large, good + bytes(641 - len(good))),
     ):
         add("card", f"card: {name}", error, data)
+    for name, user_id, display in (
+        ("a user id that holds U+200D", "@al\u200dice:x", "Alice"),
+        ("a display name that holds U+200B", "@alice:x", "Ali\u200bce"),
+        ("a display name of U+200D alone", "@alice:x", "\u200d"),
+    ):
+        fields = (
+            good[:76] + b"".join(len(t.encode()).to_bytes(1, "big") + t.encode() for t in (user_id, display)) + b"\0"
+        )
+        add("card", f"card: {name}", bad, fields + PEOPLE["alice"].sign(primitives.CARD, fields))
+    sealing = good[36:67] + bytes([good[67] | 0x80])
+    fields = good[:36] + sealing + good[68:-64]
+    add(
+        "card",
+        "card: a sealing key with the bit that is ignored",
+        bad,
+        fields + PEOPLE["alice"].sign(primitives.CARD, fields),
+    )
     for name, line in (
         ("a typing error", text[:30] + ("q" if text[30] != "q" else "p") + text[31:]),
         ("a character missing", text[:30] + text[31:]),

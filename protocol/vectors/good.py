@@ -96,6 +96,8 @@ def values(seals: Seals) -> dict[str, Any]:
         },
         "received": received(),
         "locked": {"passphrase": TYPED, "secret": b"secret".hex(), "bytes": locked_secret(TYPED).hex()},
+        "sketches": sketches(),
+        "comparisons": comparisons(),
         "residuals": {
             "styles": {"faces": 1, "styles": 2, "dimensions": 3, "bytes": STYLES.hex()},
             "faces": {"width": 48, "height": 40, "bytes": FACES.hex()},
@@ -136,9 +138,13 @@ def shared(seals: Seals) -> list[dict[str, Any]]:
 def received() -> list[dict[str, Any]]:
     """Pictures that come with a message about COVER, and what must be said of them."""
     pixels = np.frombuffer(RGB, np.uint8).reshape(HEIGHT, WIDTH, 3)
+    other = pixels.copy()
+    other[4:12, 6:14] = 255 - other[4:12, 6:14]
     made = {
         "the same": (pixels, sp.CoverVerdict.EXACT),
         "without the lowest bit": (pixels & 0xFE, sp.CoverVerdict.CHANGED),
+        "three quarters as light, and a shift": (pixels // 4 * 3 + 40, sp.CoverVerdict.SWAPPED),
+        "another face": (other, sp.CoverVerdict.SWAPPED),
         "twice the size": (pixels.repeat(2, 0).repeat(2, 1), sp.CoverVerdict.CHANGED),
         "turned": (pixels[::-1, ::-1], sp.CoverVerdict.SWAPPED),
         "cut off by three rows": (pixels[:-3], sp.CoverVerdict.SWAPPED),
@@ -152,6 +158,44 @@ def received() -> list[dict[str, Any]]:
             "verdict": verdict.value,
         }
         for name, (picture, verdict) in made.items()
+    ]
+
+
+def sketches() -> list[dict[str, Any]]:
+    """Of a picture of 280 x 270 px; README.md says what is in it."""
+    x, y = np.meshgrid(np.arange(280), np.arange(270))
+    grey = ((x // 3 * 7 + y // 5 * 11) % 256).astype(np.uint8)
+    cover = sp.Pixels(width=280, height=270, rgb=np.repeat(grey[..., None], 3, axis=2).tobytes())
+    boxes = {f"{side} px": (5, 5, 5 + side, 5 + side) for side in (127, 128, 255, 256)}
+    boxes |= {"over the border": (200, 100, 500, 400), "outside": (-90, -90, -10, -10), "a line": (10, 20, 10, 220)}
+    rows = []
+    for name, (left, top, right, bottom) in boxes.items():
+        face = sp.Quad.from_pixels([(left, top), (left, bottom), (right, bottom), (right, top)])
+        rows.append({"face": name, "face_in_64th_px": face.corners, "sketch": make_sketch(cover, [face]).hex()})
+    return rows
+
+
+def comparisons() -> list[dict[str, Any]]:
+    """A card that is offered where another is pinned, and what that is."""
+    alice, bob = PEOPLE["alice"], PEOPLE["bob"]
+    half = sp.Identity(sp.Secret(bob.to_secret().reveal()[:32]), sp.Secret(alice.to_secret().reveal()[32:]))
+    names: dict[str, Any] = {"user_id": "@alice:example.org", "display_name": "Alice"}
+    made = {
+        "the same again": sp.Card.create(alice, created=NOW, **names),
+        "an older name": sp.Card.create(alice, created=NOW - 1, user_id=names["user_id"], display_name="Al"),
+        "a newer name": sp.Card.create(alice, created=NOW + 1, user_id=names["user_id"], display_name="Al"),
+        "the same keys under another user id": sp.Card.create(
+            alice, created=NOW + 1, user_id="@al:example.org", display_name="Alice"
+        ),
+        "new keys, vouched for": sp.Card.create(bob, created=NOW + 1, previous=alice, **names),
+        "new keys, vouched for, not newer": sp.Card.create(bob, created=NOW, previous=alice, **names),
+        "new keys": sp.Card.create(bob, created=NOW + 1, **names),
+        "a new signing key beside the old sealing key": sp.Card.create(half, created=NOW + 1, previous=alice, **names),
+    }
+    pinned = made["the same again"]
+    return [
+        {"name": name, "offered": card.to_bytes().hex(), "change": sp.compare_cards(pinned, card).value}
+        for name, card in made.items()
     ]
 
 

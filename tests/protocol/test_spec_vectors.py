@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pytest
 import stylecrypt_protocol as sp
 from protocol_helpers import CHEAP
@@ -143,8 +144,10 @@ def test_messages(row: dict[str, Any]) -> None:
     assert envelope.public.digest().hex() == row["public_digest"]
     assert age.decrypt(envelope.sealed or b"", PEOPLE[row["opened_by"]]).hex() == row["plaintext"]
     opened = sp.open_message(
-        envelope, PEOPLE[row["opened_by"]], {ALICE.id: ALICE}, COVER, now=NOW, seen=sp.MemorySeenStore()
+        envelope, PEOPLE[row["opened_by"]], {ALICE.id: ALICE}, COVER, now=NOW, seen=sp.MemorySeenStore(), chat="!work:x"
     )
+    assert opened.elsewhere == (row["chat"] is not None)
+    assert opened.content.context == (bytes(32) if row["chat"] is None else sp.context_of(row["chat"]))
     assert opened.cover is sp.CoverVerdict.EXACT
     assert opened.public.level.name.lower() == row["level"]
     assert opened.content.residual.data.hex() == row["residual"]
@@ -167,6 +170,21 @@ def _open(
     seen = sp.MemorySeenStore()
     for _ in range(times):
         sp.open_message(sp.Envelope.unpack(data), PEOPLE["bob"], contacts, COVER, now=NOW, seen=seen)
+
+
+@pytest.mark.parametrize("row", VALUES["sketches"], ids=lambda row: row["face"])
+def test_sketches(row: dict[str, Any]) -> None:
+    x, y = np.meshgrid(np.arange(280), np.arange(270))
+    grey = ((x // 3 * 7 + y // 5 * 11) % 256).astype(np.uint8)
+    cover = sp.Pixels(width=280, height=270, rgb=np.repeat(grey[..., None], 3, axis=2).tobytes())
+    left_top, left_bottom, right_bottom, right_top = ((x, y) for x, y in row["face_in_64th_px"])
+    face = sp.Quad(corners=(left_top, left_bottom, right_bottom, right_top))
+    assert make_sketch(cover, [face]).hex() == row["sketch"]
+
+
+@pytest.mark.parametrize("row", VALUES["comparisons"], ids=lambda row: row["name"])
+def test_comparisons(row: dict[str, Any]) -> None:
+    assert sp.compare_cards(ALICE, sp.Card.from_bytes(bytes.fromhex(row["offered"]))).value == row["change"]
 
 
 def test_residuals() -> None:
