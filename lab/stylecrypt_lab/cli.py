@@ -144,7 +144,7 @@ def evaluate(
     model: Model = "default",
     json: Json = False,
 ) -> None:
-    """Measure a model as the paper does: how a fake hides its sender, and what comes back. Half an hour for 50 people."""
+    """Measure a model as the paper does: how a fake hides its sender, and what comes back. An hour and more for 50 people."""
     if attacks:
         from .evaluation.attacks import command as bench
 
