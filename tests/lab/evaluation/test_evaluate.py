@@ -339,11 +339,11 @@ def test_another_photo_of_a_name_is_measured_anew(
 
 def test_models_are_not_mixed(evaluate: Command, faces: Path, report: Path, nothing_again: None) -> None:
     before = (report / "results.jsonl").read_bytes()
-    for arguments, says in ((["--pairs", "--model", TINY], "another model"), ([], "--pairs, or without")):
+    for arguments, says in ((["--pairs", "--model", TINY], "another model"), ([], "two photos of each person")):
         ended = evaluate(faces, *arguments, "--report", report, "--json")
         assert (ended.code, ended.out) == (1, b"")
         assert says in ended.err
-        assert "--report" in ended.err.splitlines()[-1]
+        assert "another folder" in ended.err.splitlines()[-1]
     assert (report / "results.jsonl").read_bytes() == before
 
 
@@ -353,7 +353,7 @@ HEADER = Header(method=1, model="m", recogniser="r", lpips=False, pairs=True, gu
 @pytest.mark.parametrize(
     ("other", "says"),
     [({"method": 2}, "version"), ({"model": "n"}, "another model"), ({"recogniser": "s"}, "recogniser"),
-     ({"lpips": True}, "LPIPS"), ({"guard": "dlib"}, "dlib installed"), ({"pairs": False}, "--pairs")],
+     ({"lpips": True}, "LPIPS"), ({"guard": "dlib"}, "dlib installed"), ({"pairs": False}, "two photos of each person")],
 )  # fmt: skip
 def test_results_of_another_kind_are_refused(tmp_path: Path, other: dict[str, Any], says: str) -> None:
     Journal(tmp_path, HEADER)

@@ -232,7 +232,7 @@ from dataclasses import replace
 from pathlib import Path
 from stylecrypt_lab.training.generator import train_generator
 from stylecrypt_lab.training.shards import Shards
-from tests.training.runs_helpers import ALONE, SMALL
+from tests.lab.training.runs_helpers import ALONE, SMALL
 train_generator(Shards(Path(sys.argv[1])), replace(SMALL, steps=100_000), Path(sys.argv[2]), ALONE, lambda _: None)
 """
 
