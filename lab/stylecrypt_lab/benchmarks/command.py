@@ -61,11 +61,11 @@ def protocol(as_json: bool) -> None:
         return
     console.say("12 KB sealed, signed and packed, and opened and verified; medians")
     console.print_table(
-        (">recipients", ">contacts known", ">seal", ">open", ">overhead", ">padding"),
+        (">recipients", ">contacts known", ">seal", ">open", ">overhead"),
         [
             (
                 str(row.recipients), str(row.contacts), f"{row.seal_ms:.2f} ms", f"{row.open_ms:.2f} ms",
-                f"{row.overhead_bytes:.0f} bytes", f"{row.padding_bytes} bytes",
+                f"{row.overhead_bytes:.0f} bytes",
             )
             for row in rows
         ],

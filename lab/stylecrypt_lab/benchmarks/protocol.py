@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import stylecrypt_protocol as sp
-from stylecrypt_protocol.age import padme
 
 __all__ = ["ProtocolRow", "bench_protocol"]
 
@@ -31,10 +30,8 @@ class ProtocolRow:
     open_ms: float
     """Median of: unpack, unseal, verify, digest of the cover; as the recipient whose stanza comes last on average."""
     overhead_bytes: float
-    """Mean length of the packed envelope less payload and padding. The age library adds 16 to 175 random bytes to each
-    message ("grease"), which are in here."""
-    padding_bytes: int
-    """Zeros that hide the length of the payload (Padmé)."""
+    """Mean length of the packed envelope less the payload. In it are the zeros that hide the payload's length (Padmé,
+    SPEC.md section 4.1) and the 16 to 175 random bytes that the age library adds to each message ("grease")."""
 
 
 def bench_protocol(
@@ -70,15 +67,13 @@ def bench_protocol(
                 sp.open_message(sp.Envelope.unpack(packed), me, book, cover, now=NOW, seen=sp.MemorySeenStore())
 
             lengths = [len(seal()) for _ in range(max(repeats, 200 // count))]
-            padding = _padding(count)
             rows.append(
                 ProtocolRow(
                     recipients=count,
                     contacts=known,
                     seal_ms=_median_ms(seal, repeats),
                     open_ms=_median_ms(open_, repeats),
-                    overhead_bytes=statistics.mean(lengths) - PAYLOAD_BYTES - padding,
-                    padding_bytes=padding,
+                    overhead_bytes=statistics.mean(lengths) - PAYLOAD_BYTES,
                 )
             )
     return rows
@@ -86,12 +81,6 @@ def bench_protocol(
 
 def _card(identity: sp.Identity, number: int) -> sp.Card:
     return sp.Card.create(identity, user_id=f"@{number}:example.org", display_name=str(number), created=NOW)
-
-
-def _padding(recipients: int) -> int:
-    """Of a message with one face, no names and no commitment (SPEC.md section 4.1)."""
-    body = 4 + 1 + 16 + 1 + 16 * recipients + 32 + 8 + 1 + 64 + 1 + 2 + 1 + 1 + PAYLOAD_BYTES + 64
-    return padme(body) - body
 
 
 def _median_ms(run: Callable[[], object], repeats: int) -> float:
