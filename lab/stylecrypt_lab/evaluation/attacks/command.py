@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stylecrypt_msg.cli import console
-from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.models import load_model
-from stylecrypt_msg.pictures import same_file
 from stylecrypt_msg.recognisers import load_recogniser
 
 from .. import attacks
@@ -19,8 +17,6 @@ __all__ = ["run"]
 def run(
     faces: Path, output: Path, *, pairs: bool, limit: int | None, model_name: str, recogniser_name: str, as_json: bool
 ) -> None:
-    if same_file(faces, output):
-        raise InputError(f"The report cannot be kept among the photos in {faces}.", hint="Use --report FOLDER.")
     recogniser = load_recogniser(recogniser_name)
     model = load_model(model_name)
     with console.progress() as report:
