@@ -69,7 +69,7 @@ class MatrixSession(Devices):
         try:
             await session._log_in(login)
             await session._publish_keys()
-        except BaseException:
+        except BaseException:  # a cancelled task, too, leaves no connection open
             await session.close()
             raise
         return session

@@ -336,13 +336,13 @@ def test_following_delivers_as_it_comes(world: World, alice: User, bob: User, en
         async with aclosing(transport.deliveries(follow=True)) as deliveries:
             for number in range(3):
                 waiting = asyncio.ensure_future(anext(deliveries))
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(0.3)  # time in which nothing must come
                 assert not waiting.done()
                 await world.send(alice, room, Parcel(picture(number), "image/png"))
                 assert (await asyncio.wait_for(waiting, 20)).picture == picture(number)
                 # He answers by the same session, while it waits for what comes next.
                 waiting = asyncio.ensure_future(anext(deliveries))
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.1)  # so that the answer goes while it waits
                 await asyncio.wait_for(transport.send(Parcel(picture(100 + number), "image/png")), 20)
                 await world.send(alice, room, Parcel(picture(200 + number), "image/png"))
                 assert (await asyncio.wait_for(waiting, 20)).picture == picture(200 + number)

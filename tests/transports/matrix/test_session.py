@@ -168,7 +168,7 @@ def test_a_token_that_is_withdrawn_ends_the_following(world: World, alice: User,
         transport = world.transport(bob, room, login=AccessToken(bob.access_token))
         async with aclosing(transport.deliveries(follow=True)) as deliveries:
             waiting = asyncio.ensure_future(anext(deliveries))
-            await asyncio.sleep(1)
+            await asyncio.sleep(1)  # so that the server holds the request back
             world.server.ask("POST", "/_matrix/client/v3/logout", {}, bob)
             await world.send(alice, room)  # wakes the request that the server holds back
             with pytest.raises(NetworkError, match="does not accept the access token"):
@@ -206,7 +206,7 @@ def test_being_put_out_of_the_room_ends_the_following(world: World, alice: User,
         transport = world.transport(bob, room)
         async with aclosing(transport.deliveries(follow=True)) as deliveries:
             waiting = asyncio.ensure_future(anext(deliveries))
-            await asyncio.sleep(1)
+            await asyncio.sleep(1)  # so that the server holds the request back
             world.server.ask("POST", f"/_matrix/client/v3/rooms/{room}/kick", {"user_id": bob.id}, alice)
             with pytest.raises(NetworkError, match="is not in the room"):
                 await asyncio.wait_for(waiting, 60)
