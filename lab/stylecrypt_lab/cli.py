@@ -8,7 +8,6 @@ import typer
 
 from stylecrypt_msg.cli.options import Json, Model
 from stylecrypt_msg.errors import InputError
-from stylecrypt_msg.pictures import same_file
 
 __all__ = ["app"]
 
@@ -147,6 +146,8 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Measure a model as the paper does: how a fake hides its sender, and what comes back. An hour and more for 50 people."""
+    from stylecrypt_msg.pictures import same_file
+
     if same_file(faces, report):
         raise InputError(f"The report cannot be kept among the photos in {faces}.", hint="Use --report FOLDER.")
     if attacks:
