@@ -25,6 +25,7 @@ from cast import (
     png,
     public_part,
 )
+from edges import EIGHTH, ONE, PRIME_AND_ONE, ZERO, larger_s, satisfying
 from stylecrypt_protocol import age, primitives
 from stylecrypt_protocol.cover import make_sketch
 from stylecrypt_protocol.sealed import SealedPart
@@ -139,6 +140,11 @@ def _plaintexts(add: Add) -> None:
             "one bit of the signature",
             sp.BadSignatureError,
             patch(good, 4 + len(fields), bytes([good[4 + len(fields)] ^ 1])),
+        ),
+        (
+            "S of the signature larger by the order of the group",
+            sp.BadSignatureError,
+            patch(good, 4 + len(fields), larger_s(good[4 + len(fields) :][:64])),
         ),
         (
             "one bit of the residual",
@@ -327,6 +333,22 @@ def _cards(add: Add) -> None:
         bad,
         fields + PEOPLE["alice"].sign(primitives.CARD, fields),
     )
+    for name, key in (
+        ("of zeros", ZERO),
+        ("of order 1", ONE),
+        ("of order 8", EIGHTH),
+        ("not canonical", PRIME_AND_ONE),
+    ):
+        fields = patch(good[:-64], 4, key)
+        add("card", f"card: a signing key {name}", bad, fields + satisfying(key, primitives.CARD + fields))
+    bound = good[: len(good) - 65]  # all before the flag
+    rotation = b"\1" + ONE + satisfying(ONE, primitives.ROTATION + bound)
+    add(
+        "card",
+        "card: it replaces one with a signing key of order 1",
+        bad,
+        bound + rotation + PEOPLE["alice"].sign(primitives.CARD, bound + rotation),
+    )
     for name, line in (
         ("a typing error", text[:30] + ("q" if text[30] != "q" else "p") + text[31:]),
         ("a character missing", text[:30] + text[31:]),
@@ -334,6 +356,9 @@ def _cards(add: Add) -> None:
         ("another prefix", "age" + text[9:]),
     ):
         add("card-text", f"card text: {name}", bad, line)
+    withdrawn = b"SCR\1" + ONE + PEOPLE["alice"].sealing_key + NOW.to_bytes(8, "big") + b"\1"
+    forged = withdrawn + satisfying(ONE, primitives.REVOCATION + withdrawn)
+    add("revocation", "revocation: a signing key of order 1", bad, forged)
     revocation = sp.Revocation.create(PEOPLE["alice"], created=NOW, reason=sp.RevocationReason.COMPROMISED).to_bytes()
     add("revocation", "revocation: reason 3", new, patch(revocation, 76, b"\3"))
     add("revocation", "revocation: another time", bad, patch(revocation, 75, b"\1"))
@@ -358,6 +383,7 @@ def _carriers(add: Add) -> None:
         ("PNG with two envelopes", bad, png(ours, ours, end)),
         ("PNG, an empty envelope", bad, png((b"scRy", b""), end)),
         ("PNG with a wrong CRC", bad, png(ours, end)[:-13] + b"\0" + png(end)[8:]),
+        ("JPEG with two envelopes", bad, jpeg(tag + b"\1\1x", tag + b"\1\1x")),
         ("JPEG, piece 2 missing", bad, jpeg(tag + b"\1\2x")),
         ("JPEG, pieces in the wrong order", bad, jpeg(tag + b"\2\2x", tag + b"\1\2x")),
         ("JPEG, a tag alone", bad, jpeg(tag)),

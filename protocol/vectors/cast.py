@@ -143,6 +143,19 @@ def pictures() -> dict[str, bytes]:
     }
 
 
+def doubled(kind: str, full: bytes) -> bytes:
+    """A picture that has a payload, with all of it once more behind."""
+    if kind == "png":
+        at = full.index(b"scRy") - 4
+        return full[:-12] + full[at:]
+    if kind == "jpeg":
+        at = full.index(b"\xff\xe9")
+        end = at + 2 + int.from_bytes(full[at + 2 : at + 4], "big")
+        return full[:end] + full[at:]
+    both = full + full[full.index(b"SCRY") :]
+    return both[:4] + (len(both) - 8).to_bytes(4, "little") + both[8:]
+
+
 def key_face_file(seals: Seals, name: str = "key face", **changes: Any) -> bytes:
     """What Alice gives to Bob."""
     fields: dict[str, Any] = {

@@ -25,12 +25,14 @@ from cast import (
     WIDTH,
     Seals,
     content,
+    doubled,
     file_at_rest,
     key_face_file,
     locked_secret,
     pictures,
     public_part,
 )
+from edges import signatures, verdicts
 from stylecrypt_protocol import age
 from stylecrypt_protocol.cover import make_sketch
 
@@ -95,6 +97,8 @@ def values(seals: Seals) -> dict[str, Any]:
             "shared": shared(seals),
         },
         "received": received(),
+        "verdicts": verdicts(),
+        "signatures": signatures(),
         "locked": {"passphrase": TYPED, "secret": b"secret".hex(), "bytes": locked_secret(TYPED).hex()},
         "sketches": sketches(),
         "comparisons": comparisons(),
@@ -249,10 +253,14 @@ def messages(seals: Seals) -> list[dict[str, Any]]:
 
 
 def carriers() -> list[dict[str, str]]:
-    """Pictures before and after a payload is put in."""
+    """Pictures before and after a payload is put in, and after it is removed: plain ones, and some that held several."""
     rows = []
     for name, picture in pictures().items():
         for payload in (b"payload", b"odd"):
             full = sp.put(picture, payload)
-            rows.append({"format": name, "picture": picture.hex(), "payload": payload.hex(), "carried": full.hex()})
+            texts = {"payload": payload.hex(), "carried": full.hex(), "removed": sp.remove(full).hex()}
+            rows += [
+                {"format": name, "held": held, "picture": given.hex(), **texts}
+                for held, given in (("none", picture), ("two", doubled(name, full)))
+            ]
     return rows

@@ -12,6 +12,7 @@ from typing import Any
 
 from bad import malformed
 from cast import Seals
+from edges import replays
 from good import carriers, messages, values
 
 HERE = Path(__file__).parent
@@ -23,6 +24,7 @@ def build(kept: dict[str, str]) -> dict[str, Any]:
     files: dict[str, Any] = {
         "values.json": values(seals),
         "messages.json": messages(seals),
+        "replays.json": replays(seals),
         "carriers.json": carriers(),
         "malformed.json": malformed(seals),
     }

@@ -15,14 +15,15 @@ import numpy as np
 import pytest
 import stylecrypt_protocol as sp
 from protocol_helpers import CHEAP
-from stylecrypt_protocol import age, errors
-from stylecrypt_protocol.cover import make_sketch
+from stylecrypt_protocol import age, errors, primitives
+from stylecrypt_protocol.cover import judge_cover, make_sketch
 from stylecrypt_protocol.residuals import FacesResidual, StylesResidual
 from stylecrypt_protocol.signed import SignedPart
 
 FOLDER = Path(__file__).parents[2] / "protocol" / "vectors"
 VALUES = json.loads((FOLDER / "values.json").read_text())
 MESSAGES = json.loads((FOLDER / "messages.json").read_text())
+REPLAYS = json.loads((FOLDER / "replays.json").read_text())
 CARRIERS = json.loads((FOLDER / "carriers.json").read_text())
 MALFORMED = json.loads((FOLDER / "malformed.json").read_text())
 NOW = 1_760_000_000
@@ -65,6 +66,10 @@ def test_the_spec_names_every_error() -> None:
     assert all(f"`{name}`" in spec for name in concrete if not getattr(errors, name).abstract)
 
 
+def _face(corners: list[list[int]]) -> sp.Quad:
+    return sp.Quad(corners=tuple((x, y) for x, y in corners))  # type: ignore[arg-type]
+
+
 def test_identities() -> None:
     for name, keys in VALUES["identities"].items():
         who = PEOPLE[name]
@@ -92,7 +97,7 @@ def test_cards() -> None:
 
 
 def test_cover_and_key_face() -> None:
-    faces = [sp.Quad(corners=tuple(tuple(corner) for corner in VALUES["cover"]["face_in_64th_px"]))]  # type: ignore[arg-type]
+    faces = [_face(VALUES["cover"]["face_in_64th_px"])]
     assert COVER.digest.hex() == VALUES["cover"]["digest"]
     assert make_sketch(COVER, faces).hex() == VALUES["cover"]["sketch"]
     given = VALUES["key_face"]
@@ -130,6 +135,46 @@ def test_received_pictures(row: dict[str, Any]) -> None:
         assert opened.cover.value == row["verdict"]
 
 
+@pytest.mark.parametrize("row", VALUES["verdicts"], ids=lambda row: row["name"])
+def test_verdicts_at_their_limits(row: dict[str, Any]) -> None:
+    tile, sums = row["tile"], np.frombuffer(bytes.fromhex(row["sums"]), ">u2").astype(int).reshape(16, 16, 1)
+    pixels = (sums // tile**2 + (np.arange(tile**2) < sums % tile**2)).astype(np.uint8)
+    grey = pixels.reshape(16, 16, tile, tile).swapaxes(1, 2).reshape(16 * tile, 16 * tile)
+    verdict = judge_cover(
+        sp.Pixels(width=16 * tile, height=16 * tile, rgb=grey.repeat(3).tobytes()),
+        digest=bytes(32),
+        sketch=bytes.fromhex(row["sketch"]),
+        faces=[_face(corners) for corners in row["faces_in_64th_px"]],
+        width=row["width"],
+        height=row["height"],
+    )
+    assert verdict.value == row["verdict"]
+
+
+@pytest.mark.parametrize("row", VALUES["signatures"], ids=lambda row: row["name"])
+def test_signatures_on_the_edge(row: dict[str, Any]) -> None:
+    key, message, signature = (bytes.fromhex(row[name]) for name in ("key", "message", "signature"))
+    with nullcontext() if row["good"] else pytest.raises(sp.BadSignatureError):
+        primitives.ed25519_verify(key, b"", message, signature)
+
+
+@pytest.mark.parametrize("row", REPLAYS["sequences"], ids=lambda row: row["name"])
+def test_messages_that_come_again(row: dict[str, Any]) -> None:
+    seen, contacts = sp.MemorySeenStore(), {card.id: card for card in CARDS[:3]}
+    for step in row["steps"]:
+        rgb = bytes.fromhex(REPLAYS["pictures"][step["picture"]])
+        picture = sp.Pixels(width=COVER.width, height=COVER.height, rgb=rgb)
+        envelope = sp.Envelope.unpack(bytes.fromhex(REPLAYS["envelopes"][step["envelope"]]))
+        try:
+            opened = sp.open_message(
+                envelope, PEOPLE["bob"], contacts, picture, now=step["now"], seen=seen, chat=step["chat"]
+            )
+            outcome = "opens elsewhere" if opened.elsewhere else "opens"
+        except sp.RemoteProtocolError as error:
+            outcome = type(error).__name__
+        assert outcome == step["outcome"], step
+
+
 def test_keys_and_files_at_rest() -> None:
     locked, file = VALUES["locked"], VALUES["file_at_rest"]
     assert sp.unlock(bytes.fromhex(locked["bytes"]), locked["passphrase"], CHEAP).secret.reveal() == b"secret"
@@ -155,11 +200,20 @@ def test_messages(row: dict[str, Any]) -> None:
     assert opened.content.sign(PEOPLE[row["sender"]]).hex() == row["plaintext"]
 
 
-@pytest.mark.parametrize("row", CARRIERS, ids=lambda row: f"{row['format']}-{len(row['payload'])}")
+@pytest.mark.parametrize("row", CARRIERS, ids=lambda row: f"{row['format']}-{row['held']}-{len(row['payload'])}")
 def test_carriers(row: dict[str, str]) -> None:
-    picture, payload, carried = (bytes.fromhex(row[key]) for key in ("picture", "payload", "carried"))
+    picture, payload, carried, removed = (
+        bytes.fromhex(row[key]) for key in ("picture", "payload", "carried", "removed")
+    )
     assert sp.put(picture, payload) == carried
     assert sp.take(carried) == payload
+    assert sp.remove(carried) == removed
+    if row["held"] == "none":
+        assert sp.take(picture) is None
+        return
+    with pytest.raises(sp.MalformedError):
+        sp.take(picture)
+    assert sp.remove(picture) == removed
 
 
 def _open(
@@ -177,9 +231,7 @@ def test_sketches(row: dict[str, Any]) -> None:
     x, y = np.meshgrid(np.arange(280), np.arange(270))
     grey = ((x // 3 * 7 + y // 5 * 11) % 256).astype(np.uint8)
     cover = sp.Pixels(width=280, height=270, rgb=np.repeat(grey[..., None], 3, axis=2).tobytes())
-    left_top, left_bottom, right_bottom, right_top = ((x, y) for x, y in row["face_in_64th_px"])
-    face = sp.Quad(corners=(left_top, left_bottom, right_bottom, right_top))
-    assert make_sketch(cover, [face]).hex() == row["sketch"]
+    assert make_sketch(cover, [_face(row["face_in_64th_px"])]).hex() == row["sketch"]
 
 
 @pytest.mark.parametrize("row", VALUES["comparisons"], ids=lambda row: row["name"])
