@@ -22,6 +22,22 @@ PLUG_INS = "stylecrypt.commands"
 """Entry points of this group are `typer.Typer` objects, whose commands become commands of the program."""
 
 
+_WELCOME = """\
+StyleCrypt replaces the faces in a photo. Contacts you choose get the photo back; everybody else sees strangers.
+
+1. Exchange cards with a contact, once:
+     stylecrypt init --name Alice
+     stylecrypt card export -o alice.sccard
+     stylecrypt contact add bob.sccard --trust
+2. Hide the faces in a photo:
+     stylecrypt encrypt me.jpg -o fake.jpg --to Bob
+3. See the photo behind a picture that you received:
+     stylecrypt decrypt fake.jpg -o back.jpg
+
+`stylecrypt demo` shows all of it with made-up people; `stylecrypt --help` lists the commands."""
+"""The three things that one can do, for somebody who runs the program without a command."""
+
+
 def _version(show: bool) -> None:
     if show:
         from importlib import metadata
@@ -44,6 +60,9 @@ def _root(
     ] = False,
 ) -> None:
     context.obj = (profile, passphrase_fd)
+    if context.invoked_subcommand is None:
+        for line in _WELCOME.splitlines():
+            console.say(line)
 
 
 # The parser's error for wrong usage; typer has it from click, or in later versions from its own copy of click.
@@ -90,7 +109,7 @@ def program() -> typer.Typer:
     whole = typer.Typer(
         help="Send a natural-looking fake face; contacts you authorised see the real photo.",
         callback=_root,
-        no_args_is_help=True,
+        invoke_without_command=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -40,7 +41,16 @@ def test_help_and_version_come_without_torch(argument: str) -> None:
     assert not imported & {"torch", "cv2", "numpy", "PIL", "onnxruntime"}
 
 
-@pytest.mark.parametrize("command", [(), ("model",), ("train",)])
+def test_the_program_alone_says_the_three_things_that_one_can_do(run: Run) -> None:
+    ended = run()
+    assert (ended.code, ended.err) == (0, "")
+    shown = re.findall(r"^     stylecrypt (\w+)", ended.out.decode(), re.MULTILINE)
+    assert shown == ["init", "card", "contact", "encrypt", "decrypt"]
+    for command in (*shown, "demo"):
+        assert f"Usage: stylecrypt {command}" in run(command, "--help").out.decode()
+
+
+@pytest.mark.parametrize("command", [("model",), ("train",)])
 def test_a_group_alone_shows_its_help(command: tuple[str, ...], run: Run) -> None:
     ended = run(*command)
     assert b"Usage: stylecrypt" in ended.out
