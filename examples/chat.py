@@ -20,6 +20,8 @@ from stylecrypt_msg.transports import Delivery, Parcel
 class Room:
     """What the server keeps: posts, which everybody may read."""
 
+    name = "family room"
+
     def __init__(self) -> None:
         self.posts: list[Parcel] = []
 
@@ -30,6 +32,9 @@ class RoomTransport:
     def __init__(self, room: Room) -> None:
         self.room = room
 
+    async def chat(self) -> str:
+        return self.room.name
+
     async def send(self, parcel: Parcel) -> str:
         self.room.posts.append(parcel)
         return f"post {len(self.room.posts)}"
@@ -37,7 +42,7 @@ class RoomTransport:
     async def deliveries(self, *, follow: bool) -> AsyncIterator[Delivery]:
         for number, post in enumerate(self.room.posts, 1):
             reference = hashlib.sha256(f"post {number}".encode()).digest()
-            yield Delivery(reference, post.picture, post.envelope, post.conversation, f"post {number}")
+            yield Delivery(reference, post.picture, post.envelope, post.conversation, f"post {number}", self.room.name)
 
     async def close(self) -> None: ...
 
@@ -51,7 +56,7 @@ async def main(photo: Path, folder: Path) -> None:
     await mallory.add_contact(alice.profile.card)
     transport = RoomTransport(Room())
 
-    sent = await alice.encrypt(photo, to=["Bob"], caption="Look where I am", conversation="family room")
+    sent = await alice.encrypt(photo, to=["Bob"], caption="Look where I am", conversation="family", chat=transport)
     print(f"Alice sent {await alice.send(sent, transport)}: {len(sent.picture)} bytes, stand-in {sent.stand_in}")
     (folder / f"room{sent.suffix}").write_bytes(sent.picture)
 

@@ -81,7 +81,8 @@ class Options(TypedDict, total=False):
     stand_in: Photo | None
     """Text is a seed; a photo is given in any other form."""
     conversation: str | None
-    chat: str | None
+    chat: str | Transport | None
+    """The chat's public name, or the transport that posts there."""
     mask: str | None
     face: int | None
     others: Others | None
@@ -107,7 +108,7 @@ class DecryptOptions(TypedDict, total=False):
     mask: str | None
     face: int | None
     chat: str | None
-    """Where the picture was found, as `Options` has it."""
+    """The public name of the chat in which the picture was found."""
 
 
 @dataclass(frozen=True)
@@ -296,6 +297,9 @@ class StyleCrypt(_Base):
         ``report`` hears of progress: what is being done, how much of it is done, out of how much.
         Raises what `Messenger.prepare` does; nothing is written or sent here.
         """
+        chat = options.get("chat")
+        if chat is not None and not isinstance(chat, str):
+            options["chat"] = self._run(chat.chat())
         return self._encrypt(photo, to, report, options)
 
     def decrypt(
@@ -419,6 +423,9 @@ class AsyncStyleCrypt(_Base):
         self, photo: Photo, to: Sequence[str] = (), *, report: Report = _silent, **options: Unpack[Options]
     ) -> EncryptedPhoto:
         """As `StyleCrypt.encrypt`; ``report`` is called in a thread."""
+        chat = options.get("chat")
+        if chat is not None and not isinstance(chat, str):
+            options["chat"] = await chat.chat()
         return await _in_thread(self._encrypt, photo, to, report, options)
 
     async def decrypt(

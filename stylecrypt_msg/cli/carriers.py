@@ -15,7 +15,7 @@ from ..errors import InputError, NotAuthorisedError
 from ..profile import Profile
 from ..transports import Transport
 
-__all__ = ["Carrier", "carrier", "chat_of", "verify_device"]
+__all__ = ["Carrier", "carrier", "verify_device"]
 
 Carrier: TypeAlias = Callable[[Profile], Transport]
 
@@ -66,17 +66,6 @@ def _matrix(profile: Profile, room: str, homeserver: str | None, user: str | Non
     return MatrixTransport(
         server, room, login, store=profile.folder / "matrix", pickle_key=key, finished=profile.finished
     )
-
-
-async def chat_of(transport: Transport) -> str | None:
-    """The public name of the chat that a transport reaches; a folder has none."""
-    from ..transports.folder import FolderTransport
-
-    if isinstance(transport, FolderTransport):
-        return None
-    from ..transports.matrix import MatrixTransport
-
-    return await transport.chat() if isinstance(transport, MatrixTransport) else None
 
 
 async def verify_device(transport: Transport, device: str) -> None:

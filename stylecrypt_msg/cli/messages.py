@@ -19,7 +19,7 @@ from ..messenger import DecryptedPhoto, EncryptedPhoto
 from ..pictures import MAX_FILE_BYTES, format_of, read_file, read_picture, same_file, write_atomically
 from ..sdk import Options
 from . import console
-from .carriers import Carrier, chat_of, verify_device
+from .carriers import Carrier, verify_device
 from .remedies import advice
 from .session import Session
 
@@ -148,7 +148,7 @@ def send(
         try:
             if device is not None:
                 stylecrypt.wait(verify_device(transport, device))
-            options["chat"] = stylecrypt.wait(chat_of(transport))
+            options["chat"] = transport
             with console.progress() as report:
                 sent = stylecrypt.encrypt(data, to, **_with_stand_in(options, stand_in, stand_in_photo), report=report)
                 report("sending", 0, 1)

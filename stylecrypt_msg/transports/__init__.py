@@ -1,7 +1,7 @@
 """How pictures get from here to there. A transport carries bytes; it knows nothing of faces, keys or profiles.
 
 ``folder.FolderTransport`` works over any shared folder, ``matrix.MatrixTransport`` over Matrix rooms. A chat app writes its
-own: any class with the three methods of ``Transport``; docs/transports.md says what they have to promise.
+own: any class with the four methods of ``Transport``; docs/transports.md says what they have to promise.
 """
 
 from __future__ import annotations
@@ -70,6 +70,13 @@ def ordinary_name(media_type: str) -> str:
 
 class Transport(Protocol):
     """What carries pictures."""
+
+    async def chat(self) -> str | None:
+        """The public name of the chat that `send` posts to, as in `Delivery`, to be signed; None: there is none.
+
+        Raises NetworkError or InputError.
+        """
+        ...
 
     async def send(self, parcel: Parcel) -> str:
         """Hands a parcel over; returns when it is sure to get there, with where it went, to show the user.

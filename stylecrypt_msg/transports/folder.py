@@ -45,6 +45,9 @@ class FolderTransport:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
 
+    async def chat(self) -> None:
+        """None: each who shares the folder has a path of their own to it."""
+
     async def send(self, parcel: Parcel) -> str:
         """Raises NetworkError when the folder is gone or full, InputError when it may not be written to."""
         return await asyncio.to_thread(self._send, parcel)

@@ -357,4 +357,21 @@ def test_through_a_matrix_room(
     assert ("org.stylecrypt.envelope" in event["content"]) == (not encrypted)
     (got,) = met("Bob", "receive", "--room", room, "--json").json
     assert (got["sender"], got["level"], got["caption"], got["cover"]) == ("Alice", "original", "by Matrix", "exact")
+    assert got["warnings"] == []
     assert met("Bob", "receive", "--room", room).err == "Nothing new.\n"
+
+
+def test_a_message_that_is_posted_again_in_another_room_says_so(
+    met: As, photo: Path, homeserver: Homeserver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = homeserver.register("alice"), homeserver.register("bob")
+    family, work = homeserver.room(alice, bob), homeserver.room(alice, bob)
+    server = ("--homeserver", homeserver.url)
+    monkeypatch.setenv("STYLECRYPT_MATRIX_PASSWORD", alice.password)
+    assert met("Alice", "send", photo, "--to", "Bob", "--room", family, *server, "--user", alice.id).code == 0
+    (event,) = (one for one in homeserver.events(family, bob) if one["type"] == "m.room.message")
+    homeserver.ask("PUT", f"/_matrix/client/v3/rooms/{work}/send/m.room.message/again", event["content"], alice)
+    monkeypatch.setenv("STYLECRYPT_MATRIX_PASSWORD", bob.password)
+    (got,) = met("Bob", "receive", "--room", work, *server, "--user", bob.id, "--json").json
+    assert (got["sender"], got["level"]) == ("Alice", "original")
+    assert got["warnings"] == ["It was sent to another chat: somebody posted it again in this one."]

@@ -54,7 +54,7 @@ class MatrixTransport:
         self._session: MatrixSession | None = None
 
     async def chat(self) -> str:
-        """The room's id: what `Draft.chat` takes. Raises NetworkError, or InputError for no such room."""
+        """The room's id. Raises NetworkError, or InputError for no such room."""
         return await (await self._open()).room_id(self.room)
 
     async def send(self, parcel: Parcel) -> str:
