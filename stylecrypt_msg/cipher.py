@@ -10,7 +10,7 @@ No files here: pixels in, pixels out. Nothing is returned unless every face that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
@@ -37,13 +37,13 @@ from .faces import (
 )
 from .faces.align import quad_matrix, transform
 from .models import FaceModel
+from .progress import Report, silent
 from .standins import stand_in
 from .stylemix import LayerMask, mix
 
 __all__ = [
     "CoveredPhoto",
     "KeyFace",
-    "Report",
     "UncoveredPhoto",
     "Unreplaced",
     "cover",
@@ -59,17 +59,11 @@ __all__ = [
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]
-Report: TypeAlias = Callable[[str, int, int], None]
-"""Hears what is being done, how much of it is done, and out of how much."""
-
 KeyFace: TypeAlias = int | str | Pixels
 """An encryption key face: the seed of a person who does not exist, or a photo."""
 
 
 _READ = 256  # px of the squares that are encoded
-
-
-def _silent(what: str, done: int, total: int) -> None: ...
 
 
 class Unreplaced(NamedTuple):
@@ -131,7 +125,7 @@ def cover(
     steps: int = 0,
     refine_steps: int = 0,
     matting: bool = False,
-    report: Report = _silent,
+    report: Report = silent,
 ) -> CoveredPhoto:
     """Replaces the faces of a photo, (H, W, 3) uint8 sRGB.
 
@@ -209,7 +203,7 @@ def exchange(
     key_face: KeyFace,
     faces: Collection[int] | None = None,
     matting: bool = False,
-    report: Report = _silent,
+    report: Report = silent,
 ) -> CoveredPhoto:
     """The same photo with the styles of another key face; its faces are not looked for and inverted again.
 
@@ -237,7 +231,7 @@ def uncover(
     mask: LayerMask | None = None,
     form: Form | None = None,
     face: int | None = None,
-    report: Report = _silent,
+    report: Report = silent,
 ) -> UncoveredPhoto:
     """Recovers an approximation of the sender's face from a picture that arrived, (H, W, 3) uint8 sRGB.
 
@@ -280,7 +274,7 @@ def restore(
     quads: Sequence[Quad],
     model: FaceModel,
     *,
-    report: Report = _silent,
+    report: Report = silent,
 ) -> Pixels:
     """A cover, (H, W, 3) uint8, with the sender's own inversion in place of the fake faces.
 
@@ -311,7 +305,7 @@ def invert(pixels: Pixels, model: FaceModel) -> Floats:
             "No face was found in the key face photo.", hint="Use a photo that shows the face from the front."
         )
     largest = max(found, key=lambda one: one.eye_distance)
-    return _encode(model, pixels, (face_quad(largest.landmarks),), effort.KEY_STEPS, _silent)
+    return _encode(model, pixels, (face_quad(largest.landmarks),), effort.KEY_STEPS, silent)
 
 
 def read(images: Floats, key: Floats, model: FaceModel, mask: LayerMask, *, steps: int | None = None) -> Floats:

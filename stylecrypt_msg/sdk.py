@@ -27,9 +27,9 @@ from typing_extensions import Unpack
 
 from .cards import card_of
 from .choices import Form, Others
-from .cipher import Report
 from .errors import InputError, NoMessageError, RefusedError, StyleCryptError
 from .messenger import (
+    Arrival,
     DecryptedPhoto,
     Draft,
     EncryptedPhoto,
@@ -41,6 +41,7 @@ from .messenger import (
 from .models.shelf import Shelf
 from .pictures import Format, encode_picture, read_file
 from .profile import Contact, MyKeyFace, Profile, default_folder
+from .progress import Report, silent
 from .recognisers import installed_recogniser
 from .transports import Delivery, Parcel, Transport
 
@@ -118,9 +119,6 @@ class Incoming:
     delivery: Delivery
     photo: DecryptedPhoto | None
     error: StyleCryptError | None
-
-
-def _silent(what: str, done: int, total: int) -> None: ...
 
 
 # One for the whole program: models are large, and they remember nothing of whom they worked for.
@@ -205,7 +203,8 @@ class _Base:
             given["envelope"] = read_file(beside) if beside.is_file() else None
         if given.get("key_face") is not None:
             given["key_face"] = _file(given["key_face"])
-        return self._messenger.open(_file(image), now=int(time.time()), model=self._model, report=report, **given)
+        arrival = Arrival(picture=_file(image), **given)
+        return self._messenger.open(arrival, now=int(time.time()), model=self._model, report=report)
 
     def _add_contact(self, card: CardSource, trust: bool) -> Contact:
         if isinstance(card, str) and is_card(card.encode(errors="replace")):
@@ -235,16 +234,10 @@ class _Base:
 
     def _take(self, delivery: Delivery) -> Incoming | None:
         """Opens a delivery. None: an ordinary picture."""
+        arrival = Arrival(picture=delivery.picture, envelope=delivery.envelope, chat=delivery.chat)
         seen = self.profile.seen(delivery.reference)
         try:
-            photo = self._messenger.open(
-                delivery.picture,
-                envelope=delivery.envelope,
-                now=int(time.time()),
-                seen=seen,
-                chat=delivery.chat,
-                model=self._model,
-            )
+            photo = self._messenger.open(arrival, now=int(time.time()), seen=seen, model=self._model)
         except NoMessageError:
             return None
         except StyleCryptError as error:
@@ -290,7 +283,7 @@ class StyleCrypt(_Base):
     __init__.__doc__ = _Base.__init__.__doc__
 
     def encrypt(
-        self, photo: Photo, to: Sequence[str] = (), *, report: Report = _silent, **options: Unpack[Options]
+        self, photo: Photo, to: Sequence[str] = (), *, report: Report = silent, **options: Unpack[Options]
     ) -> EncryptedPhoto:
         """The photo with fake faces, which ``to``, names of contacts, can undo.
 
@@ -303,7 +296,7 @@ class StyleCrypt(_Base):
         return self._encrypt(photo, to, report, options)
 
     def decrypt(
-        self, image: Photo | EncryptedPhoto, *, report: Report = _silent, **options: Unpack[DecryptOptions]
+        self, image: Photo | EncryptedPhoto, *, report: Report = silent, **options: Unpack[DecryptOptions]
     ) -> DecryptedPhoto:
         """What a picture that arrived is. It may be looked at again and again; `receive` takes each message once.
 
@@ -347,7 +340,7 @@ class StyleCrypt(_Base):
         """The ``words`` were compared, and match. Raises what `Profile.verify` does."""
         return self.profile.verify(name, words)
 
-    def add_key_face(self, photos: Photo | Sequence[Photo], name: str, *, report: Report = _silent) -> MyKeyFace:
+    def add_key_face(self, photos: Photo | Sequence[Photo], name: str, *, report: Report = silent) -> MyKeyFace:
         """Keeps a key face of mine, made of one or several photos that show my face alone, from the front. The first is its
         picture, of which the head is kept; all are inverted together, once, which takes tens of seconds.
 
@@ -366,7 +359,7 @@ class StyleCrypt(_Base):
         """
         return self._share_key_face(name, to)
 
-    def receive_key_face(self, sealed: bytes, *, report: Report = _silent) -> ReceivedKeyFace:
+    def receive_key_face(self, sealed: bytes, *, report: Report = silent) -> ReceivedKeyFace:
         """Keeps a key face that a contact shared. If it came without codes for the model, it is prepared, which takes tens of
         seconds; where that cannot be done, it is kept all the same, and prepared when it is first used.
 
@@ -420,7 +413,7 @@ class AsyncStyleCrypt(_Base):
     """`StyleCrypt` for programs with an event loop: pictures are worked on in threads, transports in the loop."""
 
     async def encrypt(
-        self, photo: Photo, to: Sequence[str] = (), *, report: Report = _silent, **options: Unpack[Options]
+        self, photo: Photo, to: Sequence[str] = (), *, report: Report = silent, **options: Unpack[Options]
     ) -> EncryptedPhoto:
         """As `StyleCrypt.encrypt`; ``report`` is called in a thread."""
         chat = options.get("chat")
@@ -429,7 +422,7 @@ class AsyncStyleCrypt(_Base):
         return await _in_thread(self._encrypt, photo, to, report, options)
 
     async def decrypt(
-        self, image: Photo | EncryptedPhoto, *, report: Report = _silent, **options: Unpack[DecryptOptions]
+        self, image: Photo | EncryptedPhoto, *, report: Report = silent, **options: Unpack[DecryptOptions]
     ) -> DecryptedPhoto:
         """As `StyleCrypt.decrypt`; ``report`` is called in a thread."""
         return await _in_thread(self._decrypt, image, report, options)
@@ -454,7 +447,7 @@ class AsyncStyleCrypt(_Base):
         """As `StyleCrypt.verify`."""
         return await _in_thread(self.profile.verify, name, words)
 
-    async def add_key_face(self, photos: Photo | Sequence[Photo], name: str, *, report: Report = _silent) -> MyKeyFace:
+    async def add_key_face(self, photos: Photo | Sequence[Photo], name: str, *, report: Report = silent) -> MyKeyFace:
         """As `StyleCrypt.add_key_face`; ``report`` is called in a thread."""
         return await _in_thread(self._add_key_face, photos, name, report)
 
@@ -466,7 +459,7 @@ class AsyncStyleCrypt(_Base):
         """As `StyleCrypt.share_key_face`."""
         return await _in_thread(self._share_key_face, name, to)
 
-    async def receive_key_face(self, sealed: bytes, *, report: Report = _silent) -> ReceivedKeyFace:
+    async def receive_key_face(self, sealed: bytes, *, report: Report = silent) -> ReceivedKeyFace:
         """As `StyleCrypt.receive_key_face`; ``report`` is called in a thread."""
         return await _in_thread(self._receive_key_face, sealed, report)
 

@@ -29,23 +29,25 @@ IMPORTS = {
     "models": {"errors"},
     "pictures": {"errors"},
     "profile": {"errors"},
+    "progress": set(),
     "stylemix": {"errors"},
     "effort": {"choices", "models"},
     "recognisers": {"errors", "faces", "iresnet"},
     "residual": {"errors", "pictures"},
     "standins": {"models"},
     "transports": {"errors", "pictures"},
-    "cipher": {"choices", "effort", "errors", "faces", "models", "standins", "stylemix"},
+    "cipher": {"choices", "effort", "errors", "faces", "models", "progress", "standins", "stylemix"},
+    "likeness": {"cipher", "errors", "faces", "models", "progress", "recognisers"},
     "messenger": {
-        "choices", "cipher", "effort", "errors", "faces", "models", "pictures", "profile", "recognisers", "residual",
-        "standins", "stylemix",
+        "choices", "cipher", "effort", "errors", "faces", "likeness", "models", "pictures", "profile", "progress",
+        "recognisers", "residual", "standins", "stylemix",
     },
     "sdk": {
-        "cards", "choices", "cipher", "errors", "messenger", "models", "pictures", "profile", "recognisers", "transports",
+        "cards", "choices", "errors", "messenger", "models", "pictures", "profile", "progress", "recognisers", "transports",
     },
     "cli": {
-        "cards", "choices", "cipher", "errors", "faces", "messenger", "models", "pictures", "profile", "recognisers", "sdk",
-        "standins", "transports",
+        "cards", "choices", "cipher", "errors", "faces", "messenger", "models", "pictures", "profile", "progress",
+        "recognisers", "sdk", "standins", "transports",
     },
 }  # fmt: skip
 

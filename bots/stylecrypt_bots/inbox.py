@@ -12,7 +12,7 @@ import stylecrypt_protocol as protocol
 from stylecrypt_protocol import Card
 
 from stylecrypt_msg.errors import InputError, NoMessageError, RefusedError, StyleCryptError, explaining
-from stylecrypt_msg.messenger import DecryptedPhoto
+from stylecrypt_msg.messenger import Arrival, DecryptedPhoto
 from stylecrypt_msg.transports.matrix import envelope_of
 from stylecrypt_msg.transports.matrix.server import Post
 
@@ -91,9 +91,8 @@ class Inbox:
                 self._ignore(post, "not there")
             return
         try:
-            photo = await self._studio.open(
-                picture, envelope=envelope_of(post), seen=self._profile.seen(reference(post)), chat=post.room_id
-            )
+            arrival = Arrival(picture=picture, envelope=envelope_of(post), chat=post.room_id)
+            photo = await self._studio.open(arrival, seen=self._profile.seen(reference(post)))
         except NoMessageError:
             covert = await self._covert(post, place, picture)
             if covert is None:
@@ -115,7 +114,7 @@ class Inbox:
                 contact = self._profile.contact(name)
                 if contact.blocked or (contact.user_id.startswith("@") and contact.user_id != post.sender):
                     continue
-                return await self._studio.open(picture, sender=contact.user_id)
+                return await self._studio.open(Arrival(picture=picture, sender=contact.user_id))
             except StyleCryptError as error:  # no face, or no key face of theirs
                 _log.info("not a covert picture", extra={"room": post.room_id, "error": type(error).__name__})
         return None

@@ -10,7 +10,15 @@ from typing import ParamSpec, TypeVar
 
 from stylecrypt_protocol import SeenStore
 
-from stylecrypt_msg.messenger import DecryptedPhoto, Draft, EncryptedPhoto, Messenger, NewKeyFace, ReceivedKeyFace
+from stylecrypt_msg.messenger import (
+    Arrival,
+    DecryptedPhoto,
+    Draft,
+    EncryptedPhoto,
+    Messenger,
+    NewKeyFace,
+    ReceivedKeyFace,
+)
 from stylecrypt_msg.models.graphs import give_back_memory
 from stylecrypt_msg.models.shelf import Shelf
 from stylecrypt_msg.profile import Profile
@@ -37,21 +45,10 @@ class Studio:
         with self._health.work.labels("prepare").time():
             return await self.run(self.messenger.prepare, draft, now=int(time.time()), model=self._model)
 
-    async def open(
-        self,
-        picture: bytes,
-        *,
-        envelope: bytes | None = None,
-        seen: SeenStore | None = None,
-        sender: str | None = None,
-        chat: str | None = None,
-    ) -> DecryptedPhoto:
+    async def open(self, arrival: Arrival, *, seen: SeenStore | None = None) -> DecryptedPhoto:
         """As `Messenger.open`."""
         with self._health.work.labels("open").time():
-            return await self.run(
-                self.messenger.open, picture, envelope=envelope, seen=seen, sender=sender, chat=chat, now=int(time.time()),
-                model=self._model,
-            )  # fmt: skip
+            return await self.run(self.messenger.open, arrival, seen=seen, now=int(time.time()), model=self._model)
 
     async def prepare_key_face(self, photo: bytes) -> NewKeyFace:
         """As `Messenger.prepare_key_face`."""

@@ -11,10 +11,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..choices import Form
-from ..cipher import Floats, Pixels, Report, to_pixels
+from ..cipher import Floats, Pixels, to_pixels
 from ..errors import InputError
 from ..models import FaceModel, load_model
 from ..pictures import encode_picture, read_picture, same_file, write_atomically
+from ..progress import Report
 from ..sdk import StyleCrypt
 from ..standins import stand_in
 from . import console

@@ -10,9 +10,10 @@ why in ``warnings``; but a message that was tampered with, or is from nobody tha
 
 from .key_faces import KeyPhoto, NewKeyFace, ReceivedKeyFace
 from .messenger import Messenger
-from .values import DecryptedPhoto, Draft, EncryptedPhoto, LeakReport, Level
+from .values import Arrival, DecryptedPhoto, Draft, EncryptedPhoto, LeakReport, Level
 
 __all__ = [
+    "Arrival",
     "DecryptedPhoto",
     "Draft",
     "EncryptedPhoto",

@@ -18,18 +18,19 @@ from numpy.typing import NDArray
 from stylecrypt_protocol import Inversion
 from stylecrypt_protocol.limits import MAX_INVERSIONS, MAX_RECIPIENTS
 
-from ..cipher import Report, prepare_key
+from ..cipher import prepare_key
 from ..errors import InputError, MessageError, PictureError, ProfileError, Remedy, explaining
 from ..faces import certain_faces, crop
 from ..faces.align import face_quad
 from ..models import FaceModel
 from ..pictures import encode_picture, read_file, read_picture
 from ..profile import Contact, MyKeyFace, TheirKeyFace
+from ..progress import Report
 from .parts import Parts
 from .values import Pixels
 from .wire import wire_pixels
 
-__all__ = ["KeyPhoto", "NewKeyFace", "ReceivedKeyFace", "Sharing", "key_codes", "prepare_key_face"]
+__all__ = ["Codes", "KeyPhoto", "NewKeyFace", "ReceivedKeyFace", "key_codes", "prepare", "receive", "share"]
 
 _SIDE = 1024  # px: what the embedded model makes; more would not be used
 _MARGIN = 1.3  # times the face's square, so that the face is found in it again
@@ -66,73 +67,13 @@ class ReceivedKeyFace:
     warning: str
 
 
-class Sharing:
-    """See `Messenger`, which has the same methods."""
+def prepare(parts: Parts, photos: Sequence[KeyPhoto], *, model: str, report: Report) -> NewKeyFace:
+    """See `Messenger.prepare_key_face`.
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-
-    def prepare(self, photos: Sequence[KeyPhoto], model: str, report: Report) -> NewKeyFace:
-        """See `Messenger.prepare_key_face`."""
-        face_model = self._parts.models.named(model)
-        picture, codes = prepare_key_face(photos, face_model, report=report)
-        return NewKeyFace(picture, wire_pixels(read_picture(picture).pixels), (_inversion(codes, face_model),))
-
-    def share(self, name: str, to: Sequence[str], now: int) -> bytes:
-        """See `Messenger.share_key_face`."""
-        profile = self._parts.profile
-        if not 0 < len(to) <= MAX_RECIPIENTS:
-            raise InputError(
-                f"A key face is shared with 1 to {MAX_RECIPIENTS} contacts at once, not {len(to)}.",
-                remedy=Remedy.NAME_RECIPIENTS,
-            )
-        with profile.transaction():
-            face = profile.key_face(name)
-            cards = [profile.authorised(contact, None).card for contact in to]
-            sealed = protocol.share_key_face(
-                profile.identity, cards, face.key_face, face.picture, sent_at=now, prepared=face.prepared
-            )
-            profile.mark_shared(name, [card.id for card in cards])
-        return sealed
-
-    def open(self, data: bytes, now: int, model: str, report: Report) -> ReceivedKeyFace:
-        """See `Messenger.open_key_face`."""
-        profile = self._parts.profile
-        with explaining():
-            shared = protocol.open_key_face(data, profile.identity, profile.cards(), now=now)
-        owner = self._parts.sender(shared.sender, "key face")
-        try:
-            pixels = read_picture(shared.picture).pixels
-        except PictureError as error:
-            raise MessageError(f"The key face is not a picture that can be read. {error}") from error
-        face = TheirKeyFace(
-            owner=shared.sender,
-            picture=shared.picture,
-            key_face=shared.key_face,
-            received=now,
-            prepared=shared.prepared,
-        )
-        known = next((kept for kept in profile.key_faces_of(owner) if kept.key_face == face.key_face), None)
-        prepared = [*face.prepared, *(known.prepared if known else ())]
-        warning = ""
-        try:
-            face_model = self._parts.models.named(model)
-            if _kept_codes(prepared, face_model) is None:
-                inversion = _inversion(_prepared([pixels], face_model, report), face_model)
-                others = [one for one in face.prepared if one.model_hash != inversion.model_hash]
-                face = replace(face, prepared=(inversion, *others[: MAX_INVERSIONS - 1]))
-        except InputError as error:  # no face, a model that is missing, or what it needs
-            warning = f"The key face is prepared when it is first used, not now. {error}"
-        return ReceivedKeyFace(owner, face, known is None, warning)
-
-
-def prepare_key_face(photos: Sequence[KeyPhoto], model: FaceModel, *, report: Report) -> tuple[bytes, Codes]:
-    """The head alone in the first photo, as a JPEG of at most 1024 px: a key face shows nothing of the place where it was
-    taken. And the latent codes of the face in all photos, (n_styles, style_dim).
-
-    Raises InputError if a photo does not show just one face, or it cannot be found again; PictureError; and what
-    `cipher.prepare_key` raises.
+    The picture is the head alone in the first photo, a JPEG of at most 1024 px: a key face shows nothing of the place where it
+    was taken.
     """
+    face_model = parts.models.named(model)
     if not photos:
         raise InputError("There is no photo to make a key face of.", hint="Give one or several of the same person.")
     heads = []
@@ -141,8 +82,57 @@ def prepare_key_face(photos: Sequence[KeyPhoto], model: FaceModel, *, report: Re
         heads.append(_head(photo, "the photo" if len(photos) == 1 else f"photo {number}"))
     report("finding faces", len(photos), len(photos))
     picture = encode_picture(heads[0], "JPEG")
-    # Of the first one what receivers of the picture see, too.
-    return picture, _prepared([read_picture(picture).pixels, *heads[1:]], model, report)
+    seen = read_picture(picture).pixels  # of the first one what receivers of the picture see, too
+    return NewKeyFace(picture, wire_pixels(seen), (_inversion([seen, *heads[1:]], face_model, report),))
+
+
+def share(parts: Parts, name: str, to: Sequence[str], *, now: int) -> bytes:
+    """See `Messenger.share_key_face`."""
+    profile = parts.profile
+    if not 0 < len(to) <= MAX_RECIPIENTS:
+        raise InputError(
+            f"A key face is shared with 1 to {MAX_RECIPIENTS} contacts at once, not {len(to)}.",
+            remedy=Remedy.NAME_RECIPIENTS,
+        )
+    with profile.transaction():
+        face = profile.key_face(name)
+        cards = [profile.authorised(contact, None).card for contact in to]
+        sealed = protocol.share_key_face(
+            profile.identity, cards, face.key_face, face.picture, sent_at=now, prepared=face.prepared
+        )
+        profile.mark_shared(name, [card.id for card in cards])
+    return sealed
+
+
+def receive(parts: Parts, data: bytes, *, now: int, model: str, report: Report) -> ReceivedKeyFace:
+    """See `Messenger.open_key_face`."""
+    profile = parts.profile
+    with explaining():
+        shared = protocol.open_key_face(data, profile.identity, profile.cards(), now=now)
+    owner = parts.sender(shared.sender, "key face")
+    try:
+        pixels = read_picture(shared.picture).pixels
+    except PictureError as error:
+        raise MessageError(f"The key face is not a picture that can be read. {error}") from error
+    face = TheirKeyFace(
+        owner=shared.sender,
+        picture=shared.picture,
+        key_face=shared.key_face,
+        received=now,
+        prepared=shared.prepared,
+    )
+    known = next((kept for kept in profile.key_faces_of(owner) if kept.key_face == face.key_face), None)
+    prepared = [*face.prepared, *(known.prepared if known else ())]
+    warning = ""
+    try:
+        face_model = parts.models.named(model)
+        if _kept_codes(prepared, face_model) is None:
+            inversion = _inversion([pixels], face_model, report)
+            others = [one for one in face.prepared if one.model_hash != inversion.model_hash]
+            face = replace(face, prepared=(inversion, *others[: MAX_INVERSIONS - 1]))
+    except InputError as error:  # no face, a model that is missing, or what it needs
+        warning = f"The key face is prepared when it is first used, not now. {error}"
+    return ReceivedKeyFace(owner, face, known is None, warning)
 
 
 def key_codes(
@@ -154,7 +144,7 @@ def key_codes(
     """
     codes = None if kept is None else _kept_codes(kept.prepared, model)
     if codes is None:
-        inversion = _inversion(_prepared([read_picture(picture).pixels], model, report), model)
+        inversion = _inversion([read_picture(picture).pixels], model, report)
         if kept is not None:
             with suppress(ProfileError):  # a full disk is no reason not to open a picture
                 parts.profile.keep_prepared(kept, [inversion])
@@ -174,19 +164,15 @@ def _kept_codes(prepared: Iterable[Inversion], model: FaceModel) -> Codes | None
     return None
 
 
-def _prepared(pixels: Sequence[Pixels], model: FaceModel, report: Report) -> Codes:
-    report("preparing the key face", 0, 1)
-    codes = prepare_key(pixels, model)
-    report("preparing the key face", 1, 1)
-    return codes
-
-
 def _codes(inversion: Inversion) -> Codes:
     numbers = np.frombuffer(inversion.codes, "<f2").astype(np.float32)
     return numbers.reshape(inversion.styles, inversion.dimensions)
 
 
-def _inversion(codes: Codes, model: FaceModel) -> Inversion:
+def _inversion(photos: Sequence[Pixels], model: FaceModel, report: Report) -> Inversion:
+    report("preparing the key face", 0, 1)
+    codes = prepare_key(photos, model)
+    report("preparing the key face", 1, 1)
     styles, dimensions = codes.shape
     return Inversion(
         model_hash=bytes.fromhex(model.digest),

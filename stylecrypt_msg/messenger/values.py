@@ -20,9 +20,7 @@ from ..pictures import Format, encode_picture, format_of, write_atomically
 from ..profile import Contact
 from ..stylemix import LayerMask
 
-__all__ = ["DecryptedPhoto", "Draft", "EncryptedPhoto", "LeakReport", "Level", "Pixels"]
-
-"""Of a file that holds an envelope, beside a picture of the same name."""
+__all__ = ["Arrival", "DecryptedPhoto", "Draft", "EncryptedPhoto", "LeakReport", "Level", "Pixels"]
 
 _SUFFIXES: dict[str, str] = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp"}
 _QUALITY = 98  # of restored photos that are written as JPEG or WebP: 45 dB and more
@@ -69,6 +67,29 @@ class Draft:
     caption: str = ""
     file_name: str = ""
     force: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """A picture that arrived, and what is known of it.
+
+    Attributes:
+        picture: a picture file.
+        envelope: what came beside it, packed.
+        chat: where it was found, as `Draft.chat` has it. A warning says when the sender meant another.
+        sender: the name of a contact, for pictures that do not say whom they are from.
+        key_face: a picture file, another photo of the sender, for level ``keyface``.
+        mask: the layers that were replaced, for pictures without an envelope, as in `cipher.uncover`; as text.
+        face: which one, in such a picture.
+    """
+
+    picture: bytes = field(repr=False)
+    envelope: bytes | None = field(default=None, repr=False)
+    chat: str | None = None
+    sender: str | None = None
+    key_face: bytes | None = field(default=None, repr=False)
+    mask: str | None = None
+    face: int | None = None
 
 
 @dataclass(frozen=True)

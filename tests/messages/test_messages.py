@@ -27,6 +27,7 @@ from stylecrypt_msg.errors import (
     Remedy,
 )
 from stylecrypt_msg.faces import certain_faces, crop, detect_faces, face_quad
+from stylecrypt_msg.messenger import Arrival
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.pictures import AI_MADE, encode_picture, read_picture
 from stylecrypt_msg.recognisers import load_recogniser
@@ -341,9 +342,8 @@ def test_damaged_envelopes(together: Parties, send: Send) -> None:
 def open_(one: StyleCrypt, sent: EncryptedPhoto, reference: bytes, **options: Any) -> Any:
     seen = one.profile.seen(reference)
     now = options.pop("now", int(time.time()))
-    return one._messenger.open(
-        sent.picture, envelope=options.pop("envelope", sent.packed), now=now, seen=seen, **options
-    )
+    arrival = Arrival(picture=sent.picture, envelope=options.pop("envelope", sent.packed), **options)
+    return one._messenger.open(arrival, now=now, seen=seen)
 
 
 def test_a_message_is_received_once(parties: Parties, send: Send, photo: bytes) -> None:

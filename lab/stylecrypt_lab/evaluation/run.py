@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from stylecrypt_msg.errors import FaceError, InputError
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.pictures import encode_picture, write_atomically
+from stylecrypt_msg.progress import Report
 from stylecrypt_msg.recognisers import Recogniser
 
 from .journal import Header, Journal, inputs_of
@@ -30,7 +31,6 @@ from .trial import Inversions, Record, Trial, try_person
 __all__ = ["LAYERS_OF", "LEVELS_OF", "TILE", "TRAVEL_OF", "Strips", "evaluate"]
 
 Pixels: TypeAlias = NDArray[np.uint8]
-Report: TypeAlias = Callable[[str, int, int], None]
 Result = TypeVar("Result", bound=Record)
 
 METHOD = 6

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from stylecrypt_msg.cipher import Report
 from stylecrypt_msg.models import FaceModel
+from stylecrypt_msg.progress import Report
 from stylecrypt_msg.recognisers import Recogniser
 from stylecrypt_msg.stylemix import LayerMask
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stylecrypt_msg.cipher import Report
+from stylecrypt_msg.progress import Report
 from stylecrypt_msg.stylemix import mix
 
 from .material import People, Pixels, Posted, Setting, Strangers, Studio, resized, show

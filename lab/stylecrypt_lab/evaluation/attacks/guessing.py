@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecrypt_msg.cipher import Report
+from stylecrypt_msg.progress import Report
 from stylecrypt_msg.stylemix import mix
 
 from .material import People, Posted, Setting, Strangers, Studio, resized, show, small

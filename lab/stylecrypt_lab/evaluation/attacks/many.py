@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stylecrypt_msg.cipher import Report
 from stylecrypt_msg.pictures import encode_picture
+from stylecrypt_msg.progress import Report
 from stylecrypt_msg.stylemix import mix
 
 from .faces import by_chance, same

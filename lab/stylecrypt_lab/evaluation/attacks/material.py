@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from stylecrypt_msg import effort
 from stylecrypt_msg.choices import Form, Level
 from stylecrypt_msg.cipher import Floats as Codes
-from stylecrypt_msg.cipher import Report, read, to_images, to_pixels
+from stylecrypt_msg.cipher import read, to_images, to_pixels
 from stylecrypt_msg.faces import paste
 from stylecrypt_msg.faces.align import quad_matrix, transform
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.models.embedded import EmbeddedModel
+from stylecrypt_msg.progress import Report
 from stylecrypt_msg.recognisers import Recogniser
 from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.stylemix import LayerMask, mix

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stylecrypt_msg.cipher import Floats as Codes
-from stylecrypt_msg.cipher import Report, to_images, to_pixels
+from stylecrypt_msg.cipher import to_images, to_pixels
+from stylecrypt_msg.progress import Report
 from stylecrypt_msg.stylemix import mix
 
 from .faces import by_chance, same

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from stylecrypt_protocol import Card, Envelope, Identity, Level, Pixels, PublicPart, Quad, Residual, seal_message, take
 
-from stylecrypt_msg.cipher import Report
 from stylecrypt_msg.models import FaceModel
+from stylecrypt_msg.progress import Report
 from stylecrypt_msg.sdk import EncryptedPhoto, StyleCrypt
 
 from ..subjects import Subject

@@ -1,0 +1,284 @@
+"""A picture that arrived to what its sender let us see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import stylecrypt_protocol as protocol
+from PIL import Image
+from stylecrypt_protocol import Envelope, OpenedMessage, PublicPart, ResidualKind, SeenStore
+
+from ..cipher import restore, uncover
+from ..errors import FaceError, InputError, MessageError, ModelError, NoMessageError, RefusedError, Remedy, explaining
+from ..models import FaceModel
+from ..pictures import Picture, read_picture
+from ..profile import Contact, MyKeyFace, TheirKeyFace
+from ..progress import Report
+from ..residual import restore_faces, unpack_styles
+from ..stylemix import LayerMask
+from .key_faces import Codes, key_codes
+from .parts import Parts
+from .values import Arrival, DecryptedPhoto, Level, Pixels
+from .wire import form_of, from_wire, wire_pixels
+
+__all__ = ["receive"]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is known of a picture that arrived.
+
+    Attributes:
+        picture: the picture.
+        public: of its message, if it has one.
+        opened: the message, if we could open it.
+        sender: who signed it, or else whom we were told to take for its sender.
+        warnings: so far.
+    """
+
+    picture: Picture
+    public: PublicPart | None
+    opened: OpenedMessage | None
+    sender: Contact | None
+    warnings: tuple[str, ...]
+
+    def warning(self, *more: str) -> _Known:
+        return replace(self, warnings=(*self.warnings, *more))
+
+
+@dataclass(frozen=True)
+class _Key:
+    """A key face at hand: a picture file, whose it is, and what the profile keeps of it."""
+
+    picture: bytes
+    owner: Contact | None
+    kept: MyKeyFace | TheirKeyFace | None = None
+
+
+def receive(
+    parts: Parts, arrival: Arrival, *, now: int, seen: SeenStore | None, model: str, report: Report
+) -> DecryptedPhoto:
+    """See `Messenger.open`."""
+    known = _unseal(parts, arrival, now, seen)
+    public, opened = known.public, known.opened
+    if public is not None and opened is not None and opened.content.residual.kind is not ResidualKind.NONE:
+        try:
+            return _recover(parts, known, public, opened, report)
+        except (MessageError, ModelError) as error:
+            # A contact's broken message starts no model by itself: each would cost seconds.
+            broken = isinstance(error, MessageError) and arrival.key_face is None
+            if broken or not _keys(parts, public, known.sender, arrival.key_face):
+                raise
+            known = known.warning(f"{error} The face was recovered with a key face instead.")
+    return _uncover(parts, known, arrival, model, report)
+
+
+def _unseal(parts: Parts, arrival: Arrival, now: int, seen: SeenStore | None) -> _Known:
+    """Opens the message, if there is one. Raises RefusedError for one that leaves nothing to be tried."""
+    picture = read_picture(arrival.picture)
+    messages = _messages_of(arrival)
+    claimed = parts.profile.contact(arrival.sender) if arrival.sender else None
+    if not messages:
+        return _Known(picture, None, None, claimed, ())
+    try:
+        with explaining():
+            message, opened = _first_that_opens(parts, messages, picture.pixels, now, seen, arrival.chat)
+    except RefusedError as refused:
+        public = messages[0].public
+        if not _may_fall_back(parts, refused, public, arrival.key_face):
+            raise
+        return _Known(picture, public, None, claimed, (f"{refused} Nothing proves who sent it.",))
+    known = _Known(picture, message.public, opened, parts.sender(opened.sender.id, "message"), ())
+    if opened.elsewhere:
+        known = known.warning("It was sent to another chat: somebody posted it again in this one.")
+    if opened.cover is protocol.CoverVerdict.CHANGED:
+        known = known.warning("The picture was changed on the way: what lies outside the faces is as it arrived.")
+    return known
+
+
+def _messages_of(arrival: Arrival) -> list[Envelope]:
+    """The envelope beside the picture and the one inside, as far as they are whole: sealed ones first, each once."""
+    found: list[Envelope] = []
+    fault: protocol.RemoteProtocolError | None = None
+    for inside in (False, True):
+        try:
+            packed = _taken(arrival.picture) if inside else arrival.envelope
+            found += [] if packed is None else [Envelope.unpack(packed)]
+        except protocol.RemoteProtocolError as error:
+            fault = fault or error
+    if fault is not None and not found:
+        with explaining():
+            raise fault
+    return sorted(dict.fromkeys(found), key=lambda one: one.sealed is None)
+
+
+def _taken(picture: bytes) -> bytes | None:
+    try:
+        return protocol.take(picture)
+    except protocol.UnsupportedError:  # GIF, BMP: they carry nothing
+        return None
+
+
+def _first_that_opens(
+    parts: Parts, messages: list[Envelope], pixels: Pixels, now: int, seen: SeenStore | None, chat: str | None
+) -> tuple[Envelope, OpenedMessage]:
+    """Raises what is wrong with the first of all if none does."""
+    profile = parts.profile_if_any()
+    fault: protocol.RemoteProtocolError | None = None
+    for message in messages:
+        try:
+            if message.sealed is None:
+                raise protocol.UnsealedError
+            if profile is None:
+                raise protocol.NotForMeError
+            shown, cards = wire_pixels(pixels), profile.cards()
+            return message, protocol.open_message(
+                message, profile.identity, cards, shown, now=now, seen=seen, chat=chat
+            )
+        except protocol.RemoteProtocolError as error:
+            fault = fault or error
+    assert fault is not None  # noqa: S101 - there is at least one message
+    raise fault
+
+
+def _may_fall_back(parts: Parts, refused: RefusedError, public: PublicPart, key_face: bytes | None) -> bool:
+    """Whether a key face may be tried: never on what somebody put together to deceive."""
+    if isinstance(refused.reason, protocol.UnsealedError):
+        return True
+    return isinstance(refused.reason, protocol.NotForMeError) and bool(_keys(parts, public, None, key_face))
+
+
+def _recover(parts: Parts, known: _Known, public: PublicPart, opened: OpenedMessage, report: Report) -> DecryptedPhoto:
+    """The photo from the sealed residual. Raises MessageError or ModelError."""
+    residual, arrived = opened.content.residual, known.picture
+    level, format, file = Level.ORIGINAL, arrived.format, None
+    if residual.kind is ResidualKind.FILE:
+        file = residual.data
+        original = _sealed_picture(file)
+        pixels, format = original.pixels, original.format
+    elif residual.kind is ResidualKind.FACES:
+        pixels = restore_faces(residual.data, arrived.pixels, public.width, public.height)
+    else:
+        level = Level.LATENT
+        model = parts.models.hashed(public.model_hash.hex())
+        codes, landmarks = unpack_styles(residual.data, len(public.faces), model.n_styles, model.style_dim)
+        quads = [from_wire(quad) for quad in public.faces]
+        shown = _resized(arrived.pixels, public.width, public.height)
+        pixels = restore(shown, codes.astype(np.float32), landmarks, quads, model, report=report)
+    content = opened.content
+    return DecryptedPhoto(
+        pixels=pixels,
+        level=level,
+        sender=known.sender,
+        signed=True,
+        cover=opened.cover.value,
+        warnings=known.warnings,
+        form=form_of(public),
+        mask=_mask_of(public),
+        format=format,
+        caption=content.caption,
+        file_name=content.file_name,
+        sent_at=content.sent_at,
+        message_id=public.message_id,
+        file=file,
+    )
+
+
+def _uncover(parts: Parts, known: _Known, arrival: Arrival, model_name: str, report: Report) -> DecryptedPhoto:
+    """Level ``keyface``: a likeness, from the pixels and a key face."""
+    public, opened = known.public, known.opened
+    keys = _keys(parts, public, known.sender, arrival.key_face)
+    if not keys:
+        raise _no_key(known)
+    model = parts.models.named(model_name) if public is None else parts.models.hashed(public.model_hash.hex())
+    mask = _mask_of(public) if public else None
+    if public is None and arrival.mask is not None:
+        mask = LayerMask.parse(arrival.mask, model.n_styles)
+    key, codes = _first_with_a_face(parts, keys, model, report)
+    found = uncover(
+        known.picture.pixels,
+        codes,
+        model,
+        mask=mask,
+        form=form_of(public) if public else None,
+        face=arrival.face,
+        report=report,
+    )
+    if opened is None and arrival.key_face is None and key.owner is not None:
+        known = known.warning(f"A key face of {key.owner.name} was used; nothing proves that they sent it.")
+    content = opened.content if opened else None
+    return DecryptedPhoto(
+        pixels=found.pixels,
+        level=Level.KEYFACE,
+        sender=known.sender or key.owner,
+        signed=opened is not None,
+        cover=opened.cover.value if opened else "unsigned",
+        warnings=(*known.warnings, *found.warnings),
+        form=found.form,
+        mask=found.mask,
+        format=known.picture.format,
+        caption=content.caption if content else "",
+        file_name=content.file_name if content else "",
+        sent_at=content.sent_at if content else None,
+        message_id=public.message_id if public else None,
+    )
+
+
+def _keys(parts: Parts, public: PublicPart | None, sender: Contact | None, key_face: bytes | None) -> list[_Key]:
+    """The key faces that may open a picture, the likeliest first."""
+    if key_face is not None:
+        return [_Key(key_face, sender)]
+    profile = parts.profile_if_any()
+    if profile is None:
+        return []
+    if sender is not None and sender.card.id == profile.card.id:
+        mine = [(_Key(face.picture, sender, face), face.key_face) for face in profile.key_faces()]
+    else:
+        theirs = profile.key_faces_of(sender) if sender else profile.all_their_key_faces()
+        mine = [(_Key(face.picture, sender or profile.by_card(face.owner), face), face.key_face) for face in theirs]
+    if public is not None and public.commitment is not None:
+        meant = protocol.pick_key_face(public, [face for _, face in mine])
+        return [key for key, face in mine if face is meant]
+    return [key for key, _ in mine] if sender is not None else []
+
+
+def _first_with_a_face(parts: Parts, keys: Sequence[_Key], model: FaceModel, report: Report) -> tuple[_Key, Codes]:
+    """Raises FaceError when none shows one."""
+    for key in keys:
+        try:
+            return key, key_codes(parts, key.picture, key.kept, model, report)
+        except FaceError as error:
+            failure = error
+    raise failure
+
+
+def _no_key(known: _Known) -> InputError:
+    if known.public is None and known.sender is None:
+        return NoMessageError(
+            "There is no message with this picture, so there is nothing to decrypt it with.",
+            remedy=Remedy.NAME_SENDER,
+        )
+    whose = f"of {known.sender.name}" if known.sender else "of the sender"
+    return InputError(
+        f"The key face {whose} that this picture needs is missing.",
+        remedy=Remedy.ASK_FOR_KEY_FACE,
+    )
+
+
+def _mask_of(public: PublicPart) -> LayerMask:
+    return LayerMask.of(public.replaced, public.styles)
+
+
+def _sealed_picture(file: bytes) -> Picture:
+    try:
+        return read_picture(file)
+    except InputError as error:
+        raise MessageError(f"The file that was sealed is not a picture that can be shown. {error}") from error
+
+
+def _resized(pixels: Pixels, width: int, height: int) -> Pixels:
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS))

@@ -1,0 +1,252 @@
+"""A photo to a picture that may travel."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+import stylecrypt_protocol as protocol
+from stylecrypt_protocol import Envelope, PublicPart, Residual, ResidualKind
+
+from ..choices import Others
+from ..cipher import CoveredPhoto, KeyFace, cover
+from ..effort import COVER_STEPS
+from ..errors import FaceError, InputError, Remedy
+from ..likeness import hide
+from ..models import FaceModel
+from ..pictures import Picture, read_picture
+from ..profile import Contact
+from ..progress import Report
+from ..residual import fit_cover, pack_faces, pack_styles
+from ..standins import seeds
+from ..stylemix import LayerMask
+from .parts import Parts
+from .values import Draft, EncryptedPhoto, LeakReport, Level, Pixels, writable
+from .wire import check_size, to_wire, wire_pixels
+
+__all__ = ["prepare"]
+
+_SLACK = 512  # bytes: age adds up to 175 at random, carriers some for each piece
+
+
+@dataclass(frozen=True)
+class _Order:
+    """A draft, and what it asks for.
+
+    ``conversation`` is "" for a picture to nobody in particular.
+    """
+
+    draft: Draft
+    level: Level
+    recipients: tuple[Contact, ...]
+    conversation: str
+    picture: Picture
+    model: FaceModel
+
+
+def prepare(parts: Parts, draft: Draft, *, now: int, model: str, report: Report) -> EncryptedPhoto:
+    """See `Messenger.prepare`."""
+    order = _order(parts, draft, model, report)
+    key_faces = _key_faces(parts, order)
+    covered = _cover(order, key_faces[0], report)
+    recogniser = parts.recogniser() if covered.quads else None
+    hidden = hide(covered, order.model, key_faces, recogniser, matting=draft.matting, force=draft.force, report=report)
+    covered = hidden.covered
+    key_face = _conversation_keeps(parts, order, key_faces[0], hidden.shown)
+
+    format = draft.format or writable(order.picture.format)
+
+    def write(extra_bytes: int) -> bytes:
+        return fit_cover(
+            order.picture,
+            covered.pixels,
+            format,
+            source_bytes=len(draft.photo),
+            extra_bytes=extra_bytes,
+            ai_made=not draft.covert,
+        )
+
+    envelope = None
+    if not order.recipients or draft.covert:
+        file = write(0)
+    else:
+        residual = _residual(order, covered)
+
+        def seal(pixels: Pixels) -> Envelope:
+            return _seal(parts, order, covered, residual, pixels, now)
+
+        # How large the seal is does not depend on the cover's pixels, but the digest inside does: a corner of them tells
+        # how much room to leave. The whole file beside it leaves no room to save any.
+        file = write(0 if draft.exact else len(_packed(seal(covered.pixels[:8, :8]))) + _SLACK)
+        envelope = seal(read_picture(file).pixels)
+    packed = _packed(envelope) if envelope else None
+    beside = packed is not None and len(packed) > protocol.MAX_CARRIED_BYTES
+    return EncryptedPhoto(
+        picture=file if packed is None or beside else protocol.put(file, packed),
+        format=format,
+        envelope=packed if beside else None,
+        packed=packed,
+        level=order.level,
+        form=draft.form,
+        mask=covered.mask,
+        stand_in=None if isinstance(key_face, np.ndarray) else str(key_face),
+        recipients=order.recipients,
+        conversation=draft.conversation,
+        leaks=LeakReport(
+            faces_found=covered.found,
+            faces_covered=len(covered.quads),
+            metadata_dropped=order.picture.dropped,
+            distances=hidden.distances,
+            recogniser=recogniser.name if recogniser else None,
+            threshold=recogniser.threshold if recogniser else None,
+            blurred=covered.blurred,
+            kept=covered.kept,
+            substituted=sum(shown is not key_face for shown in hidden.shown),
+        ),
+        model=order.model.name,
+        model_hash=order.model.digest,
+        message_id=envelope.public.message_id if envelope else None,
+    )
+
+
+def _order(parts: Parts, draft: Draft, model: str, report: Report) -> _Order:
+    level = _level(draft)
+    named = [parts.profile.authorised(name, draft.conversation) for name in draft.to]
+    recipients = tuple({contact.card.id: contact for contact in named}.values())
+    picture = read_picture(draft.photo)
+    if recipients and draft.form == "photo":
+        check_size(picture.pixels)
+    report("loading the model", 0, 1)
+    face_model = parts.models.named(model)
+    report("loading the model", 1, 1)
+    conversation = draft.conversation or ", ".join(sorted(contact.user_id for contact in recipients))
+    return _Order(draft, level, recipients, conversation, picture, face_model)
+
+
+def _level(draft: Draft) -> Level:
+    level = draft.level or (Level.KEYFACE if draft.covert else Level.ORIGINAL)
+    if draft.covert and level is not Level.KEYFACE:
+        raise InputError(
+            f"A covert picture carries no seal, so it cannot be of level {level}.",
+            remedy=Remedy.DROP_COVERT,
+        )
+    if not draft.to and level is not Level.KEYFACE:
+        raise InputError(
+            f"No recipients were given, and level {level} needs at least one.",
+            remedy=Remedy.NAME_RECIPIENTS,
+        )
+    if draft.caption and (draft.covert or not draft.to):
+        raise InputError(
+            "A caption travels sealed, and nothing is sealed here.", hint="Leave it out.", remedy=Remedy.NAME_RECIPIENTS
+        )
+    if draft.exact and level is not Level.ORIGINAL:
+        raise InputError(f"The exact file goes with level original, not {level}.", remedy=Remedy.DROP_EXACT)
+    if draft.others not in (None, *get_args(Others)):
+        raise InputError(
+            f"Other faces cannot be treated as {draft.others!r}.", hint=f"Others are {', '.join(get_args(Others))}."
+        )
+    return level
+
+
+def _key_faces(parts: Parts, order: _Order) -> Sequence[KeyFace]:
+    """The first is the conversation's; the others are for faces that it does not hide."""
+    chosen = order.draft.stand_in
+    if isinstance(chosen, bytes):
+        return [read_picture(chosen).pixels]
+    if chosen is not None:
+        return [chosen]
+    if not order.conversation:
+        return seeds(secrets.token_hex(4))
+    return seeds(parts.profile.conversation(order.conversation).stand_in)
+
+
+def _cover(order: _Order, key_face: KeyFace, report: Report) -> CoveredPhoto:
+    draft, model = order.draft, order.model
+    covered = cover(
+        order.picture.pixels,
+        model,
+        key_face=key_face,
+        form=draft.form,
+        mask=LayerMask.parse(draft.mask, model.n_styles) if draft.mask is not None else None,
+        face=draft.face,
+        others=draft.others,
+        steps=COVER_STEPS[order.level],
+        refine_steps=draft.refine_steps,
+        matting=draft.matting,
+        report=report,
+    )
+    if not covered.quads and order.level is not Level.ORIGINAL:
+        raise FaceError(
+            f"No face in the picture can be replaced: {covered.blurred[0].reason}.",
+            hint="Blurred faces come back at level original only: use that, or another photo.",
+        )
+    return covered
+
+
+def _conversation_keeps(parts: Parts, order: _Order, first: KeyFace, shown: Sequence[KeyFace]) -> KeyFace:
+    """The conversation's key face: a new one keeps what it showed first; of several, what most faces got."""
+    if order.draft.stand_in is not None or not order.conversation or not shown:
+        return first
+    if parts.profile.conversation(order.conversation).chosen:
+        return first
+    most = max(shown, key=shown.count)
+    parts.profile.choose_stand_in(order.conversation, str(most))
+    return most
+
+
+def _residual(order: _Order, covered: CoveredPhoto) -> Residual:
+    draft, picture = order.draft, order.picture
+    if order.level is Level.KEYFACE:
+        return Residual()
+    if order.level is Level.LATENT:
+        return Residual(kind=ResidualKind.STYLES, data=pack_styles(covered.codes, covered.landmarks))
+    if draft.exact:
+        return Residual(kind=ResidualKind.FILE, data=draft.photo)
+    tables = picture.jpeg if draft.form == "photo" else None
+    return Residual(kind=ResidualKind.FACES, data=pack_faces(covered.original, covered.pixels, tables))
+
+
+def _seal(parts: Parts, order: _Order, covered: CoveredPhoto, residual: Residual, pixels: Pixels, now: int) -> Envelope:
+    """``pixels`` are the cover's as its file has them."""
+    profile, draft = parts.profile, order.draft
+    cards = [contact.card for contact in order.recipients]
+    theirs = {card.id for card in cards}
+    # The key face that most of them hold; of several, the newest.
+    held = [face for face in profile.key_faces() if face.shared_with & theirs]
+    chosen = max(held, key=lambda face: len(face.shared_with & theirs), default=None)
+    key_face = chosen.key_face if chosen else None
+    shown = wire_pixels(pixels)
+    try:
+        public = PublicPart.describe(
+            shown,
+            level=protocol.Level[order.level.name],
+            model_hash=bytes.fromhex(order.model.digest),
+            styles=order.model.n_styles,
+            replaced=covered.mask.layers,
+            faces=[to_wire(quad) for quad in covered.quads],
+            key_face=key_face,
+        )
+        return protocol.seal_message(
+            profile.identity,
+            [profile.card, *cards],
+            public,
+            shown,
+            sent_at=now,
+            residual=residual,
+            key_face=key_face,
+            chat=draft.chat,
+            caption=draft.caption,
+            file_name=draft.file_name,
+        )
+    except (protocol.LocalProtocolError, ValueError) as error:
+        raise InputError(str(error), hint="Nothing was sent.") from error
+
+
+def _packed(envelope: Envelope) -> bytes:
+    try:
+        return envelope.pack()
+    except protocol.LocalProtocolError as error:
+        raise InputError("What is to be sealed is too large for one message.", remedy=Remedy.SEND_LESS) from error
