@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,3 +74,9 @@ def read(path: str | Path) -> Pixels:
     with Image.open(path) as image:
         assert image.mode == "RGB"
         return np.array(image)
+
+
+def stylecrypt(*arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """The command as it is installed, in a process of its own."""
+    command = Path(sys.executable).with_name("stylecrypt")
+    return subprocess.run([command, *map(str, arguments)], stderr=subprocess.PIPE, timeout=300, **options)

@@ -1,0 +1,46 @@
+"""``demo``: all of it once, on one sheet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ..conftest import People
+from .helpers import AI_MADE, Run, read, refused, saved
+
+
+@pytest.mark.slow
+def test_demo(run: Run) -> None:
+    result = run("demo", "-o", "sheets/first", "--refine", 1, "--json").json
+    assert result["rows"] == ["alice, photo", "bob, photo", "carol, photo", "alice, portrait"]
+    names = [f"{one}-photo" for one in ("alice", "bob", "carol")] + ["alice-portrait"]
+    expected = {f"{name}{step}.jpg" for name in names for step in ("", "-original", "-recovered", "-wrong-key")}
+    assert {path.name for path in Path("sheets/first").iterdir()} == expected | {"contact-sheet.jpg"}
+    sheet = read(result["contact_sheet"])
+    assert sheet.shape[0] > 1000
+    assert sheet.shape[1] > 1000
+    made = [path for path in Path("sheets/first").iterdir() if not path.stem.endswith("-original")]
+    assert all(AI_MADE in path.read_bytes() for path in made)
+
+
+def test_demo_on_a_photo(run: Run, photo: Path, ann: Path) -> None:
+    refused(run("demo", "-o", "sheet", "--photo", "missing.jpg"), "There is no file")
+    refused(run("demo", "-o", ".", "--photo", photo), "could be overwritten")
+    refused(run("demo", "-o", ann, "--photo", photo), "cannot be made")
+    assert not Path("sheet").exists()
+    ended = run("demo", "-o", "sheet", "--photo", photo, "--key-face", ann, "--refine", 0)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.decode().splitlines() == [f"contact sheet: {Path('sheet/contact-sheet.jpg')}"]
+    expected = {
+        f"you-{form}{step}.jpg"
+        for form in ("photo", "portrait")
+        for step in ("", "-original", "-recovered", "-wrong-key")
+    }
+    assert {path.name for path in Path("sheet").iterdir()} == expected | {"contact-sheet.jpg"}
+
+
+def test_demo_writes_all_or_nothing(run: Run, photo: Path, people: People) -> None:
+    Path("wall.png").write_bytes(saved(people.photo[:, 290:], "PNG"))
+    refused(run("demo", "-o", "sheet", "--photo", photo, "--key-face", "wall.png", "--refine", 0), "No face")
+    assert list(Path("sheet").iterdir()) == []
