@@ -12,36 +12,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from shared import a_face, report
 
-import cv2
-import numpy as np
-import yaml
-
-from stylecrypt_msg.cipher import to_pixels
-from stylecrypt_msg.models import load_model
 from stylecrypt_msg.pictures import encode_picture
-from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.transports.matrix.server import Post
+from tests.bots import killing
 from tests.bots.people import Household, Person
 from tests.synapse import Homeserver
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def a_photo() -> bytes:
-    model = load_model()
-    face = to_pixels(model.synthesize(stand_in(model, "bench", model.latent_avg[None])))[0]
-    return encode_picture(np.asarray(cv2.resize(face, (480, 480), interpolation=cv2.INTER_AREA), np.uint8), "JPEG")
 
 
 class Listener:
@@ -75,8 +58,9 @@ def spent(house: Household) -> float:
     )
 
 
-async def bench(server: Homeserver, folder: Path, messages: int, rooms: int) -> dict[str, Any]:
-    photo = a_photo()
+async def bench(server: Homeserver, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    messages: int = arguments.messages
+    photo = encode_picture(a_face("bench", 480), "JPEG")
     alice, bob = Household(server, folder, "Alice"), Household(server, folder, "Bob")
     account = server.register("mallory")
     room = server.room(alice.owner_account, alice.bot_account, bob.bot_account, account, encrypted=True)
@@ -135,7 +119,7 @@ async def bench(server: Homeserver, folder: Path, messages: int, rooms: int) -> 
         "rest_per_hop_to_bare": round(rest / 3 / statistics.median(bare), 2),
         "texts_posted_per_s": round(texts, 1),
         "commands_answered_per_s": round(answers, 1),
-        **await in_many_rooms(server, folder, rooms),
+        **await in_many_rooms(server, folder, arguments.rooms),
     }
 
 
@@ -148,17 +132,14 @@ async def in_many_rooms(server: Homeserver, folder: Path, rooms: int) -> dict[st
     await house.set_up()
     await house.stop()
     house.profile.close()
-    config = house.folder / "bot.yaml"
-    config.write_text(yaml.safe_dump(house.config.model_dump(mode="json", exclude_defaults=True)))
-    command = [sys.executable, "-m", "tests.bots.killing", str(config), str(house.profile.folder), "never"]
-    process = await asyncio.create_subprocess_exec(*command, cwd=REPOSITORY)
+    process = killing.start(house)
     try:
         await house.owner.say(house.control, "!help")
         await house.owner.text(house.control, "as a reply")
         status = Path(f"/proc/{process.pid}/status").read_text()
     finally:
         process.kill()
-        await process.wait()
+        process.wait()
         await house.owner.session.close()
     kilobytes = int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
     return {"rooms": rooms, "listening_mb": round(kilobytes / 1024)}
@@ -168,18 +149,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--messages", type=int, default=20)
     parser.add_argument("--rooms", type=int, default=200)
-    parser.add_argument("-o", "--output", type=Path)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        server = Homeserver(Path(folder))
-        server.start()
-        try:
-            result = asyncio.run(bench(server, Path(folder), arguments.messages, arguments.rooms))
-        finally:
-            server.stop()
-    print(json.dumps(result, indent=2))
-    if arguments.output:
-        arguments.output.write_text(json.dumps(result, indent=2) + "\n")
+    report(parser, bench)
 
 
 if __name__ == "__main__":

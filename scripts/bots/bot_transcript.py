@@ -8,25 +8,17 @@ The people are made by the embedded model; there are none like them. Needs what 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import io
-import sys
-import tempfile
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from shared import a_face, on_a_homeserver
 from stylecrypt_bots.desk import YES
 
-from stylecrypt_msg.cipher import to_pixels
-from stylecrypt_msg.models import load_model
 from stylecrypt_msg.pictures import encode_picture
-from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.transports.matrix.server import Post
 from tests.bots.people import Household, Person
 from tests.synapse import Homeserver
@@ -72,13 +64,6 @@ class View:
         return sheet.crop((0, 0, WIDE, top + MARGIN))
 
 
-def a_photo() -> bytes:
-    """Alice, who does not exist."""
-    model = load_model()
-    face = to_pixels(model.synthesize(stand_in(model, "alice in the evening", model.latent_avg[None])))[0]
-    return encode_picture(np.asarray(cv2.resize(face, (640, 640), interpolation=cv2.INTER_AREA), np.uint8), "JPEG")
-
-
 def said(post: Post) -> str:
     """Without links and tokens, which are long and different each time; the font has no such buttons."""
     body = str(post.content.get("body", "")).replace(YES, "[yes]").replace("\u274c", "[no]")
@@ -106,7 +91,8 @@ async def play(server: Homeserver, folder: Path) -> list[View]:
         View("Bob and his bot, in private"),
     ]
     hers, room_view, his = views
-    photo, caption = a_photo(), "#family @bob Greetings from the pier!"
+    photo = encode_picture(a_face("alice in the evening", 640), "JPEG")  # Alice, who does not exist
+    caption = "#family @bob Greetings from the pier!"
     await alice.owner.show(alice.control, photo, caption)
     hers.add("Alice", caption, photo, own=True)
     preview = await alice.shown("the preview")
@@ -134,13 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/bot-transcript.jpg"))
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        server = Homeserver(Path(folder))
-        server.start()
-        try:
-            columns = [view.draw() for view in asyncio.run(play(server, Path(folder)))]
-        finally:
-            server.stop()
+    columns = [view.draw() for view in on_a_homeserver(play)]
     sheet = Image.new("RGB", (WIDE * len(columns), max(column.height for column in columns)), "white")
     for number, column in enumerate(columns):
         sheet.paste(column, (number * WIDE, 0))

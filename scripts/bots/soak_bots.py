@@ -11,41 +11,31 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
 import re
 import subprocess
-import sys
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-import cv2
 import numpy as np
-import yaml
+from shared import a_face, report
 from stylecrypt_bots.account import log_in
 
-from stylecrypt_msg.cipher import to_pixels
-from stylecrypt_msg.models import load_model
 from stylecrypt_msg.pictures import encode_picture
-from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.transports.matrix.server import Password
+from tests.bots import killing
 from tests.bots.people import Household, Person
 from tests.synapse import Homeserver
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 AHEAD = 8  # photos that an owner has posted and that the other one has not seen
 
 
 def a_photo() -> bytes:
     """Somebody who does not exist, before a wall; small, so that most of the time goes into messages."""
-    model = load_model()
-    face = to_pixels(model.synthesize(stand_in(model, "soak", model.latent_avg[None])))[0]
     picture = np.full((240, 240, 3), (90, 110, 130), np.uint8)
-    picture[16:224, 16:224] = cv2.resize(face, (208, 208), interpolation=cv2.INTER_AREA)
+    picture[16:224, 16:224] = a_face("soak", 208)
     return encode_picture(picture, "JPEG")
 
 
@@ -54,24 +44,13 @@ class Runner:
 
     def __init__(self, house: Household) -> None:
         self.house = house
-        self.config = house.folder / "bot.yaml"
-        self.config.write_text(yaml.safe_dump(house.config.model_dump(mode="json", exclude_defaults=True)))
         self.process: subprocess.Popen[bytes]
         self.shown: Counter[str] = Counter()
         self.trouble: list[str] = []
         self.kills = self.deaths = 0
 
     def start(self) -> None:
-        with (self.house.folder / "bot.log").open("ab") as log:
-            command = [
-                sys.executable,
-                "-m",
-                "tests.bots.killing",
-                str(self.config),
-                str(self.house.profile.folder),
-                "never",
-            ]
-            self.process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log)
+        self.process = killing.start(self.house)
 
     def kill(self) -> None:
         self.process.kill()
@@ -104,10 +83,9 @@ class Runner:
         owner.seen.clear()
 
 
-async def soak(
-    server: Homeserver, folder: Path, messages: int, kills: int, restarts: int, seed: int
-) -> dict[str, object]:
-    rng = random.Random(seed)  # noqa: S311 - no secret
+async def soak(server: Homeserver, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    messages, kills, restarts = arguments.messages, arguments.kills, arguments.restarts
+    rng = random.Random(arguments.seed)  # noqa: S311 - no secret
     photo = a_photo()
     alice, bob = Household(server, folder, "Alice"), Household(server, folder, "Bob")
     account = server.register("mallory")
@@ -207,20 +185,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--restarts", type=int, default=5, help="of the homeserver")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("-o", "--output", type=Path)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        server = Homeserver(Path(folder))
-        server.start()
-        try:
-            result = asyncio.run(
-                soak(server, Path(folder), arguments.messages, arguments.kills, arguments.restarts, arguments.seed)
-            )
-        finally:
-            server.stop()
-    print(json.dumps(result, indent=2))
-    if arguments.output:
-        arguments.output.write_text(json.dumps(result, indent=2) + "\n")
+    report(parser, soak)
 
 
 if __name__ == "__main__":

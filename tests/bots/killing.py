@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import yaml
 from stylecrypt_bots import bot, desk, outbox, session, studio
 from stylecrypt_bots.config import load_config
 
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix import state
+
+if TYPE_CHECKING:
+    from .people import Household
 
 # Where it is killed: after (or before) a function has done its work. "Accepted": the server has it, the profile does not know.
 POINTS: dict[str, tuple[Any, str, bool]] = {
@@ -28,6 +33,15 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "before moving on": (state.Place, "write", False),
     "moved on": (state.Place, "write", True),
 }
+
+
+def start(house: Household, point: str = "never", count: int = 1) -> subprocess.Popen[bytes]:
+    """A household's bot as a process of its own, killed when it comes to ``point`` for the ``count``-th time."""
+    config, log = house.folder / "bot.yaml", house.folder / "bot.log"
+    config.write_text(yaml.safe_dump(house.config.model_dump(mode="json", exclude_defaults=True)))
+    command = [sys.executable, "-m", "tests.bots.killing", str(config), str(house.profile.folder), point, str(count)]
+    with log.open("ab") as output:
+        return subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=output, stderr=output)
 
 
 def kill_at(point: str, count: int) -> None:

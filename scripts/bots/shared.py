@@ -1,0 +1,58 @@
+"""What the scripts here share: a homeserver of their own, somebody's face, and how a report is given."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stylecrypt_msg.cipher import to_pixels
+from stylecrypt_msg.models import load_model
+from stylecrypt_msg.standins import stand_in
+from tests.synapse import Homeserver
+
+__all__ = ["a_face", "on_a_homeserver", "report"]
+
+T = TypeVar("T")
+
+
+def a_face(seed: str, size: int) -> NDArray[np.uint8]:
+    """Somebody who does not exist, made by the embedded model: an aligned square, (size, size, 3)."""
+    model = load_model()
+    face = to_pixels(model.synthesize(stand_in(model, seed, model.latent_avg[None])))[0]
+    return np.asarray(cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def on_a_homeserver(job: Callable[[Homeserver, Path], Coroutine[Any, Any, T]]) -> T:
+    """Runs a job with an empty homeserver and an empty folder, which are gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = Homeserver(Path(folder))
+        server.start()
+        try:
+            return asyncio.run(job(server, Path(folder)))
+        finally:
+            server.stop()
+
+
+def report(
+    parser: argparse.ArgumentParser,
+    job: Callable[[Homeserver, Path, argparse.Namespace], Coroutine[Any, Any, dict[str, Any]]],
+) -> None:
+    """Runs a job with the arguments, and prints what it found; ``-o`` writes that into a file as well."""
+    parser.add_argument("-o", "--output", type=Path)
+    arguments = parser.parse_args()
+    result = json.dumps(on_a_homeserver(lambda server, folder: job(server, folder, arguments)), indent=2)
+    print(result)
+    if arguments.output:
+        arguments.output.write_text(result + "\n")
