@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 import os
@@ -15,13 +16,15 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
 from stylecrypt_bots import logs
 
+from stylecrypt_msg.cli import main
 from stylecrypt_msg.profile import Profile
 
 from ..synapse import Homeserver
@@ -31,15 +34,25 @@ COMMAND = [sys.executable, "-c", "from stylecrypt_msg.cli import main; main()"]
 SECRETS = {"STYLECRYPT_PASSPHRASE": "open sesame"}
 
 
-def stylecrypt(
-    *arguments: object, env: dict[str, str] | None = None, code: int = 0, **more: Any
-) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True,
-        env={**os.environ, **SECRETS, **(env or {})}, timeout=PATIENCE, stdin=subprocess.DEVNULL, **more,
-    )  # fmt: skip
-    assert done.returncode == code, done.stderr
-    return done
+class Ended(NamedTuple):
+    """What a command wrote."""
+
+    out: str
+    err: str
+
+
+def stylecrypt(*arguments: object, env: dict[str, str] | None = None, code: int = 0) -> Ended:
+    """The command in this process: a process of its own, which takes a second to import, is for what goes on."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        for name, value in {**SECRETS, **(env or {})}.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "argv", ["stylecrypt", *map(str, arguments)])
+        patch.setattr(sys, "stdin", io.StringIO())
+        with pytest.raises(SystemExit) as end:
+            main()
+    assert (end.value.code or 0) == code, err.getvalue()
+    return Ended(out.getvalue(), err.getvalue())
 
 
 class Operator:
@@ -54,12 +67,12 @@ class Operator:
         values = {"homeserver": self.server.url, "user_id": self.bot.id, "owner": self.owner.id, "profile": "profile"}
         self.config.write_text(yaml.safe_dump(values | changes))
 
-    def setup(self, *options: object, **more: Any) -> subprocess.CompletedProcess[str]:
+    def setup(self, *options: object, **more: Any) -> Ended:
         env = {"STYLECRYPT_MATRIX_PASSWORD": self.bot.password, **more.pop("env", {})}
         return stylecrypt("bot", "setup", "-c", self.config, "--name", "Ann", *options, env=env, **more)
 
     def check(self, **more: Any) -> list[dict[str, str]]:
-        found: list[dict[str, str]] = json.loads(stylecrypt("bot", "check", "-c", self.config, "--json", **more).stdout)
+        found: list[dict[str, str]] = json.loads(stylecrypt("bot", "check", "-c", self.config, "--json", **more).out)
         return found
 
 
@@ -74,36 +87,34 @@ def test_setup_makes_what_is_missing(operator: Operator) -> None:
         "--user", operator.bot.id, "--owner", operator.owner.id, "--name", "Ann", "--json",
         env={"STYLECRYPT_MATRIX_PASSWORD": operator.bot.password},
     )  # fmt: skip
-    result = json.loads(done.stdout)
+    result = json.loads(done.out)
     assert result["user"] == operator.bot.id
     assert yaml.safe_load(operator.config.read_text())["owner"] == operator.owner.id
     with Profile.open(operator.profile, lambda: "open sesame") as profile:
         assert profile.locked
         assert profile.card.user_id == operator.bot.id
     for secret in (operator.bot.password, "open sesame"):
-        assert secret not in done.stdout + done.stderr + operator.config.read_text()
+        assert secret not in done.out + done.err + operator.config.read_text()
     # Again: on the same device.
     again = json.loads(stylecrypt(
         "--profile", operator.profile, "bot", "setup", "-c", operator.config, "--json",
         env={"STYLECRYPT_MATRIX_PASSWORD": operator.bot.password},
-    ).stdout)  # fmt: skip
+    ).out)  # fmt: skip
     assert again["device"] == result["device"]
     asked = stylecrypt("bot", "setup", "-c", operator.config, "--owner", "@x:y", code=1)
-    assert "is there already" in asked.stderr
+    assert "is there already" in asked.err
 
 
 def test_setup_by_token_by_file_descriptor_and_without_any(operator: Operator) -> None:
     operator.new()
     asked = stylecrypt("bot", "setup", "-c", operator.config, "--name", "Ann", code=4)
-    assert "there is no terminal to ask for it" in asked.stderr
+    assert "there is no terminal to ask for it" in asked.err
     wrong = stylecrypt("bot", "setup", "-c", operator.config, env={"STYLECRYPT_MATRIX_TOKEN": "syt_wrong"}, code=3)
-    assert "does not accept the access token" in wrong.stderr
+    assert "does not accept the access token" in wrong.err
     secret = operator.folder / "secret"
     secret.write_text(f"{operator.bot.password}\n")
     with secret.open() as file:
-        operator.setup(
-            "--password-fd", file.fileno(), env={"STYLECRYPT_MATRIX_PASSWORD": ""}, pass_fds=(file.fileno(),)
-        )
+        operator.setup("--password-fd", file.fileno(), env={"STYLECRYPT_MATRIX_PASSWORD": ""})
     own = operator.server.ask(
         "POST", "/_matrix/client/v3/login",
         {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": operator.bot.id},
@@ -112,7 +123,7 @@ def test_setup_by_token_by_file_descriptor_and_without_any(operator: Operator) -
     other = stylecrypt(
         "bot", "setup", "-c", operator.config, env={"STYLECRYPT_MATRIX_TOKEN": own["access_token"]}, code=1
     )
-    assert "holds the keys of" in other.stderr
+    assert "holds the keys of" in other.err
 
 
 def test_setup_with_a_browser(operator: Operator) -> None:
@@ -175,8 +186,12 @@ def test_run_and_stop(operator: Operator) -> None:
         assert "process_resident_memory_bytes" in metrics
         assert started - 1 < int((operator.folder / "alive").read_text()) <= time.time()
         assert "is running, or another program" in str(operator.check())
-        second = stylecrypt("bot", "run", "-c", operator.config, code=1).stderr
-        assert f"Nothing can be served at 127.0.0.1:{port}: address already in use." in second
+        second = subprocess.run(
+            [*COMMAND, "bot", "run", "-c", str(operator.config)], capture_output=True, text=True,
+            env={**os.environ, **SECRETS}, timeout=PATIENCE,
+        )  # fmt: skip
+        assert second.returncode == 1
+        assert f"Nothing can be served at 127.0.0.1:{port}: address already in use." in second.stderr
         with operator.server.stopped():  # it does not wait for a server that is gone
             process.send_signal(signal.SIGTERM)
             assert process.wait(PATIENCE) == 0
