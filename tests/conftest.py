@@ -17,9 +17,11 @@ from stylecrypt_msg import effort
 from stylecrypt_msg.choices import Level
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.models import FaceModel, load_model, load_torch_model
+from stylecrypt_msg.models.embedded import EmbeddedModel
 from stylecrypt_msg.models.face_model import Floats
 from stylecrypt_msg.standins import stand_in
 
+from .remembering import remembering
 from .synapse import homeserver  # noqa: F401  # a fixture
 
 if TYPE_CHECKING:
@@ -61,8 +63,11 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def default_model() -> FaceModel:
-    """The embedded model."""
-    return load_model()
+    """The embedded model. What it once made of something, it remembers."""
+    model = load_model()
+    assert isinstance(model, EmbeddedModel)
+    model._graph = remembering(model._graph)  # type: ignore[method-assign, assignment]
+    return model
 
 
 @pytest.fixture(scope="session")
