@@ -23,23 +23,14 @@ from ..conftest import People, Pixels
 from .conftest import Parties, Send, introduce
 
 
-@pytest.fixture(scope="module")
-def inverted() -> dict[bytes, NDArray[np.float32]]:
-    """Codes by photos: the same are not inverted for each test."""
-    return {}
-
-
 @pytest.fixture(autouse=True)
-def prepared(monkeypatch: pytest.MonkeyPatch, inverted: dict[bytes, NDArray[np.float32]]) -> list[Sequence[Pixels]]:
+def prepared(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Pixels]]:
     """What was inverted so far."""
     calls: list[Sequence[Pixels]] = []
 
     def counting(photos: Sequence[Pixels], model: FaceModel) -> NDArray[np.float32]:
         calls.append(photos)
-        name = b"".join(photo.tobytes() for photo in photos)
-        if name not in inverted:
-            inverted[name] = prepare_key(photos, model)
-        return inverted[name]
+        return prepare_key(photos, model)
 
     monkeypatch.setattr(key_faces, "prepare_key", counting)
     return calls

@@ -6,6 +6,7 @@ import pytest
 from stylecrypt_lab.benchmarks import jobs
 
 from stylecrypt_msg.errors import InputError
+from stylecrypt_msg.models import FaceModel, shelf
 
 from ...conftest import People
 
@@ -18,8 +19,9 @@ effort.COVER_STEPS |= {effort.Level.KEYFACE: 2, effort.Level.LATENT: 2}
 
 
 @pytest.fixture(autouse=True)
-def _small(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Photos of a ninth of the size, of one person or two."""
+def _small(default_model: FaceModel, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Photos of a ninth of the size, of one person or two, and in this process the model of the other tests."""
+    monkeypatch.setattr(shelf, "load_model", lambda _: default_model)
     made = jobs._photo
     monkeypatch.setattr(jobs, "_face", lambda model, name: people.ann)
     monkeypatch.setattr(jobs, "_photo", lambda faces, *sizes: made(faces[:2], *(size // 3 for size in sizes)))
