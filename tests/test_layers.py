@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,6 +109,13 @@ def test_the_documents_name_every_part_bottom_up() -> None:
         for part in row:
             assert IMPORTS[part] <= above | set(row), part
         above |= set(row)
+
+
+def test_the_picture_shows_the_table(tmp_path: Path) -> None:
+    script = REPOSITORY / "scripts" / "figures" / "draw_architecture.py"
+    subprocess.run([sys.executable, script, "-o", tmp_path / "drawn.svg"], check=True)
+    drawn, shown = tmp_path / "drawn.svg", REPOSITORY / "docs" / "architecture.svg"
+    assert drawn.read_text(encoding="utf-8") == shown.read_text(encoding="utf-8"), f"run {script.name}"
 
 
 def test_parts_import_downwards_only() -> None:
