@@ -191,9 +191,13 @@ def _looked_over(covered: CoveredPhoto, found: list[Face], others: Others) -> Co
         if others != "keep":
             pixels, backdrop = blur(pixels, one), blur(backdrop, one)
     return replace(
-        covered, pixels=pixels, backdrop=backdrop, found=len(numbered), blurred=tuple(sorted(blurred)),
+        covered,
+        pixels=pixels,
+        backdrop=backdrop,
+        found=len(numbered),
+        blurred=tuple(sorted(blurred)),
         kept=tuple(sorted(kept)),
-    )  # fmt: skip
+    )
 
 
 def exchange(

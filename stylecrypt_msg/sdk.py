@@ -220,8 +220,9 @@ class _Base:
         self.profile.key_face_name(name)  # before the work
         prepared = self._messenger.prepare_key_face(
             [photo if isinstance(photo, str | os.PathLike) else _file(photo) for photo in photos],
-            model=self._model, report=report,
-        )  # fmt: skip
+            model=self._model,
+            report=report,
+        )
         return self.profile.add_key_face(name, *prepared)
 
     def _share_key_face(self, name: str, to: Sequence[str]) -> bytes:
@@ -484,9 +485,12 @@ def _is_final(error: StyleCryptError | None) -> bool:
 
 def _parcel(photo: EncryptedPhoto) -> Parcel:
     return Parcel(
-        picture=photo.picture, media_type=photo.media_type, envelope=photo.envelope,
-        inside=photo.packed if photo.envelope is None else None, conversation=photo.conversation,
-    )  # fmt: skip
+        picture=photo.picture,
+        media_type=photo.media_type,
+        envelope=photo.envelope,
+        inside=photo.packed if photo.envelope is None else None,
+        conversation=photo.conversation,
+    )
 
 
 def _as_level(level: Level | str) -> Level:

@@ -141,10 +141,13 @@ class Homeserver:
             "POST",
             "/_synapse/admin/v1/register",
             {
-                "nonce": nonce, "username": name, "password": password, "admin": admin,
+                "nonce": nonce,
+                "username": name,
+                "password": password,
+                "admin": admin,
                 "mac": hmac.new(_SECRET.encode(), signed, hashlib.sha1).hexdigest(),
             },
-        )  # fmt: skip
+        )
         return User(made["user_id"], password, made["access_token"])
 
     def room(self, owner: User, *members: User, encrypted: bool = False, alias: str | None = None) -> str:

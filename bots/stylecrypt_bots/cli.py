@@ -51,9 +51,17 @@ def bot_setup(
     STYLECRYPT_MATRIX_TOKEN.
     """
     _commands().setup(
-        session_of(context), config, homeserver=homeserver, user=user, owner=owner, name=name, no_passphrase=no_passphrase,
-        sso=sso, password_fd=password_fd, as_json=json,
-    )  # fmt: skip
+        session_of(context),
+        config,
+        homeserver=homeserver,
+        user=user,
+        owner=owner,
+        name=name,
+        no_passphrase=no_passphrase,
+        sso=sso,
+        password_fd=password_fd,
+        as_json=json,
+    )
 
 
 @bot_app.command("run")

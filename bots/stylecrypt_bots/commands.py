@@ -331,26 +331,37 @@ class _UsageError(Exception):
 
 
 _COMMANDS: Sequence[tuple[str, str, Callable[[Commands, Call], Awaitable[Act]] | None]] = (
-    ("#room @name ... [level=latent] [text]", "below a photo: show it to these contacts there, and text to them alone", None),
+    (
+        "#room @name ... [level=latent] [text]",
+        "below a photo: show it to these contacts there, and text to them alone",
+        None,
+    ),
     ("!send #room @name ...", "the same as a reply to a photo", None),
     ("!post", "as a reply to what I showed: what ✅ does", None),
     ("!drop", "as a reply: what ❌ does", None),
     ("!open", "as a reply to what I told you of a message: look at it again", None),
     ("!contacts", "whom you know", Commands.contacts),
     ("!card [publish | withdraw | send @user:server]", "your card, for others", Commands.card),
-    ("!add @user:server | CARD", "take somebody's card out of their profile, or as text; or as a reply to one", Commands.add),
+    (
+        "!add @user:server | CARD",
+        "take somebody's card out of their profile, or as text; or as a reply to one",
+        Commands.add,
+    ),
     ("!verify NAME [yes | no]", "words to compare with a contact, and whether they match", Commands.verify),
     ("!trust NAME [#room]", "let a contact see your photos", Commands.trust),
     ("!untrust NAME [#room]", "not any more", Commands.untrust),
     ("!block NAME", "neither send to a contact nor open what they send", Commands.block),
     ("!unblock NAME", "let them through again", Commands.unblock),
-    ("!keyface [add NAME | share NAME CONTACT [@user:server] | remove NAME]", "photos that undo fakes without a seal; `add` "
-     "goes below a photo or replies to one", Commands.key_face),
+    (
+        "!keyface [add NAME | share NAME CONTACT [@user:server] | remove NAME]",
+        "photos that undo fakes without a seal; `add` goes below a photo or replies to one",
+        Commands.key_face,
+    ),
     ("!standin #room [SEED | default]", "whose face is shown there", Commands.stand_in),
     ("!device @user:server DEVICE KEY", "a device is who it says: you compared its key", Commands.device),
     ("!status", "how I am", Commands.status),
     ("!help", "this", Commands.help),
-)  # fmt: skip
+)
 
 
 def _is_user(text: str) -> bool:

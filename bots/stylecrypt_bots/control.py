@@ -163,9 +163,14 @@ class Control:
                 hint="Send it once more, or a smaller one.",
             )
         draft = PhotoDraft(
-            photo=picture, to=tuple(contacts), level=request.level, others=request.others, conversation=place.room_id,
-            chat=place.room_id, caption=request.caption,
-        )  # fmt: skip
+            photo=picture,
+            to=tuple(contacts),
+            level=request.level,
+            others=request.others,
+            conversation=place.room_id,
+            chat=place.room_id,
+            caption=request.caption,
+        )
         prepared = await self._studio.prepare(draft)
         content, media = await self._studio.run(cover_of, prepared)
         self._keep(post, place, prepared, content | answered, media)
@@ -190,8 +195,12 @@ class Control:
                 shown = {key: content[key] for key in ("msgtype", "filename", "info")}
                 self._desk.tell(
                     texts.preview(photo, place.name, photo.recipients),
-                    to=post, content=shown, media=draft.id, about=About(draft=draft.id), buttons=True,
-                )  # fmt: skip
+                    to=post,
+                    content=shown,
+                    media=draft.id,
+                    about=About(draft=draft.id),
+                    buttons=True,
+                )
             self._desk.done(post)
 
     async def _destination(self, post: Post, request: Request) -> tuple[Place, dict[str, Any]]:

@@ -32,9 +32,11 @@ class Health:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self.seen = Counter(
-            "stylecrypt_bot_pictures", "Pictures in rooms, by what they turned out to be.", ["outcome"],
+            "stylecrypt_bot_pictures",
+            "Pictures in rooms, by what they turned out to be.",
+            ["outcome"],
             registry=self._registry,
-        )  # fmt: skip
+        )
         self._posted = Counter(
             "stylecrypt_bot_posts", "Events that were posted, by whom they are for.", ["to"], registry=self._registry
         )
@@ -42,9 +44,12 @@ class Health:
             "stylecrypt_bot_errors", "What did not work at first.", ["doing"], registry=self._registry
         )
         self.work = Histogram(
-            "stylecrypt_bot_work_seconds", "Time on pictures, by kind of work.", ["doing"], registry=self._registry,
+            "stylecrypt_bot_work_seconds",
+            "Time on pictures, by kind of work.",
+            ["doing"],
+            registry=self._registry,
             buckets=(0.1, 0.3, 1, 3, 10, 30, 100),
-        )  # fmt: skip
+        )
         self._sync = Gauge(
             "stylecrypt_bot_last_sync_timestamp_seconds", "When the server last answered.", registry=self._registry
         )

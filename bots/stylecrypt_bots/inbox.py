@@ -174,8 +174,9 @@ class Inbox:
                 whose = f"{texts.printable(card.display_name) or 'somebody'} ({texts.printable(card.user_id)})"
                 self._desk.tell(
                     f"{post.sender} gave the card of {whose} in {place.name}. {YES} keeps it, {NO} does not.",
-                    about=About(card=text), buttons=True,
-                )  # fmt: skip
+                    about=About(card=text),
+                    buttons=True,
+                )
             self._desk.done(post)
 
     async def _key_face(self, post: Post, place: Place) -> None:

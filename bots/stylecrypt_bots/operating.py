@@ -89,9 +89,18 @@ async def _until_told_to_stop(bot: Bot, told: asyncio.Event | None = None) -> No
 
 
 def setup(
-    session: Session, path: Path, *, homeserver: str | None, user: str | None, owner: str | None, name: str | None,
-    no_passphrase: bool, sso: bool, password_fd: int | None, as_json: bool,
-) -> None:  # fmt: skip
+    session: Session,
+    path: Path,
+    *,
+    homeserver: str | None,
+    user: str | None,
+    owner: str | None,
+    name: str | None,
+    no_passphrase: bool,
+    sso: bool,
+    password_fd: int | None,
+    as_json: bool,
+) -> None:
     if not path.exists():
         _write_config(path, homeserver, user, owner)
     elif homeserver or user or owner:

@@ -107,9 +107,15 @@ class Outbox:
         if media is None:
             return None
         return await session.send_picture(
-            room_id, media.picture, outgoing.content, media_type=media.media_type, thumbnail=media.thumbnail,
-            trust=config.trust, transaction=outgoing.id, members=members,
-        )  # fmt: skip
+            room_id,
+            media.picture,
+            outgoing.content,
+            media_type=media.media_type,
+            thumbnail=media.thumbnail,
+            trust=config.trust,
+            transaction=outgoing.id,
+            members=members,
+        )
 
     @staticmethod
     def _is_final(outgoing: Outgoing, error: StyleCryptError) -> bool:

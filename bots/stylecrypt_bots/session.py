@@ -68,12 +68,15 @@ class BotSession(MatrixSession):
                 return str(room_id)
         made = await self.answer(
             self.client.room_create(
-                name=name or None, is_direct=True, invite=[user_id], initial_state=[_ENCRYPTION],
+                name=name or None,
+                is_direct=True,
+                invite=[user_id],
+                initial_state=[_ENCRYPTION],
                 preset=nio.RoomPreset.private_chat,
             ),
             nio.RoomCreateResponse,
             f"make a room with {user_id}",
-        )  # fmt: skip
+        )
         return str(made.room_id)
 
     async def room_name(self, room_id: str) -> str:

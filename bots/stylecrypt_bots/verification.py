@@ -111,10 +111,13 @@ class Verifier:
             return
         commitment = hashlib.sha256((run.key + nio.Api.to_canonical_json(content)).encode()).digest()
         accept = {
-            "method": _SAS, "key_agreement_protocol": _AGREEMENT, "hash": _HASH, "message_authentication_code": _MAC,
+            "method": _SAS,
+            "key_agreement_protocol": _AGREEMENT,
+            "hash": _HASH,
+            "message_authentication_code": _MAC,
             "short_authentication_string": ["decimal", "emoji"],
             "commitment": base64.b64encode(commitment).decode().rstrip("="),
-        }  # fmt: skip
+        }
         await self._send(transaction, "accept", accept)
 
     async def _agree(self, transaction: str, content: Mapping[str, Any]) -> None:
@@ -126,9 +129,17 @@ class Verifier:
         await self._send(transaction, "key", {"key": run.key})
         run.shared = run.sas.diffie_hellman(vodozemac.Curve25519PublicKey.from_base64(theirs))
         info = "|".join(
-            ["MATRIX_KEY_VERIFICATION_SAS", self._owner, run.device_id, theirs, session.user_id, session.device_id, run.key,
-             transaction]
-        )  # fmt: skip
+            [
+                "MATRIX_KEY_VERIFICATION_SAS",
+                self._owner,
+                run.device_id,
+                theirs,
+                session.user_id,
+                session.device_id,
+                run.key,
+                transaction,
+            ]
+        )
         emoji = [NioSas.emoji[index] for index in run.shared.bytes(info).emoji_indices]
         # The owner takes their time; the server is listened to meanwhile.
         task = asyncio.create_task(self._ask(transaction, emoji))

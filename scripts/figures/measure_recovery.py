@@ -177,9 +177,15 @@ class Trial:
         if descriptor is not None and photo.descriptor is not None:
             distance = float(np.linalg.norm(descriptor - photo.descriptor))
         return Recovery(
-            photo.path.name, level, way, verdict, reached,
-            mean_error(photo.pixels[photo.region], made[photo.region]), mean_error(photo.pixels, made), distance,
-        )  # fmt: skip
+            photo.path.name,
+            level,
+            way,
+            verdict,
+            reached,
+            mean_error(photo.pixels[photo.region], made[photo.region]),
+            mean_error(photo.pixels, made),
+            distance,
+        )
 
     def _open(
         self, photo: Photo, level: str, way: str, picture: bytes | EncryptedPhoto, envelope: bytes | None = None
@@ -244,12 +250,13 @@ def recovery_table(recoveries: Sequence[Recovery], threshold: float | None) -> T
         cell = [one for one in recoveries if (one.level, one.way) == (level, way)]
         verdicts = [one.verdict for one in cell]
         values = [
-            level, way,
+            level,
+            way,
             f"{sum(one.reached == LEVELS[level]['level'] for one in cell)} of {len(cell)}" if level in LEVELS else "",
             " / ".join(str(verdicts.count(name)) for name in VERDICTS) if level in LEVELS else "",
             psnr([one.face_error for one in cell]),
             psnr([one.photo_error for one in cell]),
-        ]  # fmt: skip
+        ]
         distances = [one.distance for one in cell if one.distance is not None]
         if threshold is not None and distances:
             same = sum(distance < threshold for distance in distances)
@@ -310,9 +317,18 @@ def measure_twelve_megapixels(trial: Trial, portraits: Sequence[Path], folder: P
     photo = trial.read(path)
     table = Table(box=box.MARKDOWN)
     for head in (
-        "level", "photo", "message", "of the photo's", "envelope", "travels", "verdict", "face PSNR", "photo PSNR",
-        "prepare", "open",
-    ):  # fmt: skip
+        "level",
+        "photo",
+        "message",
+        "of the photo's",
+        "envelope",
+        "travels",
+        "verdict",
+        "face PSNR",
+        "photo PSNR",
+        "prepare",
+        "open",
+    ):
         table.add_column(head)
     for level in ("original", "original --exact"):
         start = time.perf_counter()
@@ -322,11 +338,18 @@ def measure_twelve_megapixels(trial: Trial, portraits: Sequence[Path], folder: P
         opened = time.perf_counter()
         result = trial.compare(photo, level, AS_SENT, got.cover, got.level, got.pixels)
         table.add_row(
-            level, f"{message.photo_bytes:,}", f"{message.bytes:,}", f"{message.share:.2f}",
-            f"{len(sent.packed or b''):,}", "beside" if message.beside else "inside", result.verdict,
-            psnr([result.face_error]), psnr([result.photo_error]),
-            f"{prepared - start:.1f} s", f"{opened - prepared:.1f} s",
-        )  # fmt: skip
+            level,
+            f"{message.photo_bytes:,}",
+            f"{message.bytes:,}",
+            f"{message.share:.2f}",
+            f"{len(sent.packed or b''):,}",
+            "beside" if message.beside else "inside",
+            result.verdict,
+            psnr([result.face_error]),
+            psnr([result.photo_error]),
+            f"{prepared - start:.1f} s",
+            f"{opened - prepared:.1f} s",
+        )
     return table
 
 

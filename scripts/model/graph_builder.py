@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto, TensorProto, external_data_helper, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, external_data_helper, helper, numpy_helper
 
 from stylecrypt_msg.models.weights import Weights
 
@@ -37,7 +37,7 @@ class Builder:
     """Writes nodes, and remembers how gradients go back through them."""
 
     weights: Weights
-    nodes: list[object] = field(default_factory=list)
+    nodes: list[NodeProto] = field(default_factory=list)
     constants: dict[str, TensorProto] = field(default_factory=dict)
     used: dict[str, Value] = field(default_factory=dict)
     tape: list[tuple[Value, Gradient]] = field(default_factory=list)
@@ -257,10 +257,13 @@ class Builder:
             "Tile", (self.constant(signs * 1.0), self.constant(np.array([four // 4, 1, 1, 1]))), (four, 1, 2, 2)
         )
         return self.node(
-            "ConvTranspose", (x, kernel), (batch, four // 4, 2 * side, 2 * side),
+            "ConvTranspose",
+            (x, kernel),
+            (batch, four // 4, 2 * side, 2 * side),
             lambda g: [(x, self.node("Conv", (g, kernel), x.shape, group=four // 4, strides=[2, 2]))],
-            group=four // 4, strides=[2, 2],
-        )  # fmt: skip
+            group=four // 4,
+            strides=[2, 2],
+        )
 
     def interleaved(self, weight: Value) -> Value:
         """Weights (4C, ...) of LL | LH | HL | HH -> of LL, LH, HL, HH of each channel."""
@@ -304,13 +307,16 @@ class Builder:
             tensor.ClearField("raw_data")
             initializers.append(tensor)
 
-        def described(name: str, shape: Shape) -> object:
+        def described(name: str, shape: Shape) -> ValueInfoProto:
             return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch" if n == -1 else n for n in shape])
 
         graph = helper.make_graph(
-            nodes, "stylecrypt", [described(value.name, value.shape) for value in self.inputs],  # type: ignore[arg-type, misc]
-            [described(name, value.shape) for name, value in outputs.items()], initializers,  # type: ignore[misc]
-        )  # fmt: skip
+            nodes,
+            "stylecrypt",
+            [described(value.name, value.shape) for value in self.inputs],
+            [described(name, value.shape) for name, value in outputs.items()],
+            initializers,
+        )
         return helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="stylecrypt"
         )

@@ -133,9 +133,12 @@ class Encoder:
         batch, channels, side, _ = x.shape
         scales = self.g.constant([1.0, 1.0, 2.0, 2.0])
         return self.g.node(
-            "Resize", (x, Value("", ()), scales), (batch, channels, 2 * side, 2 * side), mode="linear",
+            "Resize",
+            (x, Value("", ()), scales),
+            (batch, channels, 2 * side, 2 * side),
+            mode="linear",
             coordinate_transformation_mode="half_pixel",
-        )  # fmt: skip
+        )
 
     def _block(self, x: Value, name: str, expansion: int, stride: int) -> Value:
         y, at = x, 0

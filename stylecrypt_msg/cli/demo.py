@@ -23,8 +23,12 @@ from . import console
 __all__ = ["run"]
 
 _COLUMNS = (
-    "the photo", "what everybody sees", "whom it is sealed to", "with the sender's key face", "with a stranger's key face",
-)  # fmt: skip
+    "the photo",
+    "what everybody sees",
+    "whom it is sealed to",
+    "with the sender's key face",
+    "with a stranger's key face",
+)
 _TILE = 320
 _QUALITY = 85  # of the JPEG that "travels"
 _KEY_FACE = "another photo"
@@ -117,9 +121,15 @@ def _row(
 ) -> list[Pixels]:
     """The photo, what travels as a JPEG file, what a friend gets, and what two key faces make of the pixels alone."""
     sent = sender.encrypt(
-        person.photo, to=["friend"], stand_in=f"stand-in of {person.name}", form=form, refine_steps=refine, format="JPEG",
-        force=True, report=report,
-    )  # fmt: skip
+        person.photo,
+        to=["friend"],
+        stand_in=f"stand-in of {person.name}",
+        form=form,
+        refine_steps=refine,
+        format="JPEG",
+        force=True,
+        report=report,
+    )
     travels = encode_picture(read_picture(sent.picture).pixels, "JPEG", quality=_QUALITY, ai_made=True)
     files[f"{person.name}-{form}.jpg"] = sent.picture
     opened = friend.decrypt(sent)

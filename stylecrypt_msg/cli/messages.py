@@ -29,9 +29,16 @@ _PIPE = "-"
 
 
 def encrypt(
-    session: Session, photo: str, output: str, to: Sequence[str], *, stand_in: str | None, model: str, as_json: bool,
+    session: Session,
+    photo: str,
+    output: str,
+    to: Sequence[str],
+    *,
+    stand_in: str | None,
+    model: str,
+    as_json: bool,
     options: Options,
-) -> None:  # fmt: skip
+) -> None:
     stand_in_photo = _stand_in_file(stand_in)
     _check_output(output, as_json, photo, stand_in_photo)
     data = _read(photo)
@@ -80,9 +87,14 @@ def decrypt(
         envelope = beside if beside.is_file() else None
     with session.stylecrypt(model) as stylecrypt, console.progress() as report:
         got = stylecrypt.decrypt(
-            arrived, envelope=None if envelope is None else read_file(envelope), key_face=key, sender=sender, mask=mask,
-            face=face, report=report,
-        )  # fmt: skip
+            arrived,
+            envelope=None if envelope is None else read_file(envelope),
+            key_face=key,
+            sender=sender,
+            mask=mask,
+            face=face,
+            report=report,
+        )
     if output == _PIPE:
         _write_pipe(got.encoded())
     else:
@@ -115,15 +127,23 @@ def inspect(picture: str, sealed: Path | None, envelope: Path | None, as_json: b
     exact = protocol.Pixels(width=width, height=height, rgb=shown.pixels.data).digest == public.cover_digest
     result = {
         "message": {
-            "v": 1, "message_id": public.message_id.hex(), "level": public.level.name.lower(),
-            "model_hash": public.model_hash.hex(), "styles": public.styles, "replaced": list(public.replaced),
-            "width": public.width, "height": public.height, "faces": [face.pixels() for face in public.faces],
-            "cover_digest": public.cover_digest.hex(), "cover_unchanged": exact,
+            "v": 1,
+            "message_id": public.message_id.hex(),
+            "level": public.level.name.lower(),
+            "model_hash": public.model_hash.hex(),
+            "styles": public.styles,
+            "replaced": list(public.replaced),
+            "width": public.width,
+            "height": public.height,
+            "faces": [face.pixels() for face in public.faces],
+            "cover_digest": public.cover_digest.hex(),
+            "cover_unchanged": exact,
             "commitment": public.commitment.hex() if public.commitment else None,
-            "sealed_bytes": len(message.sealed) if message.sealed else 0, "envelope_bytes": len(packed),
+            "sealed_bytes": len(message.sealed) if message.sealed else 0,
+            "envelope_bytes": len(packed),
             "carried": "beside" if envelope else "inside",
         }
-    }  # fmt: skip
+    }
     lines = [
         f"message {public.message_id.hex()}, level {public.level.name.lower()}, faces: {len(public.faces)}",
         f"layers replaced: {', '.join(map(str, public.replaced))} of {public.styles}; model {public.model_hash.hex()[:16]}",
@@ -136,9 +156,17 @@ def inspect(picture: str, sealed: Path | None, envelope: Path | None, as_json: b
 
 
 def send(
-    session: Session, photo: str, to: Sequence[str], carrier: Carrier, *, device: str | None,
-    stand_in: str | None, model: str, as_json: bool, options: Options,
-) -> None:  # fmt: skip
+    session: Session,
+    photo: str,
+    to: Sequence[str],
+    carrier: Carrier,
+    *,
+    device: str | None,
+    stand_in: str | None,
+    model: str,
+    as_json: bool,
+    options: Options,
+) -> None:
     stand_in_photo = _stand_in_file(stand_in)
     data = _read(photo)
     if photo != _PIPE:
@@ -219,20 +247,30 @@ def _with_stand_in(options: Options, stand_in: str | None, photo: Path | None) -
 def _sent_result(sent: EncryptedPhoto, stand_in: str | None) -> dict[str, Any]:
     leaks = sent.leaks
     return {
-        "level": sent.level.value, "form": sent.form, "mask": str(sent.mask), "stand_in": sent.stand_in or stand_in,
+        "level": sent.level.value,
+        "form": sent.form,
+        "mask": str(sent.mask),
+        "stand_in": sent.stand_in or stand_in,
         "to": [contact.name for contact in sent.recipients],
         "message_id": sent.message_id.hex() if sent.message_id else None,
         "envelope": None if sent.packed is None else "beside" if sent.envelope else "inside",
         "bytes": len(sent.picture) + len(sent.envelope or b""),
-        "faces_found": leaks.faces_found, "faces_replaced": leaks.faces_covered,
-        "faces_blurred": len(leaks.blurred), "faces_kept": len(leaks.kept), "unreplaced": list(leaks.unreplaced),
+        "faces_found": leaks.faces_found,
+        "faces_replaced": leaks.faces_covered,
+        "faces_blurred": len(leaks.blurred),
+        "faces_kept": len(leaks.kept),
+        "unreplaced": list(leaks.unreplaced),
         "metadata_dropped": list(leaks.metadata_dropped),
-        "likeness": None if leaks.distances is None else {
-            "recogniser": leaks.recogniser, "threshold": leaks.threshold,
+        "likeness": None
+        if leaks.distances is None
+        else {
+            "recogniser": leaks.recogniser,
+            "threshold": leaks.threshold,
             "distances": [round(distance, 3) for distance in leaks.distances],
         },
-        "model": sent.model, "model_hash": sent.model_hash,
-    }  # fmt: skip
+        "model": sent.model,
+        "model_hash": sent.model_hash,
+    }
 
 
 def _sent_line(sent: EncryptedPhoto, stand_in: str | None) -> str:
@@ -247,13 +285,21 @@ def _sent_line(sent: EncryptedPhoto, stand_in: str | None) -> str:
 
 def _got_result(got: DecryptedPhoto) -> dict[str, Any]:
     return {
-        "level": got.level.value, "sender": got.sender.name if got.sender else None,
-        "sender_id": got.sender.user_id if got.sender else None, "signed": got.signed, "verified": got.verified,
-        "warnings": list(got.warnings), "cover": got.cover, "form": got.form, "mask": str(got.mask), "caption": got.caption,
-        "file_name": got.file_name, "exact": got.file is not None,
+        "level": got.level.value,
+        "sender": got.sender.name if got.sender else None,
+        "sender_id": got.sender.user_id if got.sender else None,
+        "signed": got.signed,
+        "verified": got.verified,
+        "warnings": list(got.warnings),
+        "cover": got.cover,
+        "form": got.form,
+        "mask": str(got.mask),
+        "caption": got.caption,
+        "file_name": got.file_name,
+        "exact": got.file is not None,
         "sent_at": None if got.sent_at is None else _time(got.sent_at),
         "message_id": got.message_id.hex() if got.message_id else None,
-    }  # fmt: skip
+    }
 
 
 def _got_line(got: DecryptedPhoto) -> str:

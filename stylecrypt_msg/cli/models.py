@@ -17,9 +17,16 @@ def list_all(as_json: bool) -> None:
         console.print_json([_row(model) for model in models])
         return
     rows = [
-        (m.name, m.family, f"{m.image_size} px", str(m.n_styles), "yes" if m.has_encoder else "no", f"{m.size / 1e6:.0f} MB")
+        (
+            m.name,
+            m.family,
+            f"{m.image_size} px",
+            str(m.n_styles),
+            "yes" if m.has_encoder else "no",
+            f"{m.size / 1e6:.0f} MB",
+        )
         for m in models
-    ]  # fmt: skip
+    ]
     console.print_table(("name", "family", ">pictures", ">styles", "encoder", ">size"), rows)
     console.note(f"imported models are kept in {models_folder()}")
 
@@ -56,6 +63,11 @@ def import_file(file: Path, name: str | None, as_json: bool) -> None:
 
 def _row(model: ModelInfo) -> dict[str, Any]:
     return {
-        "name": model.name, "family": model.family, "image_size": model.image_size, "n_styles": model.n_styles,
-        "has_encoder": model.has_encoder, "bytes": model.size, "path": str(model.path),
-    }  # fmt: skip
+        "name": model.name,
+        "family": model.family,
+        "image_size": model.image_size,
+        "n_styles": model.n_styles,
+        "has_encoder": model.has_encoder,
+        "bytes": model.size,
+        "path": str(model.path),
+    }

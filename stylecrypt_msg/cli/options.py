@@ -15,9 +15,21 @@ if TYPE_CHECKING:
     from .session import Session
 
 __all__ = [
-    "FaceNumber", "Folder", "Homeserver", "Json", "Mask", "MatrixUser", "Model", "Name", "Room", "StandIn", "To",
-    "photo_options", "session_of", "takes_photo_options",
-]  # fmt: skip
+    "FaceNumber",
+    "Folder",
+    "Homeserver",
+    "Json",
+    "Mask",
+    "MatrixUser",
+    "Model",
+    "Name",
+    "Room",
+    "StandIn",
+    "To",
+    "photo_options",
+    "session_of",
+    "takes_photo_options",
+]
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Model = Annotated[str, typer.Option("--model", "-m", help="A model's name or file; see `model list`.")]

@@ -283,15 +283,22 @@ def _write_private(path: Path, data: bytes) -> None:
 
 def _contact_result(contact: Contact) -> dict[str, Any]:
     return _card_result(contact.card) | {
-        "verified": contact.verified, "trusted": contact.trusted, "conversations": list(contact.conversations),
-        "blocked": contact.blocked, "withdrawn": contact.withdrawn, "pending": contact.pending is not None,
-    }  # fmt: skip
+        "verified": contact.verified,
+        "trusted": contact.trusted,
+        "conversations": list(contact.conversations),
+        "blocked": contact.blocked,
+        "withdrawn": contact.withdrawn,
+        "pending": contact.pending is not None,
+    }
 
 
 def _card_result(card: Card) -> dict[str, Any]:
     return {
-        "name": card.display_name, "user_id": card.user_id, "card": card.id.hex(), "age_recipient": card.age_recipient,
-    }  # fmt: skip
+        "name": card.display_name,
+        "user_id": card.user_id,
+        "card": card.id.hex(),
+        "age_recipient": card.age_recipient,
+    }
 
 
 def _models(face: MyKeyFace | TheirKeyFace) -> list[str]:

@@ -98,9 +98,14 @@ class YuNet:
         try:
             # From memory, not from a path: OpenCV does not open every path that Python does.
             self._net = cv2.FaceDetectorYN.create(
-                "onnx", _weights("face_detection_yunet_2023mar.onnx"), np.empty(0, np.uint8), (320, 320),
-                CANDIDATE_SCORE, _SAME, 5000,
-            )  # fmt: skip
+                "onnx",
+                _weights("face_detection_yunet_2023mar.onnx"),
+                np.empty(0, np.uint8),
+                (320, 320),
+                CANDIDATE_SCORE,
+                _SAME,
+                5000,
+            )
         finally:
             logging.setLogLevel(level)
 
@@ -139,11 +144,21 @@ class CenterFace:
         down, across = points[at].reshape(5, 2, -1).transpose(1, 0, 2)
         back = np.array([[width / size[0], 0, 0], [0, height / size[1], 0]])
         finds = [
-            moved(Face((x, y, w, h), np.stack([x + w * right, y + h * below], axis=1).astype(np.float32), float(score)), back)
-            for x, y, w, h, right, below, score in zip(
-                left.tolist(), top.tolist(), wide.tolist(), tall.tolist(), across.T, down.T, heat[0][rows, columns], strict=True
+            moved(
+                Face((x, y, w, h), np.stack([x + w * right, y + h * below], axis=1).astype(np.float32), float(score)),
+                back,
             )
-        ]  # fmt: skip
+            for x, y, w, h, right, below, score in zip(
+                left.tolist(),
+                top.tolist(),
+                wide.tolist(),
+                tall.tolist(),
+                across.T,
+                down.T,
+                heat[0][rows, columns],
+                strict=True,
+            )
+        ]
         return suppressed(finds)
 
 

@@ -21,8 +21,14 @@ if TYPE_CHECKING:
     from stylecrypt_msg.models.torch_model import TorchModel
 
 __all__ = [
-    "FaceModel", "ModelInfo", "import_model", "list_models", "load_model", "load_torch_model", "models_folder",
-]  # fmt: skip
+    "FaceModel",
+    "ModelInfo",
+    "import_model",
+    "list_models",
+    "load_model",
+    "load_torch_model",
+    "models_folder",
+]
 
 DEFAULT = "default"
 SUFFIX = ".safetensors"

@@ -28,8 +28,11 @@ def save(model: TorchModel, path: Path, *, part_of: Sequence[str] = ("",), small
     """Writes a model, or the tensors of it whose names start as ``part_of`` says; see `weights.write`."""
     arrays = [(n, t.cpu().contiguous().numpy()) for n, t in model.state() if n.startswith(tuple(part_of))]
     metadata = {
-        "family": model.family, "name": model.name, "image_size": str(model.image_size), "n_styles": str(model.n_styles),
-    }  # fmt: skip
+        "family": model.family,
+        "name": model.name,
+        "image_size": str(model.image_size),
+        "n_styles": str(model.n_styles),
+    }
     if len(arrays) == len(dict(model.state())) and not small:  # or the hash would be that of other values
         metadata["digest"] = model.digest
     weights.write(path, arrays, metadata, small=small)

@@ -45,9 +45,12 @@ class KeyFaces:
             )
         with self._store.transaction():
             face = MyKeyFace(
-                name=self.key_face_name(name), picture=picture, key_face=KeyFace.new(pixels), added=int(time.time()),
+                name=self.key_face_name(name),
+                picture=picture,
+                key_face=KeyFace.new(pixels),
+                added=int(time.time()),
                 prepared=tuple(prepared),
-            )  # fmt: skip
+            )
             MY_KEY_FACE.put(self._store, face.name.encode(), face)
         return face
 

@@ -131,8 +131,11 @@ class Store:
         self.database.write(
             "INSERT INTO records (kind, tag, owner, value) VALUES (?, ?, ?, ?) "
             "ON CONFLICT (kind, tag) DO UPDATE SET owner = excluded.owner, value = excluded.value",
-            kind, tag, owned, sealed,
-        )  # fmt: skip
+            kind,
+            tag,
+            owned,
+            sealed,
+        )
 
     def delete(self, kind: str, name: bytes) -> None:
         self.database.write("DELETE FROM records WHERE kind = ? AND tag = ?", kind, self.tag(kind, name))

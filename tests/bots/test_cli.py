@@ -83,10 +83,23 @@ def operator(homeserver: Homeserver, tmp_path: Path) -> Operator:
 
 def test_setup_makes_what_is_missing(operator: Operator) -> None:
     done = stylecrypt(
-        "--profile", operator.profile, "bot", "setup", "-c", operator.config, "--homeserver", operator.server.url,
-        "--user", operator.bot.id, "--owner", operator.owner.id, "--name", "Ann", "--json",
+        "--profile",
+        operator.profile,
+        "bot",
+        "setup",
+        "-c",
+        operator.config,
+        "--homeserver",
+        operator.server.url,
+        "--user",
+        operator.bot.id,
+        "--owner",
+        operator.owner.id,
+        "--name",
+        "Ann",
+        "--json",
         env={"STYLECRYPT_MATRIX_PASSWORD": operator.bot.password},
-    )  # fmt: skip
+    )
     result = json.loads(done.out)
     assert result["user"] == operator.bot.id
     assert yaml.safe_load(operator.config.read_text())["owner"] == operator.owner.id
@@ -96,10 +109,18 @@ def test_setup_makes_what_is_missing(operator: Operator) -> None:
     for secret in (operator.bot.password, "open sesame"):
         assert secret not in done.out + done.err + operator.config.read_text()
     # Again: on the same device.
-    again = json.loads(stylecrypt(
-        "--profile", operator.profile, "bot", "setup", "-c", operator.config, "--json",
-        env={"STYLECRYPT_MATRIX_PASSWORD": operator.bot.password},
-    ).out)  # fmt: skip
+    again = json.loads(
+        stylecrypt(
+            "--profile",
+            operator.profile,
+            "bot",
+            "setup",
+            "-c",
+            operator.config,
+            "--json",
+            env={"STYLECRYPT_MATRIX_PASSWORD": operator.bot.password},
+        ).out
+    )
     assert again["device"] == result["device"]
     asked = stylecrypt("bot", "setup", "-c", operator.config, "--owner", "@x:y", code=1)
     assert "is there already" in asked.err
@@ -116,10 +137,14 @@ def test_setup_by_token_by_file_descriptor_and_without_any(operator: Operator) -
     with secret.open() as file:
         operator.setup("--password-fd", file.fileno(), env={"STYLECRYPT_MATRIX_PASSWORD": ""})
     own = operator.server.ask(
-        "POST", "/_matrix/client/v3/login",
-        {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": operator.bot.id},
-         "password": operator.bot.password},
-    )  # fmt: skip
+        "POST",
+        "/_matrix/client/v3/login",
+        {
+            "type": "m.login.password",
+            "identifier": {"type": "m.id.user", "user": operator.bot.id},
+            "password": operator.bot.password,
+        },
+    )
     other = stylecrypt(
         "bot", "setup", "-c", operator.config, env={"STYLECRYPT_MATRIX_TOKEN": own["access_token"]}, code=1
     )
@@ -130,8 +155,11 @@ def test_setup_with_a_browser(operator: Operator) -> None:
     operator.new()
     process = subprocess.Popen(
         [*COMMAND, "bot", "setup", "-c", str(operator.config), "--name", "Ann", "--sso"],
-        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **SECRETS},
-    )  # fmt: skip
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **SECRETS},
+    )
     assert process.stderr is not None
     line = process.stderr.readline()
     address = urllib.parse.urlsplit(line.split()[-1])
@@ -174,9 +202,8 @@ def test_run_and_stop(operator: Operator) -> None:
     started = time.time()
     log = (operator.folder / "log").open("w")
     process = subprocess.Popen(
-        [*COMMAND, "bot", "run", "-c", str(operator.config)], stderr=log, stdout=log,
-        env={**os.environ, **SECRETS},
-    )  # fmt: skip
+        [*COMMAND, "bot", "run", "-c", str(operator.config)], stderr=log, stdout=log, env={**os.environ, **SECRETS}
+    )
     try:
         health = _ask(f"http://127.0.0.1:{port}/health")
         assert health["status"] == "ok"
@@ -187,9 +214,12 @@ def test_run_and_stop(operator: Operator) -> None:
         assert started - 1 < int((operator.folder / "alive").read_text()) <= time.time()
         assert "is running, or another program" in str(operator.check())
         second = subprocess.run(
-            [*COMMAND, "bot", "run", "-c", str(operator.config)], capture_output=True, text=True,
-            env={**os.environ, **SECRETS}, timeout=PATIENCE,
-        )  # fmt: skip
+            [*COMMAND, "bot", "run", "-c", str(operator.config)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **SECRETS},
+            timeout=PATIENCE,
+        )
         assert second.returncode == 1
         assert f"Nothing can be served at 127.0.0.1:{port}: address already in use." in second.stderr
         with operator.server.stopped():  # it does not wait for a server that is gone

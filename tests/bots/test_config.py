@@ -62,7 +62,7 @@ def test_the_sample_shows_every_key_with_its_default() -> None:
         ("a: [", "line 5, is not YAML"),
         ("a: !!python/object/apply:os.system ['true']", "line 4, is not YAML: could not determine a constructor"),
     ],
-)  # fmt: skip
+)
 def test_mistakes_are_named_with_their_line(more: str, said: str) -> None:
     with pytest.raises(InputError) as error:
         read_config(f"{LEAST}{more}\n", "bot.yaml")

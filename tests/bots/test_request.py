@@ -22,14 +22,17 @@ SOURCES = Path(texts.__file__).parents[2] / "stylecrypt_msg"
         ("", Request(None, (), None, None, "")),
         ("#family @bob", Request("family", ("bob",), None, None, "")),
         ("@bob  #family\n@carol hello @dora", Request("family", ("bob", "carol"), None, None, "hello @dora")),
-        ('#a @"Bob Smith" @c:x level=latent the  text', Request("a", ("Bob Smith", "@c:x"), Level.LATENT, None, "the  text")),
+        (
+            '#a @"Bob Smith" @c:x level=latent the  text',
+            Request("a", ("Bob Smith", "@c:x"), Level.LATENT, None, "the  text"),
+        ),
         ("#family:example.org @bob", Request("#family:example.org", ("bob",), None, None, "")),
         ('#"family" hello', Request("family", (), None, None, "hello")),
         ("#family @bob others=keep us", Request("family", ("bob",), None, "keep", "us")),
         ("hello #family", Request(None, (), None, None, "hello #family")),
         ("# @ x", Request(None, (), None, None, "# @ x")),
     ],
-)  # fmt: skip
+)
 def test_requests(text: str, request_: Request) -> None:
     assert parse_request(text) == request_
 

@@ -155,12 +155,17 @@ def test_posts_of_any_shape_stop_nothing(runner: asyncio.Runner, ann: Household)
     server = ann.server
     room = server.room(ann.owner_account, ann.bot_account)
     odd: list[object] = [
-        {}, {"body": None}, {"msgtype": "m.image"}, {"msgtype": "m.image", "body": 7, "url": 7, "file": [], "info": "x"},
+        {},
+        {"body": None},
+        {"msgtype": "m.image"},
+        {"msgtype": "m.image", "body": 7, "url": 7, "file": [], "info": "x"},
         {"msgtype": "m.image", "body": "x", "url": "mxc://mx.test/none", "info": {"size": 2**52}},
-        {"msgtype": "m.text", "body": "stylecard1" + "q" * 300}, {"msgtype": "m.text", "body": "\ud800 stylecard1"},
-        {"msgtype": "m.file", "org.stylecrypt.key_face": []}, {"m.relates_to": "x", "msgtype": "m.image", "body": "x"},
+        {"msgtype": "m.text", "body": "stylecard1" + "q" * 300},
+        {"msgtype": "m.text", "body": "\ud800 stylecard1"},
+        {"msgtype": "m.file", "org.stylecrypt.key_face": []},
+        {"m.relates_to": "x", "msgtype": "m.image", "body": "x"},
         {"org.stylecrypt.envelope": 1, "msgtype": "m.image", "body": "x", "m.relates_to": {"rel_type": ["m.replace"]}},
-    ]  # fmt: skip
+    ]
 
     async def test() -> None:
         for number, content in enumerate(odd):
@@ -170,12 +175,16 @@ def test_posts_of_any_shape_stop_nothing(runner: asyncio.Runner, ann: Household)
                     with contextlib.suppress(urllib.error.HTTPError):  # what the server itself does not take
                         await asyncio.to_thread(server.ask, "PUT", path, content, user)
         encrypted: list[dict[str, object]] = [
-            {"m.relates_to": 1, "msgtype": "m.text", "body": "!"}, {"msgtype": "m.text", "body": {"a": 1}}, {"msgtype": []},
-            {"msgtype": "m.image", "body": "!keyface add x", "filename": "x"}, {"msgtype": "m.text", "body": '!verify "'},
+            {"m.relates_to": 1, "msgtype": "m.text", "body": "!"},
+            {"msgtype": "m.text", "body": {"a": 1}},
+            {"msgtype": []},
+            {"msgtype": "m.image", "body": "!keyface add x", "filename": "x"},
+            {"msgtype": "m.text", "body": '!verify "'},
             {"msgtype": "m.image", "body": "#family @bob", "m.mentions": {"user_ids": 3}},
             {"msgtype": "m.text", "body": "!trust " + "x " * 5000},
-            {"msgtype": "m.text", "body": "!add stylecard1qqqq"}, {"msgtype": "m.text", "body": "!device @a:b c d"},
-        ]  # fmt: skip
+            {"msgtype": "m.text", "body": "!add stylecard1qqqq"},
+            {"msgtype": "m.text", "body": "!device @a:b c d"},
+        ]
         for content in encrypted:
             await ann.owner.session.send(ann.control, content, trust="first-use")
         assert "All is well" in await ann.ask("!status", "All is well")

@@ -64,10 +64,14 @@ class App:
             ready = await self.wait("ready")
             assert (ready["from_device"], ready["methods"]) == (self.bot_device, ["m.sas.v1"])
         start = await self.send(
-            "start", from_device=self.device, method="m.sas.v1", key_agreement_protocols=["curve25519-hkdf-sha256"],
-            hashes=["sha256"], message_authentication_codes=["hkdf-hmac-sha256.v2", "hkdf-hmac-sha256"],
+            "start",
+            from_device=self.device,
+            method="m.sas.v1",
+            key_agreement_protocols=["curve25519-hkdf-sha256"],
+            hashes=["sha256"],
+            message_authentication_codes=["hkdf-hmac-sha256.v2", "hkdf-hmac-sha256"],
             short_authentication_string=["decimal", "emoji"],
-        )  # fmt: skip
+        )
         accept = await self.wait("accept")
         mine = self.sas.public_key.to_base64()
         await self.send("key", key=mine)
@@ -188,9 +192,13 @@ def test_messages_out_of_turn_or_of_strangers_verify_nothing(runner: asyncio.Run
         await app.send("request", from_device=app.device, methods=["m.qr_code.show.v1"])
         assert (await app.wait("cancel"))["code"] == "m.unknown_method"
         for kind, content in [
-            ("mac", {"mac": {}, "keys": ""}), ("key", {"key": "x"}), ("start", {"from_device": app.device, "method": 1}),
-            ("request", {}), ("cancel", {}), ("done", {}),
-        ]:  # fmt: skip
+            ("mac", {"mac": {}, "keys": ""}),
+            ("key", {"key": "x"}),
+            ("start", {"from_device": app.device, "method": 1}),
+            ("request", {}),
+            ("cancel", {}),
+            ("done", {}),
+        ]:
             await app.send(kind, **content)  # type: ignore[arg-type]
         stranger = await Person.log_in(ann.server, ann.server.register("stranger"), ann.folder / "stranger")
         other = App(stranger, app.bot, app.bot_device)

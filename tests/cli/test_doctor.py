@@ -17,8 +17,16 @@ from .helpers import Run
 def test_doctor(run: Run) -> None:
     findings = {finding["what"]: finding for finding in run("doctor", "--json").json}
     assert list(findings) == [
-        "python", "onnxruntime", "embedded model", "faces", "recogniser", "matting", "torch", "training", "models folder",
-    ]  # fmt: skip
+        "python",
+        "onnxruntime",
+        "embedded model",
+        "faces",
+        "recogniser",
+        "matting",
+        "torch",
+        "training",
+        "models folder",
+    ]
     assert all(finding["state"] in ("ok", "missing") for finding in findings.values())
     assert all(findings[what]["state"] == "ok" for what in ("python", "onnxruntime", "embedded model", "faces"))
     assert all(finding["remedy"] for finding in findings.values() if finding["state"] != "ok")

@@ -21,8 +21,13 @@ def test_there_and_back_from_the_file_alone(form: str, suffix: str, run: Run, ph
     options = ["--portrait"] if form == "portrait" else []
     sent = run("encrypt", photo, "-o", fake, *KEYFACE, "--stand-in", "somebody", "--json", *options).json
     assert {key: sent[key] for key in ("output", "level", "form", "stand_in", "faces_found", "faces_replaced")} == {
-        "output": fake, "level": "keyface", "form": form, "stand_in": "somebody", "faces_found": 1, "faces_replaced": 1,
-    }  # fmt: skip
+        "output": fake,
+        "level": "keyface",
+        "form": form,
+        "stand_in": "somebody",
+        "faces_found": 1,
+        "faces_replaced": 1,
+    }
     assert sent["mask"] == {"photo": "3-7", "portrait": "0-2,4-5,8-15"}[form]
     assert sent["model_hash"] == load_model().digest
     # Whatever the file was called and lay beside: only its bytes count.
@@ -30,8 +35,13 @@ def test_there_and_back_from_the_file_alone(form: str, suffix: str, run: Run, ph
     arrived = Path(fake).rename(f"elsewhere/arrived.{suffix}")
     got = run("decrypt", arrived, "-o", back, "--key-face", ann, "--json").json
     assert {key: got[key] for key in ("level", "form", "mask", "sender", "verified", "warnings")} == {
-        "level": "keyface", "form": form, "mask": sent["mask"], "sender": None, "verified": False, "warnings": [],
-    }  # fmt: skip
+        "level": "keyface",
+        "form": form,
+        "mask": sent["mask"],
+        "sender": None,
+        "verified": False,
+        "warnings": [],
+    }
     faked, recovered, original = read(arrived), read(back), read(photo)
     assert recovered.shape == faked.shape == ((1024, 1024, 3) if form == "portrait" else original.shape)
     (face,) = certain_faces(faked)

@@ -13,8 +13,12 @@ def test_models_are_imported_listed_and_used(run: Run, photo: Path) -> None:
     assert [row["name"] for row in run("model", "list", "--json").json] == ["default"]
     row = run("model", "import", TINY, "--name", "mine", "--json").json
     assert {key: row[key] for key in ("name", "family", "image_size", "n_styles", "has_encoder")} == {
-        "name": "mine", "family": "stylegan2", "image_size": 64, "n_styles": 10, "has_encoder": True,
-    }  # fmt: skip
+        "name": "mine",
+        "family": "stylegan2",
+        "image_size": 64,
+        "n_styles": 10,
+        "has_encoder": True,
+    }
     assert run("model", "list", "--json").json[1:] == [row]
     assert Path(row["path"]).stat().st_size == row["bytes"]
     facts = run("model", "show", "mine", "--json").json

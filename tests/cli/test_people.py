@@ -52,8 +52,12 @@ def test_the_first_session(met: As, photo: Path) -> None:
     assert sent["likeness"]["recogniser"] == "dlib"
     (got,) = as_("Bob", "receive", "--folder", "box", "-o", "got", "--json").json
     assert (got["sender"], got["level"], got["caption"], got["signed"], got["verified"]) == (
-        "Alice", "original", "Hello", True, False,
-    )  # fmt: skip
+        "Alice",
+        "original",
+        "Hello",
+        True,
+        False,
+    )
     assert got["file_name"] == "photo.png"
     restored, original = read(got["output"]), read(photo)
     cover = read(next(Path("box").iterdir()))
@@ -138,8 +142,11 @@ def test_cards_travel_as_files_text_and_pictures(as_: As) -> None:
         assert as_(who, "init", "--name", who, "--no-passphrase").code == 0
         added = as_(who, "contact", "add", source, "--json").json
         assert (added["name"], added["user_id"], added["change"], added["trusted"]) == (
-            "Bob Ümläut", "@bob:example.org", "new", False,
-        )  # fmt: skip
+            "Bob Ümläut",
+            "@bob:example.org",
+            "new",
+            False,
+        )
     assert as_("reader0", "contact", "add", "-", "--json", stdin=text.encode()).json["change"] == "same"
 
 
@@ -221,11 +228,15 @@ def test_key_faces(met: As, photo: Path, ann: Path, people: People) -> None:
     refused(as_("Bob", "decrypt", "fake.png", "-o", "back.png"), "key face of Alice that this picture needs is missing")
     assert as_("Alice", "key-face", "share", "me", "--to", "Bob", "-o", "me.sckey").code == 0
     assert as_("Bob", "key-face", "receive", "me.sckey", "--json").json == {
-        "owner": "Alice", "new": True, "warning": "",
-    }  # fmt: skip
+        "owner": "Alice",
+        "new": True,
+        "warning": "",
+    }
     assert as_("Bob", "key-face", "receive", "me.sckey", "--json").json == {
-        "owner": "Alice", "new": False, "warning": "",
-    }  # fmt: skip
+        "owner": "Alice",
+        "new": False,
+        "warning": "",
+    }
     refused(as_("Alice", "key-face", "receive", "Bob.card"), "damaged")
     assert as_("Alice", *encrypt).code == 0
     got = as_("Bob", "decrypt", "fake.png", "-o", "back.png", "--json").json

@@ -36,17 +36,30 @@ def with_everything(pixels: Pixels, marker: bytes) -> bytes:
     )
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes() + marker + b" profile"
     data = saved(
-        pixels, "JPEG", quality=95, exif=b"Exif\0\0" + exif, xmp=b"<x>" + marker + b" xmp</x>",
-        icc_profile=profile, comment=marker + b" comment",
-    )  # fmt: skip
+        pixels,
+        "JPEG",
+        quality=95,
+        exif=b"Exif\0\0" + exif,
+        xmp=b"<x>" + marker + b" xmp</x>",
+        icc_profile=profile,
+        comment=marker + b" comment",
+    )
     private = marker + b" private"
     segment = b"\xff\xeb" + struct.pack(">H", 2 + len(private)) + private
     return data[:2] + segment + data[2:] + marker + b" after the end"
 
 
 _OF_THE_FORMAT = {
-    "jfif", "jfif_version", "jfif_unit", "jfif_density", "progressive", "progression", "loop", "background", "timestamp",
-}  # fmt: skip
+    "jfif",
+    "jfif_version",
+    "jfif_unit",
+    "jfif_density",
+    "progressive",
+    "progression",
+    "loop",
+    "background",
+    "timestamp",
+}
 
 
 @pytest.mark.parametrize(
@@ -59,8 +72,13 @@ def test_nothing_of_the_original_file_is_left(suffix: str, options: tuple[str, .
     assert photo.read_bytes().count(marker) == 7
     sent = run("encrypt", photo, "-o", f"out.{suffix}", *SOMEBODY, *options, "--json").json
     assert set(sent["metadata_dropped"]) >= {
-        "EXIF", "EXIF thumbnail", "XMP", "ICC profile", "comment", "application data",
-    }  # fmt: skip
+        "EXIF",
+        "EXIF thumbnail",
+        "XMP",
+        "ICC profile",
+        "comment",
+        "application data",
+    }
     data = Path(f"out.{suffix}").read_bytes()
     assert marker not in data
     assert (AI_MADE in data) == ("--covert" not in options)

@@ -77,8 +77,9 @@ def test_theirs_are_kept_once_each(profile: Profile) -> None:
     ]
     assert profile.keep_key_face(shared(eve, profile, b"third"))
     assert [(face.picture, face.owner, face.received) for face in profile.key_faces_of(contact)] == [
-        (b"second", bob.id, NOW + 1), (b"first", bob.id, NOW),
-    ]  # fmt: skip
+        (b"second", bob.id, NOW + 1),
+        (b"first", bob.id, NOW),
+    ]
     assert profile.key_faces_of(contact)[1].key_face == first.key_face
     assert [face.picture for face in profile.key_faces_of(other)] == [b"third"]
     assert [face.picture for face in profile.all_their_key_faces()] == [b"third", b"second", b"first"]

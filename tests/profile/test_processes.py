@@ -139,8 +139,11 @@ def test_what_was_acknowledged_is_there_after_a_kill() -> None:
     with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
         done = subprocess.run(
             [sys.executable, "-m", "tests.profile.killing", folder, "200", "1"],
-            cwd=REPOSITORY, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["rounds"] == 200 and result["lost"] == []

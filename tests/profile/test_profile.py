@@ -194,11 +194,32 @@ def test_the_files_do_not_tell_whom_one_knows(tmp_path: Path, passphrase: str | 
         profile.set_setting("folder", "/home/ann/sync")
         mine = profile.identity.to_secret().reveal()
         secrets = [
-            b"Bob", b"@bob:example.org", bob.id, bob.signing_key, bob.sealing_key, bob.id.hex().encode(), new.id,
-            new.signing_key, eve.signing_key, b"stylecard1", b"!room:", b"holiday", b"a picture", b"a chosen seed",
-            face.digest, face.secret.reveal(), pixels(9).digest, b"reference", b"a message's id",
-            b"/home/ann", b"Onymous", b"ann-onymous", profile.card.id, mine[:32], mine[32:],
-        ]  # fmt: skip
+            b"Bob",
+            b"@bob:example.org",
+            bob.id,
+            bob.signing_key,
+            bob.sealing_key,
+            bob.id.hex().encode(),
+            new.id,
+            new.signing_key,
+            eve.signing_key,
+            b"stylecard1",
+            b"!room:",
+            b"holiday",
+            b"a picture",
+            b"a chosen seed",
+            face.digest,
+            face.secret.reveal(),
+            pixels(9).digest,
+            b"reference",
+            b"a message's id",
+            b"/home/ann",
+            b"Onymous",
+            b"ann-onymous",
+            profile.card.id,
+            mine[:32],
+            mine[32:],
+        ]
         texts = [secret.hex().encode() for secret in secrets] + secrets
         assert [text for text in texts if text in contents(tmp_path / "p")] == []
     assert [text for text in texts if text in contents(tmp_path / "p")] == []

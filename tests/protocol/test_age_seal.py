@@ -106,8 +106,18 @@ def test_header_of_the_most_recipients_is_accepted() -> None:
 def test_padme() -> None:
     # Nikitin et al. 2019: at most 12 % more.
     assert [age.padme(n) for n in (0, 1, 2, 7, 8, 9, 10, 100, 1000, 1023, 12_345)] == [
-        0, 1, 2, 7, 8, 10, 10, 104, 1024, 1024, 12_800,
-    ]  # fmt: skip
+        0,
+        1,
+        2,
+        7,
+        8,
+        10,
+        10,
+        104,
+        1024,
+        1024,
+        12_800,
+    ]
     for length in range(1, 70_000):
         padded = age.padme(length)
         assert length <= padded <= length * 1.12

@@ -250,8 +250,9 @@ def test_residuals() -> None:
     faces = FacesResidual.from_bytes(bytes.fromhex(row["bytes"]), width=row["width"], height=row["height"])
     assert faces.to_bytes().hex() == row["bytes"]
     assert [(one.left, one.top, one.columns, one.rows, one.blocks) for one in faces.pieces] == [
-        (0, 0, 1, 1, b"\x80"), (1, 1, 2, 2, b"\xe0"),
-    ]  # fmt: skip
+        (0, 0, 1, 1, b"\x80"),
+        (1, 1, 2, 2, b"\xe0"),
+    ]
 
 
 READ: dict[str, Callable[[Any], object]] = {

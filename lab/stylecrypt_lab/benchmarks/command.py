@@ -22,11 +22,16 @@ def jobs(as_json: bool) -> None:
     console.say(f"yardstick: python -c {found.yardstick!r}, {found.unit:.2f} s; times are multiples of it")
     rows = [
         (
-            job.name, f"{job.warm:.2f} s", f"{job.warm / found.unit:.2f}",
-            f"{job.fresh:.2f} s", f"{job.fresh / found.unit:.2f}", f"{job.cpu:.2f} s", f"{job.memory:.0f} MB",
+            job.name,
+            f"{job.warm:.2f} s",
+            f"{job.warm / found.unit:.2f}",
+            f"{job.fresh:.2f} s",
+            f"{job.fresh / found.unit:.2f}",
+            f"{job.cpu:.2f} s",
+            f"{job.memory:.0f} MB",
         )
         for job in found.jobs
-    ]  # fmt: skip
+    ]
     heads = ("job", ">warm", ">of the yardstick", ">as a command", ">of the yardstick", ">processors", ">memory")
     console.print_table(heads, rows)
 
@@ -64,9 +69,12 @@ def protocol(as_json: bool) -> None:
         (">recipients", ">contacts known", ">seal", ">open", ">overhead"),
         [
             (
-                str(row.recipients), str(row.contacts), f"{row.seal_ms:.2f} ms", f"{row.open_ms:.2f} ms",
+                str(row.recipients),
+                str(row.contacts),
+                f"{row.seal_ms:.2f} ms",
+                f"{row.open_ms:.2f} ms",
                 f"{row.overhead_bytes:.0f} bytes",
             )
             for row in rows
         ],
-    )  # fmt: skip
+    )

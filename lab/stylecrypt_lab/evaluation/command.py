@@ -39,9 +39,17 @@ def run(
         for path, why in passed_over.items():
             console.note(f"{path.name} is passed over: {why}")
         summary = evaluate(
-            subjects, passed_over, model, recogniser, lpips, installed_recogniser(), output, pairs=pairs,
-            model_name=model_name, report=report,
-        )  # fmt: skip
+            subjects,
+            passed_over,
+            model,
+            recogniser,
+            lpips,
+            installed_recogniser(),
+            output,
+            pairs=pairs,
+            model_name=model_name,
+            report=report,
+        )
     page = write_report(output, summary, lpips_note=lpips_note)
     if as_json:
         console.print_json(json.loads(summary.model_dump_json()))

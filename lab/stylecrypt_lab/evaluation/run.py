@@ -97,9 +97,13 @@ def evaluate(
             "One person alone cannot be measured: the wrong key is somebody else's photo.", hint="Add more people."
         )
     header = Header(
-        method=METHOD, model=model.digest, recogniser=recogniser.name, pairs=pairs, lpips=lpips is not None,
+        method=METHOD,
+        model=model.digest,
+        recogniser=recogniser.name,
+        pairs=pairs,
+        lpips=lpips is not None,
         guard=guard.name if guard else None,
-    )  # fmt: skip
+    )
     journal, strips = Journal(folder, header), Strips(folder)
     subjects = [replace(subject, name=_plain(subject.name)) for subject in subjects]
 
@@ -160,10 +164,15 @@ def evaluate(
     report("levels", len(some), len(some))
 
     return summarise(
-        [one for one in trials if one], [one for one in layer_trials if one], [one for one in level_trials if one],
-        header, model, recogniser, people=[subject.name for subject in subjects],
+        [one for one in trials if one],
+        [one for one in layer_trials if one],
+        [one for one in level_trials if one],
+        header,
+        model,
+        recogniser,
+        people=[subject.name for subject in subjects],
         passed_over={_plain(path.name): why for path, why in passed_over.items()},
-    )  # fmt: skip
+    )
 
 
 def _plain(name: str) -> str:

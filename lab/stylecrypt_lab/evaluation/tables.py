@@ -145,6 +145,12 @@ def _marked(values: Sequence[float | None]) -> list[str]:
 
 def _scores(cell: Cell) -> tuple[str, ...]:
     return (
-        f"{cell.psnr:.2f}", f"{cell.ssim:.3f}", "–" if cell.lpips is None else f"{cell.lpips:.3f}", f"{cell.cosine:.2f}",
-        f"{cell.distance:.2f}", f"{cell.verified:.0%}", f"{cell.strict:.0%}", "–" if cell.tar is None else f"{cell.tar:.0%}",
-    )  # fmt: skip
+        f"{cell.psnr:.2f}",
+        f"{cell.ssim:.3f}",
+        "–" if cell.lpips is None else f"{cell.lpips:.3f}",
+        f"{cell.cosine:.2f}",
+        f"{cell.distance:.2f}",
+        f"{cell.verified:.0%}",
+        f"{cell.strict:.0%}",
+        "–" if cell.tar is None else f"{cell.tar:.0%}",
+    )

@@ -146,11 +146,12 @@ class Judge:
         made = scaled(square)
         descriptor = self.describe(made)
         return Score(
-            psnr=psnr(self._original, made), ssim=ssim(self._original, made),
+            psnr=psnr(self._original, made),
+            ssim=ssim(self._original, made),
             lpips=None if self._lpips is None else self._lpips(self._original, made),
             cosine=cosine(self.descriptor, descriptor),
             distance=float(np.linalg.norm(self.descriptor - descriptor)),
-        )  # fmt: skip
+        )
 
 
 def try_person(
@@ -275,9 +276,13 @@ def synthesize(model: FaceModel, codes: Floats) -> Pixels:
 def _moments(a: Floats, b: Floats) -> Moments:
     first, second = a.astype(np.float64), b.astype(np.float64)
     return Moments(
-        count=len(first), a=float(first.sum()), b=float(second.sum()), aa=float(first @ first),
-        bb=float(second @ second), ab=float(first @ second),
-    )  # fmt: skip
+        count=len(first),
+        a=float(first.sum()),
+        b=float(second.sum()),
+        aa=float(first @ first),
+        bb=float(second @ second),
+        ab=float(first @ second),
+    )
 
 
 def correlation(parts: Sequence[Moments]) -> float:

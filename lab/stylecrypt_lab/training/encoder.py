@@ -89,10 +89,13 @@ class _State:
 
     def save(self, path: Path) -> None:
         state = {
-            "encoder": self.encoder.state_dict(), "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(), "rng": self.rng.get_state(),
-            "steps": [self.pairs_steps, self.face_steps], "seconds": self.seconds,
-        }  # fmt: skip
+            "encoder": self.encoder.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "rng": self.rng.get_state(),
+            "steps": [self.pairs_steps, self.face_steps],
+            "seconds": self.seconds,
+        }
         temporary = path.with_suffix(".tmp")
         torch.save(state, temporary)
         temporary.replace(path)
@@ -252,9 +255,11 @@ def train_encoder(
             made = generator.preview(codes * generator.w_std + generator.w_mean)
             latent = torch.stack([F.mse_loss(found[len(faces) :], wanted) for found in (first, last)]).mean()
             losses = {
-                "latent": latent, "pixels": F.l1_loss(made, faces),
-                "features": feature_loss(made, faces), "prior": codes.square().mean(),
-            }  # fmt: skip
+                "latent": latent,
+                "pixels": F.l1_loss(made, faces),
+                "features": feature_loss(made, faces),
+                "prior": codes.square().mean(),
+            }
             people = [codes.detach() * generator.w_std + generator.w_mean, *people][: _KEPT_CODES // plan.face_batch]
             if recogniser is not None:
                 with torch.no_grad():

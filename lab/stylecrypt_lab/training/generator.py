@@ -96,16 +96,26 @@ def train_generator(
     run = Run(
         folder,
         {
-            "kind": "generator", "size": shards.size, "batch": plan.batch, "channels": plan.channels,
-            "style dimension": style_dim, "rate": plan.rate, "gamma": gamma, "seed": plan.seed,
+            "kind": "generator",
+            "size": shards.size,
+            "batch": plan.batch,
+            "channels": plan.channels,
+            "style dimension": style_dim,
+            "rate": plan.rate,
+            "gamma": gamma,
+            "seed": plan.seed,
         },
         {
-            "generator": generator, "discriminator": discriminator, "average": average, "augmentation": augmentation,
-            "path length": path_length, "generator optimiser": generator_optimiser,
+            "generator": generator,
+            "discriminator": discriminator,
+            "average": average,
+            "augmentation": augmentation,
+            "path length": path_length,
+            "generator optimiser": generator_optimiser,
             "discriminator optimiser": discriminator_optimiser,
         },
         world,
-    )  # fmt: skip
+    )
 
     def dice(step: int, use: int) -> Dice:
         return Dice(plan.seed, step, use, places, device)

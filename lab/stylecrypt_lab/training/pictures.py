@@ -85,8 +85,10 @@ def degrade(images: Tensor, rng: torch.Generator) -> Tensor:
     small = int(size * (0.4 + 0.5 * torch.rand((), generator=rng).item()))
     blurred = F.interpolate(
         F.interpolate(images, size=small, mode="bilinear", antialias=True, align_corners=False),
-        size=size, mode="bicubic", align_corners=False,
-    )  # fmt: skip
+        size=size,
+        mode="bicubic",
+        align_corners=False,
+    )
     out = torch.where(_some(n, 0.25, rng), blurred, images)
     gain = 1 + 0.04 * torch.randn(n, 3, 1, 1, generator=rng) * _some(n, 0.5, rng)
     out = out * gain + 0.02 * torch.randn(out.shape, generator=rng) * _some(n, 0.2, rng)

@@ -162,13 +162,18 @@ def train_psp(
     run = Run(
         folder,
         {
-            "kind": "psp", "size": size, "batch": plan.batch, "rate": plan.rate, "seed": plan.seed,
-            "number of people": shards.people, "generator": model.digest[:12],
+            "kind": "psp",
+            "size": size,
+            "batch": plan.batch,
+            "rate": plan.rate,
+            "seed": plan.seed,
+            "number of people": shards.people,
+            "generator": model.digest[:12],
             "recogniser": "none" if recogniser is None else "given",
         },
         {"encoder": encoder, "average": average, "margin": margin, "optimiser": optimiser},
         world,
-    )  # fmt: skip
+    )
 
     def step(number: int) -> dict[str, Tensor]:
         images, labels = shards.batch(plan.seed, number, plan.batch, places, device)

@@ -18,7 +18,7 @@ from ..options import (
     To,
     session_of,
     takes_photo_options,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     from ...sdk import Options
@@ -88,9 +88,16 @@ def send(
     from ..carriers import carrier
 
     command.send(
-        session_of(context), photo, to, carrier(folder, room, homeserver, user), device=device, stand_in=stand_in,
-        model=model, as_json=json, options=options,
-    )  # fmt: skip
+        session_of(context),
+        photo,
+        to,
+        carrier(folder, room, homeserver, user),
+        device=device,
+        stand_in=stand_in,
+        model=model,
+        as_json=json,
+        options=options,
+    )
 
 
 @app.command()
@@ -135,9 +142,17 @@ def decrypt(
     from .. import messages as command
 
     command.decrypt(
-        session_of(context), picture, output, key_face=key_face, envelope=envelope, sender=sender, mask=mask, face=face,
-        model=model, as_json=json,
-    )  # fmt: skip
+        session_of(context),
+        picture,
+        output,
+        key_face=key_face,
+        envelope=envelope,
+        sender=sender,
+        mask=mask,
+        face=face,
+        model=model,
+        as_json=json,
+    )
 
 
 @app.command()

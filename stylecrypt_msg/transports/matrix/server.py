@@ -14,9 +14,19 @@ from aiohttp import ClientError
 from ...errors import InputError, NetworkError, Remedy
 
 __all__ = [
-    "ANSWER", "AbsentError", "AccessToken", "Connection", "InUseError", "LoggedOutError", "Login", "LoginToken", "Password",
-    "Post", "ServerRefusalError", "printable",
-]  # fmt: skip
+    "ANSWER",
+    "AbsentError",
+    "AccessToken",
+    "Connection",
+    "InUseError",
+    "LoggedOutError",
+    "Login",
+    "LoginToken",
+    "Password",
+    "Post",
+    "ServerRefusalError",
+    "printable",
+]
 
 ANSWER = 120
 """Seconds for a request with its repetitions."""

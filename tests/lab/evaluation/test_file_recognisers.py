@@ -42,12 +42,14 @@ def write_onnx(path: Path, *, size: int = 112, batch: int | str = 1) -> None:
     onnx = pytest.importorskip("onnx")
     value = onnx.helper.make_tensor_value_info
     graph = onnx.helper.make_graph(
-        [onnx.helper.make_node("GlobalAveragePool", ["image"], ["pooled"]),
-         onnx.helper.make_node("Flatten", ["pooled"], ["descriptor"])],
+        [
+            onnx.helper.make_node("GlobalAveragePool", ["image"], ["pooled"]),
+            onnx.helper.make_node("Flatten", ["pooled"], ["descriptor"]),
+        ],
         "small",
         [value("image", onnx.TensorProto.FLOAT, [batch, 3, size, size])],
         [value("descriptor", onnx.TensorProto.FLOAT, [batch, 3])],
-    )  # fmt: skip
+    )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
     path.write_bytes(model.SerializeToString())
 
@@ -104,9 +106,7 @@ class Block(nn.Module):
         self.bn3 = nn.BatchNorm2d(c_out)
         self.downsample = None
         if stride > 1:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out)
-            )  # fmt: skip
+            self.downsample = nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out))
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.bn3(self.conv2(self.prelu(self.bn2(self.conv1(self.bn1(x))))))

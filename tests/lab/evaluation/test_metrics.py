@@ -144,10 +144,12 @@ def test_without_alexnet_it_is_said_where_it_goes(checkpoints: Path) -> None:
 
 def test_alexnets_weights_find_their_place(checkpoints: Path) -> None:
     weights = {
-        "features.0.weight": torch.ones(2, 3, 1, 1), "features.0.bias": torch.zeros(2),
-        "features.3.weight": torch.ones(1, 2, 1, 1), "features.3.bias": torch.zeros(1),
+        "features.0.weight": torch.ones(2, 3, 1, 1),
+        "features.0.bias": torch.zeros(2),
+        "features.3.weight": torch.ones(1, 2, 1, 1),
+        "features.3.bias": torch.zeros(1),
         "classifier.1.weight": torch.zeros(1),
-    }  # fmt: skip
+    }
     torch.save(weights, checkpoints / "alexnet-owt-7be5be79.pth")
     lpips = load_lpips()
     assert lpips(noise(0), noise(0)) == 0

@@ -125,9 +125,21 @@ def test_two_processes_train_the_generator_that_one_trains(folder: Path, tmp_pat
     start = train_generator(Shards(folder), replace(plan, steps=0), tmp_path / "start", ALONE, silent)
     one = train_generator(Shards(folder), plan, tmp_path / "one", ALONE, silent)
     done = torchrun(
-        2, "train", "generator", str(folder), "--run", str(tmp_path / "two"), "--steps", "6", "--batch", "8",
-        "--channels", "8", "--style-dim", "128",
-    )  # fmt: skip
+        2,
+        "train",
+        "generator",
+        str(folder),
+        "--run",
+        str(tmp_path / "two"),
+        "--steps",
+        "6",
+        "--batch",
+        "8",
+        "--channels",
+        "8",
+        "--style-dim",
+        "128",
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("model: ") == 1
     two = load_torch_model(tmp_path / "two" / "model.safetensors")
@@ -155,9 +167,19 @@ def test_two_processes_train_the_encoder_that_one_trains(
     )
     one = train_psp(Shards(folder), model, plan, tmp_path / "one", ALONE, silent, judge=torch_model)
     done = torchrun(
-        2, "train", "psp", str(folder), "--generator", str(generator_file), "--run", str(tmp_path / "two"),
-        "--steps", "3", "--batch", "4",
-    )  # fmt: skip
+        2,
+        "train",
+        "psp",
+        str(folder),
+        "--generator",
+        str(generator_file),
+        "--run",
+        str(tmp_path / "two"),
+        "--steps",
+        "3",
+        "--batch",
+        "4",
+    )
     assert done.returncode == 0, done.stderr
     two = load_torch_model(tmp_path / "two" / "model.safetensors")
     states = [dict(model.encoder.state_dict()) for model in (two, one, start) if model.encoder is not None]
@@ -242,8 +264,11 @@ def test_a_killed_run_goes_on(folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "killed"
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(folder), str(run)],
-        cwd=Path(__file__).parents[3], env=environment(), stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=Path(__file__).parents[3],
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     while process.poll() is None and not (run / "checkpoint.pt").exists():
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
@@ -305,10 +330,19 @@ def test_runs_that_cannot_be_are_refused(
     state["encoder"].popitem()
     torch.save(state, tmp_path / "parts" / "checkpoint.pt")
     refused("is not a checkpoint of a run", lambda: encoder(run="parts"))
-    refused("does not hold an IR-SE-50 that fits", lambda: train_psp(
-        shards, load_torch_model(generator_file), PspPlan(steps=1, batch=2), tmp_path / "b", ALONE, silent,
-        judge=torch_model, backbone=generator_file,
-    ))  # fmt: skip
+    refused(
+        "does not hold an IR-SE-50 that fits",
+        lambda: train_psp(
+            shards,
+            load_torch_model(generator_file),
+            PspPlan(steps=1, batch=2),
+            tmp_path / "b",
+            ALONE,
+            silent,
+            judge=torch_model,
+            backbone=generator_file,
+        ),
+    )
 
 
 def test_numbers_that_are_not_finite_stop_a_run(folder: Path, tmp_path: Path) -> None:
@@ -329,9 +363,15 @@ def test_a_backbone_is_taken_over(folder: Path, torch_model: TorchModel, tmp_pat
     parts = {name: value for name, value in other.state_dict().items() if name.startswith(("input_layer.", "body."))}
     torch.save(parts | {"output_layer.3.weight": torch.zeros(3)}, tmp_path / "backbone.pth")
     trained = train_psp(
-        Shards(folder), load_torch_model(generator_file), PspPlan(steps=0, batch=2), tmp_path / "run", ALONE, silent,
-        judge=torch_model, backbone=tmp_path / "backbone.pth",
-    )  # fmt: skip
+        Shards(folder),
+        load_torch_model(generator_file),
+        PspPlan(steps=0, batch=2),
+        tmp_path / "run",
+        ALONE,
+        silent,
+        judge=torch_model,
+        backbone=tmp_path / "backbone.pth",
+    )
     assert trained.encoder is not None
     state = trained.encoder.state_dict()
     assert all(torch.equal(state[name], value) for name, value in parts.items())
@@ -350,8 +390,9 @@ def test_the_commands(
     empty.mkdir()
     code, _, err = stylecrypt("train", "prepare", empty, "-o", tmp_path / "shards")
     assert (code, err.splitlines()) == (
-        1, [f"stylecrypt: There are no photos in {empty}.", "hint: Give a folder of JPEG, PNG or WebP files."],
-    )  # fmt: skip
+        1,
+        [f"stylecrypt: There are no photos in {empty}.", "hint: Give a folder of JPEG, PNG or WebP files."],
+    )
     code, _, err = stylecrypt("train", "generator", empty, "--run", tmp_path / "run")
     assert (code, err.splitlines()[0]) == (1, f"stylecrypt: There are no shards in {empty}.")
     small = ("--steps", 1, "--batch", 8, "--channels", 8, "--style-dim", 128)

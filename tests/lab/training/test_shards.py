@@ -85,8 +85,10 @@ def test_a_stopped_preparation_goes_on(photos: Path, tmp_path: Path, monkeypatch
     index = prepare(photos, tmp_path / "shards", 64, with_matte=False)
     assert [shard.file for shard in index.shards] == ["shard-00000.npy", "shard-00001.npy"]
     assert sorted(picture.photo for shard in index.shards for picture in shard.pictures) == [
-        "ann/1.png", "ann/holiday/2.jpg", "bea_1.webp",
-    ]  # fmt: skip
+        "ann/1.png",
+        "ann/holiday/2.jpg",
+        "bea_1.webp",
+    ]
     assert len(Shards(tmp_path / "shards")) == 3
 
 

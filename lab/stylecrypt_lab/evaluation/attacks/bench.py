@@ -71,10 +71,14 @@ class Effort:
     def less(self) -> Effort:
         """For masks that nobody uses by default."""
         return Effort(
-            keys=math.ceil(self.keys / _SHARE), key_victims=math.ceil(self.key_victims / _SHARE),
-            fakes=math.ceil(self.fakes / _SHARE), averaged=self.averaged, learnt=self.learnt, steps=self.steps,
+            keys=math.ceil(self.keys / _SHARE),
+            key_victims=math.ceil(self.key_victims / _SHARE),
+            fakes=math.ceil(self.fakes / _SHARE),
+            averaged=self.averaged,
+            learnt=self.learnt,
+            steps=self.steps,
             photos=self.photos,
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True)
@@ -140,12 +144,18 @@ class AttackResult:
 
         leaking = {finding.attack for finding in mine if finding.verdict == "leaks"}
         return MaskOdds(
-            mask=setting.name, form=setting.form, people=self.conditions["people"],
-            recognised=count("recognition"), verified=count("recognition", 1), kept_styles=count("styles"),
-            linked=max(count("linking"), count("linking", 1)), opened=count("public photo"),
-            psnr=value("PSNR"), distance=value("distance"),
+            mask=setting.name,
+            form=setting.form,
+            people=self.conditions["people"],
+            recognised=count("recognition"),
+            verified=count("recognition", 1),
+            kept_styles=count("styles"),
+            linked=max(count("linking"), count("linking", 1)),
+            opened=count("public photo"),
+            psnr=value("PSNR"),
+            distance=value("distance"),
             leaks=tuple(attack for attack in _WITHOUT_KEY if attack in leaking),
-        )  # fmt: skip
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for `json.dumps`."""
@@ -193,8 +203,9 @@ class _Found(Record):
     def of(cls, found: Sequence[Finding | Figure], averages: Averages | None = None) -> _Found:
         return cls(
             findings=tuple(one for one in found if isinstance(one, Finding)),
-            figures=tuple(one for one in found if isinstance(one, Figure)), averages=averages,
-        )  # fmt: skip
+            figures=tuple(one for one in found if isinstance(one, Figure)),
+            averages=averages,
+        )
 
 
 def run(
@@ -242,16 +253,23 @@ def run(
     about_messages = kept("traffic") or keep("traffic", _Found.of(traffic(subjects, effort.photos, model, report)))
     every = [*(known[setting.name] for setting in settings), about_messages]
     return AttackResult(
-        settings=settings, conditions=_conditions(len(subjects), model, recogniser, header),
+        settings=settings,
+        conditions=_conditions(len(subjects), model, recogniser, header),
         findings=tuple(one for found in every for one in found.findings),
         figures=tuple(one for found in every for one in found.figures),
         averages={name: found.averages for name, found in known.items() if found.averages},
-    )  # fmt: skip
+    )
 
 
 def _attack(
-    setting: Setting, people: People, strange: Strangers, learnt: Lessons, effort: Effort, studio: Studio, report: Report
-) -> _Found:  # fmt: skip
+    setting: Setting,
+    people: People,
+    strange: Strangers,
+    learnt: Lessons,
+    effort: Effort,
+    studio: Studio,
+    report: Report,
+) -> _Found:
     """What is tried with one mask. Nothing here may depend on which masks were tried before."""
     tried = effort if setting.in_use else effort.less()
     here = post(people, people.sent, "A", setting, studio, report)

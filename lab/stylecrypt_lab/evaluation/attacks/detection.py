@@ -24,9 +24,15 @@ def detection(people: People, posted: Posted, setting: Setting, studio: Studio) 
     labels = np.repeat([False, True], n)
     scores = cross_validated(np.vstack([real, fake]), labels, np.tile(np.arange(n), 2))
     found: list[Finding | Figure] = [
-        Finding("detection", setting.name, "a face is taken for what it is, real or made", int(((scores > 0) == labels).sum()),
-                2 * n, 0.5),
-    ]  # fmt: skip
+        Finding(
+            "detection",
+            setting.name,
+            "a face is taken for what it is, real or made",
+            int(((scores > 0) == labels).sum()),
+            2 * n,
+            0.5,
+        )
+    ]
     area, _ = roc(-scores[labels], -scores[~labels])
     found.append(Figure("detection", setting.name, "area under the ROC curve", area, "", 2 * n))
     return found

@@ -30,14 +30,26 @@ def recognition(
     n, gallery = len(people), people.other_faces
     to_others = distances(posted.faces, gallery)
     found: list[Finding | Figure] = [
-        Finding("recognition", setting.name, f"{studio.recogniser.name} finds the sender in the gallery", same(to_others),
-                n, by_chance(n)),
-    ]  # fmt: skip
+        Finding(
+            "recognition",
+            setting.name,
+            f"{studio.recogniser.name} finds the sender in the gallery",
+            same(to_others),
+            n,
+            by_chance(n),
+        )
+    ]
     for name, limit in (("threshold", studio.recogniser.threshold), ("strict threshold", studio.recogniser.strict)):
         found.append(
-            Finding("recognition", setting.name, f"the sender, by the {name} {limit:.2f}",
-                    int((np.diag(to_others) < limit).sum()), n, by_strangers(strange.faces, gallery, limit))
-        )  # fmt: skip
+            Finding(
+                "recognition",
+                setting.name,
+                f"the sender, by the {name} {limit:.2f}",
+                int((np.diag(to_others) < limit).sum()),
+                n,
+                by_strangers(strange.faces, gallery, limit),
+            )
+        )
     codes = np.stack([view.codes for view in people.others])
     between = studio.distance(posted.codes, codes, setting.kept)
     found.append(
@@ -70,10 +82,16 @@ def public_photo(
     faces = studio.describe(recovered)
     own = np.linalg.norm(faces - people.sent_faces, axis=1)
     found: list[Finding | Figure] = [
-        Finding("public photo", setting.name, f"the sender comes back, by the {name} {limit:.2f}", int((own < limit).sum()),
-                n, by_strangers(strange.faces, people.sent_faces, limit))
+        Finding(
+            "public photo",
+            setting.name,
+            f"the sender comes back, by the {name} {limit:.2f}",
+            int((own < limit).sum()),
+            n,
+            by_strangers(strange.faces, people.sent_faces, limit),
+        )
         for name, limit in (("threshold", studio.recogniser.threshold), ("strict threshold", studio.recogniser.strict))
-    ]  # fmt: skip
+    ]
     found.append(_figure("public photo", setting, "distance to the sender", float(own.mean()), "", n))
     found.append(
         _figure("public photo", setting, "PSNR of what comes back, in the face", float(np.mean(errors)), "dB", n)

@@ -16,9 +16,15 @@ _SIDE = 128  # px: the preview's
 
 
 def wrong_keys(
-    people: People, posted: Posted, strange: Strangers, keys: int, victims: int, setting: Setting, studio: Studio,
+    people: People,
+    posted: Posted,
+    strange: Strangers,
+    keys: int,
+    victims: int,
+    setting: Setting,
+    studio: Studio,
     report: Report,
-) -> list[Finding | Figure]:  # fmt: skip
+) -> list[Finding | Figure]:
     """Each of ``keys`` strangers as the key for each of ``victims`` senders, at 128 px.
 
     An oracle, the sender's own face, picks the best. Of that many people some look like the sender anyway: what counts
@@ -41,14 +47,25 @@ def wrong_keys(
         best, alone = with_message[:, :count].min(1), without[:, :count].min(1)
         for who, one in (("keys", best), ("strangers, with no message,", alone)):
             found.append(
-                Finding("wrong keys", setting.name, f"the best of {count} {who} is the sender, by the threshold",
-                        int((one < limit).sum()), n)
-            )  # fmt: skip
+                Finding(
+                    "wrong keys",
+                    setting.name,
+                    f"the best of {count} {who} is the sender, by the threshold",
+                    int((one < limit).sum()),
+                    n,
+                )
+            )
         if count == keys:
             found.append(
-                Finding("wrong keys", setting.name, f"the best of {count} keys is nearer than of as many strangers",
-                        int((best < alone).sum()), n, 0.5)
-            )  # fmt: skip
+                Finding(
+                    "wrong keys",
+                    setting.name,
+                    f"the best of {count} keys is nearer than of as many strangers",
+                    int((best < alone).sum()),
+                    n,
+                    0.5,
+                )
+            )
             found.append(
                 Figure("wrong keys", setting.name, f"distance of the best of {count} keys", float(best.mean()), "", n)
             )

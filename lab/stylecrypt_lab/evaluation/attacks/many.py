@@ -74,19 +74,36 @@ def averaging(
         # The whole gallery, not that of the victims only: they come first, so that row and column are of one person.
         order = [*chosen, *sorted(set(range(len(people))) - set(chosen))]
         found.append(
-            Finding("averaging", setting.name, f"the mean of {fakes} fakes' {what} finds the sender in the gallery",
-                    same(between[:, order]), len(chosen), by_chance(len(people)))
-        )  # fmt: skip
+            Finding(
+                "averaging",
+                setting.name,
+                f"the mean of {fakes} fakes' {what} finds the sender in the gallery",
+                same(between[:, order]),
+                len(chosen),
+                by_chance(len(people)),
+            )
+        )
         limit = studio.recogniser.threshold
         found.append(
-            Finding("averaging", setting.name, f"the mean of {fakes} fakes' {what} is the sender, by the threshold",
-                    int((to_sender[-1] < limit).sum()), len(chosen),
-                    by_strangers(means, people.sent_faces, limit))
-        )  # fmt: skip
+            Finding(
+                "averaging",
+                setting.name,
+                f"the mean of {fakes} fakes' {what} is the sender, by the threshold",
+                int((to_sender[-1] < limit).sum()),
+                len(chosen),
+                by_strangers(means, people.sent_faces, limit),
+            )
+        )
         found.append(
-            Figure("averaging", setting.name, f"distance of the mean of {fakes} fakes' {what}", curves[what][-1], "",
-                   len(chosen))
-        )  # fmt: skip
+            Figure(
+                "averaging",
+                setting.name,
+                f"distance of the mean of {fakes} fakes' {what}",
+                curves[what][-1],
+                "",
+                len(chosen),
+            )
+        )
     return found, Averages(counts, curves, encode_picture(np.vstack(rows), "JPEG", quality=85))
 
 

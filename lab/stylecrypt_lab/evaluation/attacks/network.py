@@ -48,9 +48,15 @@ def lessons(people: People, count: int, studio: Studio, report: Report) -> Lesso
 
 
 def networks(
-    people: People, posted: Posted, strange: Strangers, learnt: Lessons, steps: int, setting: Setting, studio: Studio,
+    people: People,
+    posted: Posted,
+    strange: Strangers,
+    learnt: Lessons,
+    steps: int,
+    setting: Setting,
+    studio: Studio,
     report: Report,
-) -> list[Finding | Figure]:  # fmt: skip
+) -> list[Finding | Figure]:
     """Two of them: ridge regression from the codes of a fake to those of the original, and a convolutional network from
     pixels to pixels, trained for ``steps`` steps. Judged on the real senders, of whom neither saw any.
     """
@@ -72,12 +78,24 @@ def networks(
         faces = studio.describe(squares)
         own = np.linalg.norm(faces - people.sent_faces, axis=1)
         found += [
-            Finding("network", setting.name, f"{what} finds the sender in the gallery",
-                    same(distances(faces, people.other_faces)), count, by_chance(count)),
-            Finding("network", setting.name, f"{what} gives the sender, by the threshold", int((own < limit).sum()), count,
-                    by_strangers(strange.small_faces, people.sent_faces, limit)),
+            Finding(
+                "network",
+                setting.name,
+                f"{what} finds the sender in the gallery",
+                same(distances(faces, people.other_faces)),
+                count,
+                by_chance(count),
+            ),
+            Finding(
+                "network",
+                setting.name,
+                f"{what} gives the sender, by the threshold",
+                int((own < limit).sum()),
+                count,
+                by_strangers(strange.small_faces, people.sent_faces, limit),
+            ),
             Figure("network", setting.name, f"distance after {what}", float(own.mean()), "", count),
-        ]  # fmt: skip
+        ]
     return found
 
 

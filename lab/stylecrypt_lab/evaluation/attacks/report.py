@@ -29,8 +29,16 @@ th { text-align: left; } td.n { text-align: right; font-variant-numeric: tabular
 _FINDING = ("attack", "mask", "what", "count", "95 %", "by chance", "verdict")
 _FIGURE = ("attack", "mask", "what", "value", "unit")
 _COLUMNS = (
-    "mask", "form", ">recognised", ">verified", ">by kept styles", ">linked", ">opened by a photo", ">comes back", "verdict",
-)  # fmt: skip
+    "mask",
+    "form",
+    ">recognised",
+    ">verified",
+    ">by kept styles",
+    ">linked",
+    ">opened by a photo",
+    ">comes back",
+    "verdict",
+)
 _COLOURS = ("#31688e", "#d9722e", "#35b779")
 
 
@@ -75,8 +83,11 @@ def _page(result: AttackResult) -> str:
         "<!doctype html><html lang=en><meta charset=utf-8><title>Attacks</title>",
         f"<style>{_STYLE}</style><h1>Attacks on the fakes</h1>",
         f"<p>{seen['people']} senders; {pairs}. Model {escape(seen['model'])}, recogniser {escape(seen['recogniser'])}.</p>",
-        f"<p>{escape(NOTE)}</p>", "<h2>Masks</h2>", _table(*table(result)), _bars(result),
-    ]  # fmt: skip
+        f"<p>{escape(NOTE)}</p>",
+        "<h2>Masks</h2>",
+        _table(*table(result)),
+        _bars(result),
+    ]
     for attack, does in ATTACKS.items():
         rows = [finding for finding in result.findings if finding.attack == attack]
         figures = [figure for figure in result.figures if figure.attack == attack]

@@ -174,9 +174,13 @@ def _format(message: EncryptedPhoto) -> bytes:
     """An envelope that has in common with the message's what any two have: the format, the model, the mask, the size."""
     public = Envelope.unpack(message.packed or b"").public
     (one,) = _between_strangers(
-        [""], width=public.width, height=public.height, model_hash=public.model_hash, styles=public.styles,
+        [""],
+        width=public.width,
+        height=public.height,
+        model_hash=public.model_hash,
+        styles=public.styles,
         replaced=public.replaced,
-    )  # fmt: skip
+    )
     return one.pack()
 
 
@@ -216,9 +220,14 @@ def _stanzas(message: EncryptedPhoto) -> int:
 
 
 def _between_strangers(
-    captions: Sequence[str], *, width: int = 32, height: int = 32, model_hash: bytes = bytes(32), styles: int = 16,
+    captions: Sequence[str],
+    *,
+    width: int = 32,
+    height: int = 32,
+    model_hash: bytes = bytes(32),
+    styles: int = 16,
     replaced: Sequence[int] = (3,),
-) -> list[Envelope]:  # fmt: skip
+) -> list[Envelope]:
     """Messages from one stranger to another, with a black picture."""
     identity = Identity.generate()
     cards = [Card.create(one, user_id="@a:b", display_name="A", created=0) for one in (identity, Identity.generate())]
