@@ -1,7 +1,7 @@
 """The bot itself: three things that go on at once, and how they stop.
 
 One listens to the server and puts what it says into the inbox, before it asks for more; two empty the inbox, the owner's words
-apart from everybody else's; one empties the outbox. What they know lies on the `Desk`, so each may be stopped at any moment.
+apart from everybody else's; one empties the outbox. What they know is in `Queues`, so each may be stopped at any moment.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from .account import open_session
 from .commands import Commands
 from .config import Config
 from .control import Control
-from .desk import Desk, Lane
 from .health import Health
 from .inbox import Inbox, is_of_interest
 from .outbox import Backoff, Outbox
 from .places import Places
+from .queues import Queue, Queues
 from .remedies import failure
 from .session import BotSession
 from .studio import Studio
@@ -54,7 +54,7 @@ class Bot:
         self.config, self.profile = config, profile
         self._compare, self._verified = compare, verified
         self.health = Health(config.heartbeat)
-        self._arrived: dict[Lane, asyncio.Event] = {"control": asyncio.Event(), "rooms": asyncio.Event()}
+        self._arrived: dict[Queue, asyncio.Event] = {"control": asyncio.Event(), "rooms": asyncio.Event()}
 
     async def run(self) -> None:
         """Until it is cancelled. What is under way then is done again by the next run.
@@ -95,72 +95,72 @@ class Bot:
         backoff = Backoff()
         while True:
             try:
-                desk = Desk(self.profile, await self._control_room(session))
+                queues = Queues(self.profile, await self._control_room(session))
                 break
             except NetworkError as error:
                 self._not_reached(error)
                 await backoff.wait()
-        desk.bring_along()
-        health.watch(desk)
-        places, outbox = Places(config, session), Outbox(config, session, desk, health)
+        queues.bring_along()
+        health.watch(queues)
+        places, outbox = Places(config, session), Outbox(config, session, queues, health)
         studio = Studio(self.profile, config.model, health)
-        commands = Commands(config, session, desk, places, studio, health)
-        control = Control(config, session, desk, places, studio, outbox, commands)
-        inbox = Inbox(config, session, desk, places, studio, health)
-        if self.profile.setting("bot greeted") != desk.control_room:
-            with desk.transaction():
-                desk.tell(texts.GREETING)
-                self.profile.set_setting("bot greeted", desk.control_room)
+        commands = Commands(config, session, queues, places, studio, health)
+        control = Control(config, session, queues, places, studio, outbox, commands)
+        inbox = Inbox(config, session, queues, places, studio, health)
+        if self.profile.setting("bot greeted") != queues.control_room:
+            with queues.transaction():
+                queues.tell(texts.GREETING)
+                self.profile.set_setting("bot greeted", queues.control_room)
         _log.info(
-            "started", extra={"user": session.user_id, "device": session.device_id, "control_room": desk.control_room}
+            "started", extra={"user": session.user_id, "device": session.device_id, "control_room": queues.control_room}
         )
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._listen(session, desk))
-                group.create_task(self._lane("control", desk, outbox, control))
-                group.create_task(self._lane("rooms", desk, outbox, inbox))
+                group.create_task(self._listen(session, queues))
+                group.create_task(self._work_off("control", queues, outbox, control))
+                group.create_task(self._work_off("rooms", queues, outbox, inbox))
                 group.create_task(outbox.run())
         finally:
             await asyncio.to_thread(studio.close)
 
-    async def _listen(self, session: BotSession, desk: Desk) -> None:
+    async def _listen(self, session: BotSession, queues: Queues) -> None:
         """Puts what comes into the inbox. The place to go on from is moved when all before it is there."""
         backoff = Backoff()
         while True:
             try:
                 async with aclosing(session.posts(follow=True, types=("m.room.message", "m.reaction"))) as posts:
                     async for post in posts:
-                        self._sort(session, desk, post)
+                        self._sort(session, queues, post)
             except LoggedOutError:
                 raise
             except NetworkError as error:
                 self._not_reached(error)
                 await backoff.wait()
 
-    def _sort(self, session: BotSession, desk: Desk, post: Post) -> None:
-        lane: Lane = "control" if post.room_id == desk.control_room else "rooms"
-        if lane == "control":
+    def _sort(self, session: BotSession, queues: Queues, post: Post) -> None:
+        queue: Queue = "control" if post.room_id == queues.control_room else "rooms"
+        if queue == "control":
             wanted = post.sender == self.config.owner
         else:
             wanted = post.sender != session.user_id and is_of_interest(post)
         if not wanted:
             return
         try:
-            desk.receive(post, lane)
+            queues.receive(post, queue)
         except StyleCryptError as error:  # text that is none, for instance
             _log.warning("not looked at", extra={"room": post.room_id, "event": post.event_id, "error": str(error)})
-        self._arrived[lane].set()
+        self._arrived[queue].set()
 
-    async def _lane(self, lane: Lane, desk: Desk, outbox: Outbox, worker: Control | Inbox) -> None:
-        """Deals with what is in a part of the inbox, in order."""
+    async def _work_off(self, queue: Queue, queues: Queues, outbox: Outbox, worker: Control | Inbox) -> None:
+        """Handles one queue of the inbox, in order."""
         backoff = Backoff()
-        if (post := desk.next(lane)) is not None and desk.starts(lane, post) > _STARTS:
-            self._give_up(desk, post, InputError("This ended the bot again and again."))
+        if (post := queues.next(queue)) is not None and queues.starts(queue, post) > _STARTS:
+            self._give_up(queues, post, InputError("This ended the bot again and again."))
         while True:
-            self._arrived[lane].clear()
-            post = desk.next(lane)
+            self._arrived[queue].clear()
+            post = queues.next(queue)
             if post is None:
-                await self._arrived[lane].wait()
+                await self._arrived[queue].wait()
                 continue
             try:
                 await worker.handle(post)
@@ -171,21 +171,21 @@ class Bot:
                     self._not_reached(error)
                     await backoff.wait()
                     continue
-                self._give_up(desk, post, error)
+                self._give_up(queues, post, error)
             except Exception as error:  # a bug: it must not keep what comes after it waiting
-                self._give_up(desk, post, error)
+                self._give_up(queues, post, error)
             backoff = Backoff()
             outbox.wake()
             self._arrived["rooms"].set()  # the owner may have had something looked at again
 
-    def _give_up(self, desk: Desk, post: Post, error: Exception) -> None:
+    def _give_up(self, queues: Queues, post: Post, error: Exception) -> None:
         _log.error("given up", extra={"room": post.room_id, "event": post.event_id}, exc_info=error)
         self.health.failed("handle")
         said = failure(error) if isinstance(error, StyleCryptError) else "this is a bug; the log says where."
-        with desk.transaction():
-            if post.room_id == desk.control_room:
-                desk.tell(f"I could not do this: {said}", to=post)
-            desk.done(post)
+        with queues.transaction():
+            if post.room_id == queues.control_room:
+                queues.tell(f"I could not do this: {said}", to=post)
+            queues.done(post)
 
     async def _control_room(self, session: BotSession) -> str:
         """The id of the room of the owner and the bot. Raises NetworkError."""

@@ -19,9 +19,9 @@ from stylecrypt_msg.transports.matrix.server import Post
 
 from . import texts
 from .config import Config
-from .desk import About, Desk, Media, Outgoing, reference
 from .health import Health
 from .places import Places
+from .queues import Media, Outgoing, Queues, Subject, reference
 from .remedies import failure, quoted
 from .request import contact_of
 from .session import BotSession
@@ -32,7 +32,7 @@ __all__ = ["Act", "Call", "Commands"]
 """In the content of a file's event: it is a key face, sealed to somebody."""
 
 Act: TypeAlias = Callable[[], str]
-"""Changes the profile and the desk, in a transaction. Returns the answer."""
+"""Changes the profile and the queues, in a transaction. Returns the answer."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class Call:
     """A command as the owner gave it.
 
     Attributes:
-        about: the subject of the message that it replies to.
+        subject: of the message that it replies to.
         photo: finds the photo that it is below, or replies to; raises InputError if there is none.
     """
 
     post: Post
     arguments: Sequence[str]
-    about: About | None
+    subject: Subject | None
     photo: Callable[[], Awaitable[Post]]
 
     def id(self, what: str) -> str:
@@ -58,11 +58,11 @@ class Commands:
     """What can be told to the bot besides photos."""
 
     def __init__(
-        self, config: Config, session: BotSession, desk: Desk, places: Places, studio: Studio, health: Health
+        self, config: Config, session: BotSession, queues: Queues, places: Places, studio: Studio, health: Health
     ) -> None:
-        self._config, self._session, self._desk = config, session, desk
+        self._config, self._session, self._queues = config, session, queues
         self._places, self._studio, self._health = places, studio, health
-        self._profile = desk.profile
+        self._profile = queues.profile
 
     async def prepare(self, name: str, call: Call) -> Act:
         """Raises InputError for a command that there is not, and what the command raises."""
@@ -91,12 +91,12 @@ class Commands:
                 rooms.append(f"#{name}: {', '.join(does) or 'nothing'}{', posts without asking' * room.auto_send}.")
 
         def act() -> str:
-            desk = self._desk
-            drafts = [f"{d.room} ({'being posted' if d.posting else 'waits for you'})" for d in desk.drafts.all()]
+            queues = self._queues
+            drafts = [f"{d.room} ({'being posted' if d.posting else 'waits for you'})" for d in queues.drafts.all()]
             lines = [
                 "All is well." if well else f"Something is wrong: {status}",
                 f"Photos: {', '.join(drafts) or 'none'}.",
-                f"To be looked at: {len(desk.inbox) - 1}. To be posted: {len(desk.outbox)}.",
+                f"To be looked at: {len(queues.inbox) - 1}. To be posted: {len(queues.outbox)}.",
             ]
             return "\n".join([*lines, *rooms])
 
@@ -131,7 +131,7 @@ class Commands:
 
                 def act() -> str:
                     content = {"msgtype": "m.text", "body": card.to_text(), "m.mentions": {}}
-                    self._desk.post(Outgoing(call.id("card"), user_id, content))
+                    self._queues.post(Outgoing(call.id("card"), user_id, content))
                     return f"Your card goes to {user_id}, as soon as they are in a room with me."
 
                 return act
@@ -139,8 +139,8 @@ class Commands:
 
     async def add(self, call: Call) -> Act:
         match call.arguments:
-            case [] if call.about is not None and call.about.card is not None:
-                text = call.about.card
+            case [] if call.subject is not None and call.subject.card is not None:
+                text = call.subject.card
             case [user_id] if _is_user(user_id):
                 published = await self._session.published_card(user_id)
                 if published is None:
@@ -313,7 +313,7 @@ class Commands:
                 "m.mentions": {},
                 **key_face_event(),
             }
-            self._desk.post(Outgoing(call.id("key-face"), to, content), Media(sealed, kind))
+            self._queues.post(Outgoing(call.id("key-face"), to, content), Media(sealed, kind))
             return f"{name} goes to {contact.name}, as soon as they are in a room with me."
 
         return act

@@ -23,10 +23,10 @@ from stylecrypt_msg.transports.matrix.server import Post
 from . import texts
 from .commands import Act, Call, Commands
 from .config import Config
-from .desk import NO, YES, About, Desk, Draft, Media, Outgoing, reference, relation, thread_of
 from .looks import cover_of
 from .outbox import Outbox
 from .places import Place, Places
+from .queues import NO, YES, Draft, Media, Outgoing, Queues, Subject, reference, relation, thread_of
 from .remedies import failure
 from .request import Request, contact_of, parse_command, parse_request
 from .session import BotSession
@@ -45,15 +45,15 @@ class Control:
         self,
         config: Config,
         session: BotSession,
-        desk: Desk,
+        queues: Queues,
         places: Places,
         studio: Studio,
         outbox: Outbox,
         commands: Commands,
     ) -> None:
-        self._config, self._session, self._desk = config, session, desk
+        self._config, self._session, self._queues = config, session, queues
         self._places, self._studio, self._outbox, self._commands = places, studio, outbox, commands
-        self._profile = desk.profile
+        self._profile = queues.profile
 
     async def handle(self, post: Post) -> None:
         """Takes down all that follows from a post. Raises NetworkError: it is to be handled again."""
@@ -73,9 +73,9 @@ class Control:
 
     def _answer(self, post: Post, text: str, **more: Any) -> None:
         """The whole of what follows from a post."""
-        with self._desk.transaction():
-            self._desk.tell(text, to=post, **more)
-            self._desk.done(post)
+        with self._queues.transaction():
+            self._queues.tell(text, to=post, **more)
+            self._queues.done(post)
 
     async def _not_the_owner(self, post: Post) -> None:
         _log.warning("not obeyed: the message is not from a device that is trusted", extra={"event": post.event_id})
@@ -90,48 +90,48 @@ class Control:
     async def _reaction(self, post: Post) -> None:
         relation = post.content.get("m.relates_to")
         target, key = (relation.get("event_id"), relation.get("key")) if isinstance(relation, dict) else (None, None)
-        about = await self._about(target) if isinstance(target, str) else None
+        subject = await self._subject(target) if isinstance(target, str) else None
         chosen = str(key).rstrip("\ufe0f")
-        with self._desk.transaction():
-            if about is not None and chosen in (YES, NO):
-                self._decide(post, about, yes=chosen == YES)
-            self._desk.done(post)
+        with self._queues.transaction():
+            if subject is not None and chosen in (YES, NO):
+                self._decide(post, subject, yes=chosen == YES)
+            self._queues.done(post)
 
-    async def _about(self, event_id: str) -> About | None:
+    async def _subject(self, event_id: str) -> Subject | None:
         """What a message of the bot's is about. It may have been posted a moment ago, or before the bot was stopped, and not
         been taken down yet."""
-        about = self._desk.about(event_id)
-        if about is None:
+        subject = self._queues.subject(event_id)
+        if subject is None:
             await self._outbox.settled()
-            about = self._desk.about(event_id)
-        return about
+            subject = self._queues.subject(event_id)
+        return subject
 
-    def _decide(self, post: Post, about: About, *, yes: bool) -> None:
+    def _decide(self, post: Post, subject: Subject, *, yes: bool) -> None:
         """In a transaction."""
-        if about.card is not None:
+        if subject.card is not None:
             if yes:
-                self._desk.tell(self._commands.add_card(about.card), to=post)
+                self._queues.tell(self._commands.add_card(subject.card), to=post)
             return
-        draft = None if about.draft is None else self._desk.drafts.get(about.draft.encode())
+        draft = None if subject.draft is None else self._queues.drafts.get(subject.draft.encode())
         if draft is None or draft.posting:
             return  # it is posted, or dropped
         if not yes:
-            self._desk.drop(draft)
-            self._desk.tell("Dropped.", to=draft.request, thread=draft.request_thread)
+            self._queues.drop(draft)
+            self._queues.tell("Dropped.", to=draft.request, thread=draft.request_thread)
             return
         try:
             for user_id in draft.to:  # they may not be authorised any more
                 self._profile.authorised(user_id, draft.room_id)
         except StyleCryptError as error:
-            self._desk.tell(f"Not posted: {failure(error)}", to=draft.request, thread=draft.request_thread)
+            self._queues.tell(f"Not posted: {failure(error)}", to=draft.request, thread=draft.request_thread)
             return
         self._release(draft)
 
     def _release(self, draft: Draft) -> None:
         """Lets a draft go to its room. In a transaction."""
-        desk = self._desk
-        desk.drafts.put(draft.id.encode(), replace(draft, posting=True))
-        desk.post(Outgoing(draft.id, draft.room_id, draft.content, media=draft.id, draft=draft.id))
+        queues = self._queues
+        queues.drafts.put(draft.id.encode(), replace(draft, posting=True))
+        queues.post(Outgoing(draft.id, draft.room_id, draft.content, media=draft.id, draft=draft.id))
 
     # Photos
 
@@ -186,32 +186,28 @@ class Control:
             to=tuple(contact.user_id for contact in photo.recipients),
             content=content,
         )
-        with self._desk.transaction():
-            for gone in self._desk.draft(draft, media):
-                self._desk.tell("Dropped, since too many photos wait.", to=gone.request, thread=gone.request_thread)
+        with self._queues.transaction():
+            for gone in self._queues.draft(draft, media):
+                self._queues.tell("Dropped, since too many photos wait.", to=gone.request, thread=gone.request_thread)
             if place.room is not None and place.room.auto_send:
                 self._release(draft)
             else:
                 shown = {key: content[key] for key in ("msgtype", "filename", "info")}
-                self._desk.tell(
+                self._queues.tell(
                     texts.preview(photo, place.name, photo.recipients),
-                    to=post,
-                    content=shown,
-                    media=draft.id,
-                    about=About(draft=draft.id),
-                    buttons=True,
-                )
-            self._desk.done(post)
+                    to=post, content=shown, media=draft.id, subject=Subject(draft=draft.id), buttons=True,
+                )  # fmt: skip
+            self._queues.done(post)
 
     async def _destination(self, post: Post, request: Request) -> tuple[Place, dict[str, Any]]:
         """Where a photo goes, and what it answers there: what the owner replies to says both."""
-        about = None
+        subject = None
         if (replied := self._replied(post)) is not None:
-            about = await self._about(replied)
-        if about is not None and about.room_id is not None:
-            place = await self._places.of(about.room_id)
-            if request.room is None or (await self._places.named(request.room)).room_id == about.room_id:
-                return place, relation(about.event_id, about.thread)
+            subject = await self._subject(replied)
+        if subject is not None and subject.room_id is not None:
+            place = await self._places.of(subject.room_id)
+            if request.room is None or (await self._places.named(request.room)).room_id == subject.room_id:
+                return place, relation(subject.event_id, subject.thread)
         if request.room is None:
             raise InputError("It is not said which room the photo is for.", hint=_HINT)
         return await self._places.named(request.room), {}
@@ -245,34 +241,34 @@ class Control:
             case "send":
                 await self._photo(post, await self._meant(post, photo), parse_request(text[len("!send") :]))
             case "post" | "drop" | "open":
-                about = None if replied is None else await self._about(replied)
-                await self._choice(post, name, about)
+                subject = None if replied is None else await self._subject(replied)
+                await self._choice(post, name, subject)
             case _:
-                about = None if replied is None or name != "add" else await self._about(replied)
-                call = Call(post, arguments, about, partial(self._meant, post, photo))
+                subject = None if replied is None or name != "add" else await self._subject(replied)
+                call = Call(post, arguments, subject, partial(self._meant, post, photo))
                 act = await self._commands.prepare(name, call)
                 await asyncio.to_thread(self._commit, post, act)
 
     def _commit(self, post: Post, act: Act) -> None:
         """Does and answers, or neither."""
-        with self._desk.transaction():
+        with self._queues.transaction():
             if text := act():
-                self._desk.tell(text, to=post)
-            self._desk.done(post)
+                self._queues.tell(text, to=post)
+            self._queues.done(post)
 
-    async def _choice(self, post: Post, name: str, about: About | None) -> None:
+    async def _choice(self, post: Post, name: str, subject: Subject | None) -> None:
         """What reactions say, in words, which are encrypted."""
-        if name == "open" and about is not None and about.room_id is not None and about.event_id is not None:
-            found = await self._session.event(about.room_id, about.event_id)
+        if name == "open" and subject is not None and subject.room_id is not None and subject.event_id is not None:
+            found = await self._session.event(subject.room_id, subject.event_id)
             if found is None:
                 raise InputError("The message is not there any more.")
-            with self._desk.transaction():
-                self._desk.receive(found, "rooms", again=True)
-                self._desk.done(post)
-        elif name != "open" and about is not None and (about.draft is not None or about.card is not None):
-            with self._desk.transaction():
-                self._decide(post, about, yes=name == "post")
-                self._desk.done(post)
+            with self._queues.transaction():
+                self._queues.receive(found, "rooms", again=True)
+                self._queues.done(post)
+        elif name != "open" and subject is not None and (subject.draft is not None or subject.card is not None):
+            with self._queues.transaction():
+                self._decide(post, subject, yes=name == "post")
+                self._queues.done(post)
         else:
             raise InputError(f"It is not clear what to {name}.", hint=f"Reply with `!{name}` to what I told you of it.")
 

@@ -14,7 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from stylecrypt_msg.errors import InputError
 
 from . import config
-from .desk import Desk, Outgoing
+from .queues import Outgoing, Queues
 
 __all__ = ["Health"]
 
@@ -54,10 +54,10 @@ class Health:
             "stylecrypt_bot_last_sync_timestamp_seconds", "When the server last answered.", registry=self._registry
         )
 
-    def watch(self, desk: Desk) -> None:
-        """Shows how much waits on a desk."""
+    def watch(self, queues: Queues) -> None:
+        """Counts what waits in the queues."""
         waiting = Gauge("stylecrypt_bot_waiting", "What is not done yet.", ["where"], registry=self._registry)
-        for where, records in (("inbox", desk.inbox), ("outbox", desk.outbox), ("drafts", desk.drafts)):
+        for where, records in (("inbox", queues.inbox), ("outbox", queues.outbox), ("drafts", queues.drafts)):
             waiting.labels(where).set_function(records.__len__)
 
     def synced(self) -> None:

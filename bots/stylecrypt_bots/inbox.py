@@ -18,11 +18,11 @@ from stylecrypt_msg.transports.matrix.server import Post
 
 from . import texts
 from .config import Config
-from .desk import NO, YES, About, Desk, reference, thread_of
 from .health import Health
 from .looks import original_of
 from .outbox import link
 from .places import Place, Places
+from .queues import NO, YES, Queues, Subject, reference, thread_of
 from .remedies import failure
 from .session import BotSession
 from .studio import Studio
@@ -53,11 +53,11 @@ class Inbox:
     """Deals with posts of other rooms, one after another."""
 
     def __init__(
-        self, config: Config, session: BotSession, desk: Desk, places: Places, studio: Studio, health: Health
+        self, config: Config, session: BotSession, queues: Queues, places: Places, studio: Studio, health: Health
     ) -> None:
-        self._config, self._session, self._desk = config, session, desk
+        self._config, self._session, self._queues = config, session, queues
         self._places, self._studio, self._health = places, studio, health
-        self._profile = desk.profile
+        self._profile = queues.profile
         self._notices: dict[str, deque[float]] = {}
 
     async def handle(self, post: Post) -> None:
@@ -74,8 +74,8 @@ class Inbox:
 
     def _ignore(self, post: Post, outcome: str) -> None:
         self._health.seen.labels(outcome).inc()
-        with self._desk.transaction():
-            self._desk.done(post)
+        with self._queues.transaction():
+            self._queues.done(post)
 
     # Pictures
 
@@ -123,9 +123,9 @@ class Inbox:
         most = await self._session.upload_limit()
         content, media = await self._studio.run(original_of, photo, most_bytes=most)
         text = texts.described(photo, place.name, post.sender, link(post.room_id, post.event_id))
-        with self._desk.transaction():
-            self._desk.tell(text, content=content, media=media, about=_about(post))
-            self._desk.done(post)
+        with self._queues.transaction():
+            self._queues.tell(text, content=content, media=media, subject=_subject(post))
+            self._queues.done(post)
         self._health.seen.labels("opened").inc()
         _log.info("opened", extra={"room": post.room_id, "event": post.event_id, "reached": str(photo.level)})
 
@@ -139,11 +139,11 @@ class Inbox:
             self._ignore(post, type(reason).__name__)
             return
         self._health.seen.labels("refused").inc()
-        with self._desk.transaction():
+        with self._queues.transaction():
             if self._may_tell(post.sender):
                 text = f"A message in {place.name}, posted by {post.sender}, was not opened: {failure(error)}"
-                self._desk.tell(f"{text}\n{link(post.room_id, post.event_id)}", about=_about(post))
-            self._desk.done(post)
+                self._queues.tell(f"{text}\n{link(post.room_id, post.event_id)}", subject=_subject(post))
+            self._queues.done(post)
 
     def _may_tell(self, user_id: str) -> bool:
         """Whether one more notice about what somebody posted is not too many."""
@@ -165,19 +165,18 @@ class Inbox:
             self._ignore(post, "ordinary")
             return
         known = self._profile.by_card(card.id)
-        with self._desk.transaction():
+        with self._queues.transaction():
             if (
                 card.id != self._profile.card.id
                 and (known is None or known.card != card)
                 and self._may_tell(post.sender)
             ):
                 whose = f"{texts.printable(card.display_name) or 'somebody'} ({texts.printable(card.user_id)})"
-                self._desk.tell(
+                self._queues.tell(
                     f"{post.sender} gave the card of {whose} in {place.name}. {YES} keeps it, {NO} does not.",
-                    about=About(card=text),
-                    buttons=True,
-                )
-            self._desk.done(post)
+                    subject=Subject(card=text), buttons=True,
+                )  # fmt: skip
+            self._queues.done(post)
 
     async def _key_face(self, post: Post, place: Place) -> None:
         data = await self._session.picture(post)
@@ -188,12 +187,12 @@ class Inbox:
         except StyleCryptError as error:
             self._refuse(post, place, error)
             return
-        with self._desk.transaction():
+        with self._queues.transaction():
             if self._profile.keep_key_face(received.face):
                 text = f"{received.owner.name} gave you a key face, in {place.name}. {received.warning}"
-                self._desk.tell(text.rstrip())
-            self._desk.done(post)
+                self._queues.tell(text.rstrip())
+            self._queues.done(post)
 
 
-def _about(post: Post) -> About:
-    return About(room_id=post.room_id, event_id=post.event_id, thread=thread_of(post.content))
+def _subject(post: Post) -> Subject:
+    return Subject(room_id=post.room_id, event_id=post.event_id, thread=thread_of(post.content))

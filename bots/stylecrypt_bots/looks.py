@@ -14,7 +14,7 @@ from stylecrypt_msg.pictures import encode_picture, read_picture
 from stylecrypt_msg.transports import Parcel
 from stylecrypt_msg.transports.matrix import picture_content
 
-from .desk import Media
+from .queues import Media
 
 __all__ = ["cover_of", "original_of", "with_caption"]
 

@@ -12,8 +12,8 @@ from stylecrypt_msg.errors import NetworkError, NotAuthorisedError, StyleCryptEr
 from stylecrypt_msg.transports.matrix.server import LoggedOutError, ServerRefusalError
 
 from .config import Config
-from .desk import NO, YES, About, Desk, Draft, Outgoing
 from .health import Health
+from .queues import NO, YES, Draft, Outgoing, Queues, Subject
 from .remedies import failure
 from .session import BotSession
 
@@ -36,9 +36,9 @@ class Backoff:
 class Outbox:
     """Made for one run of the bot, whose `run` it is in."""
 
-    def __init__(self, config: Config, session: BotSession, desk: Desk, health: Health) -> None:
-        self._config, self._session, self._desk, self._health = config, session, desk, health
-        self._lanes: dict[str, asyncio.Task[None]] = {}
+    def __init__(self, config: Config, session: BotSession, queues: Queues, health: Health) -> None:
+        self._config, self._session, self._queues, self._health = config, session, queues, health
+        self._posting: dict[str, asyncio.Task[None]] = {}
         self._filled, self._moved = asyncio.Event(), asyncio.Event()
 
     def wake(self) -> None:
@@ -47,7 +47,7 @@ class Outbox:
 
     async def settled(self) -> None:
         """Returns when the server has all that was for the owner, so that it is known what their reactions are about."""
-        while self._desk.outbox.first(self._desk.control_room.encode()) is not None:
+        while self._queues.outbox.first(self._queues.control_room.encode()) is not None:
             self._moved.clear()
             await self._moved.wait()
 
@@ -56,14 +56,14 @@ class Outbox:
         async with asyncio.TaskGroup() as group:
             while True:
                 self._filled.clear()
-                for room_id in self._desk.rooms_waiting() - self._lanes.keys():
-                    self._lanes[room_id] = group.create_task(self._lane(room_id))
+                for room_id in self._queues.rooms_waiting() - self._posting.keys():
+                    self._posting[room_id] = group.create_task(self._post_all(room_id))
                 await self._filled.wait()
 
-    async def _lane(self, room_id: str) -> None:
-        """Posts all for one room."""
+    async def _post_all(self, room_id: str) -> None:
+        """Posts everything for one room, in order."""
         backoff = Backoff()
-        while (outgoing := self._desk.outbox.first(room_id.encode())) is not None:
+        while (outgoing := self._queues.outbox.first(room_id.encode())) is not None:
             try:
                 event_id = await self._send(outgoing)
             except LoggedOutError:
@@ -82,7 +82,7 @@ class Outbox:
                 backoff = Backoff()
             self._health.well("post")
             self._moved.set()
-        del self._lanes[room_id]
+        del self._posting[room_id]
 
     async def _send(self, outgoing: Outgoing) -> str | None:
         """The id of the event. None: it was about a draft that is gone."""
@@ -90,10 +90,10 @@ class Outbox:
         room_id, members = outgoing.room_id, {session.user_id, config.owner} if outgoing.private else None
         if room_id.startswith("@"):
             setting = f"bot direct room {room_id}"
-            known = self._desk.profile.setting(setting)
+            known = self._queues.profile.setting(setting)
             room_id, members = await session.direct_room(room_id, known=known), {session.user_id, room_id}
             if room_id != known:
-                self._desk.profile.set_setting(setting, room_id)
+                self._queues.profile.set_setting(setting, room_id)
         if outgoing.media is None:
             return await session.send(
                 room_id,
@@ -103,7 +103,7 @@ class Outbox:
                 transaction=outgoing.id,
                 members=members,
             )
-        media = self._desk.media.get(outgoing.media.encode())
+        media = self._queues.media.get(outgoing.media.encode())
         if media is None:
             return None
         return await session.send_picture(
@@ -127,16 +127,16 @@ class Outbox:
         return not isinstance(error, NetworkError)
 
     def _sent(self, outgoing: Outgoing, event_id: str | None) -> None:
-        desk = self._desk
-        with desk.transaction():
-            desk.posted(outgoing, event_id)
+        queues = self._queues
+        with queues.transaction():
+            queues.posted(outgoing, event_id)
             if event_id is None:
                 return
             self._health.posted(outgoing)
             if outgoing.buttons:
                 for key in (YES, NO):
                     content = {"m.relates_to": {"rel_type": "m.annotation", "event_id": event_id, "key": key}}
-                    desk.post(
+                    queues.post(
                         Outgoing(
                             secrets.token_hex(16),
                             outgoing.room_id,
@@ -146,8 +146,8 @@ class Outbox:
                         )
                     )
             if (draft := self._draft(outgoing.draft)) is not None:
-                desk.drop(draft)
-                desk.tell(
+                queues.drop(draft)
+                queues.tell(
                     f"Posted in {draft.room}: {link(outgoing.room_id, event_id)}",
                     to=draft.request,
                     thread=draft.request_thread,
@@ -156,29 +156,29 @@ class Outbox:
 
     def _failed(self, outgoing: Outgoing, error: StyleCryptError) -> None:
         """Tells the owner. A draft waits again, unless it is the preview that could not be shown."""
-        desk, said = self._desk, failure(error)
-        with desk.transaction():
-            desk.posted(outgoing, None)
+        queues, said = self._queues, failure(error)
+        with queues.transaction():
+            queues.posted(outgoing, None)
             if (draft := self._draft(outgoing.draft)) is not None:
-                desk.drafts.put(draft.id.encode(), replace(draft, posting=False))
-                desk.tell(
+                queues.drafts.put(draft.id.encode(), replace(draft, posting=False))
+                queues.tell(
                     f"Not posted in {draft.room}: {said} {YES} tries again, {NO} drops it.",
                     to=draft.request,
                     thread=draft.request_thread,
-                    about=About(draft=draft.id),
+                    subject=Subject(draft=draft.id),
                     buttons=True,
                 )
             elif outgoing.media is not None and (
-                draft := self._draft(outgoing.about.draft if outgoing.about else None)
+                draft := self._draft(outgoing.subject.draft if outgoing.subject else None)
             ):
-                desk.drop(draft)
-                desk.tell(f"This photo cannot be posted: {said}", to=draft.request, thread=draft.request_thread)
+                queues.drop(draft)
+                queues.tell(f"This photo cannot be posted: {said}", to=draft.request, thread=draft.request_thread)
             elif outgoing.media is not None or not outgoing.private:
-                desk.tell(f"Something could not be posted: {said}")
+                queues.tell(f"Something could not be posted: {said}")
         self.wake()
 
     def _draft(self, draft_id: str | None) -> Draft | None:
-        return None if draft_id is None else self._desk.drafts.get(draft_id.encode())
+        return None if draft_id is None else self._queues.drafts.get(draft_id.encode())
 
 
 def link(room_id: str, event_id: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from stylecrypt_msg.messenger import DecryptedPhoto, EncryptedPhoto
 from stylecrypt_msg.profile import Contact
 
-from .desk import NO, YES
+from .queues import NO, YES
 from .remedies import quoted
 
 __all__ = ["GREETING", "described", "preview", "printable", "standing", "words_of"]

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from shared import a_face, on_a_homeserver
-from stylecrypt_bots.desk import YES
+from stylecrypt_bots.queues import YES
 
 from stylecrypt_msg.pictures import encode_picture
 from stylecrypt_msg.transports.matrix.server import Post

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from stylecrypt_bots.desk import NO, YES
+from stylecrypt_bots.queues import NO, YES
 
 from stylecrypt_msg.profile import Profile
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from stylecrypt_bots.account import log_in
-from stylecrypt_bots.desk import YES
+from stylecrypt_bots.queues import YES
 
 from stylecrypt_msg.transports.matrix.server import Password, Post
 

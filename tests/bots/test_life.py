@@ -9,7 +9,7 @@ import pytest
 from stylecrypt_bots.account import log_in, open_session
 from stylecrypt_bots.bot import Bot
 from stylecrypt_bots.commands import Commands
-from stylecrypt_bots.desk import Desk
+from stylecrypt_bots.queues import Queues
 
 from stylecrypt_msg.errors import InputError, NetworkError
 from stylecrypt_msg.transports.matrix.server import LoggedOutError, Password, Post
@@ -190,13 +190,13 @@ def test_a_message_that_ends_the_bot_again_and_again_is_given_up(runner: asyncio
         ann.start()
         await answers(ann, sent)
         await ann.stop()
-        desk = Desk(ann.profile, ann.control)
+        queues = Queues(ann.profile, ann.control)
         post = Post(ann.control, "$poison", ann.owner_account.id, {"msgtype": "m.text", "body": "!contacts"})
-        desk.receive(post, "control")
-        assert [desk.starts("control", post) for _ in range(10)] == list(range(1, 11))
+        queues.receive(post, "control")
+        assert [queues.starts("control", post) for _ in range(10)] == list(range(1, 11))
         ann.start()
         await ann.owner.text(ann.control, "I could not do this: This ended the bot again and again.")
-        assert desk.next("control") is None
+        assert queues.next("control") is None
 
     runner.run(test())
 
@@ -232,7 +232,7 @@ def test_a_control_room_that_was_left_is_replaced(runner: asyncio.Runner, ann: H
         assert ann.control != old
         await ann.owner.text(ann.control, "This is your StyleCrypt bot.")
         assert "All is well" in await ann.ask("!status", "All is well")
-        desk = Desk(ann.profile, ann.control)
-        assert desk.rooms_waiting() <= {ann.control}
+        queues = Queues(ann.profile, ann.control)
+        assert queues.rooms_waiting() <= {ann.control}
 
     runner.run(test())

@@ -11,7 +11,7 @@ import blurhash
 import numpy as np
 import pytest
 import stylecrypt_protocol as protocol
-from stylecrypt_bots.desk import NO, YES
+from stylecrypt_bots.queues import NO, YES
 from stylecrypt_bots.session import BotSession
 
 from stylecrypt_msg import StyleCrypt

@@ -19,14 +19,26 @@ from pydantic import with_config
 from stylecrypt_msg.profile import STORED, Profile
 from stylecrypt_msg.transports.matrix.server import Post
 
-__all__ = ["NO", "YES", "About", "Desk", "Draft", "Lane", "Media", "Outgoing", "reference", "relation", "thread_of"]
+__all__ = [
+    "NO",
+    "YES",
+    "Draft",
+    "Media",
+    "Outgoing",
+    "Queue",
+    "Queues",
+    "Subject",
+    "reference",
+    "relation",
+    "thread_of",
+]
 
 YES, NO = "\u2705", "\u274c"  # the buttons
 
-Lane: TypeAlias = Literal["control", "rooms"]
+Queue: TypeAlias = Literal["control", "rooms"]
 """What the owner says, and what is said in other rooms: each is dealt with in order, apart from the other."""
 
-_ABOUTS = 2000  # messages in the control room whose subject is remembered
+_SUBJECTS = 2000  # messages in the control room whose subject is remembered
 _DRAFTS = 64
 
 
@@ -41,7 +53,7 @@ class Media:
 
 
 @dataclass(frozen=True)
-class About:
+class Subject:
     """What a message in the control room is about, so that the owner's reactions and replies have a meaning.
 
     ``draft``: the id of a photo that waits for a ✅. ``card``: a contact card that waits for one. ``room_id`` and ``event_id``,
@@ -64,7 +76,7 @@ class Outgoing:
         room_id: where; a user id: the direct room with that user.
         media: the id of its pictures.
         private: only the owner and the bot may be in the room.
-        about: remembered under the event's id once it is posted, with ✅ and ❌ to choose from if ``buttons``.
+        subject: remembered under the event's id once it is posted, with ✅ and ❌ to choose from if ``buttons``.
         draft: it is the photo of this draft, and what becomes of it is reported.
     """
 
@@ -74,7 +86,7 @@ class Outgoing:
     type: str = "m.room.message"
     media: str | None = None
     private: bool = False
-    about: About | None = None
+    subject: Subject | None = None
     buttons: bool = False
     draft: str | None = None
 
@@ -103,10 +115,10 @@ class Draft:
 
 @dataclass(frozen=True)
 class _Kept:
-    """An `About` with the event that it belongs to."""
+    """A `Subject` with the event that it belongs to."""
 
     event_id: str
-    about: About
+    subject: Subject
 
 
 def reference(post: Post) -> bytes:
@@ -115,7 +127,7 @@ def reference(post: Post) -> bytes:
     return hashlib.sha256(f"{post.room_id} {post.digest or post.event_id}".encode()).digest()
 
 
-class Desk:
+class Queues:
     """All of it. What changes something is part of the `transaction` that is under way; several threads may use it."""
 
     def __init__(self, profile: Profile, control_room: str) -> None:
@@ -124,28 +136,28 @@ class Desk:
         self.media = profile.records("bot media", Media)
         self.inbox = profile.records("bot inbox", Post)
         self.outbox = profile.records("bot outbox", Outgoing)
-        self._abouts = profile.records("bot about", _Kept)
+        self._subjects = profile.records("bot subject", _Kept)
 
     def transaction(self) -> AbstractContextManager[None]:
         return self.profile.transaction()
 
     # What came in
 
-    def receive(self, post: Post, lane: Lane, *, again: bool = False) -> bool:
+    def receive(self, post: Post, queue: Queue, *, again: bool = False) -> bool:
         """Puts a post into the inbox. False: it was there before; unless it is wanted ``again``."""
         with self.transaction():
             if (self.profile.finished(reference(post)) and not again) or self.inbox.get(reference(post)) is not None:
                 return False
-            self.inbox.put(reference(post), post, owner=lane.encode())
+            self.inbox.put(reference(post), post, owner=queue.encode())
             return True
 
-    def next(self, lane: Lane) -> Post | None:
+    def next(self, queue: Queue) -> Post | None:
         """The oldest of the inbox."""
-        return self.inbox.first(lane.encode())
+        return self.inbox.first(queue.encode())
 
-    def starts(self, lane: Lane, post: Post) -> int:
+    def starts(self, queue: Queue, post: Post) -> int:
         """How often the bot was started with this post as the first one: it may be what ends it."""
-        setting, name = f"bot starts {lane}", reference(post).hex()
+        setting, name = f"bot starts {queue}", reference(post).hex()
         before, _, count = (self.profile.setting(setting) or "").partition(" ")
         starts = int(count) + 1 if before == name else 1
         self.profile.set_setting(setting, f"{name} {starts}")
@@ -173,7 +185,7 @@ class Desk:
         thread: str | None = None,
         content: Mapping[str, Any] | None = None,
         media: Media | str | None = None,
-        about: About | None = None,
+        subject: Subject | None = None,
         buttons: bool = False,
     ) -> None:
         """Puts something for the owner into the outbox: a text, or a picture with the text below it (``content``; ``media``, or
@@ -188,7 +200,7 @@ class Desk:
             content={**shown, "body": text, "m.mentions": {}, **relation(answered, thread)},
             media=media if isinstance(media, str) else None,
             private=True,
-            about=about,
+            subject=subject,
             buttons=buttons,
         )
         self.post(outgoing, media if isinstance(media, Media) else None)
@@ -198,8 +210,8 @@ class Desk:
         self.outbox.delete(outgoing.id.encode())
         if outgoing.media == outgoing.id and outgoing.draft is None:
             self.media.delete(outgoing.id.encode())
-        if outgoing.about is not None and event_id is not None:
-            self.remember(event_id, outgoing.about)
+        if outgoing.subject is not None and event_id is not None:
+            self.remember(event_id, outgoing.subject)
 
     def bring_along(self) -> None:
         """Takes what is for the owner from a control room that was left to the present one."""
@@ -234,15 +246,15 @@ class Desk:
         self.drafts.delete(draft.id.encode())
         self.media.delete(draft.id.encode())
 
-    def about(self, event_id: str) -> About | None:
+    def subject(self, event_id: str) -> Subject | None:
         """What a message in the control room is about."""
-        kept = self._abouts.get(event_id.encode())
-        return None if kept is None else kept.about
+        kept = self._subjects.get(event_id.encode())
+        return None if kept is None else kept.subject
 
-    def remember(self, event_id: str, about: About) -> None:
-        self._abouts.put(event_id.encode(), _Kept(event_id, about))
-        if len(self._abouts) > _ABOUTS and (oldest := self._abouts.first()) is not None:
-            self._abouts.delete(oldest.event_id.encode())
+    def remember(self, event_id: str, subject: Subject) -> None:
+        self._subjects.put(event_id.encode(), _Kept(event_id, subject))
+        if len(self._subjects) > _SUBJECTS and (oldest := self._subjects.first()) is not None:
+            self._subjects.delete(oldest.event_id.encode())
 
 
 def thread_of(content: Mapping[str, Any]) -> str | None:
