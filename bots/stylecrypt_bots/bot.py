@@ -23,9 +23,9 @@ from .control import Control
 from .health import Health
 from .inbox import Inbox, is_of_interest
 from .outbox import Backoff, Outbox
-from .places import Places
 from .queues import Queue, Queues
 from .remedies import failure
+from .rooms import Rooms
 from .session import BotSession
 from .studio import Studio
 from .verification import Compare, Verifier
@@ -102,11 +102,11 @@ class Bot:
                 await backoff.wait()
         queues.bring_along()
         health.watch(queues)
-        places, outbox = Places(config, session), Outbox(config, session, queues, health)
+        rooms, outbox = Rooms(config, session), Outbox(config, session, queues, health)
         studio = Studio(self.profile, config.model, health)
-        commands = Commands(config, session, queues, places, studio, health)
-        control = Control(config, session, queues, places, studio, outbox, commands)
-        inbox = Inbox(config, session, queues, places, studio, health)
+        commands = Commands(config, session, queues, rooms, studio, health)
+        control = Control(config, session, queues, rooms, studio, outbox, commands)
+        inbox = Inbox(config, session, queues, rooms, studio, health)
         if self.profile.setting("bot greeted") != queues.control_room:
             with queues.transaction():
                 queues.tell(texts.GREETING)

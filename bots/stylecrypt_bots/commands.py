@@ -20,10 +20,10 @@ from stylecrypt_msg.transports.matrix.server import Post
 from . import texts
 from .config import Config
 from .health import Health
-from .places import Places
 from .queues import Media, Outgoing, Queues, Subject, reference
 from .remedies import failure, quoted
 from .request import contact_of
+from .rooms import Rooms
 from .session import BotSession
 from .studio import Studio
 
@@ -58,10 +58,10 @@ class Commands:
     """What can be told to the bot besides photos."""
 
     def __init__(
-        self, config: Config, session: BotSession, queues: Queues, places: Places, studio: Studio, health: Health
+        self, config: Config, session: BotSession, queues: Queues, rooms: Rooms, studio: Studio, health: Health
     ) -> None:
         self._config, self._session, self._queues = config, session, queues
-        self._places, self._studio, self._health = places, studio, health
+        self._rooms, self._studio, self._health = rooms, studio, health
         self._profile = queues.profile
 
     async def prepare(self, name: str, call: Call) -> Act:
@@ -81,14 +81,14 @@ class Commands:
     async def status(self, _: Call) -> Act:
         well, status = self._health.status()
         rooms = []
-        for name, room in self._config.rooms.items():
+        for name, settings in self._config.rooms.items():
             try:
-                await self._places.named(name)
+                await self._rooms.named(name)
             except StyleCryptError as error:
                 rooms.append(f"#{name}: {error}")
             else:
-                does = [what for what, on in (("sends", room.send), ("receives", room.receive)) if on]
-                rooms.append(f"#{name}: {', '.join(does) or 'nothing'}{', posts without asking' * room.auto_send}.")
+                does = [what for what, on in (("sends", settings.send), ("receives", settings.receive)) if on]
+                rooms.append(f"#{name}: {', '.join(does) or 'nothing'}{', posts without asking' * settings.auto_send}.")
 
         def act() -> str:
             queues = self._queues
@@ -197,16 +197,16 @@ class Commands:
     async def trust(self, call: Call, *, undo: bool = False) -> Act:
         match call.arguments:
             case [name]:
-                place = None
-            case [name, room] if room.startswith("#"):
-                place = await self._places.named(_room_name(room))
+                room = None
+            case [name, label] if label.startswith("#"):
+                room = await self._rooms.named(_room_name(label))
             case _:
                 raise _UsageError
 
         def act() -> str:
             contact = contact_of(self._profile, name)
-            self._profile.trust(contact.user_id, conversation=place.room_id if place else None, undo=undo)
-            where = f" in {place.name}" if place else ""
+            self._profile.trust(contact.user_id, conversation=room.room_id if room else None, undo=undo)
+            where = f" in {room.name}" if room else ""
             return f"{contact.name} may {'not ' * undo}see your photos{where}{' any more' * undo}."
 
         return act
@@ -234,16 +234,16 @@ class Commands:
 
     async def stand_in(self, call: Call) -> Act:
         match call.arguments:
-            case [room] | [room, _]:
-                place = await self._places.named(_room_name(room))
+            case [label] | [label, _]:
+                room = await self._rooms.named(_room_name(label))
             case _:
                 raise _UsageError
 
         def act() -> str:
             if len(call.arguments) == 2:
                 seed = call.arguments[1]
-                self._profile.choose_stand_in(place.room_id, None if seed == "default" else seed)
-            return f"Who is shown in {place.name} instead of you: {self._profile.conversation(place.room_id).stand_in}"
+                self._profile.choose_stand_in(room.room_id, None if seed == "default" else seed)
+            return f"Who is shown in {room.name} instead of you: {self._profile.conversation(room.room_id).stand_in}"
 
         return act
 

@@ -14,7 +14,7 @@ from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.pictures import MAX_FILE_BYTES
 from stylecrypt_msg.transports.matrix.devices import Trust
 
-__all__ = ["Config", "Device", "Health", "Media", "Room", "load_config", "read_config"]
+__all__ = ["Config", "Device", "HealthSettings", "MediaSettings", "RoomSettings", "load_config", "read_config"]
 
 _LARGEST = 1 << 20  # bytes of a file that is a configuration
 _LONGEST = 255  # letters of an id, by the Matrix specification
@@ -58,7 +58,7 @@ class Device(_Strict):
     device: str
 
 
-class Room(_Strict):
+class RoomSettings(_Strict):
     """What the bot does in a room.
 
     Attributes:
@@ -76,13 +76,13 @@ class Room(_Strict):
     covert_from: tuple[str, ...] = ()
 
 
-class Media(_Strict):
+class MediaSettings(_Strict):
     """Limits on what comes in; ``max_bytes`` of one picture file."""
 
     max_bytes: int = Field(default=20_000_000, gt=0, le=MAX_FILE_BYTES)
 
 
-class Health(_Strict):
+class HealthSettings(_Strict):
     """Where ``/health`` and ``/metrics`` are served."""
 
     host: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
@@ -110,13 +110,13 @@ class Config(_Strict):
     owner: UserId
     profile: FolderPath | None = None
     control_room: RoomAddress | None = None
-    rooms: dict[RoomName, Room] = Field(default_factory=dict)
+    rooms: dict[RoomName, RoomSettings] = Field(default_factory=dict)
     invite_allow: tuple[Inviter, ...] = ()
     trust: Trust = "first-use"
     blacklist: tuple[Device, ...] = ()
-    media: Media = Media()
+    media: MediaSettings = MediaSettings()
     model: str = "default"
-    health: Health | None = None
+    health: HealthSettings | None = None
     heartbeat: FolderPath | None = None
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda v: v.upper() if isinstance(v, str) else v)

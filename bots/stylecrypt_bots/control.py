@@ -25,10 +25,10 @@ from .commands import Act, Call, Commands
 from .config import Config
 from .looks import cover_of
 from .outbox import Outbox
-from .places import Place, Places
 from .queues import NO, YES, Draft, Media, Outgoing, Queues, Subject, reference, relation, thread_of
 from .remedies import failure
 from .request import Request, contact_of, parse_command, parse_request
+from .rooms import Room, Rooms
 from .session import BotSession
 from .studio import Studio
 
@@ -46,13 +46,13 @@ class Control:
         config: Config,
         session: BotSession,
         queues: Queues,
-        places: Places,
+        rooms: Rooms,
         studio: Studio,
         outbox: Outbox,
         commands: Commands,
     ) -> None:
         self._config, self._session, self._queues = config, session, queues
-        self._places, self._studio, self._outbox, self._commands = places, studio, outbox, commands
+        self._rooms, self._studio, self._outbox, self._commands = rooms, studio, outbox, commands
         self._profile = queues.profile
 
     async def handle(self, post: Post) -> None:
@@ -145,17 +145,17 @@ class Control:
 
     async def _photo(self, post: Post, photo: Post, request: Request) -> None:
         """Prepares a photo as a post asks for it."""
-        place, answered = await self._destination(post, request)
-        if place.room is None or not place.room.send:
+        room, answered = await self._destination(post, request)
+        if room.settings is None or not room.settings.send:
             raise NotAuthorisedError(
-                f"Nothing is sent into {place.name}.", hint="Set `send: true` for it in the configuration."
+                f"Nothing is sent into {room.name}.", hint="Set `send: true` for it in the configuration."
             )
         names = [*request.to, *_mentioned(post.content, self._profile.contacts())]
         if not names:
             raise InputError("No recipients were given.", remedy=Remedy.NAME_RECIPIENTS)
         contacts = {contact.user_id: contact for contact in (contact_of(self._profile, name) for name in names)}
         for user_id in contacts:
-            self._profile.authorised(user_id, place.room_id)
+            self._profile.authorised(user_id, room.room_id)
         picture = await self._session.picture(photo)
         if picture is None:
             raise InputError(
@@ -163,54 +163,49 @@ class Control:
                 hint="Send it once more, or a smaller one.",
             )
         draft = PhotoDraft(
-            photo=picture,
-            to=tuple(contacts),
-            level=request.level,
-            others=request.others,
-            conversation=place.room_id,
-            chat=place.room_id,
-            caption=request.caption,
-        )
+            photo=picture, to=tuple(contacts), level=request.level, others=request.others, conversation=room.room_id,
+            chat=room.room_id, caption=request.caption,
+        )  # fmt: skip
         prepared = await self._studio.prepare(draft)
         content, media = await self._studio.run(cover_of, prepared)
-        self._keep(post, place, prepared, content | answered, media)
+        self._keep(post, room, prepared, content | answered, media)
 
-    def _keep(self, post: Post, place: Place, photo: EncryptedPhoto, content: dict[str, Any], media: Media) -> None:
+    def _keep(self, post: Post, room: Room, photo: EncryptedPhoto, content: dict[str, Any], media: Media) -> None:
         """The draft, and the question whether to post it."""
         draft = Draft(
             id=reference(post).hex()[:32],
             request=post.event_id,
             request_thread=thread_of(post.content),
-            room=place.name,
-            room_id=place.room_id,
+            room=room.name,
+            room_id=room.room_id,
             to=tuple(contact.user_id for contact in photo.recipients),
             content=content,
         )
         with self._queues.transaction():
             for gone in self._queues.draft(draft, media):
                 self._queues.tell("Dropped, since too many photos wait.", to=gone.request, thread=gone.request_thread)
-            if place.room is not None and place.room.auto_send:
+            if room.settings is not None and room.settings.auto_send:
                 self._release(draft)
             else:
                 shown = {key: content[key] for key in ("msgtype", "filename", "info")}
                 self._queues.tell(
-                    texts.preview(photo, place.name, photo.recipients),
+                    texts.preview(photo, room.name, photo.recipients),
                     to=post, content=shown, media=draft.id, subject=Subject(draft=draft.id), buttons=True,
                 )  # fmt: skip
             self._queues.done(post)
 
-    async def _destination(self, post: Post, request: Request) -> tuple[Place, dict[str, Any]]:
+    async def _destination(self, post: Post, request: Request) -> tuple[Room, dict[str, Any]]:
         """Where a photo goes, and what it answers there: what the owner replies to says both."""
         subject = None
         if (replied := self._replied(post)) is not None:
             subject = await self._subject(replied)
         if subject is not None and subject.room_id is not None:
-            place = await self._places.of(subject.room_id)
-            if request.room is None or (await self._places.named(request.room)).room_id == subject.room_id:
-                return place, relation(subject.event_id, subject.thread)
+            room = await self._rooms.of(subject.room_id)
+            if request.room is None or (await self._rooms.named(request.room)).room_id == subject.room_id:
+                return room, relation(subject.event_id, subject.thread)
         if request.room is None:
             raise InputError("It is not said which room the photo is for.", hint=_HINT)
-        return await self._places.named(request.room), {}
+        return await self._rooms.named(request.room), {}
 
     @staticmethod
     def _replied(post: Post) -> str | None:

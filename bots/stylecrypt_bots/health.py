@@ -89,7 +89,7 @@ class Health:
         well = since is not None and since < _ALIVE and not self._problems
         return well, {"status": "ok" if well else "failing", "last_sync_seconds": since, "problems": self._problems}
 
-    async def serve(self, where: config.Health) -> web.AppRunner:
+    async def serve(self, where: config.HealthSettings) -> web.AppRunner:
         """Serves ``/health`` and ``/metrics`` until the result is cleaned up. Raises InputError if the port is taken."""
 
         async def health(_: web.Request) -> web.Response:

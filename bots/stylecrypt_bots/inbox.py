@@ -21,9 +21,9 @@ from .config import Config
 from .health import Health
 from .looks import original_of
 from .outbox import link
-from .places import Place, Places
 from .queues import NO, YES, Queues, Subject, reference, thread_of
 from .remedies import failure
+from .rooms import Room, Rooms
 from .session import BotSession
 from .studio import Studio
 
@@ -53,24 +53,24 @@ class Inbox:
     """Deals with posts of other rooms, one after another."""
 
     def __init__(
-        self, config: Config, session: BotSession, queues: Queues, places: Places, studio: Studio, health: Health
+        self, config: Config, session: BotSession, queues: Queues, rooms: Rooms, studio: Studio, health: Health
     ) -> None:
         self._config, self._session, self._queues = config, session, queues
-        self._places, self._studio, self._health = places, studio, health
+        self._rooms, self._studio, self._health = rooms, studio, health
         self._profile = queues.profile
         self._notices: dict[str, deque[float]] = {}
 
     async def handle(self, post: Post) -> None:
         """Takes down all that follows from a post. Raises NetworkError: it is to be handled again."""
-        place = await self._places.of(post.room_id)
-        if place.room is not None and not place.room.receive:
+        room = await self._rooms.of(post.room_id)
+        if room.settings is not None and not room.settings.receive:
             self._ignore(post, "not wanted")
         elif protocol.has_key_face(post.content):
-            await self._key_face(post, place)
+            await self._key_face(post, room)
         elif (text := _card_text(post)) is not None:
-            await asyncio.to_thread(self._card, post, place, text)
+            await asyncio.to_thread(self._card, post, room, text)
         else:
-            await self._picture(post, place)
+            await self._picture(post, room)
 
     def _ignore(self, post: Post, outcome: str) -> None:
         self._health.seen.labels(outcome).inc()
@@ -79,14 +79,14 @@ class Inbox:
 
     # Pictures
 
-    async def _picture(self, post: Post, place: Place) -> None:
+    async def _picture(self, post: Post, room: Room) -> None:
         picture = await self._session.picture(post)
         if picture is None:
             if protocol.EVENT_KEY in post.content:
                 gone = InputError(
                     "Its picture is gone, damaged, or larger than you allow.", hint="Ask for it once more."
                 )
-                self._refuse(post, place, gone)
+                self._refuse(post, room, gone)
             else:
                 self._ignore(post, "not there")
             return
@@ -94,22 +94,22 @@ class Inbox:
             arrival = Arrival(picture=picture, envelope=envelope_of(post), chat=post.room_id)
             photo = await self._studio.open(arrival, seen=self._profile.seen(reference(post)))
         except NoMessageError:
-            covert = await self._covert(post, place, picture)
+            covert = await self._covert(post, room, picture)
             if covert is None:
                 self._ignore(post, "ordinary")
                 return
             photo = covert
         except StyleCryptError as error:
-            self._refuse(post, place, error)
+            self._refuse(post, room, error)
             return
         if photo.sender is not None and photo.sender == self._profile.me:
             self._ignore(post, "one's own")
         else:
-            await self._show(post, place, photo)
+            await self._show(post, room, photo)
 
-    async def _covert(self, post: Post, place: Place, picture: bytes) -> DecryptedPhoto | None:
+    async def _covert(self, post: Post, room: Room, picture: bytes) -> DecryptedPhoto | None:
         """A picture without a message, by a contact from whom such may be expected in this room."""
-        for name in () if place.room is None else place.room.covert_from:
+        for name in () if room.settings is None else room.settings.covert_from:
             try:
                 contact = self._profile.contact(name)
                 if contact.blocked or (contact.user_id.startswith("@") and contact.user_id != post.sender):
@@ -119,17 +119,17 @@ class Inbox:
                 _log.info("not a covert picture", extra={"room": post.room_id, "error": type(error).__name__})
         return None
 
-    async def _show(self, post: Post, place: Place, photo: DecryptedPhoto) -> None:
+    async def _show(self, post: Post, room: Room, photo: DecryptedPhoto) -> None:
         most = await self._session.upload_limit()
         content, media = await self._studio.run(original_of, photo, most_bytes=most)
-        text = texts.described(photo, place.name, post.sender, link(post.room_id, post.event_id))
+        text = texts.described(photo, room.name, post.sender, link(post.room_id, post.event_id))
         with self._queues.transaction():
             self._queues.tell(text, content=content, media=media, subject=_subject(post))
             self._queues.done(post)
         self._health.seen.labels("opened").inc()
         _log.info("opened", extra={"room": post.room_id, "event": post.event_id, "reached": str(photo.level)})
 
-    def _refuse(self, post: Post, place: Place, error: StyleCryptError) -> None:
+    def _refuse(self, post: Post, room: Room, error: StyleCryptError) -> None:
         """Names what was not opened, and why."""
         reason = error.reason if isinstance(error, RefusedError) else None
         _log.info(
@@ -141,7 +141,7 @@ class Inbox:
         self._health.seen.labels("refused").inc()
         with self._queues.transaction():
             if self._may_tell(post.sender):
-                text = f"A message in {place.name}, posted by {post.sender}, was not opened: {failure(error)}"
+                text = f"A message in {room.name}, posted by {post.sender}, was not opened: {failure(error)}"
                 self._queues.tell(f"{text}\n{link(post.room_id, post.event_id)}", subject=_subject(post))
             self._queues.done(post)
 
@@ -157,7 +157,7 @@ class Inbox:
 
     # Cards and key faces
 
-    def _card(self, post: Post, place: Place, text: str) -> None:
+    def _card(self, post: Post, room: Room, text: str) -> None:
         try:
             with explaining():
                 card = Card.from_text(text)
@@ -173,23 +173,23 @@ class Inbox:
             ):
                 whose = f"{texts.printable(card.display_name) or 'somebody'} ({texts.printable(card.user_id)})"
                 self._queues.tell(
-                    f"{post.sender} gave the card of {whose} in {place.name}. {YES} keeps it, {NO} does not.",
+                    f"{post.sender} gave the card of {whose} in {room.name}. {YES} keeps it, {NO} does not.",
                     subject=Subject(card=text), buttons=True,
                 )  # fmt: skip
             self._queues.done(post)
 
-    async def _key_face(self, post: Post, place: Place) -> None:
+    async def _key_face(self, post: Post, room: Room) -> None:
         data = await self._session.picture(post)
         try:
             if data is None:
                 raise InputError("The key face cannot be fetched.", hint="Ask for it once more.")
             received = await self._studio.open_key_face(data)
         except StyleCryptError as error:
-            self._refuse(post, place, error)
+            self._refuse(post, room, error)
             return
         with self._queues.transaction():
             if self._profile.keep_key_face(received.face):
-                text = f"{received.owner.name} gave you a key face, in {place.name}. {received.warning}"
+                text = f"{received.owner.name} gave you a key face, in {room.name}. {received.warning}"
                 self._queues.tell(text.rstrip())
             self._queues.done(post)
 

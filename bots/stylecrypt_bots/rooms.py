@@ -8,24 +8,29 @@ from dataclasses import dataclass
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.transports.matrix.server import ServerRefusalError
 
-from .config import Config, Room
+from .config import Config, RoomSettings
 from .session import BotSession
 
-__all__ = ["Place", "Places"]
+__all__ = ["Room", "Rooms"]
 
 _AGAIN = 60.0  # seconds until rooms that were not there are looked for again
 
 
 @dataclass(frozen=True)
-class Place:
-    """A room: ``name`` is "#" and what the owner calls it, or what it calls itself; ``room`` its settings, if it has any."""
+class Room:
+    """A room.
+
+    Attributes:
+        name: "#" and what the owner calls it; the name it has on the server if it is not in the configuration.
+        settings: those of the configuration; None if it is not there.
+    """
 
     name: str
     room_id: str
-    room: Room | None
+    settings: RoomSettings | None
 
 
-class Places:
+class Rooms:
     """Rooms by their names and ids."""
 
     def __init__(self, config: Config, session: BotSession) -> None:
@@ -34,31 +39,31 @@ class Places:
         self._names: dict[str, str] = {}
         self._looked = -_AGAIN
 
-    async def named(self, name: str) -> Place:
+    async def named(self, name: str) -> Room:
         """A room as the owner calls it, or by its address. Raises InputError if it has no settings, NetworkError."""
         rooms = self._config.rooms
         wanted = name.casefold()
-        for key, room in rooms.items():
-            if key.casefold() == wanted or room.room == name:
+        for key, settings in rooms.items():
+            if key.casefold() == wanted or settings.room == name:
                 if key not in self._ids:
-                    self._ids[key] = await self._session.room_id(room.room)
-                return Place(f"#{key}", self._ids[key], room)
+                    self._ids[key] = await self._session.room_id(settings.room)
+                return Room(f"#{key}", self._ids[key], settings)
         known = ", ".join(f"#{key}" for key in rooms) or "none yet"
         raise InputError(f"There is no room #{name} in the configuration.", hint=f"There are: {known}.")
 
-    async def of(self, room_id: str) -> Place:
+    async def of(self, room_id: str) -> Room:
         """The room with an id. Raises NetworkError."""
         if self._config.rooms.keys() - self._ids.keys() and time.monotonic() - self._looked > _AGAIN:
             self._looked = time.monotonic()
-            for key, room in self._config.rooms.items():
+            for key, settings in self._config.rooms.items():
                 try:
-                    self._ids[key] = await self._session.room_id(room.room)
+                    self._ids[key] = await self._session.room_id(settings.room)
                 except ServerRefusalError as error:
                     if not error.final:
                         raise
         for key, known in self._ids.items():
             if known == room_id:
-                return Place(f"#{key}", room_id, self._config.rooms[key])
+                return Room(f"#{key}", room_id, self._config.rooms[key])
         if room_id not in self._names:
             self._names[room_id] = await self._session.room_name(room_id)
-        return Place(self._names[room_id], room_id, None)
+        return Room(self._names[room_id], room_id, None)
