@@ -37,13 +37,13 @@ import asyncio, sys
 from pathlib import Path
 sys.modules["torch"] = None
 from stylecrypt_bots.health import Health
-from stylecrypt_bots.looks import cover_of, original_of
-from stylecrypt_bots.studio import Studio
+from stylecrypt_bots.media import cover_of, original_of
+from stylecrypt_bots.worker import PictureWorker
 from stylecrypt_msg.messenger import Arrival, Draft
 from stylecrypt_msg.profile import Profile
 
 async def work():
-    alice, bob = (Studio(Profile.open(Path(name), lambda: ""), "default", Health()) for name in ("alice", "bob"))
+    alice, bob = (PictureWorker(Profile.open(Path(name), lambda: ""), "default", Health()) for name in ("alice", "bob"))
     sent = await alice.prepare(Draft(photo=Path("photo.png").read_bytes(), to=("Bob",), stand_in="somebody", force=True))
     content, media = cover_of(sent)
     opened = await bob.open(Arrival(picture=media.picture, envelope=sent.packed))

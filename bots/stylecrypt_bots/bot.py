@@ -27,8 +27,8 @@ from .queues import Queue, Queues
 from .remedies import failure
 from .rooms import Rooms
 from .session import BotSession
-from .studio import Studio
 from .verification import Compare, Verifier
+from .worker import PictureWorker
 
 __all__ = ["CONTROL_ROOM", "Bot"]
 
@@ -103,10 +103,10 @@ class Bot:
         queues.bring_along()
         health.watch(queues)
         rooms, outbox = Rooms(config, session), Outbox(config, session, queues, health)
-        studio = Studio(self.profile, config.model, health)
-        commands = Commands(config, session, queues, rooms, studio, health)
-        control = Control(config, session, queues, rooms, studio, outbox, commands)
-        inbox = Inbox(config, session, queues, rooms, studio, health)
+        worker = PictureWorker(self.profile, config.model, health)
+        commands = Commands(config, session, queues, rooms, worker, health)
+        control = Control(config, session, queues, rooms, worker, outbox, commands)
+        inbox = Inbox(config, session, queues, rooms, worker, health)
         if self.profile.setting("bot greeted") != queues.control_room:
             with queues.transaction():
                 queues.tell(texts.GREETING)
@@ -121,7 +121,7 @@ class Bot:
                 group.create_task(self._work_off("rooms", queues, outbox, inbox))
                 group.create_task(outbox.run())
         finally:
-            await asyncio.to_thread(studio.close)
+            await asyncio.to_thread(worker.close)
 
     async def _listen(self, session: BotSession, queues: Queues) -> None:
         """Puts what comes into the inbox. The place to go on from is moved when all before it is there."""
@@ -151,7 +151,7 @@ class Bot:
             _log.warning("not looked at", extra={"room": post.room_id, "event": post.event_id, "error": str(error)})
         self._arrived[queue].set()
 
-    async def _work_off(self, queue: Queue, queues: Queues, outbox: Outbox, worker: Control | Inbox) -> None:
+    async def _work_off(self, queue: Queue, queues: Queues, outbox: Outbox, handler: Control | Inbox) -> None:
         """Handles one queue of the inbox, in order."""
         backoff = Backoff()
         if (post := queues.next(queue)) is not None and queues.starts(queue, post) > _STARTS:
@@ -163,7 +163,7 @@ class Bot:
                 await self._arrived[queue].wait()
                 continue
             try:
-                await worker.handle(post)
+                await handler.handle(post)
             except LoggedOutError:
                 raise
             except NetworkError as error:

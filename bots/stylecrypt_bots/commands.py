@@ -25,7 +25,7 @@ from .remedies import failure, quoted
 from .request import contact_of
 from .rooms import Rooms
 from .session import BotSession
-from .studio import Studio
+from .worker import PictureWorker
 
 __all__ = ["Act", "Call", "Commands"]
 
@@ -58,10 +58,10 @@ class Commands:
     """What can be told to the bot besides photos."""
 
     def __init__(
-        self, config: Config, session: BotSession, queues: Queues, rooms: Rooms, studio: Studio, health: Health
+        self, config: Config, session: BotSession, queues: Queues, rooms: Rooms, worker: PictureWorker, health: Health
     ) -> None:
         self._config, self._session, self._queues = config, session, queues
-        self._rooms, self._studio, self._health = rooms, studio, health
+        self._rooms, self._worker, self._health = rooms, worker, health
         self._profile = queues.profile
 
     async def prepare(self, name: str, call: Call) -> Act:
@@ -285,7 +285,7 @@ class Commands:
         if photo is None:
             raise InputError("The photo cannot be fetched.", hint="Send it once more.")
         self._profile.key_face_name(name)  # before the work
-        prepared = await self._studio.prepare_key_face(photo)
+        prepared = await self._worker.prepare_key_face(photo)
 
         def act() -> str:
             self._profile.add_key_face(name, *prepared)
@@ -304,7 +304,7 @@ class Commands:
         kind = "application/octet-stream"
 
         def act() -> str:
-            sealed = self._studio.messenger.share_key_face(name, [contact.user_id], now=int(time.time()))
+            sealed = self._worker.messenger.share_key_face(name, [contact.user_id], now=int(time.time()))
             content = {
                 "msgtype": "m.file",
                 "body": "key-face",

@@ -23,14 +23,14 @@ from stylecrypt_msg.transports.matrix.server import Post
 from . import texts
 from .commands import Act, Call, Commands
 from .config import Config
-from .looks import cover_of
+from .media import cover_of
 from .outbox import Outbox
 from .queues import NO, YES, Draft, Media, Outgoing, Queues, Subject, reference, relation, thread_of
 from .remedies import failure
 from .request import Request, contact_of, parse_command, parse_request
 from .rooms import Room, Rooms
 from .session import BotSession
-from .studio import Studio
+from .worker import PictureWorker
 
 __all__ = ["Control"]
 
@@ -47,12 +47,12 @@ class Control:
         session: BotSession,
         queues: Queues,
         rooms: Rooms,
-        studio: Studio,
+        worker: PictureWorker,
         outbox: Outbox,
         commands: Commands,
     ) -> None:
         self._config, self._session, self._queues = config, session, queues
-        self._rooms, self._studio, self._outbox, self._commands = rooms, studio, outbox, commands
+        self._rooms, self._worker, self._outbox, self._commands = rooms, worker, outbox, commands
         self._profile = queues.profile
 
     async def handle(self, post: Post) -> None:
@@ -166,8 +166,8 @@ class Control:
             photo=picture, to=tuple(contacts), level=request.level, others=request.others, conversation=room.room_id,
             chat=room.room_id, caption=request.caption,
         )  # fmt: skip
-        prepared = await self._studio.prepare(draft)
-        content, media = await self._studio.run(cover_of, prepared)
+        prepared = await self._worker.prepare(draft)
+        content, media = await self._worker.run(cover_of, prepared)
         self._keep(post, room, prepared, content | answered, media)
 
     def _keep(self, post: Post, room: Room, photo: EncryptedPhoto, content: dict[str, Any], media: Media) -> None:

@@ -19,13 +19,13 @@ from stylecrypt_msg.transports.matrix.server import Post
 from . import texts
 from .config import Config
 from .health import Health
-from .looks import original_of
+from .media import original_of
 from .outbox import link
 from .queues import NO, YES, Queues, Subject, reference, thread_of
 from .remedies import failure
 from .rooms import Room, Rooms
 from .session import BotSession
-from .studio import Studio
+from .worker import PictureWorker
 
 __all__ = ["Inbox", "is_of_interest"]
 
@@ -53,10 +53,10 @@ class Inbox:
     """Deals with posts of other rooms, one after another."""
 
     def __init__(
-        self, config: Config, session: BotSession, queues: Queues, rooms: Rooms, studio: Studio, health: Health
+        self, config: Config, session: BotSession, queues: Queues, rooms: Rooms, worker: PictureWorker, health: Health
     ) -> None:
         self._config, self._session, self._queues = config, session, queues
-        self._rooms, self._studio, self._health = rooms, studio, health
+        self._rooms, self._worker, self._health = rooms, worker, health
         self._profile = queues.profile
         self._notices: dict[str, deque[float]] = {}
 
@@ -92,7 +92,7 @@ class Inbox:
             return
         try:
             arrival = Arrival(picture=picture, envelope=envelope_of(post), chat=post.room_id)
-            photo = await self._studio.open(arrival, seen=self._profile.seen(reference(post)))
+            photo = await self._worker.open(arrival, seen=self._profile.seen(reference(post)))
         except NoMessageError:
             covert = await self._covert(post, room, picture)
             if covert is None:
@@ -114,14 +114,14 @@ class Inbox:
                 contact = self._profile.contact(name)
                 if contact.blocked or (contact.user_id.startswith("@") and contact.user_id != post.sender):
                     continue
-                return await self._studio.open(Arrival(picture=picture, sender=contact.user_id))
+                return await self._worker.open(Arrival(picture=picture, sender=contact.user_id))
             except StyleCryptError as error:  # no face, or no key face of theirs
                 _log.info("not a covert picture", extra={"room": post.room_id, "error": type(error).__name__})
         return None
 
     async def _show(self, post: Post, room: Room, photo: DecryptedPhoto) -> None:
         most = await self._session.upload_limit()
-        content, media = await self._studio.run(original_of, photo, most_bytes=most)
+        content, media = await self._worker.run(original_of, photo, most_bytes=most)
         text = texts.described(photo, room.name, post.sender, link(post.room_id, post.event_id))
         with self._queues.transaction():
             self._queues.tell(text, content=content, media=media, subject=_subject(post))
@@ -183,7 +183,7 @@ class Inbox:
         try:
             if data is None:
                 raise InputError("The key face cannot be fetched.", hint="Ask for it once more.")
-            received = await self._studio.open_key_face(data)
+            received = await self._worker.open_key_face(data)
         except StyleCryptError as error:
             self._refuse(post, room, error)
             return

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from stylecrypt_bots import bot, outbox, queues, session, studio
+from stylecrypt_bots import bot, outbox, queues, session, worker
 from stylecrypt_bots.config import load_config
 
 from stylecrypt_msg.profile import Profile
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 # Where it is killed: after (or before) a function has done its work. "Accepted": the server has it, the profile does not know.
 POINTS: dict[str, tuple[Any, str, bool]] = {
     "received": (queues.Queues, "receive", True),
-    "before the work": (studio.Studio, "run", False),
-    "after the work": (studio.Studio, "run", True),
+    "before the work": (worker.PictureWorker, "run", False),
+    "after the work": (worker.PictureWorker, "run", True),
     "before posting": (session.BotSession, "_put", False),
     "accepted": (session.BotSession, "_put", True),
     "before taking down": (outbox.Outbox, "_sent", False),

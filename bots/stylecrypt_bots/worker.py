@@ -26,19 +26,19 @@ from stylecrypt_msg.recognisers import installed_recogniser
 
 from .health import Health
 
-__all__ = ["Studio"]
+__all__ = ["PictureWorker"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Studio:
+class PictureWorker:
     """The messenger, for a program with an event loop. What does not take its time, ``messenger`` does at once."""
 
     def __init__(self, profile: Profile, model: str, health: Health) -> None:
         self.messenger = Messenger(lambda: profile, Shelf(), installed_recogniser)
         self._model, self._health = model, health
-        self._one = ThreadPoolExecutor(1, "studio")
+        self._one = ThreadPoolExecutor(1, "pictures")
 
     async def prepare(self, draft: Draft) -> EncryptedPhoto:
         """As `Messenger.prepare`."""

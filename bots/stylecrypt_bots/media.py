@@ -16,7 +16,7 @@ from stylecrypt_msg.transports.matrix import picture_content
 
 from .queues import Media
 
-__all__ = ["cover_of", "original_of", "with_caption"]
+__all__ = ["cover_of", "original_of"]
 
 _TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 _THUMBNAIL = (800, 600)  # px; what Element makes
@@ -41,11 +41,6 @@ def original_of(photo: DecryptedPhoto, *, most_bytes: int) -> tuple[dict[str, An
         data, media_type = encode_picture(pixels, "JPEG", quality=92, ai_made=made), "image/jpeg"
         pixels = np.asarray(Image.fromarray(pixels).reduce(2))
     return _complete(picture_content(Parcel(data, media_type)), Media(data, media_type))
-
-
-def with_caption(content: dict[str, Any], caption: str) -> dict[str, Any]:
-    """With a text below the picture."""
-    return {**content, "body": caption}
 
 
 def _complete(content: dict[str, Any], media: Media) -> tuple[dict[str, Any], Media]:
