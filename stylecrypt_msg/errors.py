@@ -43,6 +43,7 @@ __all__ = [
     "Remedy",
     "StyleCryptError",
     "explaining",
+    "os_reason",
 ]
 
 
@@ -180,3 +181,8 @@ def explaining() -> Iterator[None]:
         if isinstance(error, MalformedError | UnsupportedError):
             raise MessageError(str(error), hint=error.hint or "Ask the sender to send it again.") from error
         raise RefusedError(str(error), error, hint=error.hint) from error
+
+
+def os_reason(error: OSError | ValueError) -> str:
+    """Why the system refused, as the end of a sentence: "permission denied"."""
+    return (getattr(error, "strerror", None) or str(error) or "the system refused").lower()

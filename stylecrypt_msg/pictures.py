@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
-from stylecrypt_msg.errors import PictureError, Remedy
+from stylecrypt_msg.errors import PictureError, Remedy, os_reason
 
 __all__ = [
     "AI_MADE",
@@ -294,7 +294,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
             FileNotFoundError: "the folder does not exist",
             NotADirectoryError: "the folder does not exist",
             PermissionError: "the folder is read-only",
-        }.get(type(error), (error.strerror or "the system refused").lower())
+        }.get(type(error), os_reason(error))
         raise PictureError(f"{path} cannot be written: {reason}.", remedy=Remedy.CHOOSE_OUTPUT) from error
 
 
@@ -319,8 +319,7 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     except PermissionError:
         raise PictureError(f"{path} may not be read by you.", hint="Check the file's permissions.") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a null byte
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise PictureError(f"{path} cannot be read: {reason}.") from error
+        raise PictureError(f"{path} cannot be read: {os_reason(error)}.") from error
 
 
 def _check_bytes(data: bytes) -> None:

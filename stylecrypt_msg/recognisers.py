@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError, Remedy
+from .errors import InputError, Remedy, os_reason
 from .faces import crop
 
 __all__ = ["ARCFACE_CHIP", "DLIB_CHIP", "Recogniser", "installed_recogniser", "load_recogniser"]
@@ -143,8 +143,9 @@ def load_recogniser(which: str = "dlib") -> Recogniser:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         network = _onnx(path) if kind == "arcface" else _blendface(path)
     except OSError as error:
-        reason = (error.strerror or "the system refused").lower()
-        raise InputError(f"{path} cannot be read: {reason}.", hint="Check the name and the folder.") from error
+        raise InputError(
+            f"{path} cannot be read: {os_reason(error)}.", hint="Check the name and the folder."
+        ) from error
     try:
         return _Angular(f"{kind} {digest[:12]}", network)
     except Exception as error:  # of whatever the network meets that is not as described

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from stylecrypt_msg.errors import InputError
+from stylecrypt_msg.errors import InputError, os_reason
 from stylecrypt_msg.pictures import MAX_FILE_BYTES
 from stylecrypt_msg.transports.matrix.devices import Trust
 
@@ -138,8 +138,8 @@ def load_config(path: Path) -> Config:
             f"There is no configuration {path}.", hint="`stylecrypt bot setup` makes one; or name it: --config FILE."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise InputError(f"The configuration {path} cannot be read: {reason.lower()}.") from error
+        reason = "it is not text" if isinstance(error, UnicodeDecodeError) else os_reason(error)
+        raise InputError(f"The configuration {path} cannot be read: {reason}.") from error
     if len(data) > _LARGEST:
         raise InputError(f"{path} is too large for a configuration.", hint="Name the right file: --config FILE.")
     config = read_config(text, str(path))

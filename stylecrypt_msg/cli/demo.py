@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..choices import Form
 from ..cipher import Floats, Pixels, to_pixels
-from ..errors import InputError
+from ..errors import InputError, os_reason
 from ..models import FaceModel, load_model
 from ..pictures import encode_picture, read_picture, same_file, write_atomically
 from ..progress import Report
@@ -52,7 +52,7 @@ def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"The folder {output} cannot be made: {error.strerror}.", hint="Use -o FOLDER.") from error
+        raise InputError(f"The folder {output} cannot be made: {os_reason(error)}.", hint="Use -o FOLDER.") from error
     files: dict[str, bytes] = {}
     with console.progress() as report:
         report("loading the model", 0, 1)

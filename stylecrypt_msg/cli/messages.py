@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from stylecrypt_protocol import ENVELOPE_SUFFIX
 from stylecrypt_protocol.text import FileName
 
-from ..errors import InputError, NoMessageError, RefusedError, StyleCryptError, explaining
+from ..errors import InputError, NoMessageError, RefusedError, StyleCryptError, explaining, os_reason
 from ..messenger import DecryptedPhoto, EncryptedPhoto
 from ..pictures import MAX_FILE_BYTES, format_of, read_file, read_picture, same_file, write_atomically
 from ..sdk import Options
@@ -357,7 +357,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"The folder {folder} cannot be made: {error.strerror}.", hint="Use -o FOLDER.") from error
+        raise InputError(f"The folder {folder} cannot be made: {os_reason(error)}.", hint="Use -o FOLDER.") from error
 
 
 def _read(source: str) -> bytes:
@@ -387,7 +387,7 @@ def _write_pipe(data: bytes) -> None:
         raise
     except OSError as error:
         console.drop_output()
-        raise InputError(f"Standard output cannot be written: {(error.strerror or 'it failed').lower()}.") from error
+        raise InputError(f"Standard output cannot be written: {os_reason(error)}.") from error
 
 
 def _name(path: str, pipe: str = "standard output") -> str:

@@ -15,7 +15,7 @@ import typer
 from stylecrypt_protocol import Card, Revocation, RevocationReason, is_card
 
 from ..cards import card_of
-from ..errors import InputError, NotAuthorisedError
+from ..errors import InputError, NotAuthorisedError, os_reason
 from ..pictures import read_file, write_atomically
 from ..profile import Contact, MyKeyFace, Profile, TheirKeyFace
 from . import console
@@ -278,7 +278,7 @@ def _write_private(path: Path, data: bytes) -> None:
     except FileExistsError:
         raise InputError(f"{path} is there already.", hint="Choose another name with -o.") from None
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {(error.strerror or 'it failed').lower()}.") from error
+        raise InputError(f"{path} cannot be written: {os_reason(error)}.") from error
 
 
 def _contact_result(contact: Contact) -> dict[str, Any]:

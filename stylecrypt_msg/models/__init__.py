@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stylecrypt_msg.errors import ModelError, Remedy
+from stylecrypt_msg.errors import ModelError, Remedy, os_reason
 from stylecrypt_msg.models import embedded, weights
 from stylecrypt_msg.models.face_model import FaceModel
 from stylecrypt_msg.models.weights import ModelInfo
@@ -71,7 +71,7 @@ def load_torch_model(path_or_name: str | os.PathLike[str] = DEFAULT, device: str
         except FileNotFoundError as error:
             raise ModelError(f"There is no file {paths[0]}.") from error
         except OSError as error:
-            raise ModelError(f"{paths[0]} cannot be read: {error.strerror}.") from error
+            raise ModelError(f"{paths[0]} cannot be read: {os_reason(error)}.") from error
         return model.to(device)
 
 

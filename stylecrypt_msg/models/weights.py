@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from stylecrypt_msg.errors import ModelError
+from stylecrypt_msg.errors import ModelError, os_reason
 
 __all__ = ["MAX_DIMS", "MAX_TENSOR", "Array", "ModelInfo", "Weights", "digest", "info", "is_ours", "write"]
 
@@ -207,7 +207,7 @@ def write(
                     Path(file.name).unlink()
                 raise
     except OSError as error:
-        raise ModelError(f"The model cannot be written to {path}: {error.strerror}.") from error
+        raise ModelError(f"The model cannot be written to {path}: {os_reason(error)}.") from error
 
 
 _AGAIN = "Copy or download it again."

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from ..errors import ProfileError, Remedy
-from .folder import FILE, make_private, said
+from ..errors import ProfileError, Remedy, os_reason
+from .folder import FILE, make_private
 
 __all__ = ["Database", "no_profile"]
 
@@ -53,7 +53,7 @@ class Database:
             os.close(os.open(folder / FILE, os.O_WRONLY | os.O_CREAT, 0o600))
         except (OSError, ValueError) as error:
             raise ProfileError(
-                f"A profile cannot be made in {folder}: {said(error)}.", remedy=Remedy.CHOOSE_PROFILE_FOLDER
+                f"A profile cannot be made in {folder}: {os_reason(error)}.", remedy=Remedy.CHOOSE_PROFILE_FOLDER
             ) from error
         return cls._connected(folder, new=True)
 
@@ -64,7 +64,7 @@ class Database:
             there = (folder / FILE).is_file()
         except OSError as error:
             raise ProfileError(
-                f"The profile in {folder} cannot be opened: {said(error)}.", hint="The folder has to be yours."
+                f"The profile in {folder} cannot be opened: {os_reason(error)}.", hint="The folder has to be yours."
             ) from error
         if not there:
             raise no_profile(folder)

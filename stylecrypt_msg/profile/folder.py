@@ -6,9 +6,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import ProfileError, Remedy
+from ..errors import ProfileError, Remedy, os_reason
 
-__all__ = ["FILE", "default_folder", "make_private", "said"]
+__all__ = ["FILE", "default_folder", "make_private"]
 
 FILE = "profile.db"
 _FILES = (FILE, f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal")  # what SQLite makes of it
@@ -55,12 +55,7 @@ def make_private(folder: Path) -> None:
                     (folder / name).chmod(0o600)
     except OSError as error:
         raise ProfileError(
-            f"{folder} cannot be closed to others: {said(error)}.",
+            f"{folder} cannot be closed to others: {os_reason(error)}.",
             remedy=Remedy.CLOSE_FOLDER,
             folder=str(folder),
         ) from error
-
-
-def said(error: OSError | ValueError) -> str:
-    """What the system says, as the end of a sentence."""
-    return (getattr(error, "strerror", None) or str(error)).lower()

@@ -85,13 +85,13 @@ class KeyFaces:
         False: it is known already; latent codes that came with it are kept, in place of those for the same models.
         """
         with self._store.transaction():
-            known = THEIR_KEY_FACE.get(self._store, _place(face))
+            known = THEIR_KEY_FACE.get(self._store, _record_name(face))
             if known is not None:
                 self.keep_prepared(known, face.prepared)
                 return False
-            THEIR_KEY_FACE.put(self._store, _place(face), face, owner=face.owner)
+            THEIR_KEY_FACE.put(self._store, _record_name(face), face, owner=face.owner)
             for old in THEIR_KEY_FACE.all(self._store, face.owner)[:-_MOST]:
-                THEIR_KEY_FACE.delete(self._store, _place(old))
+                THEIR_KEY_FACE.delete(self._store, _record_name(old))
         return True
 
     def keep_prepared(self, face: MyKeyFace | TheirKeyFace, prepared: Iterable[Inversion]) -> None:
@@ -107,10 +107,10 @@ class KeyFaces:
                         self._store, mine.name.encode(), replace(mine, prepared=_more(mine.prepared, prepared))
                     )
             else:
-                theirs = THEIR_KEY_FACE.get(self._store, _place(face))
+                theirs = THEIR_KEY_FACE.get(self._store, _record_name(face))
                 if theirs is not None:
                     kept = replace(theirs, prepared=_more(theirs.prepared, prepared))
-                    THEIR_KEY_FACE.put(self._store, _place(face), kept, owner=face.owner)
+                    THEIR_KEY_FACE.put(self._store, _record_name(face), kept, owner=face.owner)
 
     def key_faces_of(self, contact: Contact) -> list[TheirKeyFace]:
         """What a contact shared, the newest first."""
@@ -126,9 +126,9 @@ def carry_over(store: Store, old: CardId, new: CardId) -> None:
     if old == new:
         return
     for theirs in THEIR_KEY_FACE.all(store, old):
-        THEIR_KEY_FACE.delete(store, _place(theirs))
+        THEIR_KEY_FACE.delete(store, _record_name(theirs))
         moved = replace(theirs, owner=new)
-        THEIR_KEY_FACE.put(store, _place(moved), moved, owner=new)
+        THEIR_KEY_FACE.put(store, _record_name(moved), moved, owner=new)
     for mine in MY_KEY_FACE.all(store):
         if old in mine.shared_with:
             MY_KEY_FACE.put(store, mine.name.encode(), replace(mine, shared_with=mine.shared_with | {new}))
@@ -137,7 +137,7 @@ def carry_over(store: Store, old: CardId, new: CardId) -> None:
 def forget(store: Store, owner: CardId) -> None:
     """Drops what the owner of a card shared."""
     for theirs in THEIR_KEY_FACE.all(store, owner):
-        THEIR_KEY_FACE.delete(store, _place(theirs))
+        THEIR_KEY_FACE.delete(store, _record_name(theirs))
 
 
 def _more(prepared: Iterable[Inversion], newer: Iterable[Inversion]) -> tuple[Inversion, ...]:
@@ -145,6 +145,6 @@ def _more(prepared: Iterable[Inversion], newer: Iterable[Inversion]) -> tuple[In
     return (*(one for one in prepared if one.model_hash not in by_model), *by_model.values())[-MAX_INVERSIONS:]
 
 
-def _place(face: TheirKeyFace) -> bytes:
+def _record_name(face: TheirKeyFace) -> bytes:
     """With the secret: shared anew, a photo has another one."""
     return face.owner + face.key_face.digest + face.key_face.secret.reveal()

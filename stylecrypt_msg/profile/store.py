@@ -51,7 +51,7 @@ class Store:
         Raises ProfileError if there is one already, or it cannot be made; InputError for an empty passphrase.
         """
         key = StorageKey.generate()
-        kept = _kept(key, passphrase)
+        kept = _stored_key(key, passphrase)
         database = Database.create(folder)
         store = cls(database, key, passphrase is not None)
         try:
@@ -91,7 +91,7 @@ class Store:
 
     def change_passphrase(self, passphrase: str | None) -> None:
         """Locks the storage key anew. Raises ProfileError; InputError for an empty passphrase."""
-        self.database.write("UPDATE key SET value = ?", _kept(self._key, passphrase))
+        self.database.write("UPDATE key SET value = ?", _stored_key(self._key, passphrase))
         self.locked = passphrase is not None
         self.database.forget_deleted()
 
@@ -125,7 +125,7 @@ class Store:
         """Keeps a value, in place of the one of that name. Raises InputError for one of more than 64 MiB."""
         tag, owned = self.tag(kind, name), self.tag("owner", owner)
         try:
-            sealed = self._key.encrypt(value, _place(kind, tag, owned))
+            sealed = self._key.encrypt(value, _sealed_name(kind, tag, owned))
         except LocalProtocolError as error:
             raise InputError(f"A {kind} of {len(value) >> 20} MB is too large to be kept.") from error
         self.database.write(
@@ -150,12 +150,12 @@ class Store:
     def _opened(self, kind: str, tag: object, owner: object, value: object) -> bytes:
         tag, owner, value = (_blob(part, self.folder) for part in (tag, owner, value))
         try:
-            return self._key.decrypt(value, _place(kind, tag, owner))
+            return self._key.decrypt(value, _sealed_name(kind, tag, owner))
         except RemoteProtocolError as error:
             raise _damaged(self.folder, f"a {kind}") from error
 
 
-def _kept(key: StorageKey, passphrase: str | None) -> bytes:
+def _stored_key(key: StorageKey, passphrase: str | None) -> bytes:
     """The storage key as it is stored. Takes half a second when there is a passphrase."""
     if passphrase is None:
         return key.secret.reveal()
@@ -185,7 +185,7 @@ def _unlocked(database: Database, kept: bytes, passphrase: Callable[[], str] | N
     return secret
 
 
-def _place(kind: str, tag: bytes, owner: bytes) -> str:
+def _sealed_name(kind: str, tag: bytes, owner: bytes) -> str:
     return f"{kind}/{owner.hex()}/{tag.hex()}"
 
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from stylecrypt_protocol import ENVELOPE_SUFFIX
 
-from ..errors import InputError, NetworkError
+from ..errors import InputError, NetworkError, os_reason
 from ..pictures import MAX_FILE_BYTES
 from . import Delivery, Parcel, ordinary_name
 
@@ -99,7 +99,7 @@ class FolderTransport:
                 ) from error
             if isinstance(error, OSError):
                 raise NetworkError(
-                    f"Nothing was sent through {self.folder}: {_said(error)}.", hint="Make room, or try again."
+                    f"Nothing was sent through {self.folder}: {os_reason(error)}.", hint="Make room, or try again."
                 ) from error
             raise
         _settle(self.folder)
@@ -150,7 +150,8 @@ class FolderTransport:
             raise _gone(self.folder) from None
         except OSError as error:
             raise NetworkError(
-                f"The folder {self.folder} cannot be read: {_said(error)}.", hint="Check its permissions and its drive."
+                f"The folder {self.folder} cannot be read: {os_reason(error)}.",
+                hint="Check its permissions and its drive.",
             ) from error
         return found
 
@@ -184,10 +185,6 @@ def _settle(folder: Path) -> None:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-
-
-def _said(error: OSError) -> str:
-    return (error.strerror or "the system refused").lower()
 
 
 def _gone(folder: Path) -> NetworkError:

@@ -25,7 +25,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from stylecrypt_msg.errors import InputError
+from stylecrypt_msg.errors import InputError, os_reason
 from stylecrypt_msg.pictures import encode_picture, write_atomically
 
 __all__ = ["Dice", "Processes", "Progress", "Run", "blend", "make_folder", "processes", "write_sheet"]
@@ -133,7 +133,7 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"The folder {folder} cannot be made: {error.strerror}.", hint="Choose another place."
+            f"The folder {folder} cannot be made: {os_reason(error)}.", hint="Choose another place."
         ) from error
 
 

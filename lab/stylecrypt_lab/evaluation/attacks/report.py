@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from stylecrypt_msg.errors import PictureError
+from stylecrypt_msg.errors import PictureError, os_reason
 from stylecrypt_msg.pictures import write_atomically
 
 from .bench import ATTACKS, AttackResult
@@ -57,7 +57,7 @@ def write_report(result: AttackResult, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PictureError(
-            f"{folder} cannot be made: {error.strerror}.", hint="Use another folder for the report."
+            f"{folder} cannot be made: {os_reason(error)}.", hint="Use another folder for the report."
         ) from error
     page = folder / "attacks.html"
     write_atomically(folder / "attacks.json", json.dumps(result.to_json(), indent=2).encode())
