@@ -1,8 +1,8 @@
 """Who I am, whom I trust, my key faces, and what I have received: one folder, encrypted at rest."""
 
+from .app_records import Records
 from .contacts import Added
 from .folder import default_folder
-from .keeping import Records
 from .profile import Profile
 from .records import STORED, Contact, Conversation, MyKeyFace, TheirKeyFace
 

@@ -11,9 +11,9 @@ from typing import Self
 from stylecrypt_protocol import Card, Identity, LocalProtocolError, RemoteProtocolError, Secret
 
 from ..errors import InputError, ProfileError
+from .app_records import AppRecords
 from .contacts import Contacts
 from .deliveries import Deliveries
-from .keeping import Keeping
 from .key_faces import KeyFaces
 from .records import CONVERSATION, SETTING, Contact, Conversation, encoded
 from .store import Store
@@ -24,7 +24,7 @@ _ME = "keys and card"
 _IDENTITY, _CARD = b"identity", b"card"
 
 
-class Profile(Contacts, KeyFaces, Deliveries, Keeping):
+class Profile(Contacts, KeyFaces, Deliveries, AppRecords):
     """One folder, one person. Several threads and processes may use it at once; close it, or use it in ``with``.
 
     What changes something does so whole or not at all, and is durable when it returns. Every method raises ProfileError

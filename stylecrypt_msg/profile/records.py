@@ -24,7 +24,7 @@ __all__ = [
     "Contact",
     "Conversation",
     "MyKeyFace",
-    "Table",
+    "RecordKind",
     "TheirKeyFace",
     "encoded",
 ]
@@ -167,7 +167,7 @@ class Conversation:
     chosen: bool
 
 
-class Table(Generic[T]):
+class RecordKind(Generic[T]):
     """The records of one kind."""
 
     def __init__(self, kind: str, values: Any) -> None:
@@ -219,9 +219,9 @@ def _no_text(what: str) -> InputError:
     return InputError(f"{what} is not text.", hint="Names and paths have to be UTF-8.")
 
 
-CONTACT: Final = Table[Contact]("contact", Contact)
-REVOCATION: Final = Table[Revocation]("revocation", _StoredRevocation)
-MY_KEY_FACE: Final = Table[MyKeyFace]("key face of mine", MyKeyFace)
-THEIR_KEY_FACE: Final = Table[TheirKeyFace]("key face of a contact", TheirKeyFace)
-CONVERSATION: Final = Table[Conversation]("conversation", Conversation)
-SETTING: Final = Table[str]("setting", str)
+CONTACT: Final = RecordKind[Contact]("contact", Contact)
+REVOCATION: Final = RecordKind[Revocation]("revocation", _StoredRevocation)
+MY_KEY_FACE: Final = RecordKind[MyKeyFace]("key face of mine", MyKeyFace)
+THEIR_KEY_FACE: Final = RecordKind[TheirKeyFace]("key face of a contact", TheirKeyFace)
+CONVERSATION: Final = RecordKind[Conversation]("conversation", Conversation)
+SETTING: Final = RecordKind[str]("setting", str)
