@@ -30,8 +30,8 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "accepted": (session.BotSession, "_put", True),
     "before taking down": (outbox.Outbox, "_sent", False),
     "taken down": (outbox.Outbox, "_sent", True),
-    "before moving on": (state.Place, "write", False),
-    "moved on": (state.Place, "write", True),
+    "before moving on": (state.SyncPosition, "write", False),
+    "moved on": (state.SyncPosition, "write", True),
 }
 
 

@@ -27,7 +27,7 @@ from ...pictures import MAX_FILE_BYTES
 from .client import Client
 from .devices import Devices, Trust
 from .server import ANSWER, AbsentError, Login, LoginToken, Password, Post, ServerRefusalError, printable
-from .state import KEYS, Place, Source, State
+from .state import KEYS, Source, State, SyncPosition
 
 __all__ = ["MatrixSession"]
 
@@ -226,18 +226,18 @@ class MatrixSession(Devices):
         What was yielded counts as dealt with when another one is asked for after all that the server sent with it, unless it
         is to `keep`; a run that ends before gets it again. The first run starts up to 1000 messages back.
 
-        Raises NetworkError; the place is kept then.
+        Raises NetworkError; the position stays where it was.
         """
-        client, place = self.client, Place.read(self._state, rooms)
+        client, position = self.client, SyncPosition.read(self._state, rooms)
         client.next_batch = ""  # nio does not decrypt what it thinks that it has seen
         self._kept = []
-        for room_id, event_id in place.kept:
+        for room_id, event_id in position.kept:
             if (post := await self.again(room_id, event_id)) is not None:
                 yield post
         timeout = 0
         while True:
             answer = await self.answer(
-                client.sync(timeout=timeout, since=place.since, sync_filter=_filter(rooms)),
+                client.sync(timeout=timeout, since=position.since, sync_filter=_filter(rooms)),
                 nio.SyncResponse,
                 "say what is new",
                 _TRANSFER + ANSWER,  # a picture that is being sent is waited for
@@ -250,11 +250,11 @@ class MatrixSession(Devices):
                     if isinstance(event, nio.InviteMemberEvent) and event.state_key == self.user_id:
                         await self.invited(room_id, event.sender)
             await self.maintain()
-            posts, waiting = self._late(place.waiting)
+            posts, waiting = self._late(position.waiting)
             for room_id, info in answer.rooms.join.items():
                 events = list(info.timeline.events)
                 if info.timeline.limited:
-                    events = await self._missed(room_id, info.timeline.prev_batch, place.since, types) + events
+                    events = await self._missed(room_id, info.timeline.prev_batch, position.since, types) + events
                 for event in events:
                     if isinstance(event, nio.MegolmEvent):
                         waiting.append((room_id, event.source))
@@ -263,8 +263,8 @@ class MatrixSession(Devices):
             for post in posts:
                 if post.type in types:
                     yield post
-            place = Place(answer.next_batch, waiting[-_WAITING:], self._kept)
-            place.write(self._state, rooms)
+            position = SyncPosition(answer.next_batch, waiting[-_WAITING:], self._kept)
+            position.write(self._state, rooms)
             if follow:
                 timeout = _POLL
             elif not answer.rooms.join and not answer.to_device_events:

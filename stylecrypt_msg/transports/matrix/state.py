@@ -13,7 +13,7 @@ from typing import Any, Self, TypeAlias
 from ...errors import InputError
 from .server import InUseError
 
-__all__ = ["KEYS", "Place", "Source", "State", "damaged"]
+__all__ = ["KEYS", "Source", "State", "SyncPosition", "damaged"]
 
 KEYS = "keys.db"
 """nio's file in the store's folder."""
@@ -72,8 +72,8 @@ class State:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where receiving stopped. The server's mark is for all rooms; those that were not asked for have places of their own."""
+class SyncPosition:
+    """Where receiving stopped. The server's mark is for all rooms; a run for some rooms has a position of its own."""
 
     since: str | None = None
     waiting: Sequence[Source] = ()
@@ -88,7 +88,7 @@ class Place:
 
     @staticmethod
     def _name(rooms: Sequence[str] | None) -> str:
-        return "place " + json.dumps(None if rooms is None else sorted(rooms))
+        return "position " + json.dumps(None if rooms is None else sorted(rooms))
 
 
 def damaged(folder: Path | str) -> InputError:
