@@ -19,9 +19,9 @@ from ..messenger import DecryptedPhoto, EncryptedPhoto
 from ..pictures import MAX_FILE_BYTES, format_of, read_file, read_picture, same_file, write_atomically
 from ..sdk import Options
 from . import console
-from .carriers import Carrier, verify_device
 from .remedies import advice
 from .session import Session
+from .transport import OpenTransport, verify_device
 
 __all__ = ["decrypt", "encrypt", "inspect", "receive", "send"]
 
@@ -156,23 +156,15 @@ def inspect(picture: str, sealed: Path | None, envelope: Path | None, as_json: b
 
 
 def send(
-    session: Session,
-    photo: str,
-    to: Sequence[str],
-    carrier: Carrier,
-    *,
-    device: str | None,
-    stand_in: str | None,
-    model: str,
-    as_json: bool,
-    options: Options,
-) -> None:
+    session: Session, photo: str, to: Sequence[str], open_transport: OpenTransport, *, device: str | None,
+    stand_in: str | None, model: str, as_json: bool, options: Options,
+) -> None:  # fmt: skip
     stand_in_photo = _stand_in_file(stand_in)
     data = _read(photo)
     if photo != _PIPE:
         options["file_name"] = _sealed_name(photo)
     with session.stylecrypt(model) as stylecrypt:
-        transport = carrier(stylecrypt.profile)
+        transport = open_transport(stylecrypt.profile)
         try:
             if device is not None:
                 stylecrypt.wait(verify_device(transport, device))
@@ -192,7 +184,7 @@ def send(
 
 def receive(
     session: Session,
-    carrier: Carrier,
+    open_transport: OpenTransport,
     output: Path,
     follow: bool,
     model: str,
@@ -202,7 +194,7 @@ def receive(
     failed: StyleCryptError | None = None
     results = []
     with session.stylecrypt(model) as stylecrypt:
-        transport = carrier(stylecrypt.profile)
+        transport = open_transport(stylecrypt.profile)
         try:
             for incoming in stylecrypt.receive(transport, follow=follow):
                 origin = incoming.delivery.origin

@@ -85,19 +85,12 @@ def send(
 ) -> None:
     """Encrypt a photo, and send it at once."""
     from .. import messages as command
-    from ..carriers import carrier
+    from ..transport import choose_transport
 
     command.send(
-        session_of(context),
-        photo,
-        to,
-        carrier(folder, room, homeserver, user),
-        device=device,
-        stand_in=stand_in,
-        model=model,
-        as_json=json,
-        options=options,
-    )
+        session_of(context), photo, to, choose_transport(folder, room, homeserver, user), device=device, stand_in=stand_in,
+        model=model, as_json=json, options=options,
+    )  # fmt: skip
 
 
 @app.command()
@@ -114,9 +107,9 @@ def receive(
 ) -> None:
     """Open what was sent to you, each message once."""
     from .. import messages as command
-    from ..carriers import carrier
+    from ..transport import choose_transport
 
-    command.receive(session_of(context), carrier(folder, room, homeserver, user), output, follow, model, json)
+    command.receive(session_of(context), choose_transport(folder, room, homeserver, user), output, follow, model, json)
 
 
 @app.command()

@@ -15,14 +15,14 @@ from ..errors import InputError, NotAuthorisedError
 from ..profile import Profile
 from ..transports import Transport
 
-__all__ = ["Carrier", "carrier", "verify_device"]
+__all__ = ["OpenTransport", "choose_transport", "verify_device"]
 
-Carrier: TypeAlias = Callable[[Profile], Transport]
+OpenTransport: TypeAlias = Callable[[Profile], Transport]
 
 _TOKEN, _PASSWORD = "STYLECRYPT_MATRIX_TOKEN", "STYLECRYPT_MATRIX_PASSWORD"
 
 
-def carrier(folder: Path | None, room: str | None, homeserver: str | None, user: str | None) -> Carrier:
+def choose_transport(folder: Path | None, room: str | None, homeserver: str | None, user: str | None) -> OpenTransport:
     """The Matrix transport if a room is named, else the folder transport."""
     if room is None:
         if homeserver is not None or user is not None:
