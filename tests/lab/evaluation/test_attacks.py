@@ -25,7 +25,7 @@ from stylecrypt_lab.evaluation.attacks.detection import detection
 from stylecrypt_lab.evaluation.attacks.faces import linking, public_photo, recognition
 from stylecrypt_lab.evaluation.attacks.guessing import wrong_keys
 from stylecrypt_lab.evaluation.attacks.many import averaging
-from stylecrypt_lab.evaluation.attacks.material import People, Posted, Strangers, Studio, gather, post, strangers
+from stylecrypt_lab.evaluation.attacks.material import People, Pipeline, Posted, Strangers, gather, post, strangers
 from stylecrypt_lab.evaluation.attacks.network import lessons, networks
 from stylecrypt_lab.evaluation.attacks.odds import Figure
 from stylecrypt_lab.evaluation.attacks.traces import Sent, alike, says_when, told_apart, unsealed
@@ -54,7 +54,7 @@ def silent(what: str, done: int, total: int) -> None: ...
 @dataclass(frozen=True, eq=False)
 class Bench:
     subjects: list[Subject]
-    studio: Studio
+    pipeline: Pipeline
     people: People
     strange: Strangers
     open: Setting
@@ -70,32 +70,32 @@ def bench(default_model: FaceModel) -> Bench:
     ``open`` replaces the last layer alone, which moves colours a little; ``closed`` replaces every layer.
     """
     pytest.importorskip("dlib")
-    studio = SmallStudio(default_model, load_recogniser())
-    subjects = [Subject(f"person {i}", photo(studio, i, 0.0), photo(studio, i, 0.1)) for i in range(N)]
-    people = gather(subjects, studio, silent)
-    strange = strangers(people, 3, studio, silent)
+    pipeline = SmallStudio(default_model, load_recogniser())
+    subjects = [Subject(f"person {i}", photo(pipeline, i, 0.0), photo(pipeline, i, 0.1)) for i in range(N)]
+    people = gather(subjects, pipeline, silent)
+    strange = strangers(people, 3, pipeline, silent)
     n = default_model.n_styles
     open_, closed = Setting.of(LayerMask.of([n - 1], n)), Setting.of(LayerMask.of(range(n), n))
-    here = {one.name: post(people, people.sent, "A", one, studio, silent) for one in (open_, closed)}
-    there = {one.name: post(people, people.others, "B", one, studio, silent) for one in (open_, closed)}
-    return Bench(subjects, studio, people, strange, open_, closed, here, there)
+    here = {one.name: post(people, people.sent, "A", one, pipeline, silent) for one in (open_, closed)}
+    there = {one.name: post(people, people.others, "B", one, pipeline, silent) for one in (open_, closed)}
+    return Bench(subjects, pipeline, people, strange, open_, closed, here, there)
 
 
-class SmallStudio(Studio):
+class SmallStudio(Pipeline):
     """Renders at the preview's size, which is cheap. The whole bench, below, renders at full size."""
 
     def render(self, codes: np.ndarray) -> list[np.ndarray]:
         return self.preview(codes)
 
 
-def photo(studio: Studio, number: int, drift: float) -> Photo:
+def photo(pipeline: Pipeline, number: int, drift: float) -> Photo:
     """A person who does not exist; with ``drift`` in another pose and light."""
-    model = studio.model
+    model = pipeline.model
     z = np.random.default_rng(number).standard_normal((2, model.style_dim), np.float32)
     codes, other = np.split(model.map(z, 0.85), 2)
     layers = np.zeros((model.n_styles, 1), np.float32)
     layers[0:3] = layers[8:] = drift
-    (square,) = studio.render(codes + layers * (other - codes))
+    (square,) = pipeline.render(codes + layers * (other - codes))
     pixels = np.asarray(cv2.resize(square, (256, 256)), np.uint8)
     (face,) = detect_faces(pixels)
     return Photo(Path(f"{number}-{drift}.png"), pixels, face)
@@ -114,19 +114,19 @@ def value(found: list[Finding | Figure], words: str) -> float:
 def test_covers_are_made_as_the_program_makes_them(bench: Bench) -> None:
     """Photos by what the encoder says, portraits and key faces with descent."""
     for view in bench.people.sent:
-        looks, depth = (bench.studio.encode([view.square], steps)[0] for steps in (0, effort.KEY_STEPS))
+        looks, depth = (bench.pipeline.encode([view.square], steps)[0] for steps in (0, effort.KEY_STEPS))
         np.testing.assert_allclose(view.sent["photo"], looks, atol=1e-4)
         np.testing.assert_allclose(view.sent["portrait"], depth, atol=1e-4)
         np.testing.assert_allclose(view.codes, depth, atol=1e-4)
         assert np.abs(looks - depth).max() > 0.01
-    n = bench.studio.model.n_styles
+    n = bench.pipeline.model.n_styles
     assert Setting.of(LayerMask.photo(n)).form == "photo"
     assert Setting.of(LayerMask.paper(n)).form == "portrait"
 
 
 def test_recognition(bench: Bench) -> None:
     def found(setting: Setting) -> list[Finding | Figure]:
-        return recognition(bench.people, bench.here[setting.name], bench.strange, setting, bench.studio)
+        return recognition(bench.people, bench.here[setting.name], bench.strange, setting, bench.pipeline)
 
     known, unknown = found(bench.open), found(bench.closed)
     for words in ("dlib finds", "by the threshold", "kept styles"):
@@ -137,7 +137,7 @@ def test_recognition(bench: Bench) -> None:
 
 def test_another_photo_opens_what_it_should_and_a_wrong_one_does_not(bench: Bench) -> None:
     def found(people: People, setting: Setting) -> list[Finding | Figure]:
-        return public_photo(people, bench.here[setting.name], bench.strange, setting, bench.studio, silent)
+        return public_photo(people, bench.here[setting.name], bench.strange, setting, bench.pipeline, silent)
 
     wrong = replace(bench.people, others=bench.people.others[1:] + bench.people.others[:1])
     right, mistaken = found(bench.people, bench.closed), found(wrong, bench.closed)
@@ -149,7 +149,7 @@ def test_another_photo_opens_what_it_should_and_a_wrong_one_does_not(bench: Benc
 def test_wrong_keys(bench: Bench) -> None:
     def found(setting: Setting) -> list[Finding | Figure]:
         posted = bench.here[setting.name]
-        return wrong_keys(bench.people, posted, bench.strange, 3, N, setting, bench.studio, silent)
+        return wrong_keys(bench.people, posted, bench.strange, 3, N, setting, bench.pipeline, silent)
 
     known, unknown = found(bench.open), found(bench.closed)
     assert of(known, "nearer than").successes == N
@@ -159,8 +159,8 @@ def test_wrong_keys(bench: Bench) -> None:
 
 
 def test_averages(bench: Bench) -> None:
-    known, sheet = averaging(bench.people, bench.strange, 2, N, bench.open, bench.studio, silent)
-    unknown, _ = averaging(bench.people, bench.strange, 2, N, bench.closed, bench.studio, silent)
+    known, sheet = averaging(bench.people, bench.strange, 2, N, bench.open, bench.pipeline, silent)
+    unknown, _ = averaging(bench.people, bench.strange, 2, N, bench.closed, bench.pipeline, silent)
     for what in ("pixels", "descriptors", "codes"):
         assert of(known, f"{what} finds").successes == N
         assert of(unknown, f"{what} finds").successes <= N / 2
@@ -175,22 +175,22 @@ def test_averages_are_judged_by_averages(bench: Bench) -> None:
     step[:, 0] = 2  # far from everybody, either way; the mean of both is there
     luck = replace(bench.strange, small_faces=np.stack([sent + step, sent - step], axis=1))
     for fakes, chance in ((1, 1 / (N + 1)), (2, 1.0)):
-        found, _ = averaging(bench.people, luck, fakes, N, bench.open, bench.studio, silent)
+        found, _ = averaging(bench.people, luck, fakes, N, bench.open, bench.pipeline, silent)
         assert of(found, "descriptors is the sender").chance == pytest.approx(chance)
 
 
 def test_averaging_some_looks_in_the_whole_gallery(bench: Bench) -> None:
-    found, _ = averaging(bench.people, bench.strange, 1, 2, bench.open, bench.studio, silent)
+    found, _ = averaging(bench.people, bench.strange, 1, 2, bench.open, bench.pipeline, silent)
     assert (of(found, "pixels finds").successes, of(found, "pixels finds").trials) == (2, 2)
     assert of(found, "pixels finds").chance == pytest.approx(2 / N)
 
 
 def test_networks(bench: Bench) -> None:
-    learnt = lessons(bench.people, 12, bench.studio, silent)
+    learnt = lessons(bench.people, 12, bench.pipeline, silent)
 
     def found(setting: Setting) -> list[Finding | Figure]:
         posted = bench.here[setting.name]
-        return networks(bench.people, posted, bench.strange, learnt, 15, setting, bench.studio, silent)
+        return networks(bench.people, posted, bench.strange, learnt, 15, setting, bench.pipeline, silent)
 
     known, unknown = found(bench.open), found(bench.closed)
     assert of(known, "convolutional network finds").successes > N / 2
@@ -202,7 +202,7 @@ def test_networks(bench: Bench) -> None:
 def test_linking(bench: Bench) -> None:
     def found(setting: Setting) -> list[Finding | Figure]:
         here, there = bench.here[setting.name], bench.there[setting.name]
-        return linking(bench.people, here, there, setting, bench.studio)
+        return linking(bench.people, here, there, setting, bench.pipeline)
 
     known = found(bench.open)
     for how in ("dlib", "the kept styles"):
@@ -213,14 +213,14 @@ def test_linking(bench: Bench) -> None:
 
 def test_strangers_are_not_linked(bench: Bench) -> None:
     rng = np.random.default_rng(3)
-    model, n = bench.studio.model, 10 * N
+    model, n = bench.pipeline.model, 10 * N
 
     def posted() -> Posted:
         noise = rng.standard_normal((n, model.n_styles, model.style_dim), np.float32)
         return Posted([], model.latent_avg + noise, rng.standard_normal((n, 128)))
 
     many = replace(bench.people, sent=bench.people.sent * 10)
-    found = linking(many, posted(), posted(), bench.open, bench.studio)
+    found = linking(many, posted(), posted(), bench.open, bench.pipeline)
     for how in ("dlib", "the kept styles"):
         assert of(found, f"by {how}").trials == n
         assert of(found, f"by {how}").verdict == "holds"
@@ -237,7 +237,7 @@ def test_detection(bench: Bench) -> None:
 
     def found(posted: list[np.ndarray]) -> Finding:
         one = Posted(posted, bench.here[bench.open.name].codes, bench.people.sent_faces)
-        return of(detection(bench.people, one, bench.open, bench.studio), "for what it is")
+        return of(detection(bench.people, one, bench.open, bench.pipeline), "for what it is")
 
     assert found(marked).successes == 2 * N
     assert found(marked).verdict == "leaks"
@@ -255,7 +255,7 @@ def test_sizes_metadata_times_and_links(bench: Bench) -> None:
     file = ordinary_photo(bench.subjects[0])
     assert file.count(MARKER) == 4, "so that something could be left"
     assert {"EXIF", "GPS"} <= {word.strip(",") for one in read_picture(file).dropped for word in one.split()}
-    found = traffic(bench.subjects, 1, bench.studio.model, silent)
+    found = traffic(bench.subjects, 1, bench.pipeline.model, silent)
     for words in ("metadata", "when it was made"):
         assert (of(found, words).successes, of(found, words).verdict) == (0, "holds")
         assert of(found, words).trials == 15
@@ -361,13 +361,13 @@ def test_captions_of_many_lengths_look_alike() -> None:
 
 
 def test_the_whole_bench_and_its_report(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    n, heard = bench.studio.model.n_styles, []
+    n, heard = bench.pipeline.model.n_styles, []
     effort = Effort(keys=2, key_victims=1, fakes=2, averaged=1, learnt=6, steps=1, photos=1)
     masks = [LayerMask.paper(n)]
     sent = Finding("traffic", "", "the photo's metadata in the message", 0, 4, 0.0)
     monkeypatch.setattr(bench_module, "traffic", lambda *_: [sent])  # tested above
     result = attacks.run(
-        bench.subjects[:2], bench.studio.model, bench.studio.recogniser, masks, tmp_path,
+        bench.subjects[:2], bench.pipeline.model, bench.pipeline.recogniser, masks, tmp_path,
         lambda *told: heard.append(told), effort,
     )  # fmt: skip
     (row,) = result.masks
@@ -387,10 +387,10 @@ def test_the_whole_bench_and_its_report(bench: Bench, tmp_path: Path, monkeypatc
 
 
 def test_a_run_that_was_stopped_goes_on(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_module, "Studio", lambda *_: bench.studio)
+    monkeypatch.setattr(bench_module, "Pipeline", lambda *_: bench.pipeline)
     sent = [Finding("traffic", "", "the photo's metadata in the message", 0, 4, 0.0)]
     monkeypatch.setattr(bench_module, "traffic", lambda *_: sent)
-    model, recogniser = bench.studio.model, bench.studio.recogniser
+    model, recogniser = bench.pipeline.model, bench.pipeline.recogniser
     masks = [LayerMask.of(layers, model.n_styles) for layers in ([15], [3, 4, 5])]
     effort = Effort(keys=1, key_victims=1, fakes=1, averaged=1, learnt=2, steps=1, photos=1)
     heard: list[tuple[str, int, int]] = []
@@ -434,16 +434,16 @@ def test_the_command(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Arguments to table; the bench itself is tested above."""
-    n = bench.studio.model.n_styles
+    n = bench.pipeline.model.n_styles
     folder, out = tmp_path / "faces", tmp_path / "out" / "report"
     folder.mkdir()
     for subject in bench.subjects[:2]:
         (folder / f"{subject.name.replace(' ', '')}.png").write_bytes(encode_picture(subject.photo.pixels, "PNG"))
-    monkeypatch.setattr(bench_module, "Studio", lambda *_: bench.studio)
+    monkeypatch.setattr(bench_module, "Pipeline", lambda *_: bench.pipeline)
     tiny = {"keys": 1, "key_victims": 1, "fakes": 1, "averaged": 1, "learnt": 4, "steps": 1}
     monkeypatch.setattr(bench_module, "Effort", lambda **more: Effort(**{**tiny, **more}))
     monkeypatch.setattr(command.attacks, "default_masks", lambda n: [LayerMask.of([n - 1], n)])  # type: ignore[attr-defined]
-    monkeypatch.setattr(command, "load_model", lambda name: bench.studio.model)
+    monkeypatch.setattr(command, "load_model", lambda name: bench.pipeline.model)
     monkeypatch.setattr(bench_module, "traffic", lambda *_: [])
     monkeypatch.setattr(sys, "argv", ["stylecrypt", "evaluate", str(folder), "--attacks", "--report", str(out)])
     with pytest.raises(SystemExit) as ended:

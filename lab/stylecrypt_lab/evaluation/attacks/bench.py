@@ -23,7 +23,7 @@ from .detection import detection
 from .faces import linking, public_photo, recognition
 from .guessing import wrong_keys
 from .many import Averages, averaging
-from .material import People, Setting, Strangers, Studio, gather, post, strangers
+from .material import People, Pipeline, Setting, Strangers, gather, post, strangers
 from .network import Lessons, lessons, networks
 from .odds import Figure, Finding
 from .traffic import traffic
@@ -241,13 +241,13 @@ def run(
     known = {setting.name: found for setting in settings if (found := kept(setting.name))}
     missing = [setting for setting in settings if setting.name not in known]
     if missing:
-        studio = Studio(model, recogniser)
-        people = gather(subjects, studio, report)
-        strange = strangers(people, max(effort.keys, effort.fakes), studio, report)
-        learnt = lessons(people, effort.learnt, studio, report)
+        pipeline = Pipeline(model, recogniser)
+        people = gather(subjects, pipeline, report)
+        strange = strangers(people, max(effort.keys, effort.fakes), pipeline, report)
+        learnt = lessons(people, effort.learnt, pipeline, report)
         for setting in missing:
             report("masks", len(known), len(settings))
-            found = _attack(setting, people, strange, learnt, effort, studio, report)
+            found = _attack(setting, people, strange, learnt, effort, pipeline, report)
             known[setting.name] = keep(setting.name, found)
     report("masks", len(settings), len(settings))
     about_messages = kept("traffic") or keep("traffic", _Found.of(traffic(subjects, effort.photos, model, report)))
@@ -262,28 +262,22 @@ def run(
 
 
 def _attack(
-    setting: Setting,
-    people: People,
-    strange: Strangers,
-    learnt: Lessons,
-    effort: Effort,
-    studio: Studio,
-    report: Report,
-) -> _Found:
+    setting: Setting, people: People, strange: Strangers, learnt: Lessons, effort: Effort, pipeline: Pipeline, report: Report
+) -> _Found:  # fmt: skip
     """What is tried with one mask. Nothing here may depend on which masks were tried before."""
     tried = effort if setting.in_use else effort.less()
-    here = post(people, people.sent, "A", setting, studio, report)
-    there = post(people, people.others, "B", setting, studio, report)
-    many, averages = averaging(people, strange, tried.fakes, tried.averaged, setting, studio, report)
+    here = post(people, people.sent, "A", setting, pipeline, report)
+    there = post(people, people.others, "B", setting, pipeline, report)
+    many, averages = averaging(people, strange, tried.fakes, tried.averaged, setting, pipeline, report)
     return _Found.of(
         [
-            *recognition(people, here, strange, setting, studio),
-            *public_photo(people, here, strange, setting, studio, report),
-            *wrong_keys(people, here, strange, tried.keys, tried.key_victims, setting, studio, report),
+            *recognition(people, here, strange, setting, pipeline),
+            *public_photo(people, here, strange, setting, pipeline, report),
+            *wrong_keys(people, here, strange, tried.keys, tried.key_victims, setting, pipeline, report),
             *many,
-            *networks(people, here, strange, learnt, tried.steps, setting, studio, report),
-            *linking(people, here, there, setting, studio),
-            *detection(people, here, setting, studio),
+            *networks(people, here, strange, learnt, tried.steps, setting, pipeline, report),
+            *linking(people, here, there, setting, pipeline),
+            *detection(people, here, setting, pipeline),
         ],
         averages,
     )

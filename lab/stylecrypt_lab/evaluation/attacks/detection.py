@@ -7,7 +7,7 @@ import numpy as np
 from stylecrypt_msg.cipher import to_images
 from stylecrypt_msg.pictures import encode_picture, read_picture
 
-from .material import People, Pixels, Posted, Setting, Studio, resized
+from .material import People, Pipeline, Pixels, Posted, Setting, resized
 from .odds import Figure, Finding, Floats, cross_validated, roc
 
 __all__ = ["detection", "features"]
@@ -16,11 +16,11 @@ _SIDE = 256
 _QUALITY = 90  # both kinds travelled as JPEG files of one quality: the file's own tables would tell nothing of faces
 
 
-def detection(people: People, posted: Posted, setting: Setting, studio: Studio) -> list[Finding | Figure]:
+def detection(people: People, posted: Posted, setting: Setting, pipeline: Pipeline) -> list[Finding | Figure]:
     """A linear classifier of spectra and encoder features, on faces of 256 px; nobody it is asked about did it see."""
     n = len(people)
-    real = features([view.square for view in people.sent], studio)
-    fake = features(posted.squares, studio)
+    real = features([view.square for view in people.sent], pipeline)
+    fake = features(posted.squares, pipeline)
     labels = np.repeat([False, True], n)
     scores = cross_validated(np.vstack([real, fake]), labels, np.tile(np.arange(n), 2))
     found: list[Finding | Figure] = [
@@ -38,9 +38,9 @@ def detection(people: People, posted: Posted, setting: Setting, studio: Studio) 
     return found
 
 
-def features(squares: list[Pixels], studio: Studio) -> Floats:
+def features(squares: list[Pixels], pipeline: Pipeline) -> Floats:
     """(N, D): the spectrum over its radius, in decibels, and mean and deviation of the encoder's feature maps."""
-    model = studio.model.to_torch()
+    model = pipeline.model.to_torch()
     import torch
 
     rows = []

@@ -9,7 +9,7 @@ import numpy as np
 from stylecrypt_msg.progress import Report
 from stylecrypt_msg.stylemix import mix
 
-from .material import People, Pixels, Posted, Setting, Strangers, Studio, resized, show
+from .material import People, Pipeline, Pixels, Posted, Setting, Strangers, resized, show
 from .odds import Figure, Finding, Floats, by_strangers, distances, roc
 
 __all__ = ["linking", "public_photo", "recognition", "same"]
@@ -24,22 +24,16 @@ def same(between: Floats) -> int:
 
 
 def recognition(
-    people: People, posted: Posted, strange: Strangers, setting: Setting, studio: Studio
+    people: People, posted: Posted, strange: Strangers, setting: Setting, pipeline: Pipeline
 ) -> list[Finding | Figure]:
     """(a) Somebody who has a gallery with one photo of each sender looks for the fake in it."""
     n, gallery = len(people), people.other_faces
     to_others = distances(posted.faces, gallery)
     found: list[Finding | Figure] = [
-        Finding(
-            "recognition",
-            setting.name,
-            f"{studio.recogniser.name} finds the sender in the gallery",
-            same(to_others),
-            n,
-            by_chance(n),
-        )
-    ]
-    for name, limit in (("threshold", studio.recogniser.threshold), ("strict threshold", studio.recogniser.strict)):
+        Finding("recognition", setting.name, f"{pipeline.recogniser.name} finds the sender in the gallery", same(to_others),
+                n, by_chance(n)),
+    ]  # fmt: skip
+    for name, limit in (("threshold", pipeline.recogniser.threshold), ("strict threshold", pipeline.recogniser.strict)):
         found.append(
             Finding(
                 "recognition",
@@ -51,7 +45,7 @@ def recognition(
             )
         )
     codes = np.stack([view.codes for view in people.others])
-    between = studio.distance(posted.codes, codes, setting.kept)
+    between = pipeline.distance(posted.codes, codes, setting.kept)
     found.append(
         Finding(
             "styles", setting.name, "the kept styles find the sender in the gallery", same(between), n, by_chance(n)
@@ -62,7 +56,7 @@ def recognition(
 
 
 def public_photo(
-    people: People, posted: Posted, strange: Strangers, setting: Setting, studio: Studio, report: Report
+    people: People, posted: Posted, strange: Strangers, setting: Setting, pipeline: Pipeline, report: Report
 ) -> list[Finding | Figure]:
     """(b) The key face is another photo of the sender: what anybody gets who has one, and the sender's contact too.
 
@@ -74,24 +68,18 @@ def public_photo(
     for i, (sent, other) in enumerate(zip(people.sent, people.others, strict=True)):
         report("another photo as the key", i, n)
         key = other.codes[None]
-        (face,) = studio.render(mix(studio.read(posted.squares[i], key, setting.mask), key, setting.mask))
+        (face,) = pipeline.render(mix(pipeline.read(posted.squares[i], key, setting.mask), key, setting.mask))
         arrived = replace(sent, square=posted.squares[i])
         recovered.append(resized(show(arrived, face, setting.form), sent.square.shape[0]))
         errors.append(_psnr(recovered[-1], sent.square, posted.squares[i]))
     report("another photo as the key", n, n)
-    faces = studio.describe(recovered)
+    faces = pipeline.describe(recovered)
     own = np.linalg.norm(faces - people.sent_faces, axis=1)
     found: list[Finding | Figure] = [
-        Finding(
-            "public photo",
-            setting.name,
-            f"the sender comes back, by the {name} {limit:.2f}",
-            int((own < limit).sum()),
-            n,
-            by_strangers(strange.faces, people.sent_faces, limit),
-        )
-        for name, limit in (("threshold", studio.recogniser.threshold), ("strict threshold", studio.recogniser.strict))
-    ]
+        Finding("public photo", setting.name, f"the sender comes back, by the {name} {limit:.2f}", int((own < limit).sum()),
+                n, by_strangers(strange.faces, people.sent_faces, limit))
+        for name, limit in (("threshold", pipeline.recogniser.threshold), ("strict threshold", pipeline.recogniser.strict))
+    ]  # fmt: skip
     found.append(_figure("public photo", setting, "distance to the sender", float(own.mean()), "", n))
     found.append(
         _figure("public photo", setting, "PSNR of what comes back, in the face", float(np.mean(errors)), "dB", n)
@@ -99,13 +87,15 @@ def public_photo(
     return found
 
 
-def linking(people: People, here: Posted, there: Posted, setting: Setting, studio: Studio) -> list[Finding | Figure]:
+def linking(
+    people: People, here: Posted, there: Posted, setting: Setting, pipeline: Pipeline
+) -> list[Finding | Figure]:
     """(f) A fake in one room, one in another with another stand-in: is it the same sender?"""
     n = len(people)
     found: list[Finding | Figure] = []
     for how, between in (
-        (studio.recogniser.name, distances(here.faces, there.faces)),
-        ("the kept styles", studio.distance(here.codes, there.codes, setting.kept)),
+        (pipeline.recogniser.name, distances(here.faces, there.faces)),
+        ("the kept styles", pipeline.distance(here.codes, there.codes, setting.kept)),
     ):
         found.append(
             Finding(

@@ -7,7 +7,7 @@ import numpy as np
 from stylecrypt_msg.progress import Report
 from stylecrypt_msg.stylemix import mix
 
-from .material import People, Posted, Setting, Strangers, Studio, resized, show, small
+from .material import People, Pipeline, Posted, Setting, Strangers, resized, show, small
 from .odds import Figure, Finding
 
 __all__ = ["wrong_keys"]
@@ -16,13 +16,7 @@ _SIDE = 128  # px: the preview's
 
 
 def wrong_keys(
-    people: People,
-    posted: Posted,
-    strange: Strangers,
-    keys: int,
-    victims: int,
-    setting: Setting,
-    studio: Studio,
+    people: People, posted: Posted, strange: Strangers, keys: int, victims: int, setting: Setting, pipeline: Pipeline,
     report: Report,
 ) -> list[Finding | Figure]:
     """Each of ``keys`` strangers as the key for each of ``victims`` senders, at 128 px.
@@ -35,14 +29,14 @@ def wrong_keys(
     for row, i in enumerate(chosen):
         report("wrong keys", row, len(chosen))
         view = people.sent[i]
-        faces = studio.preview(mix(posted.codes[i][None], strange.codes[i, :keys], setting.mask))
+        faces = pipeline.preview(mix(posted.codes[i][None], strange.codes[i, :keys], setting.mask))
         arrived = small(view, _SIDE)
         seen = [show(arrived, resized(face, _SIDE), setting.form) for face in faces]
-        with_message[row] = np.linalg.norm(studio.describe(seen) - people.sent_faces[i], axis=1)
+        with_message[row] = np.linalg.norm(pipeline.describe(seen) - people.sent_faces[i], axis=1)
         without[row] = np.linalg.norm(strange.small_faces[i, :keys] - people.sent_faces[i], axis=1)
     report("wrong keys", len(chosen), len(chosen))
     found: list[Finding | Figure] = []
-    n, limit = len(chosen), studio.recogniser.threshold
+    n, limit = len(chosen), pipeline.recogniser.threshold
     for count in sorted({1, min(10, keys), keys}):
         best, alone = with_message[:, :count].min(1), without[:, :count].min(1)
         for who, one in (("keys", best), ("strangers, with no message,", alone)):

@@ -11,7 +11,7 @@ from stylecrypt_msg.progress import Report
 from stylecrypt_msg.stylemix import mix
 
 from .faces import by_chance, same
-from .material import People, Pixels, Setting, Strangers, Studio, resized, show, small
+from .material import People, Pipeline, Pixels, Setting, Strangers, resized, show, small
 from .odds import Figure, Finding, Floats, by_strangers, distances
 
 __all__ = ["Averages", "averaging"]
@@ -35,7 +35,7 @@ class Averages:
 
 
 def averaging(
-    people: People, strange: Strangers, fakes: int, victims: int, setting: Setting, studio: Studio, report: Report
+    people: People, strange: Strangers, fakes: int, victims: int, setting: Setting, pipeline: Pipeline, report: Report
 ) -> tuple[list[Finding | Figure], Averages]:
     """Averages up to ``fakes`` fakes of each of ``victims`` senders at 128 px: their pixels, descriptors, and codes.
 
@@ -50,14 +50,14 @@ def averaging(
     for row, i in enumerate(chosen):
         report("averaging", row, len(chosen))
         view = people.sent[i]
-        made = studio.preview(mix(view.sent[setting.form][None], strange.codes[i, :fakes], setting.mask))
+        made = pipeline.preview(mix(view.sent[setting.form][None], strange.codes[i, :fakes], setting.mask))
         photo = small(view, _SIDE)
         seen = [show(photo, resized(face, _SIDE), setting.form) for face in made]
-        codes, faces = studio.glance(seen), studio.describe(seen)
+        codes, faces = pipeline.glance(seen), pipeline.describe(seen)
         blends = [_mean(seen[:count]) for count in counts]
-        middles = studio.preview(np.stack([codes[:count].mean(0) for count in counts]))
+        middles = pipeline.preview(np.stack([codes[:count].mean(0) for count in counts]))
         for at, (blend, middle, count) in enumerate(zip(blends, middles, counts, strict=True)):
-            both = studio.describe([blend, middle])
+            both = pipeline.describe([blend, middle])
             averages["pixels"][at].append(both[0])
             averages["codes"][at].append(both[1])
             averages["descriptors"][at].append(faces[:count].mean(0))
@@ -74,16 +74,10 @@ def averaging(
         # The whole gallery, not that of the victims only: they come first, so that row and column are of one person.
         order = [*chosen, *sorted(set(range(len(people))) - set(chosen))]
         found.append(
-            Finding(
-                "averaging",
-                setting.name,
-                f"the mean of {fakes} fakes' {what} finds the sender in the gallery",
-                same(between[:, order]),
-                len(chosen),
-                by_chance(len(people)),
-            )
-        )
-        limit = studio.recogniser.threshold
+            Finding("averaging", setting.name, f"the mean of {fakes} fakes' {what} finds the sender in the gallery",
+                    same(between[:, order]), len(chosen), by_chance(len(people)))
+        )  # fmt: skip
+        limit = pipeline.recogniser.threshold
         found.append(
             Finding(
                 "averaging",

@@ -28,11 +28,11 @@ from .odds import Floats
 
 __all__ = [
     "People",
+    "Pipeline",
     "Pixels",
     "Posted",
     "Setting",
     "Strangers",
-    "Studio",
     "View",
     "gather",
     "post",
@@ -143,7 +143,7 @@ class Strangers:
     small_faces: Floats
 
 
-class Studio:
+class Pipeline:
     """A model and a recogniser, with pixels in and out."""
 
     def __init__(self, model: FaceModel, recogniser: Recogniser) -> None:
@@ -224,7 +224,7 @@ def resized(square: Pixels, side: int) -> Pixels:
     return np.asarray(cv2.resize(square, (side, side), interpolation=how), np.uint8)
 
 
-def gather(subjects: Sequence[Subject], studio: Studio, report: Report) -> People:
+def gather(subjects: Sequence[Subject], pipeline: Pipeline, report: Report) -> People:
     """Everybody, aligned, inverted and described."""
 
     def views(photos: Sequence[Photo]) -> tuple[View, ...]:
@@ -233,7 +233,9 @@ def gather(subjects: Sequence[Subject], studio: Studio, report: Report) -> Peopl
             report("reading faces", i, len(photos))
             square = photo.square(_SIDE)
             made.append(
-                studio.view(square, transform(quad_matrix(photo.quad, _SIDE), photo.face.landmarks).astype(np.float32))
+                pipeline.view(
+                    square, transform(quad_matrix(photo.quad, _SIDE), photo.face.landmarks).astype(np.float32)
+                )
             )
         report("reading faces", len(photos), len(photos))
         return tuple(made)
@@ -241,30 +243,32 @@ def gather(subjects: Sequence[Subject], studio: Studio, report: Report) -> Peopl
     paired = all(subject.other is not None for subject in subjects)
     sent = views([subject.photo for subject in subjects])
     others = views([subject.other for subject in subjects if subject.other is not None]) if paired else sent
-    sent_faces = studio.describe([view.square for view in sent])
-    other_faces = studio.describe([view.square for view in others]) if paired else sent_faces
+    sent_faces = pipeline.describe([view.square for view in sent])
+    other_faces = pipeline.describe([view.square for view in others]) if paired else sent_faces
     return People(tuple(subject.name for subject in subjects), sent, others, sent_faces, other_faces, paired)
 
 
-def post(people: People, views: Sequence[View], room: str, setting: Setting, studio: Studio, report: Report) -> Posted:
+def post(
+    people: People, views: Sequence[View], room: str, setting: Setting, pipeline: Pipeline, report: Report
+) -> Posted:
     """A fake of each of ``views``, with the stand-ins of ``room``. Full size."""
     squares = []
     for i, (name, view) in enumerate(zip(people.names, views, strict=True)):
         report(f"posting to room {room}", i, len(views))
         codes = view.sent[setting.form][None]
-        key = stand_in(studio.model, f"{room} {name}", codes)
-        (face,) = studio.render(mix(codes, key, setting.mask))
+        key = stand_in(pipeline.model, f"{room} {name}", codes)
+        (face,) = pipeline.render(mix(codes, key, setting.mask))
         squares.append(resized(show(view, face, setting.form), _SIDE))
     report(f"posting to room {room}", len(views), len(views))
-    return Posted(squares, studio.encode(squares), studio.describe(squares))
+    return Posted(squares, pipeline.encode(squares), pipeline.describe(squares))
 
 
-def strangers(people: People, count: int, studio: Studio, report: Report) -> Strangers:
+def strangers(people: People, count: int, pipeline: Pipeline, report: Report) -> Strangers:
     """``count`` stand-ins for each sender."""
     seen: dict[bytes, tuple[Floats, Floats]] = {}
     codes = np.stack(
         [
-            np.concatenate([stand_in(studio.model, f"stranger {seed}", view.codes[None]) for seed in range(count)])
+            np.concatenate([stand_in(pipeline.model, f"stranger {seed}", view.codes[None]) for seed in range(count)])
             for view in people.sent
         ]
     )
@@ -273,8 +277,8 @@ def strangers(people: People, count: int, studio: Studio, report: Report) -> Str
         key = one.tobytes()
         if key not in seen:
             report("describing strangers", i, len(people) * count)
-            (square,) = studio.render(one[None])
-            seen[key] = studio.describe([square])[0], studio.describe(studio.preview(one[None]))[0]
+            (square,) = pipeline.render(one[None])
+            seen[key] = pipeline.describe([square])[0], pipeline.describe(pipeline.preview(one[None]))[0]
         faces.append(seen[key][0])
         small_faces.append(seen[key][1])
     report("describing strangers", len(people) * count, len(people) * count)

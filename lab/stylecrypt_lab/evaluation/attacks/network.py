@@ -16,7 +16,7 @@ from stylecrypt_msg.progress import Report
 from stylecrypt_msg.stylemix import mix
 
 from .faces import by_chance, same
-from .material import People, Pixels, Posted, Setting, Strangers, Studio, View, resized, show
+from .material import People, Pipeline, Pixels, Posted, Setting, Strangers, View, resized, show
 from .odds import Figure, Finding, Ridge, by_strangers, distances
 
 __all__ = ["Lessons", "lessons", "networks"]
@@ -35,26 +35,20 @@ class Lessons:
     keys: Codes
 
 
-def lessons(people: People, count: int, studio: Studio, report: Report) -> Lessons:
+def lessons(people: People, count: int, pipeline: Pipeline, report: Report) -> Lessons:
     """``count`` people who do not exist: no two styles of one need be alike, for an encoder read them from a picture."""
-    model = studio.model
+    model = pipeline.model
     z = np.random.default_rng(5).standard_normal((2 * count, model.style_dim), np.float32)
     codes, keys = model.map(z[:count], _TRUNCATION), model.map(z[count:], 0.75)
     landmarks = np.mean([view.landmarks * (_SIDE / view.square.shape[0]) for view in people.sent], axis=0)
     report("making people to learn from", 0, count)
-    views = [studio.view(resized(square, _SIDE), landmarks) for square in studio.preview(codes)]
+    views = [pipeline.view(resized(square, _SIDE), landmarks) for square in pipeline.preview(codes)]
     report("making people to learn from", count, count)
     return Lessons(tuple(views), keys)
 
 
 def networks(
-    people: People,
-    posted: Posted,
-    strange: Strangers,
-    learnt: Lessons,
-    steps: int,
-    setting: Setting,
-    studio: Studio,
+    people: People, posted: Posted, strange: Strangers, learnt: Lessons, steps: int, setting: Setting, pipeline: Pipeline,
     report: Report,
 ) -> list[Finding | Figure]:
     """Two of them: ridge regression from the codes of a fake to those of the original, and a convolutional network from
@@ -62,20 +56,20 @@ def networks(
     """
     n = len(learnt.views)
     originals = np.stack([view.sent[setting.form] for view in learnt.views])
-    made = studio.preview(mix(originals, learnt.keys, setting.mask))
+    made = pipeline.preview(mix(originals, learnt.keys, setting.mask))
     fakes = [show(view, resized(face, _SIDE), setting.form) for view, face in zip(learnt.views, made, strict=True)]
     report("learning", 0, steps + n)
-    inverse = Ridge(studio.glance(fakes).reshape(n, -1), originals.reshape(n, -1))
-    guessed = inverse(studio.glance(posted.squares).reshape(len(people), -1)).astype(np.float32)
-    by_codes = studio.preview(guessed.reshape(posted.codes.shape))
+    inverse = Ridge(pipeline.glance(fakes).reshape(n, -1), originals.reshape(n, -1))
+    guessed = inverse(pipeline.glance(posted.squares).reshape(len(people), -1)).astype(np.float32)
+    by_codes = pipeline.preview(guessed.reshape(posted.codes.shape))
     network = _train(fakes, [view.square for view in learnt.views], steps, report)
     with torch.inference_mode():
         by_pixels = to_pixels(network(_images(posted.squares)).numpy())
     report("learning", steps + n, steps + n)
     found: list[Finding | Figure] = []
-    limit, count = studio.recogniser.threshold, len(people)
+    limit, count = pipeline.recogniser.threshold, len(people)
     for what, squares in (("regression of codes", by_codes), ("a convolutional network", by_pixels)):
-        faces = studio.describe(squares)
+        faces = pipeline.describe(squares)
         own = np.linalg.norm(faces - people.sent_faces, axis=1)
         found += [
             Finding(
