@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from stylecrypt_msg.cli.checks import Check
 from stylecrypt_msg.cli.remedies import advice
 from stylecrypt_msg.errors import StyleCryptError
 from stylecrypt_msg.profile import Profile
@@ -14,36 +13,26 @@ from .bot import CONTROL_ROOM
 from .config import Config
 from .session import BotSession
 
-__all__ = ["Finding", "findings"]
+__all__ = ["check_bot"]
 
 
-@dataclass(frozen=True)
-class Finding:
-    """``state``: "ok", "missing" (nothing is wrong yet) or "broken"."""
-
-    what: str
-    state: str
-    detail: str
-    remedy: str = ""
-
-
-async def findings(config: Config, profile: Profile) -> list[Finding]:
+async def check_bot(config: Config, profile: Profile) -> list[Check]:
     """In the order in which to mend them."""
-    found = [Finding("profile", "ok", f"{profile.card.display_name} ({profile.card.user_id})")]
+    found = [Check("profile", "ok", f"{profile.card.display_name} ({profile.card.user_id})")]
     try:
         session = await open_session(config, profile)
     except InUseError:
         return [
             *found,
-            Finding("login", "missing", "The bot is running, or another program uses its keys.", "Stop it first."),
+            Check("login", "missing", "The bot is running, or another program uses its keys.", "Stop it first."),
         ]
     except StyleCryptError as error:
         return [*found, _broken("login", error)]
     try:
-        found.append(Finding("login", "ok", f"{session.user_id}, device {session.device_id}, key {session.key}"))
+        found.append(Check("login", "ok", f"{session.user_id}, device {session.device_id}, key {session.key}"))
         control = config.control_room or profile.setting(CONTROL_ROOM)
         if control is None:
-            found.append(Finding("control room", "missing", "There is none yet.", "`stylecrypt bot run` makes it."))
+            found.append(Check("control room", "missing", "There is none yet.", "`stylecrypt bot run` makes it."))
         else:
             found.append(await _room(session, config, "control room", control, private=True))
         for name, room in config.rooms.items():
@@ -53,7 +42,7 @@ async def findings(config: Config, profile: Profile) -> list[Finding]:
     return found
 
 
-async def _room(session: BotSession, config: Config, what: str, address: str, *, private: bool) -> Finding:
+async def _room(session: BotSession, config: Config, what: str, address: str, *, private: bool) -> Check:
     try:
         room = await session.look(await session.room_id(address), config.trust)
     except StyleCryptError as error:
@@ -61,20 +50,18 @@ async def _room(session: BotSession, config: Config, what: str, address: str, *,
     encrypted = "encrypted" if room.encrypted else "not encrypted"
     detail = f"{len(room.members)} people, {encrypted}"
     if private and not room.encrypted:
-        return Finding(what, "broken", detail, "Turn encryption on.")
+        return Check(what, "broken", detail, "Turn encryption on.")
     if private and room.members - {session.user_id, config.owner}:
-        return Finding(what, "broken", f"{detail}: others are in it.", "Have them leave, or use another room.")
+        return Check(what, "broken", f"{detail}: others are in it.", "Have them leave, or use another room.")
     if private and config.owner not in room.members:
-        return Finding(what, "missing", f"{detail}: {config.owner} has not joined yet.", "Accept the invitation.")
+        return Check(what, "missing", f"{detail}: {config.owner} has not joined yet.", "Accept the invitation.")
     if room.unknown:
-        return Finding(
-            what,
-            "broken",
-            f"{detail}. Devices that are not trusted: {'; '.join(room.unknown)}.",
+        return Check(
+            what, "broken", f"{detail}. Devices that are not trusted: {'; '.join(room.unknown)}.",
             "Compare the key with the one that the device shows, then: `!device @user:server DEVICE KEY`.",
-        )
-    return Finding(what, "ok", detail)
+        )  # fmt: skip
+    return Check(what, "ok", detail)
 
 
-def _broken(what: str, error: StyleCryptError) -> Finding:
-    return Finding(what, "broken", str(error), advice(error) or "")
+def _broken(what: str, error: StyleCryptError) -> Check:
+    return Check(what, "broken", str(error), advice(error) or "")

@@ -9,13 +9,14 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import typer
 import yaml
 
 from stylecrypt_msg.cli import console
+from stylecrypt_msg.cli.checks import show_checks
 from stylecrypt_msg.cli.session import Session, read_secret
 from stylecrypt_msg.errors import InputError, NotAuthorisedError
 from stylecrypt_msg.pictures import write_atomically
@@ -25,7 +26,7 @@ from stylecrypt_msg.transports.matrix.server import AccessToken, Login, Password
 from . import logs
 from .account import log_in, single_sign_on
 from .bot import Bot
-from .checks import findings
+from .checks import check_bot
 from .config import Config, load_config, read_config
 
 __all__ = ["check", "run", "setup", "verify"]
@@ -119,15 +120,8 @@ def setup(
 def check(session: Session, path: Path, as_json: bool) -> None:
     config = load_config(path)
     with _profile(session, config) as profile:
-        found = asyncio.run(findings(config, profile))
-    if as_json:
-        console.print_json([asdict(finding) for finding in found])
-    else:
-        console.print_table(
-            ("what", "state", "detail", "remedy"), [tuple(asdict(finding).values()) for finding in found]
-        )
-    if any(finding.state == "broken" for finding in found):
-        raise SystemExit(1)
+        checks = asyncio.run(check_bot(config, profile))
+    show_checks(checks, as_json)
 
 
 def _profile(session: Session, config: Config) -> Profile:
