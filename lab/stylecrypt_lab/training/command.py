@@ -16,13 +16,12 @@ from stylecrypt_msg.models.mobilestylegan import MobileStyleGAN
 from stylecrypt_msg.models.store import save
 from stylecrypt_msg.models.torch_model import TorchModel
 
-from .encoder import Plan, Progress, train_encoder
+from .encoder import Plan, train_encoder
 from .generator import GeneratorPlan, train_generator
 from .identity import Recogniser
 from .prepare import prepare as prepare_shards
 from .psp import PspPlan, train_psp
-from .runs import Progress as RunProgress
-from .runs import processes
+from .runs import Progress, processes
 from .shards import INDEX, Shards
 
 __all__ = ["encoder", "generator", "prepare", "psp"]
@@ -43,13 +42,7 @@ def encoder(
     start = model.encoder if trunk is None else _fresh(generator, trunk)
     assert isinstance(start, MobileEncoder)  # noqa: S101 - what "default" has
     plan = Plan(pairs=pairs, face_steps=face_steps if faces else 0, faces=faces)
-    with console.progress() as bar:
-
-        def report(progress: Progress) -> None:
-            losses = "  ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
-            bar(f"{progress.stage} (steps)", progress.done, progress.total)
-            console.note(f"{progress.stage} {progress.done}/{progress.total}  {losses}")
-
+    with _reporting() as report:
         trained = train_encoder(generator, start, plan, Recogniser(recogniser) if recogniser else None, run, report)
     console.say(f"losses: {run / 'losses.csv'}")
     if output is not None:
@@ -109,13 +102,13 @@ def psp(
 
 
 @contextmanager
-def _reporting() -> Iterator[Callable[[RunProgress], None]]:
+def _reporting() -> Iterator[Callable[[Progress], None]]:
     with console.progress() as bar:
 
-        def report(progress: RunProgress) -> None:
+        def report(progress: Progress) -> None:
             losses = "  ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
-            bar("steps", progress.done, progress.total)
-            console.note(f"{progress.done}/{progress.total}  {losses}")
+            bar(progress.stage, progress.done, progress.total)
+            console.note(f"{progress.stage} {progress.done}/{progress.total}  {losses}")
 
         yield report
 

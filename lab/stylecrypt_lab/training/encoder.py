@@ -35,8 +35,9 @@ from stylecrypt_msg.models.mobilestylegan import MobileStyleGAN
 from .codes import sample_codes
 from .identity import Recogniser
 from .pictures import degrade, face_batches, load_faces, vary
+from .runs import Progress
 
-__all__ = ["Plan", "Progress", "train_encoder"]
+__all__ = ["Plan", "train_encoder"]
 
 COLUMNS = ("stage", "pairs", "seconds", "latent", "pixels", "features", "identity", "prior", "rate")
 
@@ -63,16 +64,6 @@ class Plan:
     rate: float = 5e-4
     seed: int = 0
     save_seconds: float = 240.0
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands. ``done`` of ``total`` steps in ``stage`` ("pairs" or "faces"); the losses' running means."""
-
-    stage: str
-    done: int
-    total: int
-    losses: dict[str, float]
 
 
 class _State:
@@ -228,7 +219,7 @@ def train_encoder(
         log.add({name: loss.item() for name, loss in losses.items()})
         if (done + 1) % _REPORT_STEPS == 0 or done + 1 == total:
             pairs = (state.pairs_steps + state.face_steps) * plan.batch
-            report(Progress(stage, done + 1, total, log.write(stage, pairs, state.seconds, rate)))
+            report(Progress(done + 1, total, log.write(stage, pairs, state.seconds, rate), stage))
         if time.monotonic() - saved > plan.save_seconds:
             state.save(checkpoint)
             saved = time.monotonic()

@@ -36,11 +36,12 @@ _CHECKPOINT = "checkpoint.pt"
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands: ``done`` of ``total`` steps, and the losses' means since the last report."""
+    """How far a run is: ``done`` of ``total`` steps of a ``stage``, and the losses' means since the last report."""
 
     done: int
     total: int
     losses: dict[str, float]
+    stage: str = "steps"
 
 
 @dataclass(frozen=True)

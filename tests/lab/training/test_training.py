@@ -12,9 +12,10 @@ import pytest
 import torch
 from stylecrypt_lab.training import encoder
 from stylecrypt_lab.training.codes import sample_codes
-from stylecrypt_lab.training.encoder import Plan, Progress, train_encoder
+from stylecrypt_lab.training.encoder import Plan, train_encoder
 from stylecrypt_lab.training.identity import Recogniser
 from stylecrypt_lab.training.pictures import degrade, face_batches, load_faces, vary
+from stylecrypt_lab.training.runs import Progress
 
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.errors import InputError
