@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from PIL import Image
 from skimage.metrics import structural_similarity
-from stylecrypt_lab.training.identity import Recogniser
+from stylecrypt_lab.training.identity import DlibNetwork
 
 from stylecrypt_msg.cipher import Floats, read, to_images, to_pixels
 from stylecrypt_msg.faces import certain_faces, crop, face_quad
@@ -53,7 +53,7 @@ def rates(distances: list[float]) -> str:
     return f"mean distance {statistics.mean(distances):.2f}, verified {verified:.0%}, strictly {strict:.0%}"
 
 
-def apart(recogniser: Recogniser, made: Iterable[Floats], photos: list[Floats]) -> list[float]:
+def apart(recogniser: DlibNetwork, made: Iterable[Floats], photos: list[Floats]) -> list[float]:
     def describe(image: Floats) -> torch.Tensor:
         return recogniser(torch.from_numpy(np.ascontiguousarray(image)))
 
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path)
     arguments = parser.parse_args()
     model = load_model(arguments.model)
-    recogniser = Recogniser(arguments.recogniser) if arguments.recogniser else None
+    recogniser = DlibNetwork(arguments.recogniser) if arguments.recogniser else None
 
     paths = sorted(arguments.faces.glob("*.jpg"))
     paired = arguments.faces.name == "pairs"

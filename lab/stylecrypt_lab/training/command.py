@@ -18,7 +18,7 @@ from stylecrypt_msg.models.torch_model import TorchModel
 
 from .encoder import Plan, train_encoder
 from .generator import GeneratorPlan, train_generator
-from .identity import Recogniser
+from .identity import DlibNetwork
 from .prepare import prepare as prepare_shards
 from .psp import PspPlan, train_psp
 from .runs import Progress, processes
@@ -43,7 +43,7 @@ def encoder(
     assert isinstance(start, MobileEncoder)  # noqa: S101 - what "default" has
     plan = Plan(pairs=pairs, face_steps=face_steps if faces else 0, faces=faces)
     with _reporting() as report:
-        trained = train_encoder(generator, start, plan, Recogniser(recogniser) if recogniser else None, run, report)
+        trained = train_encoder(generator, start, plan, DlibNetwork(recogniser) if recogniser else None, run, report)
     console.say(f"losses: {run / 'losses.csv'}")
     if output is not None:
         save(TorchModel(generator, trained, model.average, family=model.family, name=output.stem), output)
@@ -88,16 +88,10 @@ def psp(
     plan = PspPlan(steps=steps, batch=batch, rate=rate)
     with processes() as world, _reporting() as report:
         train_psp(
-            Shards(shards),
-            load_torch_model(model),
-            plan,
-            run,
-            world,
-            report,
-            judge=load_torch_model("default"),
-            backbone=backbone,
-            recogniser=Recogniser(recogniser).to(world.device) if recogniser else None,
-        )
+            Shards(shards), load_torch_model(model), plan, run, world, report,
+            judge=load_torch_model("default"), backbone=backbone,
+            recogniser=DlibNetwork(recogniser).to(world.device) if recogniser else None,
+        )  # fmt: skip
     _say_model(run, world.rank)
 
 

@@ -33,7 +33,7 @@ from stylecrypt_msg.models.mobile_encoder import MobileEncoder, MobileNetV2
 from stylecrypt_msg.models.mobilestylegan import MobileStyleGAN
 
 from .codes import sample_codes
-from .identity import Recogniser
+from .identity import DlibNetwork
 from .pictures import degrade, face_batches, load_faces, vary
 from .runs import Progress
 
@@ -138,7 +138,7 @@ def train_encoder(
     generator: MobileStyleGAN,
     encoder: MobileEncoder,
     plan: Plan,
-    recogniser: Recogniser | None,
+    recogniser: DlibNetwork | None,
     folder: Path,
     report: Callable[[Progress], None],
 ) -> MobileEncoder:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.recognisers import DLIB_CHIP
 
-__all__ = ["Recogniser"]
+__all__ = ["DlibNetwork"]
 
 _MANIFEST = "face_recognition_model-weights_manifest.json"
 _SIZE = 150
@@ -55,7 +55,7 @@ class _Residual(nn.Module):
         return F.relu(x + y)
 
 
-class Recogniser(nn.Module):
+class DlibNetwork(nn.Module):
     """images (B, 3, S, S) RGB in [-1, 1], aligned as in FFHQ -> descriptors (B, 128)."""
 
     def __init__(self, folder: Path) -> None:

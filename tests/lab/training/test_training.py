@@ -13,7 +13,7 @@ import torch
 from stylecrypt_lab.training import encoder
 from stylecrypt_lab.training.codes import sample_codes
 from stylecrypt_lab.training.encoder import Plan, train_encoder
-from stylecrypt_lab.training.identity import Recogniser
+from stylecrypt_lab.training.identity import DlibNetwork
 from stylecrypt_lab.training.pictures import degrade, face_batches, load_faces, vary
 from stylecrypt_lab.training.runs import Progress
 
@@ -162,7 +162,7 @@ def test_folders_without_faces_are_refused(tmp_path: Path) -> None:
 def test_the_recogniser_reads_its_published_form(tmp_path: Path) -> None:
     """Weights of one byte and of four, in the manifest's layout; the real file is no part of the repository."""
     with pytest.raises(InputError, match="weights"):
-        Recogniser(tmp_path)
+        DlibNetwork(tmp_path)
     names = [("conv32_down/conv", (7, 7, 3, 32))]
     c_in = 32
     for block, c_out in [
@@ -196,7 +196,7 @@ def test_the_recogniser_reads_its_published_form(tmp_path: Path) -> None:
     (tmp_path / "face_recognition_model-weights_manifest.json").write_text(json.dumps(manifest))
     images = torch.rand(2, 3, 128, 128) * 2 - 1
     images.requires_grad_()
-    descriptors = Recogniser(tmp_path)(images)
+    descriptors = DlibNetwork(tmp_path)(images)
     assert descriptors.shape == (2, 128)
     assert not torch.allclose(descriptors[0], descriptors[1])
     (gradient,) = torch.autograd.grad(descriptors.square().sum(), images)
