@@ -107,7 +107,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Recovery:
+class Outcome:
     """What Bob got of one message that came one way.
 
     ``verdict`` is that on the cover, "refused" when it was taken for another picture, or "no face" where none was found to
@@ -161,14 +161,14 @@ class Trial:
         beside = sent.envelope is not None
         return sent, Message(photo.path.name, level, photo.path.stat().st_size, size, beside)
 
-    def receive(self, photo: Photo, level: str, sent: EncryptedPhoto) -> Iterator[Recovery]:
+    def receive(self, photo: Photo, level: str, sent: EncryptedPhoto) -> Iterator[Outcome]:
         """What comes of each way."""
         pixels = read_picture(sent.picture).pixels
         yield self._open(photo, level, AS_SENT, sent)
         for way, through in WAYS.items():
             yield self._open(photo, level, way, through(pixels), sent.packed)
 
-    def compare(self, photo: Photo, level: str, way: str, verdict: str, reached: str | None, made: Pixels) -> Recovery:
+    def compare(self, photo: Photo, level: str, way: str, verdict: str, reached: str | None, made: Pixels) -> Outcome:
         height, width = photo.pixels.shape[:2]
         if made.shape != photo.pixels.shape:
             made = np.asarray(Image.fromarray(made).resize((width, height), Image.Resampling.LANCZOS))
@@ -176,28 +176,22 @@ class Trial:
         distance = None
         if descriptor is not None and photo.descriptor is not None:
             distance = float(np.linalg.norm(descriptor - photo.descriptor))
-        return Recovery(
-            photo.path.name,
-            level,
-            way,
-            verdict,
-            reached,
-            mean_error(photo.pixels[photo.region], made[photo.region]),
-            mean_error(photo.pixels, made),
-            distance,
-        )
+        return Outcome(
+            photo.path.name, level, way, verdict, reached,
+            mean_error(photo.pixels[photo.region], made[photo.region]), mean_error(photo.pixels, made), distance,
+        )  # fmt: skip
 
     def _open(
         self, photo: Photo, level: str, way: str, picture: bytes | EncryptedPhoto, envelope: bytes | None = None
-    ) -> Recovery:
+    ) -> Outcome:
         try:
             got = self.bob.decrypt(picture, envelope=envelope)
         except RefusedError as error:
             if not isinstance(error.reason, CoverMismatchError):
                 raise
-            return Recovery(photo.path.name, level, way, "refused", None, None, None, None)
+            return Outcome(photo.path.name, level, way, "refused", None, None, None, None)
         except FaceError:
-            return Recovery(photo.path.name, level, way, "no face", None, None, None, None)
+            return Outcome(photo.path.name, level, way, "no face", None, None, None, None)
         return self.compare(photo, level, way, got.cover, got.level, got.pixels)
 
     def _descriptor(self, pixels: Pixels, quad: Quad) -> NDArray[np.float32] | None:
@@ -216,9 +210,9 @@ def pairs(folder: Path) -> list[tuple[Path, Path]]:
     return [(path, path) for path in sorted(folder.glob("*.jpg"))]
 
 
-def measure(trial: Trial, found: Sequence[tuple[Path, Path]], console: Console) -> tuple[list[Message], list[Recovery]]:
+def measure(trial: Trial, found: Sequence[tuple[Path, Path]], console: Console) -> tuple[list[Message], list[Outcome]]:
     messages: list[Message] = []
-    recoveries: list[Recovery] = []
+    outcomes: list[Outcome] = []
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("photos", total=len(found) * len(LEVELS))
         for path, key_face in found:
@@ -232,22 +226,22 @@ def measure(trial: Trial, found: Sequence[tuple[Path, Path]], console: Console) 
             for level in LEVELS:
                 sent, message = trial.send(photo, level)
                 messages.append(message)
-                recoveries += trial.receive(photo, level, sent)
+                outcomes += trial.receive(photo, level, sent)
                 progress.advance(task)
             shown = read_picture(sent.picture).pixels
-            recoveries.append(trial.compare(photo, COVER, AS_SENT, "", None, shown))
-    return messages, recoveries
+            outcomes.append(trial.compare(photo, COVER, AS_SENT, "", None, shown))
+    return messages, outcomes
 
 
-def recovery_table(recoveries: Sequence[Recovery], threshold: float | None) -> Table:
+def outcome_table(outcomes: Sequence[Outcome], threshold: float | None) -> Table:
     table = Table(box=box.MARKDOWN)
     for head in ("level", "came as", "level reached", " / ".join(VERDICTS), "face PSNR", "photo PSNR"):
         table.add_column(head)
     if threshold is not None:
         table.add_column("distance")
         table.add_column("same person")
-    for level, way in dict.fromkeys((one.level, one.way) for one in recoveries):
-        cell = [one for one in recoveries if (one.level, one.way) == (level, way)]
+    for level, way in dict.fromkeys((one.level, one.way) for one in outcomes):
+        cell = [one for one in outcomes if (one.level, one.way) == (level, way)]
         verdicts = [one.verdict for one in cell]
         values = [
             level,
@@ -367,7 +361,7 @@ def main() -> None:
         if arguments.twelve_megapixels:
             out.print(measure_twelve_megapixels(trial, [path for path, _ in found[:3]], Path(name)))
             return
-        messages, recoveries = measure(trial, found, Console(stderr=True))
+        messages, outcomes = measure(trial, found, Console(stderr=True))
     recogniser = trial.recogniser
     measured = len({one.photo for one in messages})
     print(f"{measured} of {len(found)} photos; PSNR in dB, median (worst); same: every pixel is the photo's")
@@ -375,10 +369,10 @@ def main() -> None:
         print("no recogniser: identity was not measured")
     else:
         print(f"distance by {recogniser.name}, median; the same person below {recogniser.threshold}")
-    out.print(recovery_table(recoveries, recogniser.threshold if recogniser else None))
+    out.print(outcome_table(outcomes, recogniser.threshold if recogniser else None))
     out.print(size_table(messages))
     if arguments.json:
-        results = {"messages": [asdict(one) for one in messages], "recoveries": [asdict(one) for one in recoveries]}
+        results = {"messages": [asdict(one) for one in messages], "outcomes": [asdict(one) for one in outcomes]}
         arguments.json.write_text(json.dumps(results, indent=1) + "\n")
 
 

@@ -18,7 +18,7 @@ from .levels import LEVEL_WAYS, LEVELS, LevelTrial
 from .metrics import FAR, threshold_at_far
 from .trial import Column, Record, Score, Trial, correlation
 
-__all__ = ["Cell", "Identity", "LayerMean", "LevelCell", "Summary", "summarise"]
+__all__ = ["Cell", "IdentityThresholds", "LayerMean", "LevelCell", "Summary", "summarise"]
 
 
 class Cell(Record):
@@ -44,7 +44,7 @@ class LevelCell(Record):
     means: Cell | None
 
 
-class Identity(Record):
+class IdentityThresholds(Record):
     """The recogniser, and what it takes for one person: distances below these.
 
     ``impostors`` pairs of photos of two people decide ``threshold_at_far``; ``false_accepts`` is the share of them that
@@ -91,7 +91,7 @@ class Summary(Record):
     pairs: bool
     people: list[str]
     passed_over: dict[str, str]
-    identity: Identity
+    identity: IdentityThresholds
     table2: dict[Column, dict[str, Cell]]
     guard: str | None
     another: dict[Column, int]
@@ -158,14 +158,14 @@ def summarise(
     )
 
 
-def _identity(trials: Sequence[Trial], recogniser: Recogniser) -> Identity:
+def _identity(trials: Sequence[Trial], recogniser: Recogniser) -> IdentityThresholds:
     described = [[np.array(one) for one in trial.descriptors] for trial in trials]
     impostors = [
         float(np.linalg.norm(first - second))
         for one, another in itertools.combinations(described, 2)
         for first, second in itertools.product(one, another)
     ]
-    return Identity(
+    return IdentityThresholds(
         recogniser=recogniser.name,
         threshold=recogniser.threshold,
         strict=recogniser.strict,
@@ -181,7 +181,7 @@ def _below(distances: Sequence[float], threshold: float) -> float:
     return sum(distance < threshold for distance in distances) / len(distances)
 
 
-def _cell(scores: Sequence[Score], identity: Identity) -> Cell:
+def _cell(scores: Sequence[Score], identity: IdentityThresholds) -> Cell:
     distances = [score.distance for score in scores]
     lpips = [score.lpips for score in scores if score.lpips is not None]
     at_far = identity.threshold_at_far
@@ -198,7 +198,7 @@ def _cell(scores: Sequence[Score], identity: Identity) -> Cell:
     )
 
 
-def _level_cell(level: str, way: str, levels: Sequence[LevelTrial], identity: Identity) -> LevelCell:
+def _level_cell(level: str, way: str, levels: Sequence[LevelTrial], identity: IdentityThresholds) -> LevelCell:
     recoveries = [trial.recoveries[level][way] for trial in levels]
     scores = [recovery.score for recovery in recoveries if recovery.score is not None]
     return LevelCell(
