@@ -29,7 +29,7 @@ PUBLIC = sp.PublicPart.describe(
     model_hash=bytes(32),
     styles=18,
     replaced=range(3, 8),
-    faces=[sp.Quad.from_pixels([(1, 1), (1, 9), (9, 9), (9, 1)])],
+    faces=[sp.WireQuad.from_pixels([(1, 1), (1, 9), (9, 9), (9, 1)])],
 )
 
 

@@ -17,7 +17,7 @@ def main(folder: Path) -> None:
     me = sp.Identity.from_secret(sp.Secret(bytes(range(64))))
     card = sp.Card.create(me, user_id="@me:example.org", display_name="Me", created=0)
     cover = sp.Pixels(width=16, height=16, rgb=bytes(768))
-    face = sp.Quad.from_pixels([(1, 1), (1, 9), (9, 9), (9, 1)])
+    face = sp.WireQuad.from_pixels([(1, 1), (1, 9), (9, 9), (9, 1)])
     key_face = sp.KeyFace.new(cover)
     public = sp.PublicPart.describe(
         cover,

@@ -33,7 +33,7 @@ from .carriers.event import (
     to_event,
 )
 from .commitment import KeyFace, Opening, pick_key_face
-from .cover import CoverVerdict, Pixels, Quad
+from .cover import CoverVerdict, Pixels, WireQuad
 from .envelope import Envelope, Level, PublicPart
 from .errors import (
     BadSignatureError,
@@ -102,7 +102,6 @@ __all__ = [
     "Pixels",
     "ProtocolError",
     "PublicPart",
-    "Quad",
     "RemoteProtocolError",
     "ReplayedError",
     "Residual",
@@ -122,6 +121,7 @@ __all__ = [
     "Unlocked",
     "UnsealedError",
     "UnsupportedError",
+    "WireQuad",
     "WrongPassphraseError",
     "card_words",
     "compare_cards",

@@ -23,7 +23,7 @@ from .errors import LocalProtocolError
 from .limits import MAX_COORDINATE, MAX_PIXELS, MAX_SIDE
 from .wire import WireModel
 
-__all__ = ["CoverVerdict", "Pixels", "Quad"]
+__all__ = ["CoverVerdict", "Pixels", "WireQuad"]
 
 UNIT: Final = 64
 """Coordinates on the wire are integers in 1/64 px: finer than any resampling shows, and no floats."""
@@ -93,7 +93,7 @@ class Pixels(WireModel):
         return primitives.sha256(primitives.PIXELS, size, self.rgb)
 
 
-class Quad(WireModel):
+class WireQuad(WireModel):
     """Where an aligned face sits in the cover: its corners top left, bottom left, bottom right, top right,
     as the face sees them upright; each (x, y) in 1/64 px from the outer corner of the top left pixel of
     the cover."""
@@ -124,12 +124,12 @@ class Quad(WireModel):
         return min(xs), min(ys), max(xs), max(ys)
 
 
-def sketch_bytes(faces: Sequence[Quad], width: int, height: int) -> int:
+def sketch_bytes(faces: Sequence[WireQuad], width: int, height: int) -> int:
     """How long the sketch of a cover of this size with these faces is."""
     return COARSE**2 + sum(_fineness(face, width, height) ** 2 for face in faces)
 
 
-def make_sketch(pixels: Pixels, faces: Sequence[Quad]) -> bytes:
+def make_sketch(pixels: Pixels, faces: Sequence[WireQuad]) -> bytes:
     """The sketch of a cover: a grid of the whole picture, 64 bytes, and one of each face, 64, 256 or 1024 bytes. SPEC.md
     section 5.2.
 
@@ -144,7 +144,7 @@ def make_sketch(pixels: Pixels, faces: Sequence[Quad]) -> bytes:
 
 
 def judge_cover(
-    pixels: Pixels, *, digest: bytes, sketch: bytes, faces: Sequence[Quad], width: int, height: int
+    pixels: Pixels, *, digest: bytes, sketch: bytes, faces: Sequence[WireQuad], width: int, height: int
 ) -> CoverVerdict:
     """Compares a picture with what the sender signed: digest, sketch, faces and size of the cover. SPEC.md
     section 5.3."""
@@ -175,7 +175,7 @@ def judge_cover(
     return CoverVerdict.CHANGED
 
 
-def _fineness(face: Quad, width: int, height: int) -> int:
+def _fineness(face: WireQuad, width: int, height: int) -> int:
     """Cells a side of a face's grid: more for larger boxes, as far as they lie in the cover."""
     left, top, right, bottom = face.box()
     shorter = min(min(right, width) - max(left, 0), min(bottom, height) - max(top, 0))

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from . import primitives
 from .commitment import KeyFace
-from .cover import Pixels, Quad, Side
+from .cover import Pixels, Side, WireQuad
 from .errors import LocalProtocolError, TooLargeError, UnsupportedError
 from .limits import MAX_ENVELOPE_BYTES, MAX_FACE_AREA, MAX_FACES, MAX_PIXELS, MAX_PUBLIC_BYTES, MAX_STYLES
 from .wire import VERSION, Bytes32, MessageId, MessageIdField, Reader, WireModel, opaque, received
@@ -43,7 +43,7 @@ class PublicPart(WireModel):
     """How many style vectors the model has."""
     replaced: tuple[int, ...] = Field(min_length=1)
     """The layers whose style vectors are replaced, ascending, the first layer being 0."""
-    faces: tuple[Quad, ...] = Field(max_length=MAX_FACES)
+    faces: tuple[WireQuad, ...] = Field(max_length=MAX_FACES)
     width: Side
     height: Side
     cover_digest: Bytes32
@@ -81,7 +81,7 @@ class PublicPart(WireModel):
         model_hash: bytes,
         styles: int,
         replaced: Iterable[int],
-        faces: Sequence[Quad],
+        faces: Sequence[WireQuad],
         key_face: KeyFace | None = None,
     ) -> Self:
         """The public part of a new message: draws its id (``secrets``) and digests the cover."""
@@ -164,9 +164,9 @@ def _face_count(reader: Reader) -> int:
     return count
 
 
-def _quad(reader: Reader) -> Quad:
+def _quad(reader: Reader) -> WireQuad:
     values = [reader.int32() for _ in range(8)]
-    return Quad(corners=tuple(zip(values[::2], values[1::2], strict=True)))  # type: ignore[arg-type]
+    return WireQuad(corners=tuple(zip(values[::2], values[1::2], strict=True)))  # type: ignore[arg-type]
 
 
 def _last(reader: Reader) -> bytes | None:

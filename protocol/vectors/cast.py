@@ -24,7 +24,7 @@ CARDS = {
 WIDTH, HEIGHT = 24, 16
 RGB = bytes((x * 9 + y * 5 + c * 40) % 256 for y in range(HEIGHT) for x in range(WIDTH) for c in range(3))
 COVER = sp.Pixels(width=WIDTH, height=HEIGHT, rgb=RGB)
-FACE = sp.Quad.from_pixels([(4, 2), (4, 14.5), (16.25, 14.5), (16.25, 2)])
+FACE = sp.WireQuad.from_pixels([(4, 2), (4, 14.5), (16.25, 14.5), (16.25, 2)])
 # Two style vectors of three numbers: 1, -2, 0.5; 65504, the smallest above 0, and -0.
 INVERSION = sp.Inversion(
     model_hash=b"\x11" * 32, styles=2, dimensions=3, codes=bytes.fromhex("003c00c00038ff7b01000080")

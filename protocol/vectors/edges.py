@@ -38,7 +38,7 @@ def verdicts() -> list[dict[str, Any]]:
         grids, quads = [tiles.reshape(8, 2, 8, 2).mean((1, 3))], []
         if face is not None:
             end = 160 - face
-            quads.append(sp.Quad.from_pixels([(face, face), (face, end), (end, end), (end, face)]))
+            quads.append(sp.WireQuad.from_pixels([(face, face), (face, end), (end, end), (end, face)]))
             grids.append(tiles[face // 10 : end // 10, face // 10 : end // 10])
         rows.append(
             {

@@ -174,7 +174,7 @@ def sketches() -> list[dict[str, Any]]:
     boxes |= {"over the border": (200, 100, 500, 400), "outside": (-90, -90, -10, -10), "a line": (10, 20, 10, 220)}
     rows = []
     for name, (left, top, right, bottom) in boxes.items():
-        face = sp.Quad.from_pixels([(left, top), (left, bottom), (right, bottom), (right, top)])
+        face = sp.WireQuad.from_pixels([(left, top), (left, bottom), (right, bottom), (right, top)])
         rows.append({"face": name, "face_in_64th_px": face.corners, "sketch": make_sketch(cover, [face]).hex()})
     return rows
 

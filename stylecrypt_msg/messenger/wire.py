@@ -35,11 +35,11 @@ def wire_pixels(pixels: Pixels) -> protocol.Pixels:
 _ORDER = (0, 3, 2, 1)
 
 
-def to_wire(quad: Quad) -> protocol.Quad:
-    return protocol.Quad.from_pixels([tuple(quad[i]) for i in _ORDER])
+def to_wire(quad: Quad) -> protocol.WireQuad:
+    return protocol.WireQuad.from_pixels([tuple(quad[i]) for i in _ORDER])
 
 
-def from_wire(quad: protocol.Quad) -> Quad:
+def from_wire(quad: protocol.WireQuad) -> Quad:
     return np.array(quad.pixels(), np.float64)[list(_ORDER)]
 
 

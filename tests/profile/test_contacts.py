@@ -334,7 +334,7 @@ def test_what_a_profile_knows_opens_messages(profile: Profile) -> None:
     bob = sp.Identity.generate()
     contact = profile.add_contact(card(keys=bob)).contact
     cover = sp.Pixels(width=64, height=64, rgb=bytes(range(256)) * 48)
-    face = sp.Quad.from_pixels([(8, 8), (8, 56), (56, 56), (56, 8)])
+    face = sp.WireQuad.from_pixels([(8, 8), (8, 56), (56, 56), (56, 8)])
     public = sp.PublicPart.describe(
         cover, level=sp.Level.LATENT, model_hash=bytes(32), styles=18, replaced=[3], faces=[face]
     )

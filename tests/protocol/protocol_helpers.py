@@ -16,7 +16,7 @@ CARDS = {
     for who, identity in {"alice": ALICE, "bob": BOB, "carol": CAROL, "mallory": MALLORY}.items()
 }
 CONTACTS = {card.id: card for card in CARDS.values()}
-FACE = sp.Quad.from_pixels([(60, 40), (60, 168), (188, 168), (188, 40)])
+FACE = sp.WireQuad.from_pixels([(60, 40), (60, 168), (188, 168), (188, 40)])
 CHEAP = sp.Cost(operations=1, memory=8192)
 
 

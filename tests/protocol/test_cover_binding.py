@@ -10,7 +10,7 @@ from protocol_helpers import COVER, COVER_IMAGE, FACE, decoded, encoded, paintin
 from stylecrypt_protocol.cover import judge_cover, make_sketch, sketch_bytes
 
 
-def judge(original: Image.Image, received: Image.Image, face: sp.Quad = FACE) -> sp.CoverVerdict:
+def judge(original: Image.Image, received: Image.Image, face: sp.WireQuad = FACE) -> sp.CoverVerdict:
     """The verdict about a received picture."""
     return judge_cover(
         pixels(received),
@@ -107,14 +107,14 @@ def test_even_pictures_are_only_accepted_exactly() -> None:
 def test_a_sketch_of_known_pixels() -> None:
     left_black = np.zeros((16, 16, 3), np.uint8)
     left_black[:, 8:] = 255
-    face = sp.Quad.from_pixels([(8, 0), (8, 8), (16, 8), (16, 0)])
+    face = sp.WireQuad.from_pixels([(8, 0), (8, 8), (16, 8), (16, 0)])
     sketch = make_sketch(pixels(Image.fromarray(left_black)), [face])
     assert sketch == bytes.fromhex("00000000ffffffff" * 8 + "ff" * 64)
     for side, cells in ((127, 8), (128, 16), (255, 16), (256, 32)):
-        face = sp.Quad.from_pixels([(0, 0), (0, side), (side, side), (side, 0)])
+        face = sp.WireQuad.from_pixels([(0, 0), (0, side), (side, side), (side, 0)])
         wide = pixels(COVER_IMAGE.resize((400, 300)))
         assert len(make_sketch(wide, [face])) == sketch_bytes([face], 400, 300) == 64 + cells**2
-    outside = sp.Quad.from_pixels([(-300, 0), (-300, 300), (8, 300), (8, 0)])
+    outside = sp.WireQuad.from_pixels([(-300, 0), (-300, 300), (8, 300), (8, 0)])
     assert len(make_sketch(wide, [outside])) == 64 + 64
 
 
@@ -128,7 +128,7 @@ def test_a_sketch_of_known_pixels() -> None:
     ],
 )
 def test_faces_outside_the_picture_and_of_no_size(corners: list[tuple[float, float]]) -> None:
-    face = sp.Quad.from_pixels(corners)
+    face = sp.WireQuad.from_pixels(corners)
     copy = decoded(encoded(COVER_IMAGE, "JPEG", quality=90))
     assert judge(COVER_IMAGE, copy, face) is sp.CoverVerdict.CHANGED
     tiny = Image.new("RGB", (1, 3), "red")

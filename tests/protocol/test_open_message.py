@@ -88,7 +88,7 @@ def test_any_message_round_trips(
     public = describe(
         level=level,
         replaced=replaced,
-        faces=[sp.Quad.from_pixels(quad) for quad in corners[:8]],
+        faces=[sp.WireQuad.from_pixels(quad) for quad in corners[:8]],
         key_face=key_face,
     )
     envelope = message(

@@ -119,9 +119,9 @@ def test_models_are_frozen_and_checked() -> None:
         sp.Residual(kind=sp.ResidualKind.STYLES)
     for bad in (float("nan"), float("inf")):
         with pytest.raises(sp.LocalProtocolError, match="finite"):
-            sp.Quad.from_pixels([(0, 0), (0, 1), (1, 1), (bad, 0)])
+            sp.WireQuad.from_pixels([(0, 0), (0, 1), (1, 1), (bad, 0)])
     with pytest.raises(sp.LocalProtocolError, match="corners"):
-        sp.Quad.from_pixels([(0, 0), (0, 1), (1, 1), (70_000, 0)])
+        sp.WireQuad.from_pixels([(0, 0), (0, 1), (1, 1), (70_000, 0)])
 
 
 def test_identity() -> None:
@@ -140,7 +140,7 @@ def test_sizes_over_the_limits() -> None:
         sp.Envelope.unpack(bytes(32 * 1024 * 1024 + 1))
     with pytest.raises(sp.LocalProtocolError, match="empty"):
         sp.Envelope(public=describe(), sealed=b"")
-    small = sp.Quad.from_pixels([(60, 40), (60, 72), (92, 72), (92, 40)])
+    small = sp.WireQuad.from_pixels([(60, 40), (60, 72), (92, 72), (92, 40)])
     most = describe(faces=[small] * 128, key_face=sp.KeyFace.new(COVER))
     assert len(most.to_bytes()) == 4221
     with pytest.raises(sp.LocalProtocolError, match="more than 8 times"):

@@ -66,8 +66,8 @@ def test_the_spec_names_every_error() -> None:
     assert all(f"`{name}`" in spec for name in concrete if not getattr(errors, name).abstract)
 
 
-def _face(corners: list[list[int]]) -> sp.Quad:
-    return sp.Quad(corners=tuple((x, y) for x, y in corners))  # type: ignore[arg-type]
+def _face(corners: list[list[int]]) -> sp.WireQuad:
+    return sp.WireQuad(corners=tuple((x, y) for x, y in corners))  # type: ignore[arg-type]
 
 
 def test_identities() -> None:

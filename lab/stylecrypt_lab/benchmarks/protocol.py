@@ -40,7 +40,7 @@ def bench_protocol(
     """Seals and opens 12 KB (style vectors at level ``latent``) with a cover of 256 x 256 px and one face."""
     side = 256
     cover = sp.Pixels(width=side, height=side, rgb=bytes(range(256)) * (side * side * 3 // 256))
-    face = sp.Quad.from_pixels([(64, 64), (64, 192), (192, 192), (192, 64)])
+    face = sp.WireQuad.from_pixels([(64, 64), (64, 192), (192, 192), (192, 64)])
     residual = sp.Residual(kind=sp.ResidualKind.STYLES, data=bytes(PAYLOAD_BYTES))
     sender, me = sp.Identity.generate(), sp.Identity.generate()
     others = [_card(sp.Identity.generate(), n) for n in range(max(*recipients, max(contacts)) - 1)]

@@ -39,7 +39,7 @@ def envelope(sealed: int) -> bytes:
         model_hash=bytes(32),
         styles=18,
         replaced=range(3, 8),
-        faces=[protocol.Quad.from_pixels([(8, 8), (8, 40), (40, 40), (40, 8)])],
+        faces=[protocol.WireQuad.from_pixels([(8, 8), (8, 40), (40, 40), (40, 8)])],
     )
     return protocol.Envelope(public=public, sealed=b"s" * sealed).pack()
 

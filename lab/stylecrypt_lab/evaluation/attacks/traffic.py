@@ -13,7 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
-from stylecrypt_protocol import Card, Envelope, Identity, Level, Pixels, PublicPart, Quad, Residual, seal_message, take
+from stylecrypt_protocol import (
+    Card,
+    Envelope,
+    Identity,
+    Level,
+    Pixels,
+    PublicPart,
+    Residual,
+    WireQuad,
+    seal_message,
+    take,
+)
 
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.progress import Report
@@ -232,7 +243,7 @@ def _between_strangers(
     identity = Identity.generate()
     cards = [Card.create(one, user_id="@a:b", display_name="A", created=0) for one in (identity, Identity.generate())]
     pixels = Pixels(width=width, height=height, rgb=bytes(3 * width * height))
-    quad = Quad.from_pixels([(0, 0), (0, 32), (32, 32), (32, 0)])
+    quad = WireQuad.from_pixels([(0, 0), (0, 32), (32, 32), (32, 0)])
     public = PublicPart.describe(
         pixels, level=Level.KEYFACE, model_hash=model_hash, styles=styles, replaced=replaced, faces=[quad]
     )
