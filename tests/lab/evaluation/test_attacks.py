@@ -70,7 +70,7 @@ def bench(default_model: FaceModel) -> Bench:
     ``open`` replaces the last layer alone, which moves colours a little; ``closed`` replaces every layer.
     """
     pytest.importorskip("dlib")
-    pipeline = SmallStudio(default_model, load_recogniser())
+    pipeline = SmallPipeline(default_model, load_recogniser())
     subjects = [Subject(f"person {i}", photo(pipeline, i, 0.0), photo(pipeline, i, 0.1)) for i in range(N)]
     people = gather(subjects, pipeline, silent)
     strange = strangers(people, 3, pipeline, silent)
@@ -81,7 +81,7 @@ def bench(default_model: FaceModel) -> Bench:
     return Bench(subjects, pipeline, people, strange, open_, closed, here, there)
 
 
-class SmallStudio(Pipeline):
+class SmallPipeline(Pipeline):
     """Renders at the preview's size, which is cheap. The whole bench, below, renders at full size."""
 
     def render(self, codes: np.ndarray) -> list[np.ndarray]:
