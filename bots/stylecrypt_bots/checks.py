@@ -57,9 +57,11 @@ async def _room(session: BotSession, config: Config, what: str, address: str, *,
         return Check(what, "missing", f"{detail}: {config.owner} has not joined yet.", "Accept the invitation.")
     if room.unknown:
         return Check(
-            what, "broken", f"{detail}. Devices that are not trusted: {'; '.join(room.unknown)}.",
+            what,
+            "broken",
+            f"{detail}. Devices that are not trusted: {'; '.join(room.unknown)}.",
             "Compare the key with the one that the device shows, then: `!device @user:server DEVICE KEY`.",
-        )  # fmt: skip
+        )
     return Check(what, "ok", detail)
 
 

@@ -163,9 +163,14 @@ class Control:
                 hint="Send it once more, or a smaller one.",
             )
         draft = PhotoDraft(
-            photo=picture, to=tuple(contacts), level=request.level, others=request.others, conversation=room.room_id,
-            chat=room.room_id, caption=request.caption,
-        )  # fmt: skip
+            photo=picture,
+            to=tuple(contacts),
+            level=request.level,
+            others=request.others,
+            conversation=room.room_id,
+            chat=room.room_id,
+            caption=request.caption,
+        )
         prepared = await self._worker.prepare(draft)
         content, media = await self._worker.run(cover_of, prepared)
         self._keep(post, room, prepared, content | answered, media)
@@ -190,8 +195,12 @@ class Control:
                 shown = {key: content[key] for key in ("msgtype", "filename", "info")}
                 self._queues.tell(
                     texts.preview(photo, room.name, photo.recipients),
-                    to=post, content=shown, media=draft.id, subject=Subject(draft=draft.id), buttons=True,
-                )  # fmt: skip
+                    to=post,
+                    content=shown,
+                    media=draft.id,
+                    subject=Subject(draft=draft.id),
+                    buttons=True,
+                )
             self._queues.done(post)
 
     async def _destination(self, post: Post, request: Request) -> tuple[Room, dict[str, Any]]:

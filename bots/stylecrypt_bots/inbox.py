@@ -174,8 +174,9 @@ class Inbox:
                 whose = f"{texts.printable(card.display_name) or 'somebody'} ({texts.printable(card.user_id)})"
                 self._queues.tell(
                     f"{post.sender} gave the card of {whose} in {room.name}. {YES} keeps it, {NO} does not.",
-                    subject=Subject(card=text), buttons=True,
-                )  # fmt: skip
+                    subject=Subject(card=text),
+                    buttons=True,
+                )
             self._queues.done(post)
 
     async def _key_face(self, post: Post, room: Room) -> None:

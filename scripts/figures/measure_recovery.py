@@ -177,9 +177,15 @@ class Trial:
         if descriptor is not None and photo.descriptor is not None:
             distance = float(np.linalg.norm(descriptor - photo.descriptor))
         return Outcome(
-            photo.path.name, level, way, verdict, reached,
-            mean_error(photo.pixels[photo.region], made[photo.region]), mean_error(photo.pixels, made), distance,
-        )  # fmt: skip
+            photo.path.name,
+            level,
+            way,
+            verdict,
+            reached,
+            mean_error(photo.pixels[photo.region], made[photo.region]),
+            mean_error(photo.pixels, made),
+            distance,
+        )
 
     def _open(
         self, photo: Photo, level: str, way: str, picture: bytes | EncryptedPhoto, envelope: bytes | None = None

@@ -90,8 +90,16 @@ def _folder() -> Check:
 
 
 _CHECKS: tuple[Callable[[], Check], ...] = (
-    _python, _onnxruntime, _embedded_model, _round_trip, _recogniser, _matting, _torch, _training, _folder,
-)  # fmt: skip
+    _python,
+    _onnxruntime,
+    _embedded_model,
+    _round_trip,
+    _recogniser,
+    _matting,
+    _torch,
+    _training,
+    _folder,
+)
 
 
 def run(as_json: bool) -> None:

@@ -156,9 +156,17 @@ def inspect(picture: str, sealed: Path | None, envelope: Path | None, as_json: b
 
 
 def send(
-    session: Session, photo: str, to: Sequence[str], open_transport: OpenTransport, *, device: str | None,
-    stand_in: str | None, model: str, as_json: bool, options: Options,
-) -> None:  # fmt: skip
+    session: Session,
+    photo: str,
+    to: Sequence[str],
+    open_transport: OpenTransport,
+    *,
+    device: str | None,
+    stand_in: str | None,
+    model: str,
+    as_json: bool,
+    options: Options,
+) -> None:
     stand_in_photo = _stand_in_file(stand_in)
     data = _read(photo)
     if photo != _PIPE:

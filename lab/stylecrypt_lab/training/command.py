@@ -88,10 +88,16 @@ def psp(
     plan = PspPlan(steps=steps, batch=batch, rate=rate)
     with processes() as world, _reporting() as report:
         train_psp(
-            Shards(shards), load_torch_model(model), plan, run, world, report,
-            judge=load_torch_model("default"), backbone=backbone,
+            Shards(shards),
+            load_torch_model(model),
+            plan,
+            run,
+            world,
+            report,
+            judge=load_torch_model("default"),
+            backbone=backbone,
             recogniser=DlibNetwork(recogniser).to(world.device) if recogniser else None,
-        )  # fmt: skip
+        )
     _say_model(run, world.rank)
 
 

@@ -88,9 +88,16 @@ def send(
     from ..transport import choose_transport
 
     command.send(
-        session_of(context), photo, to, choose_transport(folder, room, homeserver, user), device=device, stand_in=stand_in,
-        model=model, as_json=json, options=options,
-    )  # fmt: skip
+        session_of(context),
+        photo,
+        to,
+        choose_transport(folder, room, homeserver, user),
+        device=device,
+        stand_in=stand_in,
+        model=model,
+        as_json=json,
+        options=options,
+    )
 
 
 @app.command()

@@ -262,8 +262,14 @@ def run(
 
 
 def _attack(
-    setting: Setting, people: People, strange: Strangers, learnt: Lessons, effort: Effort, pipeline: Pipeline, report: Report
-) -> _Found:  # fmt: skip
+    setting: Setting,
+    people: People,
+    strange: Strangers,
+    learnt: Lessons,
+    effort: Effort,
+    pipeline: Pipeline,
+    report: Report,
+) -> _Found:
     """What is tried with one mask. Nothing here may depend on which masks were tried before."""
     tried = effort if setting.in_use else effort.less()
     here = post(people, people.sent, "A", setting, pipeline, report)

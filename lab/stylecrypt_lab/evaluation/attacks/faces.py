@@ -30,9 +30,15 @@ def recognition(
     n, gallery = len(people), people.other_faces
     to_others = distances(posted.faces, gallery)
     found: list[Finding | Figure] = [
-        Finding("recognition", setting.name, f"{pipeline.recogniser.name} finds the sender in the gallery", same(to_others),
-                n, by_chance(n)),
-    ]  # fmt: skip
+        Finding(
+            "recognition",
+            setting.name,
+            f"{pipeline.recogniser.name} finds the sender in the gallery",
+            same(to_others),
+            n,
+            by_chance(n),
+        ),
+    ]
     for name, limit in (("threshold", pipeline.recogniser.threshold), ("strict threshold", pipeline.recogniser.strict)):
         found.append(
             Finding(
@@ -76,10 +82,19 @@ def public_photo(
     faces = pipeline.describe(recovered)
     own = np.linalg.norm(faces - people.sent_faces, axis=1)
     found: list[Finding | Figure] = [
-        Finding("public photo", setting.name, f"the sender comes back, by the {name} {limit:.2f}", int((own < limit).sum()),
-                n, by_strangers(strange.faces, people.sent_faces, limit))
-        for name, limit in (("threshold", pipeline.recogniser.threshold), ("strict threshold", pipeline.recogniser.strict))
-    ]  # fmt: skip
+        Finding(
+            "public photo",
+            setting.name,
+            f"the sender comes back, by the {name} {limit:.2f}",
+            int((own < limit).sum()),
+            n,
+            by_strangers(strange.faces, people.sent_faces, limit),
+        )
+        for name, limit in (
+            ("threshold", pipeline.recogniser.threshold),
+            ("strict threshold", pipeline.recogniser.strict),
+        )
+    ]
     found.append(_figure("public photo", setting, "distance to the sender", float(own.mean()), "", n))
     found.append(
         _figure("public photo", setting, "PSNR of what comes back, in the face", float(np.mean(errors)), "dB", n)

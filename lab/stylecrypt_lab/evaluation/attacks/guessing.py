@@ -16,7 +16,13 @@ _SIDE = 128  # px: the preview's
 
 
 def wrong_keys(
-    people: People, posted: Posted, strange: Strangers, keys: int, victims: int, setting: Setting, pipeline: Pipeline,
+    people: People,
+    posted: Posted,
+    strange: Strangers,
+    keys: int,
+    victims: int,
+    setting: Setting,
+    pipeline: Pipeline,
     report: Report,
 ) -> list[Finding | Figure]:
     """Each of ``keys`` strangers as the key for each of ``victims`` senders, at 128 px.

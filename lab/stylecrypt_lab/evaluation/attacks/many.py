@@ -74,9 +74,15 @@ def averaging(
         # The whole gallery, not that of the victims only: they come first, so that row and column are of one person.
         order = [*chosen, *sorted(set(range(len(people))) - set(chosen))]
         found.append(
-            Finding("averaging", setting.name, f"the mean of {fakes} fakes' {what} finds the sender in the gallery",
-                    same(between[:, order]), len(chosen), by_chance(len(people)))
-        )  # fmt: skip
+            Finding(
+                "averaging",
+                setting.name,
+                f"the mean of {fakes} fakes' {what} finds the sender in the gallery",
+                same(between[:, order]),
+                len(chosen),
+                by_chance(len(people)),
+            ),
+        )
         limit = pipeline.recogniser.threshold
         found.append(
             Finding(

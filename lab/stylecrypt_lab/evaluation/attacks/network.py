@@ -48,7 +48,13 @@ def lessons(people: People, count: int, pipeline: Pipeline, report: Report) -> L
 
 
 def networks(
-    people: People, posted: Posted, strange: Strangers, learnt: Lessons, steps: int, setting: Setting, pipeline: Pipeline,
+    people: People,
+    posted: Posted,
+    strange: Strangers,
+    learnt: Lessons,
+    steps: int,
+    setting: Setting,
+    pipeline: Pipeline,
     report: Report,
 ) -> list[Finding | Figure]:
     """Two of them: ridge regression from the codes of a fake to those of the original, and a convolutional network from
