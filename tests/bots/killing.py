@@ -1,13 +1,18 @@
-"""Runs a bot that is killed when it comes to a certain point: `python -m tests.bots.killing CONFIG PROFILE POINT [COUNT]`."""
+"""Bots that are processes of their own, and such as are killed when they come to a certain point.
+
+``python -m tests.bots.killing CONFIG PROFILE`` runs one that is not killed.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,13 +40,43 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
 }
 
 
-def start(house: Household, point: str = "never", count: int = 1) -> subprocess.Popen[bytes]:
-    """A household's bot as a process of its own, killed when it comes to ``point`` for the ``count``-th time."""
-    config, log = house.folder / "bot.yaml", house.folder / "bot.log"
-    config.write_text(yaml.safe_dump(house.config.model_dump(mode="json", exclude_defaults=True)))
-    command = [sys.executable, "-m", "tests.bots.killing", str(config), str(house.profile.folder), point, str(count)]
-    with log.open("ab") as output:
+# A bot that is killed soon works for less time than its imports take: they are done once, and each bot is a fork.
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["tests.bots.killing"])
+
+
+def start(house: Household) -> subprocess.Popen[bytes]:
+    """A household's bot as a process of its own."""
+    command = [sys.executable, "-m", "tests.bots.killing", str(_configured(house)), str(house.profile.folder)]
+    with _log(house).open("ab") as output:
         return subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=output, stderr=output)
+
+
+def fork(house: Household, point: str = "never", count: int = 1) -> BaseProcess:
+    """As `start`; killed when it comes to ``point`` for the ``count``-th time."""
+    process = _FORKS.Process(
+        target=_forked, args=(_configured(house), house.profile.folder, _log(house), point, count), daemon=True
+    )
+    process.start()
+    return process
+
+
+def _configured(house: Household) -> Path:
+    config = house.folder / "bot.yaml"
+    config.write_text(yaml.safe_dump(house.config.model_dump(mode="json", exclude_defaults=True)))
+    return config
+
+
+def _log(house: Household) -> Path:
+    return house.folder / "bot.log"
+
+
+def _forked(config: Path, profile: Path, log: Path, point: str, count: int) -> None:
+    with log.open("ab") as output:
+        os.dup2(output.fileno(), 1), os.dup2(output.fileno(), 2)
+    if point != "never":
+        kill_at(point, count)
+    main(config, profile)
 
 
 def kill_at(point: str, count: int) -> None:
@@ -78,12 +113,10 @@ def kill_at(point: str, count: int) -> None:
     setattr(owner, name, wrapped)
 
 
-def main(config: str, profile: str, point: str, count: str = "1") -> None:
-    if point != "never":
-        kill_at(point, int(count))
-    with Profile.open(Path(profile)) as opened:
-        asyncio.run(bot.Bot(load_config(Path(config)), opened).run())
+def main(config: Path, profile: Path) -> None:
+    with Profile.open(profile) as opened:
+        asyncio.run(bot.Bot(load_config(config), opened).run())
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*map(Path, sys.argv[1:]))

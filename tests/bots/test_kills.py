@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,13 @@ from .people import PATIENCE, Household, Person
 
 
 async def run_until_killed(house: Household, point: str, count: int = 1) -> None:
-    process = killing.start(house, point, count)
-    await asyncio.wait_for(asyncio.to_thread(process.wait), PATIENCE)
-    assert process.returncode == -9, (house.folder / "bot.log").read_text()
+    process = killing.fork(house, point, count)
+    await ended(process)
+    assert process.exitcode == -9, (house.folder / "bot.log").read_text()
+
+
+async def ended(process: BaseProcess) -> None:
+    await asyncio.to_thread(process.join, PATIENCE)
 
 
 async def settle(*people: Person, quiet: float = 2.0) -> None:
@@ -60,35 +65,35 @@ def test_a_photo_on_its_way_past_all_kills(
             await log_in(house.config, house.profile, Password(house.bot_account.id, house.bot_account.password))
         # Making the control room.
         for house in (alice, bob):
-            running = killing.start(house, "before posting")
+            running = killing.fork(house, "before posting")
             house.control = await house.accept_invitation()
-            await asyncio.wait_for(asyncio.to_thread(running.wait), PATIENCE)
+            await ended(running)
             await run_until_killed(house, "accepted")
             await run_until_killed(house, "taken down")
 
         await alice.owner.show(alice.control, photo, "#family @bob level=latent hello")
         for point in POINTS:  # the preview, and its buttons
             await run_until_killed(alice, point)
-        running = killing.start(alice)
+        running = killing.fork(alice)
         preview = await alice.shown("the preview")
         running.kill()
-        running.wait()
+        await ended(running)
         await alice.owner.react(alice.control, preview.event_id, YES)
         for point in ("before moving on", "received", "before posting", "accepted", "taken down"):
             await run_until_killed(alice, point)
-        running = killing.start(alice)
+        running = killing.fork(alice)
         await alice.owner.text(alice.control, "Posted in #family")
 
         # Bob's bot was not there meanwhile.
         for point in POINTS:
             await run_until_killed(bob, point)
-        second = killing.start(bob)
+        second = killing.fork(bob)
         shown = await bob.shown("the photo")
         assert "hello" in str(shown.content["body"])
         await settle(alice.owner, bob.owner, mallory)
         for process in (running, second):
             process.terminate()
-            process.wait()
+            await ended(process)
 
         # One of each: the preview and the photo that were shown are taken away already.
         assert pictures(alice.owner, alice.control, alice.bot_account.id) == []
