@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,14 +14,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stylecrypt_msg import effort
-from stylecrypt_msg.choices import Level
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.models import FaceModel, load_model, load_torch_model
 from stylecrypt_msg.models.embedded import EmbeddedModel
 from stylecrypt_msg.models.face_model import Floats
 from stylecrypt_msg.standins import stand_in
 
+from .quickly import shortened
 from .remembering import remembering
 from .synapse import homeserver  # noqa: F401  # a fixture
 
@@ -30,11 +30,6 @@ if TYPE_CHECKING:
 # Machines differ in speed: a test that is slow on one is not wrong.
 hypothesis.settings.register_profile("stylecrypt", deadline=None)
 hypothesis.settings.load_profile("stylecrypt")
-
-# Of descent, which takes seconds for each face. What all of them are worth has tests of its own.
-STEPS = effort.KEY_STEPS
-effort.KEY_STEPS = effort.READING_STEPS = 2
-effort.COVER_STEPS |= {Level.KEYFACE: 2, Level.LATENT: 2}
 
 Pixels = NDArray[np.uint8]
 
@@ -59,6 +54,13 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is not there; set STYLECRYPT_SHARED to a folder with its pictures and fixtures")
     return folder
+
+
+@pytest.fixture(scope="module")
+def short_descents() -> Iterator[None]:
+    """For a whole module, whose ``pytestmark`` asks for it: descents take seconds for each face otherwise, as with users."""
+    with shortened():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stylecrypt_msg import effort
-from stylecrypt_msg.choices import Form, Level, Others
+from stylecrypt_msg.choices import Form, Others
 from stylecrypt_msg.cipher import (
     CoveredPhoto,
     UncoveredPhoto,
@@ -41,7 +41,9 @@ from stylecrypt_msg.pictures import Format, encode_picture, read_picture
 from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.stylemix import LayerMask, mix
 
-from .conftest import STEPS, People, Pixels
+from .conftest import People, Pixels
+
+pytestmark = pytest.mark.usefixtures("short_descents")
 
 
 def within(quads: tuple[Quad, ...], pixels: Pixels) -> NDArray[np.bool_]:
@@ -430,23 +432,6 @@ def test_portrait_is_recovered_with_the_right_key_only(
     assert distance["right"] < 0.95 * distance["fake"]  # which looks ahead as the sender does
     here = centre(portrait.pixels)
     assert apart(right.pixels[here], wrong.pixels[here]) > 8
-
-
-@pytest.mark.slow
-def test_all_steps_are_worth_it(default_model: FaceModel, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The whole way with the effort that users have, where other tests take two steps: more comes back, with the right key."""
-    quick = cover(
-        people.photo, default_model, key_face="some stand-in", form="portrait", steps=effort.COVER_STEPS[Level.KEYFACE]
-    )
-    monkeypatch.setattr(effort, "KEY_STEPS", STEPS)
-    monkeypatch.setattr(effort, "READING_STEPS", STEPS)
-    sent = cover(people.photo, default_model, key_face="some stand-in", form="portrait", steps=STEPS)
-    seen = [to_pixels(default_model.synthesize(one.codes))[0] for one in (quick, sent)]
-    off = [apart(pixels[centre(pixels)], sent.original[centre(pixels)]) for pixels in seen]
-    assert off[1] < 0.8 * off[0]
-    right, wrong = (undo(sent.pixels, key, default_model) for key in (people.ann, people.bea))
-    own, other = (codes_apart(invert(one.pixels, default_model), sent.codes) for one in (right, wrong))
-    assert own < 0.8 * other
 
 
 def test_photo_is_recovered_in_place(

@@ -10,16 +10,15 @@ from typing import Any
 
 import pytest
 
+from . import quickly
 from .cli.helpers import saved
 from .conftest import People
 
 # Each line of the script's own: how a command ended, and what it wrote.
-PROGRAM = """
+PROGRAM = f"""
 import contextlib, io, json, sys
 sys.modules["torch"] = None
-from stylecrypt_msg import effort
-effort.KEY_STEPS = effort.READING_STEPS = 2
-effort.COVER_STEPS |= {effort.Level.KEYFACE: 2, effort.Level.LATENT: 2}
+{quickly.PROGRAM}
 from stylecrypt_msg.cli import main
 for line in json.loads(sys.argv[1]):
     sys.argv = ["stylecrypt", *line]

@@ -22,6 +22,8 @@ from ..synapse import Homeserver, User
 from .people import PATIENCE, Household, until
 from .test_verification import Terminal
 
+pytestmark = pytest.mark.usefixtures("short_descents")
+
 APP = Path(__file__).with_name("app.mjs")
 SDK = "matrix-js-sdk@37.5.0"
 

@@ -26,7 +26,7 @@ from ..conftest import People
 from ..synapse import Homeserver
 from .people import Household, Person, reply_to, until
 
-pytestmark = pytest.mark.usefixtures("one_model")
+pytestmark = pytest.mark.usefixtures("short_descents", "one_model")
 
 
 class Family:

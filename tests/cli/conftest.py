@@ -18,6 +18,7 @@ from .helpers import Ended, Run, saved
 
 @pytest.fixture
 def run(
+    short_descents: None,
     monkeypatch: pytest.MonkeyPatch,
     capsysbinary: pytest.CaptureFixture[bytes],
     tmp_path: Path,

@@ -22,6 +22,8 @@ from stylecrypt_msg.profile import Profile, TheirKeyFace
 from ..conftest import People, Pixels
 from .conftest import Parties, Send, introduce
 
+pytestmark = pytest.mark.usefixtures("short_descents")
+
 
 @pytest.fixture(autouse=True)
 def prepared(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Pixels]]:
@@ -51,9 +53,13 @@ def shared(parties: Parties, *prepared: protocol.Inversion, picture: bytes | Non
     """Alice's key face for Bob, with these codes in place of hers."""
     face = parties.alice.profile.key_face("me")
     return protocol.share_key_face(
-        parties.alice.profile.identity, [parties.bob.profile.card], face.key_face, picture or face.picture,
-        sent_at=face.added, prepared=prepared,
-    )  # fmt: skip
+        parties.alice.profile.identity,
+        [parties.bob.profile.card],
+        face.key_face,
+        picture or face.picture,
+        sent_at=face.added,
+        prepared=prepared,
+    )
 
 
 def test_the_receiver_reads_only_the_picture_that_arrived(

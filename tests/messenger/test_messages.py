@@ -36,6 +36,8 @@ from stylecrypt_msg.standins import seeds
 from ..conftest import People, Pixels
 from .conftest import MARKER, Parties, Send, reencoded, share_key_face
 
+pytestmark = pytest.mark.usefixtures("short_descents")
+
 
 def decibels(a: Pixels, b: Pixels, where: Any = ...) -> float:
     off = a[where].astype(float) - b[where]
@@ -216,9 +218,14 @@ def sealed(alice: StyleCrypt, to: StyleCrypt, sent: EncryptedPhoto, **changes: A
     mine = alice.profile.key_faces()
     key_face = mine[0].key_face if mine else None
     public = protocol.PublicPart.describe(
-        shown, level=protocol.Level.ORIGINAL, model_hash=changes.pop("model_hash", known.model_hash), styles=known.styles,
-        replaced=known.replaced, faces=known.faces, key_face=key_face,
-    )  # fmt: skip
+        shown,
+        level=protocol.Level.ORIGINAL,
+        model_hash=changes.pop("model_hash", known.model_hash),
+        styles=known.styles,
+        replaced=known.replaced,
+        faces=known.faces,
+        key_face=key_face,
+    )
     if "message_id" in changes:
         public = public.model_copy(update={"message_id": changes.pop("message_id"), "commitment": None})
         public = public.commit(key_face) if key_face else public

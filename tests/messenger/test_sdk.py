@@ -26,6 +26,8 @@ from stylecrypt_msg.transports.folder import FolderTransport
 from ..conftest import Pixels
 from .conftest import Parties, Send
 
+pytestmark = pytest.mark.usefixtures("short_descents")
+
 REPOSITORY = Path(__file__).parents[2]
 
 

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stylecrypt_msg import effort
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.errors import ModelError
 from stylecrypt_msg.faces import certain_faces
@@ -20,7 +21,6 @@ from stylecrypt_msg.models.torch_model import TorchModel
 from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.stylemix import LayerMask, mix
 
-from ..conftest import STEPS
 from .conftest import DATA
 
 pytestmark = pytest.mark.model  # loaded by itself: what it does at first is tested too
@@ -199,7 +199,7 @@ def test_encoding_descends_from_what_the_encoder_says(default_model: FaceModel, 
     made = people(default_model, "Ann", "Bob")
     images = default_model.synthesize(mix(made, made.roll(1, 0), LayerMask.photo(16)))
     small = F.interpolate(images, (128, 128), mode="area")
-    assert default_model.steps == STEPS
+    assert default_model.steps == effort.KEY_STEPS
     codes = default_model.encode(images)
     # Alone as beside another, but for rounding, which many steps of Adam spread.
     assert (default_model.encode(images[1:]) - codes[1:]).norm() < 0.1 * (codes[1:] - codes[:1]).norm()

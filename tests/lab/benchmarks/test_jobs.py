@@ -8,14 +8,10 @@ from stylecrypt_lab.benchmarks import jobs
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.models import FaceModel, shelf
 
+from ... import quickly
 from ...conftest import People
 
-# As tests/conftest.py has it for this process.
-QUICKLY = """
-from stylecrypt_msg import effort
-effort.KEY_STEPS = effort.READING_STEPS = 2
-effort.COVER_STEPS |= {effort.Level.KEYFACE: 2, effort.Level.LATENT: 2}
-"""
+pytestmark = pytest.mark.usefixtures("short_descents")
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +25,7 @@ def _small(default_model: FaceModel, people: People, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.slow
 def test_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "_COMMAND", QUICKLY + jobs._COMMAND)
+    monkeypatch.setattr(jobs, "_COMMAND", quickly.PROGRAM + jobs._COMMAND)
     monkeypatch.setattr(jobs, "_REPEATS", 1)
     heard = []
     found = jobs.measure(lambda what, done, total: heard.append((done, total)))

@@ -45,6 +45,8 @@ from stylecrypt_msg.stylemix import LayerMask
 
 from ...cli.helpers import TINY
 
+pytestmark = pytest.mark.usefixtures("short_descents")
+
 N = 4
 
 
@@ -367,9 +369,14 @@ def test_the_whole_bench_and_its_report(bench: Bench, tmp_path: Path, monkeypatc
     sent = Finding("traffic", "", "the photo's metadata in the message", 0, 4, 0.0)
     monkeypatch.setattr(bench_module, "traffic", lambda *_: [sent])  # tested above
     result = attacks.run(
-        bench.subjects[:2], bench.pipeline.model, bench.pipeline.recogniser, masks, tmp_path,
-        lambda *told: heard.append(told), effort,
-    )  # fmt: skip
+        bench.subjects[:2],
+        bench.pipeline.model,
+        bench.pipeline.recogniser,
+        masks,
+        tmp_path,
+        lambda *told: heard.append(told),
+        effort,
+    )
     (row,) = result.masks
     assert (row.mask, row.form, row.people) == ("0-2,4-5,8-15", "portrait", 2)
     assert row.verdict == ("leaks" if row.leaks else "holds")
@@ -396,9 +403,12 @@ def test_a_run_that_was_stopped_goes_on(bench: Bench, tmp_path: Path, monkeypatc
     heard: list[tuple[str, int, int]] = []
 
     def run(
-        folder: str, effort: Effort = effort, stop: int = 99, model: FaceModel = model,
+        folder: str,
+        effort: Effort = effort,
+        stop: int = 99,
+        model: FaceModel = model,
         subjects: list[Subject] = bench.subjects[:1],
-    ) -> attacks.AttackResult:  # fmt: skip
+    ) -> attacks.AttackResult:
         def report(*told: Any) -> None:
             heard.append(told)
             if told == ("masks", stop, 2):

@@ -32,6 +32,8 @@ from stylecrypt_msg.standins import stand_in
 from ...cli.helpers import TINY, Ended
 from ...conftest import Pixels
 
+pytestmark = pytest.mark.usefixtures("short_descents")
+
 HOSTILE = "<b\tonclick=x>&amp"  # a file's name, which the page must not take for markup
 FEW_WAYS = (AS_SENT, "Matrix thumbnail")
 
@@ -352,9 +354,15 @@ HEADER = Header(method=1, model="m", recogniser="r", lpips=False, pairs=True, gu
 
 @pytest.mark.parametrize(
     ("other", "says"),
-    [({"method": 2}, "version"), ({"model": "n"}, "another model"), ({"recogniser": "s"}, "recogniser"),
-     ({"lpips": True}, "LPIPS"), ({"guard": "dlib"}, "dlib installed"), ({"pairs": False}, "two photos of each person")],
-)  # fmt: skip
+    [
+        ({"method": 2}, "version"),
+        ({"model": "n"}, "another model"),
+        ({"recogniser": "s"}, "recogniser"),
+        ({"lpips": True}, "LPIPS"),
+        ({"guard": "dlib"}, "dlib installed"),
+        ({"pairs": False}, "two photos of each person"),
+    ],
+)
 def test_results_of_another_kind_are_refused(tmp_path: Path, other: dict[str, Any], says: str) -> None:
     Journal(tmp_path, HEADER)
     with pytest.raises(InputError, match=says) as caught:
