@@ -45,6 +45,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for fixture in MARKS.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(MARKS[fixture])
+    # Files whose tests wait for a homeserver lie evenly among those that compute: two workers seldom wait at the same time.
+    waiting = {item.path for item in items if item.get_closest_marker("homeserver")}
+    files = list(dict.fromkeys(item.path for item in items))
+    place: dict[Path, float] = {}
+    for group in ([path for path in files if (path in waiting) is waits] for waits in (True, False)):
+        place |= {path: (number + 0.5) / len(group) for number, path in enumerate(group)}
+    items.sort(key=lambda item: place[item.path])
 
 
 @pytest.fixture(scope="session")
