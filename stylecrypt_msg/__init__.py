@@ -1,4 +1,4 @@
-"""StyleCrypt: natural-looking fake faces in place of real ones, and the real ones back for whom you trust.
+"""StyleCrypt: natural-looking fake faces in place of real ones, and the real ones back for people you trust.
 
 Choose by what you are building:
 
@@ -7,7 +7,7 @@ Choose by what you are building:
 * a chat application or a bot with a life of its own: ``messenger.Messenger``, which does no I/O.
 * something with faces and no keys: ``cipher.cover`` and ``cipher.uncover``, ``models.load_model``, ``faces``, ``stylemix``.
 
-What goes wrong raises an error of ``errors``: its text is for the user, its hint and remedy say what to do about it.
+Failures raise an error of ``errors``: its text is for the user, its hint and remedy say what to do about it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Not before they are asked for: they import NumPy and OpenCV, and `stylecrypt --help` does not.
+    # Only when asked for: they import NumPy and OpenCV, which `stylecrypt --help` does without.
     if name in __all__:
         from . import sdk
 

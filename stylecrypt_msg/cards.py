@@ -12,9 +12,9 @@ __all__ = ["card_of"]
 
 
 def card_of(data: bytes) -> Card | Revocation:
-    """The card, or the revocation of one, that ``data`` are: its bytes, its text, or a picture file with its QR code.
+    """The card or revocation in ``data``: its bytes, its text, or a picture file with its QR code.
 
-    Raises InputError for what is none of these, or a code that cannot be read; MessageError for a damaged card.
+    Raises InputError for anything else, or a code that cannot be read; MessageError for a damaged card.
     """
     with explaining():
         return read_card(data if is_card(data) else _from_qr(data))

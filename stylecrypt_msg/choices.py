@@ -1,4 +1,4 @@
-"""What a sender chooses: the words for it that every surface shares. Imports nothing, so that `--help` may use it."""
+"""A sender's choices, in the words that every surface shares. Imports nothing, so that `--help` may use it."""
 
 from __future__ import annotations
 
@@ -23,4 +23,4 @@ Form: TypeAlias = Literal["photo", "portrait"]
 """The whole photo with other faces, or the aligned square of one face."""
 
 Others: TypeAlias = Literal["blur", "refuse", "keep"]
-"""What becomes of the faces that are not replaced."""
+"""What happens to faces that are not replaced."""

@@ -1,11 +1,11 @@
-"""A photo to a fake photo, and back with a key face: the paper's method on whole photos.
+"""From a photo to a fake, and back with a key face: the paper's method on whole photos.
 
-Sender: every face is found, aligned, inverted to latent codes; the styles of the layer mask are replaced by those of an
-encryption key face (equation 3); what the generator makes of the mix is pasted back. Receiver: the same steps on the
-picture that arrived, with the styles of a decryption key face, another photo of the sender. Nothing else travels. The
-receiver, who knows that face, reads the picture with it in mind (`read`).
+The sender finds and aligns every face and inverts it to latent codes; the styles of the layer mask are replaced by those of
+an encryption key face (equation 3); the picture that the generator makes of the mix is pasted back. The receiver takes the
+same steps on the received picture, with the styles of a decryption key face, another photo of the sender. Nothing else
+travels. The receiver's inversion starts from what that face shows (`read`).
 
-No files here: pixels in, pixels out. Nothing is returned unless every face that was to be replaced was replaced.
+No files here: pixels in, pixels out. Nothing is returned unless every face to be replaced was replaced.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _READ = 256  # px of the squares that are encoded
 
 
 class Unreplaced(NamedTuple):
-    """A face that is not replaced: its number, counted from 1 at the left; why, or None for one that was not chosen."""
+    """A face that is not replaced: its number, counted from 1 at the left; the reason, or None if it was not chosen."""
 
     number: int
     reason: Refusal | None
@@ -79,15 +79,16 @@ class CoveredPhoto:
 
     Attributes:
         pixels: (H, W, 3) uint8; as large as the photo, or as the model's pictures in the portrait form.
-        original: the photo where ``pixels`` is the fake: the photo itself, or its aligned square as large. SECRET.
-        backdrop: ``original``, with the others blurred that are to be; the fakes are pasted into it.
+        original: the photo before its faces were replaced, in the same form and size as ``pixels``. SECRET.
+        backdrop: ``original`` with some faces blurred; the fakes are pasted into it.
         quads: where the fake faces sit in ``pixels``, left to right; none where every face is blurred.
-        landmarks: (len(quads), 5, 2) float32, in ``pixels``; they decide how far a face shows.
+        landmarks: (len(quads), 5, 2) float32, in ``pixels``; they decide how much of a face shows.
         codes: the original faces' codes (len(quads), n_styles, style_dim). SECRET: they are the sender's face.
         mask: the layers that were replaced.
         fakes: len(quads) squares, as the model made them.
         found: how many faces the photo holds.
-        blurred, kept: those of them that are not replaced, blurred or as they are. What lies outside a portrait is neither.
+        blurred, kept: the faces that are not replaced, either blurred or as they are. Faces outside a portrait are in
+            neither.
     """
 
     pixels: Pixels
@@ -105,7 +106,7 @@ class CoveredPhoto:
 
 @dataclass(frozen=True, eq=False)
 class UncoveredPhoto:
-    """What a key face made of a picture that arrived: ``pixels`` as large as the picture; ``form`` as recognised."""
+    """What a key face recovered from a received picture: ``pixels`` of the picture's size; ``form`` as recognised."""
 
     pixels: Pixels
     form: Form
@@ -134,13 +135,13 @@ def cover(
         form: "photo" pastes back into the photo; "portrait" returns the aligned square alone, and needs one face.
         mask: the layers replaced; by default `LayerMask.photo` or `LayerMask.paper`, as the form needs.
         face: which one, counted from 1 at the left; by default all that can be replaced.
-        others: what becomes of the rest: "blur" hides them, "keep" leaves them as they are, "refuse" raises an error. By
-            default "keep" when ``face`` picks one, "blur" else. A portrait does not show them.
+        others: what to do with the rest: "blur" hides them, "keep" leaves them as they are, "refuse" raises an error. By
+            default "keep" when ``face`` picks one, otherwise "blur". A portrait does not show them.
         steps: of descent in the inversion (`effort`); 0: the encoder alone decides.
-        refine_steps: further ones, by `FaceModel.refine`.
+        refine_steps: of further descent, by `FaceModel.refine`.
         matting: keep the hair of the fake, and cut it out with an alpha matte (the paper's preprocessing, step iii).
 
-    Raises FaceError when there is no face, no such face, or one that cannot be replaced and is not to be blurred or kept;
+    Raises FaceError when there is no face, no such face, or one that can be neither replaced nor blurred nor kept;
     LayerMaskError for a mask of another model.
     """
     mask = mask or _default_mask(form, model)
@@ -174,12 +175,12 @@ def cover(
 
 
 def _looked_over(covered: CoveredPhoto, found: list[Face], others: Others) -> CoveredPhoto:
-    """``covered``, without any face of the original that shows in it unsaid."""
+    """``covered``, with every face of the original that would still show blurred or reported."""
     missed = exposed_faces(covered.original, covered.pixels, found)
     if not missed:
         return covered
     if others == "refuse":
-        raise FaceError("A face would be seen that was not found at first.", hint="Use another photo.")
+        raise FaceError("A face that was not found at first would still be seen.", hint="Use another photo.")
     numbered = sorted([*found, *missed], key=lambda one: one.centre[0])
     blurred, kept = (
         [Unreplaced(1 + numbered.index(found[other.number - 1]), other.reason) for other in those]
@@ -209,9 +210,9 @@ def exchange(
     matting: bool = False,
     report: Report = silent,
 ) -> CoveredPhoto:
-    """The same photo with the styles of another key face; its faces are not looked for and inverted again.
+    """The same photo with the styles of another key face, without finding and inverting its faces again.
 
-    ``faces`` are those that change, counted from 0 at the left; by default all. ``model`` and ``matting`` are those that
+    ``faces`` change, counted from 0 at the left; by default all do. ``model`` and ``matting`` are those that
     `cover` was given. Raises FaceError for a key face photo that shows no face.
     """
     if not covered.quads:
@@ -237,10 +238,10 @@ def uncover(
     face: int | None = None,
     report: Report = silent,
 ) -> UncoveredPhoto:
-    """Recovers an approximation of the sender's face from a picture that arrived, (H, W, 3) uint8 sRGB.
+    """Recovers an approximation of the sender's face from a received picture, (H, W, 3) uint8 sRGB.
 
     ``key`` is a key face: the latent codes (n_styles, style_dim) that `prepare_key` makes of other photos of the sender. The
-    form, unless given, is recognised by how the face fills the picture; it decides the mask, unless that is given. With
+    form, unless given, is recognised by how the face fills the picture; it decides the mask, unless one is given. With
     several faces in the picture, ``face`` says which, counted from 1 at the left; by default the largest. A wrong key face
     gives another natural face, never the sender's (the paper, section III-A).
 
@@ -292,9 +293,9 @@ def restore(
 
 
 def prepare_key(photos: Sequence[Pixels], model: FaceModel) -> Floats:
-    """The key face that photos of one person, each (H, W, 3) uint8 sRGB, make: codes (n_styles, style_dim).
+    """The key face of a person, from photos (H, W, 3) uint8 sRGB: codes (n_styles, style_dim).
 
-    The largest face of each photo is inverted with care, and what they agree on is kept: their mean.
+    The largest face of each photo is inverted thoroughly (`effort.KEY_STEPS`); the result is the mean of the codes.
 
     Raises FaceError when a photo shows no face.
     """
@@ -315,9 +316,9 @@ def invert(pixels: Pixels, model: FaceModel) -> Floats:
 def read(images: Floats, key: Floats, model: FaceModel, mask: LayerMask, *, steps: int | None = None) -> Floats:
     """Codes (B, n_styles, style_dim) of encrypted pictures, aligned, (B, 3, H, H), as the holder of a key face reads them.
 
-    ``key``: that face's codes, (B, n_styles, style_dim). A picture does not tell all of its styles, and what it leaves open
-    is more like the sender's other photos than like anybody: the styles that the mask keeps are looked for from those of
-    the key face on. With a wrong key face that leads astray, as it may.
+    ``key``: that face's codes, (B, n_styles, style_dim). A picture does not determine all its styles, and what it leaves
+    open is closer to the sender's other photos than to the average person's: for the styles that the mask keeps, the search
+    starts from those of the key face. A wrong key face misleads the search, which harms nobody.
     """
     steps = effort.READING_STEPS if steps is None else steps
     return model.encode(images, steps=steps, start=lambda seen: mix(key, seen, mask))
@@ -330,7 +331,7 @@ def _default_mask(form: Form, model: FaceModel) -> LayerMask:
 def _chosen(
     found: list[Face], face: int | None, form: Form, others: Others, pixels: Pixels
 ) -> tuple[list[Face], tuple[Unreplaced, ...]]:
-    """The faces that are to be replaced, and those that are not."""
+    """The faces to replace, and the others."""
     height, width = pixels.shape[:2]
     refusals = [check_face(one, width, height) for one in found]
     likely = any(refusal is not Refusal.UNSURE for refusal in refusals)
@@ -444,10 +445,10 @@ def _is_square(quads: Sequence[Quad], pixels: Pixels) -> bool:
 
 
 def _fills(quad: Quad, pixels: Pixels) -> bool:
-    """Whether a picture is an aligned square, of which a turned or smiling face leaves some doubt.
+    """Whether a picture is an aligned square; a turned or smiling face makes that uncertain.
 
-    In made ones the face's quad has its centre within 0.025 of the side from the picture's, and its corners within
-    0.16. A head-and-shoulders photo that is square by itself may come near in one of the two.
+    In generated ones the face's quad has its centre within 0.025 of the side from the picture's, and its corners within
+    0.16. A square head-and-shoulders photo may come near in one of the two.
     """
     height, width = pixels.shape[:2]
     off = (quad - _whole(height)) / height

@@ -3,18 +3,18 @@
 ::
 
     StyleCryptError            abstract; has .hint, .remedy and .exit_code
-    ├── InputError             exit 1: what the caller gave cannot be used
+    ├── InputError             exit 1: the caller's input cannot be used
     │   ├── PictureError       not a picture, truncated, too large, of a kind we cannot read
     │   ├── FaceError          no face, or a face that cannot be replaced
     │   │   └── LikenessError  a fake that still looks like the sender
     │   ├── LayerMaskError     a mask that does not parse or does not fit the model
     │   ├── ModelError         a model that is missing, broken or of the wrong kind
     │   ├── ProfileError       a profile that is missing, broken, or of a later version
-    │   ├── MessageError       a message that arrived is damaged, or of a later version
+    │   ├── MessageError       a received message is damaged, or of a later version
     │   └── NoMessageError     a picture without a message, and nothing to recover its face with
     ├── NetworkError           exit 3: network or server
     └── NotAuthorisedError     exit 4: not authorised, untrusted, failed verification
-        └── RefusedError       a message that arrived must not be opened; .reason says why
+        └── RefusedError       a received message must not be opened; .reason says why
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ __all__ = [
 
 
 class Remedy(Enum):
-    """What a person can do about an error, where that is done differently on each surface.
+    """What a person can do about an error, for steps that differ between surfaces.
 
     The command line and the bot each have a table of words for them, with the ``facts`` filled in: `cli.remedies`, and
     `stylecrypt_bots.remedies`.
@@ -93,10 +93,10 @@ class StyleCryptError(Exception):
 
     Args:
         message: one sentence that says what happened, and why.
-        hint: what to do about it, in words that hold on every surface.
-        remedy: what to do about it, where each surface has its own words; with the ``facts`` that they need.
+        hint: what to do about it, in words that fit every surface.
+        remedy: what to do about it, for which each surface has its own words; with the ``facts`` that they need.
 
-    ``exit_code`` is what the command line ends with: 1 for input, 3 for the network, 4 for who is not authorised.
+    ``exit_code`` is what the command line ends with: 1 for input, 3 for the network, 4 for a lack of authorisation.
     """
 
     exit_code: ClassVar[int]
@@ -113,7 +113,7 @@ class StyleCryptError(Exception):
 
 
 class InputError(StyleCryptError):
-    """What the caller gave cannot be used."""
+    """The caller's input cannot be used."""
 
     exit_code = 1
 
@@ -135,7 +135,7 @@ class LayerMaskError(InputError, ValueError):
 
 
 class ModelError(InputError):
-    """A model is missing, broken, or of the wrong kind for what is asked of it."""
+    """A model is missing, broken, or of the wrong kind for the task."""
 
 
 class ProfileError(InputError):
@@ -143,7 +143,7 @@ class ProfileError(InputError):
 
 
 class MessageError(InputError):
-    """A message that arrived is damaged, or was made by a later version."""
+    """A received message is damaged, or was made by a later version."""
 
 
 class NoMessageError(InputError):
@@ -163,7 +163,7 @@ class NotAuthorisedError(StyleCryptError):
 
 
 class RefusedError(NotAuthorisedError):
-    """A message that arrived must not be opened. ``reason`` is the protocol's error, whose type says why."""
+    """A received message must not be opened. ``reason`` is the protocol's error, whose type says why."""
 
     def __init__(self, message: str, reason: RemoteProtocolError, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -172,7 +172,7 @@ class RefusedError(NotAuthorisedError):
 
 @contextmanager
 def explaining() -> Iterator[None]:
-    """Turns errors of the protocol about what was received into those of this tree, with their text."""
+    """Turns the protocol's errors about received data into those of this tree, with their text."""
     from stylecrypt_protocol import MalformedError, RemoteProtocolError, UnsupportedError  # takes a while to import
 
     try:

@@ -28,7 +28,7 @@ def load_iresnet(path: Path, max_bytes: int) -> Callable[[NDArray[np.float32]], 
         weights = {str(name): value.float() for name, value in state.items()}
     except OSError:
         raise
-    except Exception as error:  # malformed files raise whatever the unpickler stumbles over
+    except Exception as error:  # on malformed files the unpickler raises all sorts of errors
         raise InputError(
             f"{path} is not a checkpoint that holds a network's weights and nothing else.",
             hint="Give the state dict alone, as the published blendface.pt does.",

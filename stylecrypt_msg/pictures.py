@@ -1,6 +1,6 @@
 """Picture files: bytes to plain sRGB pixels, and back to bytes that carry nothing else.
 
-A photo file holds more than its pixels: EXIF with a thumbnail of the original and the place, XMP, comments,
+A photo file holds more than its pixels: EXIF with a thumbnail of the original and its location, XMP, comments,
 an alpha channel over pixels that were meant to be hidden. :func:`read_picture` keeps the pixels alone and
 says what it dropped; :func:`encode_picture` starts from pixels, so that there is nothing to remove.
 
@@ -8,9 +8,9 @@ Read: PNG, JPEG (with MPO, the two-picture JPEG of phones), WebP, GIF and BMP. N
 other formats that Pillow knows: each decoder is one more way in for hostile bytes. Of an animation the
 first frame is read. Written: PNG, JPEG and WebP.
 
-A JPEG that is decoded and coded again with the tables of its file has nearly the same coefficients again: little is
+A JPEG that is decoded and encoded again with its own tables has nearly the same coefficients: little is
 lost, and nothing grows. So :func:`read_picture` reports them, and :func:`encode_picture` takes them. They tell cameras and
-programs apart, so they are for what is sealed; for what everybody may see there is `JpegTables.quality`.
+programs apart, so they are for sealed data only; pictures that everybody may see use `JpegTables.quality`.
 """
 
 from __future__ import annotations
@@ -51,24 +51,24 @@ __all__ = [
 Format: TypeAlias = Literal["PNG", "JPEG", "WEBP"]
 
 Subsampling: TypeAlias = Literal["4:4:4", "4:2:2", "4:2:0"]
-"""How many samples of colour a JPEG has: as many as of brightness, half of them across, or half of them both ways."""
+"""How many colour samples a JPEG has: as many as brightness samples, half as many across, or half as many both ways."""
 
 MAX_FILE_BYTES = 64 * 2**20
-"""A 108 MP JPEG straight from a phone has 20 to 40 MB; what is larger is no photo for a chat."""
+"""A 108 MP JPEG straight from a phone has 20 to 40 MB; anything larger is not a chat photo."""
 
 MAX_PIXELS = 120_000_000
-"""Holds the 108 MP of today's phones. Decoded it is 360 MB, of which a few copies are in use at a time."""
+"""Holds the 108 MP of today's phones. Decoded, that is 360 MB, with a few copies in use at a time."""
 
 _MAX_SCANS = 100
-"""A progressive JPEG has 10 scans or a few more. Each costs a walk over the whole picture, and can be 200 bytes: without a
-limit, a file of 1 MB would keep a processor busy for minutes."""
+"""A progressive JPEG has 10 scans or a few more. Each costs a pass over the whole picture, and can be as small as 200 bytes:
+without a limit, a file of 1 MB would keep a processor busy for minutes."""
 
 _WRITTEN_FORMATS = ("PNG", "JPEG", WebPImagePlugin.WebPImageFile.format)
 _READ_FORMATS = (*_WRITTEN_FORMATS, "GIF", "BMP")  # the JPEG plugin reads MPO
 _SUBSAMPLINGS: dict[int, Subsampling] = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}  # Pillow's numbers for them
 _SUFFIXES: dict[str, Format] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
-# EXIF orientation, 2 to 8, to what makes the picture upright (EXIF 2.32, tag 0x0112).
+# EXIF orientation, 2 to 8, to the transposition that makes the picture upright (EXIF 2.32, tag 0x0112).
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -93,9 +93,9 @@ AI_MADE = (
 
 @dataclass(frozen=True)
 class JpegTables:
-    """What a JPEG file was quantised with.
+    """The quantisation of a JPEG file.
 
-    ``quantisation`` holds one to three tables, for Y, Cb and Cr, of which the last stands for those that are missing;
+    ``quantisation`` holds one to three tables, for Y, Cb and Cr; the last one also serves for missing ones;
     each has 64 values, row by row (ITU-T T.81, B.2.4.1, without its zigzag).
     """
 
@@ -104,10 +104,10 @@ class JpegTables:
 
     @property
     def quality(self) -> int:
-        """The quality, 1 to 100, whose standard tables are as strong as these, or nearly so."""
+        """The quality, 1 to 100, whose standard tables come closest in strength."""
         standard = _standard_tables()[:, : len(self.quantisation)]
         own = np.array(self.quantisation[: standard.shape[1]])
-        # In bits, for all coefficients together: the same for tables that were turned.
+        # In bits, over all coefficients: rotating the tables does not change it.
         return 1 + int(abs(np.log(standard).sum((1, 2)) - np.log(own).sum()).argmin())
 
 
@@ -127,9 +127,9 @@ class Picture:
     """What was read from a picture file.
 
     ``pixels`` is (H, W, 3) uint8, sRGB, upright and read-only. ``format`` is that of the file ("PNG",
-    "JPEG", "WEBP", "GIF", "BMP"). ``dropped`` names what the file held besides, in the order in which a
-    person would want to know. ``jpeg`` is what a JPEG file was quantised with, turned as ``pixels`` are;
-    None where it cannot be written again (CMYK, 4:1:1), and for other formats.
+    "JPEG", "WEBP", "GIF", "BMP"). ``dropped`` names what else the file held, in the order in which a
+    person would want to know. ``jpeg`` is the quantisation of a JPEG file, turned as ``pixels`` are;
+    None if it cannot be written again (CMYK, 4:1:1), and for other formats.
     """
 
     pixels: NDArray[np.uint8]
@@ -157,7 +157,7 @@ def read_picture(source: bytes | str | os.PathLike[str]) -> Picture:
             image = Image.open(io.BytesIO(data), formats=_READ_FORMATS)
         except Image.DecompressionBombError:
             raise _too_many_pixels() from None
-        except Exception:  # of many types, on hostile bytes: none of them is a bug of the caller's
+        except Exception:  # of many types, on hostile bytes; none means a bug in the caller
             raise _unreadable(data) from None
         with image:
             if image.width * image.height > MAX_PIXELS:
@@ -182,8 +182,8 @@ def read_exactly(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
     """The pixels, (H, W, 3) uint8, of a file that we write, as they are coded: no orientation or profile is applied.
 
     Raises:
-        PictureError: it is not PNG, JPEG or WebP, not of three 8-bit colours, damaged, or not of this size. The
-        size is looked at before anything is decoded.
+        PictureError: the file is not PNG, JPEG or WebP, not of three 8-bit colours, damaged, or not of this size. The
+        size is checked before anything is decoded.
     """
     _check_scans(data)
     with warnings.catch_warnings():
@@ -210,7 +210,7 @@ def encode_picture(
 ) -> bytes:
     """A picture file of ``pixels``, (H, W, 3) uint8 sRGB, and of nothing else.
 
-    ``quality``, 1 to 100, is for JPEG and WebP, ``subsampling`` for JPEG; ``tables``, if given, stand for both.
+    ``quality``, 1 to 100, is for JPEG and WebP, ``subsampling`` for JPEG; ``tables``, if given, replace both.
     A ``progressive`` JPEG is 1 to 6 % smaller, but takes three times as long to write, and twice as long to read.
     ``lossless`` makes WebP exact; PNG always is. ``ai_made`` adds the XMP packet :data:`AI_MADE`.
 
@@ -234,7 +234,7 @@ def encode_picture(
             options = {"qtables": tables.quantisation, "subsampling": tables.subsampling, "xmp": xmp}
         try:
             return _saved(image, "JPEG", progressive=progressive, optimize=True, **options)
-        except OSError:  # for these two Pillow guesses how large the file may get; noise gets larger
+        except OSError:  # for these two Pillow guesses the largest file size; noise exceeds it
             return _saved(image, "JPEG", **options)
     except (OSError, ValueError) as error:
         # WebP ends at 16,383 px a side, JPEG at 65,535.
@@ -278,7 +278,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     try:
         if path.exists() and not path.is_file():
             raise PictureError(f"{path} is not a file that can be written.", hint="Give the name of a file.")
-        # Not by tempfile: its files are readable by the owner alone, this one is as the umask says.
+        # Not with tempfile, whose files only the owner can read: this one follows the umask.
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -299,7 +299,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def same_file(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> bool:
-    """Whether two paths lead to one file, by whatever names: links, ``..``, another letter case."""
+    """Whether two paths lead to one file, whatever they are called: links, ``..``, another letter case."""
     try:
         return Path(a).samefile(b)
     except OSError:  # one of them does not exist (yet)
@@ -307,17 +307,17 @@ def same_file(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> bool:
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a file, of which no more than `MAX_FILE_BYTES` and one are read. Raises PictureError."""
+    """The bytes of a file; reads at most `MAX_FILE_BYTES` + 1. Raises PictureError."""
     path = Path(path)
     try:
         if path.is_dir():
             raise PictureError(f"{path} is a folder, not a picture.", hint="Give the name of a picture file.")
         with path.open("rb") as file:
-            return file.read(MAX_FILE_BYTES + 1)  # not by the file's size: a pipe or device has none
+            return file.read(MAX_FILE_BYTES + 1)  # do not ask for the file's size: a pipe or device has none
     except FileNotFoundError:
         raise PictureError(f"There is no file {path}.", hint="Check the name and the folder.") from None
     except PermissionError:
-        raise PictureError(f"{path} may not be read by you.", hint="Check the file's permissions.") from None
+        raise PictureError(f"You may not read {path}.", hint="Check the file's permissions.") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a null byte
         raise PictureError(f"{path} cannot be read: {os_reason(error)}.") from error
 
@@ -332,11 +332,11 @@ def _check_bytes(data: bytes) -> None:
         )
 
 
-_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]", re.DOTALL)  # that a length follows, but for the end, FF D9
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]", re.DOTALL)  # a length follows, except at the end, FF D9
 
 
 def _check_scans(data: bytes) -> None:
-    """Refuses a JPEG file of more scans than a picture needs; other files pass."""
+    """Refuses a JPEG file with more scans than a picture needs; other files pass."""
     scans, at = 0, 2
     while data.startswith(b"\xff\xd8") and (found := _MARKER.search(data, at)) and found[0] != b"\xff\xd9":
         scans += found[0] == b"\xff\xda"
@@ -399,7 +399,7 @@ def _ifd(exif: Image.Exif, ifd: ExifTags.IFD) -> dict[int, object]:
 
 
 def _foreign_segments(image: Image.Image) -> bool:
-    """JPEG application segments that none of the other names covers, such as content credentials."""
+    """Other JPEG application segments, such as content credentials."""
     known = (b"JFIF", b"Exif", b"http://ns.adobe.com/", b"ICC_PROFILE", b"Photoshop", b"Adobe")
     if not isinstance(image, JpegImagePlugin.JpegImageFile):
         return False
@@ -407,13 +407,13 @@ def _foreign_segments(image: Image.Image) -> bool:
 
 
 def _jpeg_tables(image: Image.Image) -> JpegTables | None:
-    """What a loaded ``image`` was quantised with, turned as :func:`_upright` turns its pixels."""
+    """The quantisation of a loaded ``image``, turned as :func:`_upright` turns its pixels."""
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.mode not in ("RGB", "L"):
         return None
     tables = [tuple(image.quantization.get(layer[3], ())) for layer in image.layer]
     if not all(len(table) == 64 for table in tables):
         return None  # one of them comes later in the file, which is rare, and Pillow does not keep it
-    # Grey has no colours to sample: as few as there can be.
+    # Grey has no colours to sample: take the fewest.
     subsampling = _SUBSAMPLINGS.get(JpegImagePlugin.get_sampling(image)) if image.mode == "RGB" else "4:2:0"
     if _turn(image) in _ACROSS_TO_DOWN:
         tables = [tuple(table[i % 8 * 8 + i // 8] for i in range(64)) for table in tables]
@@ -434,7 +434,7 @@ def _srgb(image: Image.Image) -> Image.Image:
         grey = image.mode in ("1", "LA", "La")
         image = image.convert("L" if grey else "RGB")
     image = (profile and _converted(image, profile)) or image
-    if image.mode != "RGB":  # convert copies what is RGB already
+    if image.mode != "RGB":  # convert would copy what is already RGB
         image = image.convert("RGB")
     if alpha is None:
         return image

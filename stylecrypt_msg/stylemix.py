@@ -69,7 +69,7 @@ class LayerMask:
 
     @classmethod
     def photo(cls, n_styles: int) -> LayerMask:
-        """Layers 3 to 7: identity, but not the pose (0-2) and the colours (8 on), so that a head sits on its neck."""
+        """Layers 3 to 7: identity, but not the pose (0-2) and the colours (8 on), so that the head fits its neck."""
         return cls.of(range(3, 8), n_styles)
 
     @classmethod
@@ -105,7 +105,7 @@ class LayerMask:
         return set(range(first, last + 1))
 
     def __str__(self) -> str:
-        """The shortest closed form, such as ``0-2,4-5,8-15``, which `parse` reads back."""
+        """The shortest form without open ranges, such as ``0-2,4-5,8-15``, which `parse` reads back."""
         runs: list[list[int]] = []
         for layer in sorted(self.layers):
             if runs and layer == runs[-1][1] + 1:
@@ -120,7 +120,7 @@ def mix(content: Codes, style: Codes, mask: LayerMask, eta: float = 1.0) -> Code
 
     Args:
         content, style: codes (..., n_styles, style_dim) of one shape, or broadcastable to one; NumPy arrays or PyTorch
-            tensors, both of a kind.
+            tensors, both of the same kind.
         eta: degree of style application, 0 to 1.
 
     Returns new codes; layers outside the mask, and the mask's with eta = 1, are copied bit by bit.

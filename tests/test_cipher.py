@@ -238,8 +238,8 @@ def test_what_is_refused(default_model: FaceModel, people: People) -> None:
     refused(people.group, "no face 3: 2 faces were found", face=3)
     refused(people.photo, "no face 2: 1 face was found", face=2)
     refused(people.photo[:, 290:], "No face was found")
-    refused(people.cut, "Face 2 of 2, from the left, cannot be replaced: the face is cut by the border", face=2)
-    refused(people.cut[:, 290:], "The face cannot be replaced: the face is cut by the border", form="portrait")
+    refused(people.cut, "Face 2 of 2, from the left, cannot be replaced: the face is cut off by the border", face=2)
+    refused(people.cut[:, 290:], "The face cannot be replaced: the face is cut off by the border", form="portrait")
     with pytest.raises(LayerMaskError):
         cover(people.photo, default_model, key_face="some stand-in", mask=LayerMask.photo(14))
 
@@ -265,7 +265,7 @@ def test_what_becomes_of_the_others(default_model: FaceModel, people: People) ->
     nobody = cover(only, default_model, key_face="some stand-in")
     assert (nobody.quads, nobody.blurred) == ((), (Unreplaced(1, Refusal.CUT),))
     assert apart(nobody.pixels[60:200, 50:], only[60:200, 50:]) > 5
-    with pytest.raises(FaceError, match="cut by the border"):
+    with pytest.raises(FaceError, match="cut off by the border"):
         cover(only, default_model, key_face="some stand-in", others="keep")
 
 

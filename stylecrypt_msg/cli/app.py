@@ -1,4 +1,4 @@
-"""The program: its commands, those of plug-ins among them, and how it ends."""
+"""The program: its commands, including those of plug-ins, and how it exits."""
 
 import io
 import os
@@ -35,7 +35,7 @@ StyleCrypt replaces the faces in a photo. Contacts you choose get the photo back
      stylecrypt decrypt fake.jpg -o back.jpg
 
 `stylecrypt demo` shows all of it with made-up people; `stylecrypt --help` lists the commands."""
-"""The three things that one can do, for somebody who runs the program without a command."""
+"""The three things to do, for somebody who runs the program without a command."""
 
 
 def _version(show: bool) -> None:
@@ -70,11 +70,11 @@ _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 
 def main() -> None:
-    """The entry point: runs a command, prints errors as they are for people, exits as documented."""
+    """The entry point: runs a command, prints errors for people, exits as documented."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a file name that the locale cannot write fails no command
-    # Other packages' plugins would see every value of a message, and to look for them takes a tenth of a second.
+            stream.reconfigure(errors="replace")  # no command fails because the locale cannot write a file name
+    # Other packages' plugins would see every value of a message, and searching for them takes a tenth of a second.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         code = program()(prog_name="stylecrypt", standalone_mode=False)
@@ -87,7 +87,7 @@ def main() -> None:
         _wrong_usage(error)
         sys.exit(InputError.exit_code)
     except BrokenPipeError:
-        console.drop_output()  # whoever read it went away
+        console.drop_output()  # the reader is gone
         sys.exit(1)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
@@ -105,7 +105,7 @@ def main() -> None:
 
 @cache
 def program() -> typer.Typer:
-    """With all commands, in the order in which --help shows them."""
+    """The program with all commands, in the order in which --help shows them."""
     whole = typer.Typer(
         help="Send a natural-looking fake face; contacts you authorised see the real photo.",
         callback=_root,
@@ -121,13 +121,13 @@ def program() -> typer.Typer:
 
 
 def _wrong_usage(error: Any) -> None:
-    """In our form; a command without arguments has printed its help, and has no message."""
+    """Prints it in our form; a command without arguments has already printed its help, and has no message."""
     if message := error.format_message():
         command = error.ctx.command_path if error.ctx else "stylecrypt"
         console.fail(message.rstrip(".") + ".", f"`{command} --help` shows how it is used.")
 
 
 def _place(error: Exception) -> str:
-    """File and line of the fault; not the message, which may hold what must not be shown."""
+    """File and line of the fault; not the message, which may hold secrets."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{Path(frame.filename).name} line {frame.lineno}"

@@ -1,4 +1,4 @@
-"""What a check found, and how checks are shown: of ``doctor``, and of the bot's ``check``."""
+"""The results of checks and how they are shown, for ``doctor`` and the bot's ``check``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """How the command line talks: results on stdout, everything else on stderr.
 
-An error is one line, ``stylecrypt: what happened and why``, and where there is something to do, a second one,
+An error is one line, ``stylecrypt: what happened and why``, and if something can be done, a second one,
 ``hint: ...``. Progress bars show on terminals only and vanish when done. JSON goes to stdout alone, so that it pipes.
 """
 
@@ -20,11 +20,11 @@ __all__ = ["drop_output", "fail", "note", "print_json", "print_table", "progress
 
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
-_WIDEST = 1000  # columns of a table that goes to a file or a pipe, where nothing needs to be wrapped
+_WIDEST = 1000  # columns of a table in a file or a pipe, where nothing needs wrapping
 
 
 def say(text: str) -> None:
-    """A line of result."""
+    """A line of the result."""
     _out.print(_plain(text))
 
 
@@ -46,7 +46,7 @@ def print_json(value: Any) -> None:
 
 
 def drop_output() -> None:
-    """What standard output did not take must not fail once more as Python ends."""
+    """Output that failed must not fail once more as Python exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -64,13 +64,13 @@ def print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> No
 
 
 def _plain(text: str) -> str:
-    """``text``, which may quote any file name, as one line that commands no terminal and prints in any locale."""
+    """``text``, which may quote any file name, as one line without terminal commands that prints in any locale."""
     return escape("".join(c if c.isprintable() else "?" for c in text))
 
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Yields ``report(what, done, total)``; a bar a kind of work."""
+    """Yields ``report(what, done, total)``, with a bar for each kind of work."""
     if not _err.is_terminal:
         yield lambda *_: None
         return

@@ -1,4 +1,4 @@
-"""``demo``: everything once, on people who do not exist or on one's own photo, as a contact sheet."""
+"""``demo``: everything once, on people who do not exist or on your own photo, as a contact sheet."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as
         raise InputError("--key-face goes with --photo.", hint="Give both, or neither.")
     photos = [path for path in (photo, key_face) if path is not None]
     if any(same_file(path.absolute().parent, output) for path in photos):
-        raise InputError(f"Pictures in {output} could be overwritten by those made.", hint="Use -o FOLDER.")
+        raise InputError(f"The demo could overwrite pictures in {output}.", hint="Use -o FOLDER.")
     given = [read_picture(path).pixels for path in photos]
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,8 @@ def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as
         if given:
             people = [_Person("you", given[0], given[-1])]
         else:
-            # A stand-in suits whom it stands in for: the average face is a woman's, its opposite across her a man's.
+            # A stand-in suits the person that it replaces: the average face is a woman's, its mirror image across the
+            # average a man's.
             woman = model.latent_avg[None]
             man = 2 * woman - stand_in(model, "demo alice", woman)
             people = [_made(model, "alice", woman), _made(model, "bob", man), _made(model, "carol", woman)]
@@ -91,13 +92,13 @@ def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as
 
 
 def _made(model: FaceModel, name: str, like: Floats) -> _Person:
-    """Two photos of somebody who does not exist: another pose, another light, a slightly other expression."""
+    """Two photos of somebody who does not exist: another pose, another light, a slightly different expression."""
     person = stand_in(model, f"demo {name}", like)
     other = stand_in(model, f"demo {name}, another day", person)
     drift = np.zeros((model.n_styles, 1), np.float32)
     drift[0:3], drift[4:6], drift[8:] = 0.35, 0.1, 0.25
     first, second = (to_pixels(model.synthesize(codes))[0] for codes in (person, person + drift * (other - person)))
-    # A photo is not square: the sides go, so that the demo's photos are none of the aligned squares.
+    # A photo is not square: cropping the sides keeps the demo's photos from being aligned squares.
     side = model.image_size // 16
     return _Person(name, first[:, side:-side], second)
 
@@ -119,7 +120,7 @@ def _row(
     files: dict[str, bytes],
     report: Report,
 ) -> list[Pixels]:
-    """The photo, what travels as a JPEG file, what a friend gets, and what two key faces make of the pixels alone."""
+    """The photo, its fake as a JPEG file, the friend's result, and what two key faces recover from the pixels alone."""
     sent = sender.encrypt(
         person.photo,
         to=["friend"],

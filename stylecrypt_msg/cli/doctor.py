@@ -1,4 +1,4 @@
-"""``doctor``: tries what the commands need, and says what to do about what does not work."""
+"""``doctor``: tries everything that the commands need, and says how to mend what does not work."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _embedded_model() -> Check:
 
 
 def _round_trip() -> Check:
-    """A face of the model's own must be found by the detector, and be read again: each part of the model, once."""
+    """A face made by the model must be found by the detector and inverted: this runs every part of the model once."""
     from ..cipher import to_images, to_pixels
     from ..faces import certain_faces
     from ..models import load_model
@@ -47,8 +47,10 @@ def _round_trip() -> Check:
     found = certain_faces(made)
     model.encode(to_images([made]), steps=1)
     if len(found) != 1:
-        return Check("faces", "broken", f"{len(found)} faces found in a made one", "Reinstall opencv-python-headless.")
-    return Check("faces", "ok", "a made face was found and read again")
+        return Check(
+            "faces", "broken", f"{len(found)} faces found in a generated one", "Reinstall opencv-python-headless."
+        )
+    return Check("faces", "ok", "a generated face was found and inverted")
 
 
 def _torch() -> Check:
@@ -109,7 +111,7 @@ def run(as_json: bool) -> None:
             report("looking", i, len(_CHECKS))
             try:
                 checks.append(check())
-            except Exception as error:  # whatever is broken here, the others are worth looking at
+            except Exception as error:  # whatever is broken here, the other checks are still worth running
                 what = check.__name__.strip("_").replace("_", " ")
                 detail, remedy = f"{type(error).__name__}: {error}", None
                 if isinstance(error, StyleCryptError):

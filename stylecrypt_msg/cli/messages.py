@@ -50,8 +50,8 @@ def encrypt(
         sent = stylecrypt.encrypt(data, to, **_with_stand_in(options, stand_in, stand_in_photo), report=report)
     if sent.envelope is not None and output == _PIPE:
         raise InputError(
-            "What is sealed is too large to travel inside the picture, and a pipe takes one file.",
-            hint="Use -o FILE, beside which it is written, or leave out --exact.",
+            "The sealed part does not fit into the picture, and a pipe takes one file.",
+            hint="Use -o FILE, which puts it beside the picture, or leave out --exact.",
         )
     if output == _PIPE:
         _write_pipe(sent.picture)
@@ -311,9 +311,9 @@ def _got_line(got: DecryptedPhoto) -> str:
 
 
 def _received_name(got: DecryptedPhoto) -> str:
-    """Who and when, and what no other message has: contacts may share a name, and choose times and message ids.
+    """Who and when, and a part that is unique: contacts may share a name, and choose times and message ids.
 
-    The same for the same message: whoever is stopped while writing writes it again.
+    The same for the same message, so that an interrupted run overwrites its own file.
     """
     who = "".join(c if c.isalnum() else "-" for c in got.sender.name)[:40] if got.sender else "unsigned"
     when = datetime.fromtimestamp(got.sent_at or 0, UTC).strftime("%Y%m%d-%H%M%S")
@@ -326,7 +326,7 @@ def _time(seconds: int) -> str:
 
 
 def _sealed_name(photo: str) -> str:
-    """The photo's name, for the recipients; nothing where it is one that messages do not carry."""
+    """The photo's name, for the recipients; empty if messages cannot carry it."""
     try:
         return TypeAdapter(FileName).validate_python(Path(photo).name)
     except ValidationError:
@@ -341,7 +341,7 @@ def _carried(data: bytes) -> bytes | None:
 
 
 def _check_output(output: str, as_json: bool, *sources: str | Path | None) -> None:
-    """What can be known to fail before any work is done."""
+    """Refuses what would fail, before any work is done."""
     if output == _PIPE:
         if as_json:
             raise InputError("The picture and the JSON cannot both go to standard output.", hint="Use -o FILE.")
@@ -367,7 +367,7 @@ def _read(source: str) -> bytes:
 
 
 def _stand_in_file(stand_in: str | None) -> Path | None:
-    """The photo that --stand-in names: what exists, or looks like a file's name; other text is a seed."""
+    """The photo that --stand-in names: a path that exists, or looks like a file name; other text is a seed."""
     if stand_in is None:
         return None
     path = Path(stand_in)
@@ -375,7 +375,7 @@ def _stand_in_file(stand_in: str | None) -> Path | None:
         return path
     try:
         return path if path.exists() else None
-    except OSError:  # longer than a name can be
+    except OSError:  # longer than any file name
         return None
 
 

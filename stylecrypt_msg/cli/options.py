@@ -1,4 +1,4 @@
-"""Options that several commands have, and what those of a photo come to for the SDK."""
+"""Options that several commands share, and how those of a photo translate to the SDK."""
 
 import inspect
 from collections.abc import Callable
@@ -33,8 +33,8 @@ __all__ = [
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Model = Annotated[str, typer.Option("--model", "-m", help="A model's name or file; see `model list`.")]
-Name = Annotated[str, typer.Argument(help="A contact's name, user id, or the beginning of their card's id.")]
-To = Annotated[list[str], typer.Option("--to", help="A contact who may see the photo; again for each further one.")]
+Name = Annotated[str, typer.Argument(help="A contact's name, user id, or the beginning of the id of their card.")]
+To = Annotated[list[str], typer.Option("--to", help="A contact who may see the photo; repeat it for more.")]
 StandIn = Annotated[
     str | None,
     typer.Option(help="Whose face is shown: a seed (any text) or a photo. Default: the conversation's own."),
@@ -54,7 +54,7 @@ MatrixUser = Annotated[
 
 
 def session_of(context: typer.Context) -> "Session":
-    """Whose profile the command is for."""
+    """The profile that the command uses."""
     from .session import Session
 
     return Session(*context.obj)
@@ -97,7 +97,7 @@ def photo_options(
 
 
 def takes_photo_options(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with the options of `photo_options`, which gets what they come to as ``options``."""
+    """A command with the options of `photo_options`, which gets them translated as ``options``."""
     shared = inspect.signature(photo_options).parameters
     own = [parameter for name, parameter in inspect.signature(command).parameters.items() if name != "options"]
 

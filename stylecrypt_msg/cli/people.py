@@ -47,7 +47,7 @@ def export_age_key(session: Session, output: Path) -> None:
 def change_passphrase(session: Session, no_passphrase: bool) -> None:
     with session.open() as profile:
         profile.change_passphrase(None if no_passphrase else session.next_passphrase())
-    console.say("The passphrase is removed." if no_passphrase else "The passphrase is changed.")
+    console.say("The passphrase has been removed." if no_passphrase else "The passphrase has been changed.")
 
 
 def revoke(session: Session, output: Path, yes: bool) -> None:
@@ -149,7 +149,9 @@ def contact_verify(session: Session, name: str, words: str | None, discard: bool
         contact = profile.contact(name)
         if discard:
             profile.discard_pending(name)
-            _tell(_contact_result(profile.contact(name)), [f"The new card of {contact.name} is thrown away."], as_json)
+            _tell(
+                _contact_result(profile.contact(name)), [f"The new card of {contact.name} has been discarded."], as_json
+            )
             return
         agreed = profile.words(name)
         if words is not None:
@@ -157,7 +159,7 @@ def contact_verify(session: Session, name: str, words: str | None, discard: bool
         else:
             if not (sys.stdin and sys.stdin.isatty()):
                 raise InputError(
-                    "There is no terminal to say on whether the words match.", hint='Give theirs with --words "...".'
+                    "There is no terminal to confirm on that the words match.", hint='Give theirs with --words "...".'
                 )
             console.note(f"Read these words to {contact.name}, in person or on a call. They see the same ones:")
             console.note("  " + " ".join(agreed[:6]))
@@ -166,9 +168,9 @@ def contact_verify(session: Session, name: str, words: str | None, discard: bool
         if not matches:
             raise NotAuthorisedError(
                 f"The words do not match, so the keys are not those of {contact.name}; nothing was changed.",
-                hint=f"Get their card anew from themselves; `contact verify {_quoted(name)} --discard` throws a new one away.",
+                hint=f"Get their card from them again; `contact verify {_quoted(name)} --discard` discards a new one.",
             )
-        verified = profile.verify(name, agreed)  # a card that came meanwhile was not compared
+        verified = profile.verify(name, agreed)  # a card that came in the meantime was not compared
     _tell(_contact_result(verified), [f"{verified.name} is verified."], as_json)
 
 
@@ -190,7 +192,7 @@ def contact_remove(session: Session, name: str) -> None:
     with session.open() as profile:
         contact = profile.contact(name)
         profile.remove(name)
-    console.say(f"{contact.name} is removed, with their key faces.")
+    console.say(f"{contact.name} has been removed, with their key faces.")
 
 
 # Key faces.
@@ -256,7 +258,7 @@ def key_face_receive(session: Session, file: Path, as_json: bool) -> None:
 def key_face_remove(session: Session, name: str) -> None:
     with session.open() as profile:
         profile.remove_key_face(name)
-    console.say(f"Key face {name} is removed. Who has it keeps it.")
+    console.say(f"Key face {name} has been removed. Contacts who have it keep it.")
 
 
 def _read_card(source: str) -> Card | Revocation:
@@ -276,7 +278,7 @@ def _write_private(path: Path, data: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
     except FileExistsError:
-        raise InputError(f"{path} is there already.", hint="Choose another name with -o.") from None
+        raise InputError(f"{path} already exists.", hint="Choose another name with -o.") from None
     except OSError as error:
         raise InputError(f"{path} cannot be written: {os_reason(error)}.") from error
 
@@ -302,7 +304,7 @@ def _card_result(card: Card) -> dict[str, Any]:
 
 
 def _models(face: MyKeyFace | TheirKeyFace) -> list[str]:
-    """The hashes of the models for which it is prepared."""
+    """The hashes of the models that it is prepared for."""
     return [inversion.model_hash.hex() for inversion in face.prepared]
 
 
@@ -320,7 +322,7 @@ def _day(seconds: int) -> str:
 
 
 def _quoted(name: str) -> str:
-    return shlex.quote(name)  # names of contacts are chosen by them
+    return shlex.quote(name)  # contacts choose their names
 
 
 def _tell(result: dict[str, Any], lines: list[str], as_json: bool) -> None:

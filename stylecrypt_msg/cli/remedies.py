@@ -12,7 +12,7 @@ WORDS = {
     Remedy.ADD_CONTACT: "`stylecrypt contact add FILE` adds one.",
     Remedy.ASK_FOR_KEY_FACE: "Ask for a key face: `stylecrypt key-face share` makes the file, `stylecrypt key-face receive` "
     "reads it. Or use --key-face PHOTO.",
-    Remedy.CHOOSE_FACE: "Pick a face to replace with --face N, from the left; --others says what becomes of the rest.",
+    Remedy.CHOOSE_FACE: "Pick a face to replace with --face N, from the left; --others says what happens to the rest.",
     Remedy.CHOOSE_OUTPUT: "Choose another place with -o.",
     Remedy.CHOOSE_PROFILE_FOLDER: "Use another folder with --profile DIR.",
     Remedy.CLOSE_FOLDER: "Use a folder of its own, or make this one yours alone: chmod -R go-rwx {folder}",
@@ -22,7 +22,7 @@ WORDS = {
     Remedy.DROP_EXACT: "Leave out --exact, or use --level original.",
     Remedy.IMPORT_MODEL: "`stylecrypt model import FILE` adds it; `stylecrypt model show` prints hashes.",
     Remedy.INSTALL_EXTRA: "Run `pip install 'stylecrypt-msg[{extra}]'`.",
-    Remedy.LIST_MODELS: "`stylecrypt model list` shows those there are.",
+    Remedy.LIST_MODELS: "`stylecrypt model list` lists them.",
     Remedy.MAKE_PROFILE: "`stylecrypt init --name NAME` makes one.",
     Remedy.NAME_KEY_FACE: "Use --name with another name, a word or two.",
     Remedy.NAME_RECIPIENTS: "Name contacts with --to NAME. A photo at --level keyface needs none: nothing in it is sealed.",
@@ -38,11 +38,11 @@ WORDS = {
 
 
 def advice(error: StyleCryptError) -> str | None:
-    """What to do about it, for the line below the error."""
+    """The advice for the line below the error."""
     words = error.remedy and WORDS[error.remedy].format_map({name: _typed(fact) for name, fact in error.facts.items()})
     return " ".join(filter(None, (error.hint, words))) or None
 
 
 def _typed(fact: str) -> str:
-    """A value for a shell. Names are others' to choose, and commands are there to be copied."""
+    """A value quoted for a shell: others choose names, and users copy commands."""
     return f"-- {shlex.quote(fact)}" if fact.startswith("-") else shlex.quote(fact)

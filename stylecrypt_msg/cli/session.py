@@ -1,4 +1,4 @@
-"""Whose profile a command works with, and how its passphrase gets here: never as an argument."""
+"""The profile that a command works with, and its passphrase, which is never an argument."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def now() -> int:
 
 @dataclass(frozen=True)
 class Session:
-    """Options that stand before the command."""
+    """Options before the command."""
 
     folder: Path | None
     passphrase_fd: int | None
@@ -44,18 +44,18 @@ class Session:
         return Profile.open(self.where, lambda: self._passphrase("Passphrase"))
 
     def stylecrypt(self, model: str) -> StyleCrypt:
-        """Opens the profile when it is first needed: what is sealed to nobody needs none."""
+        """Opens the profile when it is first needed: without recipients, none is needed."""
         from ..sdk import StyleCrypt  # imports NumPy and OpenCV
 
         return StyleCrypt(self.folder, passphrase=lambda: self._passphrase("Passphrase"), model=model)
 
     def first_passphrase(self) -> str:
-        """For keys that are being made. Typed twice when it is typed."""
+        """For new keys. If typed, it is typed twice."""
         typed = self.passphrase_fd is None and _ENVIRONMENT not in os.environ
         return _checked(self._passphrase("Passphrase"), typed)
 
     def next_passphrase(self) -> str:
-        """In place of the present one, which came from where `open` read it."""
+        """Replaces the present one, which `open` read."""
         if (given := os.environ.get(_NEXT)) is not None:
             return _checked(given, typed=False)
         return _checked(_ask("New passphrase", f"Set {_NEXT}."), typed=True)

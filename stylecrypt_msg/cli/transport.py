@@ -1,4 +1,4 @@
-"""Which transport ``send`` and ``receive`` use, from their options and what was used before."""
+"""The transport of ``send`` and ``receive``, from their options and earlier ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def choose_transport(folder: Path | None, room: str | None, homeserver: str | No
     """The Matrix transport if a room is named, else the folder transport."""
     if room is None:
         if homeserver is not None or user is not None:
-            raise InputError("A Matrix homeserver or user is named, but no room.", hint="Name one with --room.")
+            raise InputError("A Matrix homeserver or user was given, but no room.", hint="Name one with --room.")
         return lambda profile: _folder(profile, folder)
     if folder is not None:
         raise InputError("Messages travel through a folder or a Matrix room, not both.", hint="Leave one of them out.")
@@ -69,15 +69,15 @@ def _matrix(profile: Profile, room: str, homeserver: str | None, user: str | Non
 
 
 async def verify_device(transport: Transport, device: str) -> None:
-    """Vouches for a device of a Matrix user, as the message that named it did: "USER DEVICE KEY"."""
+    """Vouches for a device of a Matrix user, given as in the message that reported it: "USER DEVICE KEY"."""
     from ..transports.matrix import MatrixTransport
 
     user, _, rest = device.strip().partition(" ")
     name, _, key = rest.partition(" ")
     if not key or not isinstance(transport, MatrixTransport):
         raise InputError(
-            "A device is named by its user's id, its own id and its key, with spaces between, and goes with --room.",
-            hint="All three stand in the message that said that it is new.",
+            "A device is given as its user's id, its own id and its key, separated by spaces, together with --room.",
+            hint="All three are in the message that reported the new device.",
         )
     await transport.verify(user, name, key)
 

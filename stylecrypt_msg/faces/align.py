@@ -1,4 +1,4 @@
-"""FFHQ's alignment: the turned square that eyes and mouth decide, and the picture inside it.
+"""FFHQ's alignment: the turned square that eyes and mouth determine, and the picture inside it.
 
 The square is that of the FFHQ data set (Karras, Laine and Aila 2019, appendix A), in which StyleGAN2's
 faces are made. ``paste`` is the way back.
@@ -46,14 +46,14 @@ def face_quad(landmarks: NDArray[np.float32]) -> Quad:
 
 
 def square(centre: NDArray[np.float64], across: NDArray[np.float64]) -> Quad:
-    """The square about ``centre``; ``across`` is the way from the centre to the middle of its right side."""
+    """The square about ``centre``; ``across`` leads from the centre to the middle of its right side."""
     down = np.array([-across[1], across[0]])
     corners: Quad = np.array([-across - down, across - down, across + down, down - across])
     return corners + centre
 
 
 def inverted(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The 2x3 matrix of the way back."""
+    """The inverse of a 2x3 matrix."""
     return np.asarray(cv2.invertAffineTransform(matrix), np.float64)
 
 
@@ -73,14 +73,14 @@ def crop(pixels: NDArray[np.uint8], quad: Quad, size: int) -> NDArray[np.uint8]:
     """What lies in ``quad``, upright, (size, size, 3) uint8; mirrored where it leaves ``pixels``."""
     height, width = pixels.shape[:2]
     # Only the part under the square, with a rim for the filters. Where the square leaves the picture, the
-    # part ends at the picture's border, and the mirror stands there.
+    # part ends at the picture's border, and is mirrored there.
     low = np.clip(np.floor(quad.min(0)).astype(int) - 8, 0, (width - 1, height - 1))
     high = np.clip(np.ceil(quad.max(0)).astype(int) + 8, low + 1, (width, height))
     part = pixels[low[1] : high[1], low[0] : high[0]]
     quad = quad - low
 
     # A sample per target pixel would alias where the square is larger than the target: average whole pixels
-    # down to twice the target, and what is left by sampling finer and averaging.
+    # down to twice the target, then sample finer and average.
     side = math.dist(quad[0], quad[1])
     shrink = int(side / size / 2)
     if shrink > 1:
@@ -92,7 +92,7 @@ def crop(pixels: NDArray[np.uint8], quad: Quad, size: int) -> NDArray[np.uint8]:
     matrix = quad_matrix(quad, size * finer)
     if finer == 1:
         return warp(part, matrix, (size, size))
-    # What is averaged needs no better, and Lanczos takes four times as long.
+    # Averaging needs nothing better, and Lanczos takes four times as long.
     finer_square = warp(part, matrix, (size * finer, size * finer), cv2.INTER_CUBIC)
     return np.asarray(cv2.resize(finer_square, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 

@@ -1,8 +1,8 @@
-"""Hide a face that cannot be replaced: of its head, a dozen colours are left.
+"""Hide a face that cannot be replaced: a dozen colours are left of its head.
 
-A Gaussian blur or a mosaic that looks strong leaves enough for recognisers and for networks that undo it (McPherson, Shokri and
-Shmatikov, "Defeating Image Obfuscation with Deep Learning", 2016). Here what is left of a head is counted instead: 3 x 4
-mean colours of 15 bits, 180 bits in all, whatever its size, drawn out smoothly over the face and faded into what is around it.
+A Gaussian blur or a mosaic that looks strong leaves enough for recognisers, and for networks that undo it (McPherson, Shokri
+and Shmatikov, "Defeating Image Obfuscation with Deep Learning", 2016). Here the remainder is limited instead: 3 x 4 mean
+colours of 15 bits, 180 bits for a head of any size, stretched smoothly over the face and faded into its surroundings.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ __all__ = ["blur"]
 _COLUMNS, _ROWS = 3, 4
 _STEP = 8  # of 256 levels: each of a colour's values has 5 bits
 
-# Radii, in those of an ellipse in the face's box. Up to the inner one, which holds brows, ears and chin, nothing of the photo
-# shows.
+# Radii, relative to the ellipse in the face's box. Inside the inner one, which holds brows, ears and chin, nothing of the
+# photo shows.
 _INNER, _OUTER = 1.25, 1.6
-_NARROWEST = 0.8  # a radius to the other one: the box of a leaning head does not say how it leans
+_NARROWEST = 0.8  # a radius to the other one: the box of a leaning head does not tell how far it leans
 
 
 def blur(pixels: NDArray[np.uint8], face: Face) -> NDArray[np.uint8]:

@@ -1,12 +1,12 @@
 """Find every face in a picture, with five landmarks; say which of them can be replaced.
 
-A face that is missed goes out uncovered, and what is no face must not get one. So:
+A missed face goes out uncovered, and something that is no face must not get one. So:
 
 - the picture is searched by two detectors, at several scales, in tiles where it is large, and in four orientations;
-- each find is looked at again on its own, turned until it is upright: YuNet's landmarks lean towards upright and jitter by
+- each find is examined again on its own, turned until it is upright: YuNet's landmarks lean towards upright and jitter by
   some 2 % of the face, and the median over several views of the straightened face does not;
-- a find that the second look or the second detector does not confirm stays, and says so: it may be somebody behind a mask. Only
-  what neither of them confirms and the search itself was not sure of is left out.
+- a find that the second look or the second detector does not confirm stays, marked as doubtful: it may be somebody behind a
+  mask. Only finds that neither confirms and that the search itself was unsure of are dropped.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ __all__ = ["certain_faces", "check_face", "detect_faces", "exposed_faces"]
 # The search. YuNet finds 97 % of upright faces of 16 px and all of 24 px, so that at half size we still
 # find 32 px.
 _FULL_SIZE_UP_TO = 2048  # longest side, px; larger pictures are searched from half their size downwards
-_TURNED_SIZE_UP_TO = 1024  # px; the same for each of the other orientations, which hold few faces
-_TILE = 1280  # px; YuNet's time per pixel grows with larger inputs, its memory too
+_TURNED_SIZE_UP_TO = 1024  # px; the same for each of the other orientations, in which there are few faces
+_TILE = 1280  # px; YuNet's time and memory per pixel grow with the input
 _OVERLAP = 256  # px; more than the largest face that only this scale finds
 _SCALE_STEP = 4  # a face of any size is then 60 to 240 px at one of the scales, where YuNet is surest
-_SMALLEST_SEARCH = 192  # px; the last scale: a face that fills the picture fits YuNet's range
-_OTHER_SIZES = (640, 256)  # px, longest side, at which CenterFace looks
+_SMALLEST_SEARCH = 192  # px; the last scale, at which a face that fills the picture is in YuNet's range
+_OTHER_SIZES = (640, 256)  # px, longest side of CenterFace's input
 _FACE_SCORE = 0.75  # of the second look
-_LIKELY_SCORE = 0.85  # of a find that is somebody, even if nothing confirms it
-# Of a find that nothing confirms and that is hidden all the same. Below, 5 of 33 such finds in 324 photos were people, none
-# of whom could be told from it; the others were hands, necks and cloth, and a blur on them spoils a photo for nothing.
+_LIKELY_SCORE = 0.85  # of a find that counts as a person even if nothing confirms it
+# Of an unconfirmed find that is hidden all the same. Below it, 5 of 33 such finds in 324 photos were people, none
+# of them recognisable; the others were hands, necks and cloth, where a blur spoils a photo for nothing.
 _POSSIBLE_SCORE = 0.7
-_MOST_LOOKS = 256  # one takes up to 60 ms: a hostile picture costs 15 s at most. What is beyond stays in doubt
-_SAME = 0.3  # of the area that two finds cover, shared
+_MOST_LOOKS = 256  # one takes up to 60 ms: a hostile picture costs 15 s at most. Finds beyond this number stay in doubt
+_SAME = 0.3  # shared part of the area that two finds cover
 
 # The second look.
 _VIEW = 160  # px
 _FACE_IN_VIEW = 72  # px, height of the face in it
-_STRAIGHT_SCORE = 0.9  # of a face that leans by less than 30 degrees: it need not be turned through the whole circle
+_STRAIGHT_SCORE = 0.9  # of a face that leans by less than 30 degrees, which need not be turned through the whole circle
 
 # What can be replaced.
 _SMALLEST_EYES = 10.0  # px between the eyes; a face of some 26 px. Below, the landmarks are 4 % off and more
@@ -57,11 +57,11 @@ def check_face(face: Face, width: int, height: int) -> Refusal | None:
     """Whether ``face``, found in a picture of ``width`` by ``height`` pixels, can be replaced: None, or why
     not.
 
-    A refused face is in the picture all the same: whoever sends the picture without hiding it shows it.
+    A refused face is still in the picture: sending the picture without hiding it shows it.
     """
     if face.eye_distance < _SMALLEST_EYES:
         return Refusal.TOO_SMALL
-    # Hair and chin may be cut, the crop is mirrored there; eyes, nose and mouth decide the alignment.
+    # Hair and chin may be cut off, since the crop is mirrored there; eyes, nose and mouth decide the alignment.
     if np.any(face.landmarks < 0) or np.any(face.landmarks > (width, height)):
         return Refusal.CUT
     if face.doubt is not None:
@@ -74,9 +74,9 @@ def check_face(face: Face, width: int, height: int) -> Refusal | None:
 def detect_faces(pixels: NDArray[np.uint8]) -> list[Face]:
     """Every face in ``pixels``, (H, W, 3) uint8 RGB, from left to right by the centre of its box.
 
-    Finds faces from about 32 px of height (16 px in pictures of up to 2048 px) to those that fill the
-    picture, whichever way up; in larger pictures, faces that are not upright from a 64th of the longest side on. What may be
-    a face and is not certain to be one is among them, with a ``doubt``. May be called from several threads.
+    Finds faces from about 32 px of height (16 px in pictures of up to 2048 px) to those that fill the picture, whichever way
+    up; in larger pictures, faces that are not upright from a 64th of the longest side on. Uncertain finds are included, with
+    a ``doubt``. Several threads may call it.
     """
     yunet, centerface, pyramid = YuNet(), _centerface(), _Pyramid(pixels)
     longest = max(pixels.shape[:2])
@@ -101,7 +101,7 @@ def detect_faces(pixels: NDArray[np.uint8]) -> list[Face]:
 
 
 def certain_faces(pixels: NDArray[np.uint8]) -> list[Face]:
-    """Those of `detect_faces` that have no ``doubt``: for whoever looks for a face, and not for all that must be hidden."""
+    """The faces of `detect_faces` without a ``doubt``: for finding somebody, not for finding everything to hide."""
     return [face for face in detect_faces(pixels) if face.doubt is None]
 
 
@@ -166,7 +166,7 @@ def _search(yunet: YuNet, pyramid: _Pyramid, orientations: tuple[int, ...], long
 
 
 class _Pyramid:
-    """A picture at any smaller scale, in BGR, the order of OpenCV's models. Halves are made once, and the rest from them."""
+    """A picture at any smaller scale, in BGR, the order of OpenCV's models. Halves are made once, other scales from them."""
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
         self.longest = max(pixels.shape[:2])
@@ -204,7 +204,7 @@ def _tiles(bgr: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], int, int
 
 
 def _turned_back(turns: int, width: int, height: int) -> NDArray[np.float64]:
-    """The 2x3 matrix from what ``np.rot90(..., turns)`` made to the (height, width) picture it made it of."""
+    """The 2x3 matrix from the result of ``np.rot90(..., turns)`` back to the (height, width) picture."""
     back = [
         [[1, 0, 0], [0, 1, 0]],
         [[0, -1, width], [1, 0, 0]],
@@ -215,9 +215,9 @@ def _turned_back(turns: int, width: int, height: int) -> NDArray[np.float64]:
 
 
 def _looked_at(yunet: YuNet, centerface: CenterFace, pixels: NDArray[np.uint8], find: Face, agreed: bool) -> Face:
-    """``find`` from close by: the face with good landmarks and its score when upright, or ``find`` with a doubt.
+    """A second look at ``find``: the face with good landmarks and its score when upright, or ``find`` with a doubt.
 
-    ``agreed``: whether the other detector has found it, too.
+    ``agreed``: whether the other detector has also found it.
     """
     # All views are taken from one patch, in which the face is about as large as in them.
     patch_size = 3 * _VIEW
@@ -227,7 +227,7 @@ def _looked_at(yunet: YuNet, centerface: CenterFace, pixels: NDArray[np.uint8], 
     start = moved(find, to_patch)
 
     def view(about: Face, angle: float, zoom: float = 1.0) -> Face | None:
-        """The face at ``about`` (in the patch) from where a head that leans by ``angle`` is upright."""
+        """The face at ``about`` (in the patch), seen turned so that a head that leans by ``angle`` is upright."""
         to_view = quad_matrix(_square(about, angle, zoom * _VIEW / _FACE_IN_VIEW), _VIEW)
         seen = yunet(warp(patch, to_view, (_VIEW, _VIEW), cv2.INTER_LINEAR))
         central = [face for face in seen if _off_centre(face) < _FACE_IN_VIEW / 3]
@@ -261,7 +261,7 @@ def _looked_at(yunet: YuNet, centerface: CenterFace, pixels: NDArray[np.uint8], 
 
 
 def _patch(pixels: NDArray[np.uint8], quad: Quad, size: int) -> NDArray[np.uint8]:
-    """What lies in an upright ``quad``, in BGR: as `crop` cuts it out, but quickly, for nobody looks at it."""
+    """The inside of an upright ``quad``, in BGR: like `crop`, but quick rather than good, since nobody sees it."""
     low = np.clip(np.floor(quad.min(0)).astype(int) - 8, 0, (pixels.shape[1] - 1, pixels.shape[0] - 1))
     high = np.maximum(np.ceil(quad.max(0)).astype(int) + 8, low + 1)
     part = pixels[low[1] : high[1], low[0] : high[0]]
@@ -296,7 +296,7 @@ def _is_among(find: Face, finds: Sequence[Face]) -> bool:
 
 
 def _once_each(faces: list[Face]) -> list[Face]:
-    """Each face once. What neither look nor detector confirms, on a face that they do, is a part of it, or its hair."""
+    """Each face once. A find that nothing confirms, on a face that is confirmed, is a part of it, or its hair."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda face: (face.doubt is None, face.score), reverse=True):
         unsure = face.doubt is Refusal.UNSURE or face.score < _FACE_SCORE
@@ -306,6 +306,6 @@ def _once_each(faces: list[Face]) -> list[Face]:
 
 
 def _lies_on(face: Face, other: Face) -> bool:
-    """Whether the middle of either is in the box of the other, which is certain to be a face."""
+    """Whether the centre of either is in the box of the other, which is certainly a face."""
     apart = abs(np.subtract(face.centre, other.centre))
     return other.doubt is None and any(bool(np.all(apart < np.array(one.box[2:]) / 2)) for one in (face, other))

@@ -1,4 +1,4 @@
-"""Two detectors of different kinds, as OpenCV runs them: what one of them misses, the other mostly finds.
+"""Two detectors of different kinds, run by OpenCV: what one misses, the other mostly finds.
 
 YuNet (Wu, Peng and Yu, "YuNet: a tiny millisecond-level face detector", 2023) is quick, and finds upright faces of some 16 to
 300 pixels. CenterFace (Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019) takes peaks of a
@@ -33,7 +33,7 @@ class Refusal(Enum):
     """Why a face that was found cannot be replaced; the value is the sentence for the person."""
 
     TOO_SMALL = "the face is too small to be replaced"
-    CUT = "the face is cut by the border of the picture"
+    CUT = "the face is cut off by the border of the picture"
     PROFILE = "the face is turned too far aside"
     COVERED = "the face is partly covered, or not clear enough, to be replaced"
     UNSURE = "the face is not certain to be one: it may be something else"
@@ -46,10 +46,10 @@ class Refusal(Enum):
 class Face:
     """A face as it lies in a picture of (H, W) pixels.
 
-    Coordinates are (x, y) in pixels, continuous: (0, 0) is the outer corner of the first pixel, (W, H) that
-    of the last. ``box`` is left, top, width, height, and may reach beyond the picture. ``landmarks`` is (5,
-    2) float32 in the order of :data:`LANDMARKS`. ``score`` is the detector's, 0 to 1. ``doubt``: why this may
-    be no face, or none whose landmarks can be trusted; None where two detectors agree.
+    Coordinates are (x, y) in pixels, continuous: (0, 0) is the outer corner of the first pixel, (W, H) that of the last.
+    ``box`` is left, top, width, height, and may reach beyond the picture. ``landmarks`` is (5, 2) float32 in the order of
+    :data:`LANDMARKS`. ``score`` is the detector's, 0 to 1. ``doubt``: why this may be no face, or its landmarks not
+    trustworthy; None where two detectors agree.
     """
 
     box: tuple[float, float, float, float]
@@ -90,8 +90,7 @@ class YuNet:
     """For one thread."""
 
     def __init__(self) -> None:
-        # OpenCV 5 warns on every construction that targets are not chosen; nothing that the user could act
-        # on.
+        # OpenCV 5 warns on every construction that targets are not chosen; users can do nothing about it.
         logging = cv2.utils.logging
         level = logging.getLogLevel()
         logging.setLogLevel(logging.LOG_LEVEL_ERROR)
@@ -110,7 +109,7 @@ class YuNet:
             logging.setLogLevel(level)
 
     def __call__(self, bgr: NDArray[np.uint8]) -> list[Face]:
-        """What is found upright in ``bgr``, (H, W, 3) uint8 in the order of OpenCV's models."""
+        """Upright faces in ``bgr``, (H, W, 3) uint8 in the order of OpenCV's models."""
         self._net.setInputSize((bgr.shape[1], bgr.shape[0]))
         _, rows = self._net.detect(np.ascontiguousarray(bgr))
         if rows is None:
@@ -129,7 +128,7 @@ class CenterFace:
         self._one = threading.Lock()
 
     def __call__(self, bgr: NDArray[np.uint8]) -> list[Face]:
-        """What is found upright in ``bgr``, (H, W, 3) uint8 in the order of OpenCV's models."""
+        """Upright faces in ``bgr``, (H, W, 3) uint8 in the order of OpenCV's models."""
         height, width = bgr.shape[:2]
         size = math.ceil(width / 32) * 32, math.ceil(height / 32) * 32  # the network halves five times
         small = cv2.resize(bgr, size, interpolation=cv2.INTER_LINEAR)
@@ -180,7 +179,7 @@ def moved(face: Face, matrix: NDArray[np.float64]) -> Face:
 
 
 def suppressed(faces: list[Face]) -> list[Face]:
-    """The best of each group of finds that lie on each other and are about as large, best first."""
+    """The best of each group of finds that overlap and are about as large, best first."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda face: face.score, reverse=True):
         if all(overlap(face.box, other.box) < _SAME for other in kept):
@@ -189,7 +188,7 @@ def suppressed(faces: list[Face]) -> list[Face]:
 
 
 def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
-    """Area that two boxes share, over the area that they cover together."""
+    """The area that two boxes share, over the area that they cover together."""
     width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
     shared = max(0.0, width) * max(0.0, height)

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 __all__ = ["matte", "trimap"]
 
-_SIZE = 256  # px at which it is worked out: the paper's size; the solver's time grows with the area (2 s at 512)
-_BAND = 9  # px at that size by which the outline is opened to either side: about a curl of hair
+_SIZE = 256  # px at which the matte is computed: the paper's size; the solver's time grows with the area (2 s at 512)
+_BAND = 9  # px at that size by which the unknown band reaches to either side: about a curl of hair
 
 
 def matte(aligned: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """How much of each pixel is person: (S, S) float32, 0 background to 1, for an aligned (S, S, 3) uint8 square."""
-    from pymatting import estimate_alpha_cf  # compiles with numba as it is imported, which takes seconds
+    """How much of each pixel is person: (S, S) float32, from 0 for background to 1, for an aligned (S, S, 3) uint8
+    square."""
+    from pymatting import estimate_alpha_cf  # compiles with numba when imported, which takes seconds
 
     how = cv2.INTER_AREA if aligned.shape[0] > _SIZE else cv2.INTER_CUBIC
     small = np.asarray(cv2.resize(aligned, (_SIZE, _SIZE), interpolation=how), np.uint8)
@@ -35,8 +36,8 @@ def trimap(aligned: NDArray[np.uint8]) -> NDArray[np.float64]:
     across = (np.arange(size) + 0.5) / size
     y, x = np.meshgrid(across, across, indexing="ij")
     labels = np.full((size, size), cv2.GC_PR_BGD, np.uint8)
-    # In FFHQ's framing: head with hair, neck and shoulders probably; face, crown and throat surely. Without the crown
-    # GrabCut takes hair for background, for there is none in what it learns the person's colours from.
+    # In FFHQ's framing: probably head with hair, neck and shoulders; surely face, crown and throat. Without the crown,
+    # GrabCut takes hair for background, since it would learn the person's colours without it.
     labels[np.hypot((x - 0.5) / 0.38, (y - 0.5) / 0.47) < 1] = cv2.GC_PR_FGD
     labels[(y > 0.88) & (abs(x - 0.5) < 0.42)] = cv2.GC_PR_FGD
     labels[np.hypot((x - 0.5) / 0.26, (y - 0.53) / 0.41) < 1] = cv2.GC_FGD
@@ -50,7 +51,7 @@ def trimap(aligned: NDArray[np.uint8]) -> NDArray[np.float64]:
     bgr = np.ascontiguousarray(aligned[..., ::-1])
     cv2.grabCut(bgr, labels, (0, 0, 0, 0), *models, 5, cv2.GC_INIT_WITH_MASK)
     person: MatLike = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
-    # Specks and holes are mistakes, and the person is one piece: the one with the face in it.
+    # Specks and holes are mistakes; the person is one piece, the one with the face in it.
     speck = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
     person = cv2.morphologyEx(cv2.morphologyEx(person, cv2.MORPH_OPEN, speck), cv2.MORPH_CLOSE, speck)
     _, pieces = cv2.connectedComponents(person)

@@ -1,8 +1,8 @@
-"""Paste a face square back into its photo so that the seam cannot be seen.
+"""Paste a face square back into its photo without a visible seam.
 
 The square comes from a generator: another face, with other hair and another background, in colours that drift from the
-photo's, and sharper than a soft photo. So it is cut along the closed line about the face where the two pictures differ
-least; softened to the photo's sharpness and, if it is somebody else's, subdued to its contrast; its colours are led over to
+photo's, and sharper than a soft photo. So it is cut along the closed line around the face where the two pictures differ
+least; softened to the photo's sharpness and, if it is somebody else's, subdued to its contrast; its colours are shifted to
 the photo's along that line; and it is blended in under a feathered mask. Pixels outside the mask stay as they are, bit for
 bit.
 """
@@ -21,13 +21,13 @@ from stylecrypt_msg.faces.align import Pixel, Quad, crop, inverted, quad_matrix,
 
 __all__ = ["paste"]
 
-_MASK = 256  # px per side of the square; the mask is smooth, finer would show nothing
-_RIM = 0.018  # of the side: what the mask keeps clear, for the square may end in hair or shoulders
+_MASK = 256  # px per side of the square; the mask is smooth, so finer would not show
+_RIM = 0.018  # of the side, which the mask keeps clear: the square may end in hair or shoulders
 
 # Where the seam may run, in radii of the face's outline.
 _INNER_ACROSS, _INNER_DOWN = 0.84, 0.88  # brows, beard and chin are inside
-_INNER_JAW = 0.2  # by which it is narrower at the jaw, for there may be no more of the other face
-_INNER_BROW = 0.35  # by which it is lower at the forehead, for there may be the other's hair
+_INNER_JAW = 0.2  # by which it is narrower at the jaw, where the other face may already end
+_INNER_BROW = 0.35  # by which it is lower at the forehead, where the other's hair may begin
 _OUTER = 1.1
 _OUTER_OF_HEAD = 1.6  # head with hair, where a matte keeps the background out
 _FEATHER = 0.08  # to either side
@@ -43,10 +43,10 @@ _BEND = 0.1  # a step aside per angle, to a seam between things that have nothin
 _BENDS = 2  # steps per angle at most
 
 _FIT = 64  # px per side of the square: colours differ smoothly, so that the fit needs no more
-_FIT_REACH = 0.12  # of the side: what is further from a place of the rim does not decide its colour
-_FIT_OUTLIER = 25.0  # levels of 255; more is hair against skin or wall, and not a drift of colour
-_HARDEST = 1.3  # of the contrast in the photo's face; as much more as brows and beards make
-_SOFTEST = 4.0  # px of Gaussian blur; a face softer than that is beyond likeness
+_FIT_REACH = 0.12  # of the side: pixels further from a point of the rim do not decide its colour
+_FIT_OUTLIER = 25.0  # levels of 255; a larger difference is hair against skin or wall, not a drift of colour
+_HARDEST = 1.3  # of the contrast in the photo's face: the excess that brows and beards account for
+_SOFTEST = 4.0  # px of Gaussian blur; a softer face shows no likeness anyway
 
 
 def paste(
@@ -62,8 +62,8 @@ def paste(
 
     ``pixels`` is (H, W, 3) uint8; ``square`` the aligned face, (S, S, 3) uint8 of any size; ``landmarks`` (5, 2) are those of
     the face in the photo, as ``quad`` is. With ``alpha``, a matte of ``square``, (S, S) float32 (see ``matte``), the hair
-    is taken over too, and what the matte leaves out is not. ``subdue`` is for a face with another person's styles, which
-    bring that person's skin and light along: it gets hardly more contrast than the face in the photo has.
+    is pasted as well, except what the matte leaves out. ``subdue`` is for a face with another person's styles, which
+    bring that person's skin and light along: its contrast is limited to little more than that of the face in the photo.
     """
     result = pixels.copy()
     view = crop(pixels, quad, _MASK)
@@ -72,7 +72,7 @@ def paste(
         square = _subdued(square, view, outline)
     mask = _mask(view, square, outline, alpha)
     low, high = _reach(mask, quad, pixels.shape)
-    if np.any(high <= low):  # what would show lies beside the picture
+    if np.any(high <= low):  # what would show lies outside the picture
         return result
     photo = result[low[1] : high[1], low[0] : high[0]]
     size = photo.shape[1], photo.shape[0]
@@ -88,9 +88,10 @@ def paste(
 
 
 def _reach(mask: NDArray[np.float32], quad: Quad, shape: tuple[int, ...]) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
-    """Left and top, right and bottom (x, y) of what ``mask``, laid at ``quad``, covers of a picture (H, W, ...)."""
+    """Left and top, right and bottom (x, y) of the part of a picture (H, W, ...) that ``mask`` covers when laid at
+    ``quad``."""
     left, top, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
-    # A pixel more each way, up to which the mask is interpolated.
+    # A pixel more on each side, since the mask is interpolated.
     x, y = ((start - 1, start + length + 1) for start, length in ((left, width), (top, height)))
     corners = np.array([(x[0], y[0]), (x[1], y[0]), (x[1], y[1]), (x[0], y[1])], np.float64)
     corners = transform(inverted(quad_matrix(quad, _MASK)), corners)
@@ -101,9 +102,9 @@ def _reach(mask: NDArray[np.float32], quad: Quad, shape: tuple[int, ...]) -> tup
 
 @dataclass(frozen=True)
 class _Outline:
-    """An egg about a face, in parts of the square's side; points by their angle and by radii of the egg.
+    """An egg around a face, in fractions of the square's side; points are given by their angle and by radii of the egg.
 
-    An ellipse would leave the face beside a narrow jaw.
+    Beside a narrow jaw, an ellipse would lie outside the face.
     """
 
     middle: float
@@ -114,7 +115,7 @@ class _Outline:
     def of(cls, landmarks: NDArray[np.float32], quad: Quad) -> _Outline:
         points = transform(quad_matrix(quad, 1), landmarks)
         eyes, nose, mouth = points[:2].mean(0), points[2], points[3:].mean(0)
-        # A head that is turned shows more of the side away from the nose.
+        # A turned head shows more of the side away from the nose.
         middle = 1.5 * (eyes[0] + mouth[0]) / 2 - 0.5 * nose[0]
         return cls(float(middle), float(eyes[1]), math.dist(eyes, mouth))
 
@@ -133,10 +134,10 @@ class _Outline:
 
 
 def _subdued(square: NDArray[np.uint8], photo: NDArray[np.uint8], outline: _Outline) -> NDArray[np.uint8]:
-    """``square``, dimmed until its face has not much more contrast than that of ``photo``, (256, 256, 3) uint8.
+    """``square``, dimmed until its face has little more contrast than the face in ``photo``, (256, 256, 3) uint8.
 
-    On dark skin, or in weak light, the highlights and shadows of a bright face are too hard, and no drift of colours takes them
-    away.
+    On dark skin, or in weak light, the highlights and shadows of a bright face are too hard, and no shift of colours removes
+    them.
     """
     across = (np.arange(_MASK) + 0.5) / _MASK
     _, radius = outline.polar(across[None], across[:, None])
@@ -150,7 +151,7 @@ def _subdued(square: NDArray[np.uint8], photo: NDArray[np.uint8], outline: _Outl
 def _mask(
     photo: NDArray[np.uint8], square: NDArray[np.uint8], outline: _Outline, alpha: NDArray[np.float32] | None
 ) -> NDArray[np.float32]:
-    """How far ``square`` may show: (256, 256) float32, 1 within the seam, fading to 0 beyond it and at the rim.
+    """How much ``square`` shows: (256, 256) float32, 1 within the seam, fading to 0 beyond it and at the rim.
 
     ``photo`` is what lies under the square, (256, 256, 3) uint8.
     """
@@ -169,7 +170,7 @@ def _mask(
 
 
 def _unlike(photo: NDArray[np.uint8], square: NDArray[np.uint8], radius: NDArray[np.float64]) -> NDArray[np.float32]:
-    """How little ``photo`` and ``square`` have in common: (128, 128) float32, 0 to 1.
+    """How much ``photo`` and ``square`` differ: (128, 128) float32, 0 to 1.
 
     Apart from a drift of the skin's colour, which is fitted within the face.
     """
@@ -177,7 +178,7 @@ def _unlike(photo: NDArray[np.uint8], square: NDArray[np.uint8], radius: NDArray
     difference = np.zeros((_SEAM, _SEAM, 3), np.float32)
     for sign, picture in ((1, photo), (-1, square)):
         small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32) / 255
-        # Light falls on two faces from two sides; skin is told from wall and hair by its tint.
+        # Light falls on the two faces from different sides; tint tells skin from wall and hair.
         difference += sign * cv2.cvtColor(small, cv2.COLOR_RGB2LAB) * np.array([0.5, 1, 1], np.float32)
     skin = (cv2.resize(radius, size, interpolation=cv2.INTER_AREA) < _FACE).astype(np.float32)[..., None]
     difference -= _smooth_field(difference, skin, 0.2 * _SEAM, _UNLIKE)
@@ -188,10 +189,10 @@ def _unlike(photo: NDArray[np.uint8], square: NDArray[np.uint8], radius: NDArray
 def _seam(
     unlike: NDArray[np.float32], outline: _Outline, outer: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Angles (180,) and radii of the closed line about the face that is best seen by nobody.
+    """Angles (180,) and radii of the least visible closed line around the face.
 
-    It runs where photo and square are alike, has little inside it in which they are not (besides the face), and leaves little
-    of the original outside. By dynamic programming, as Efros and Freeman cut textures ("Image Quilting", 2001) and Jia et al.
+    It runs where photo and square are alike, encloses little besides the face in which they differ, and leaves little of the
+    original face outside. By dynamic programming, as Efros and Freeman cut textures ("Image Quilting", 2001) and Jia et al.
     pasted objects ("Drag-and-Drop Pasting", 2006).
     """
     angles = np.linspace(-math.pi, math.pi, _ANGLES, endpoint=False)
@@ -248,7 +249,7 @@ def _laid(
 
 
 def _softened(fake: NDArray[np.uint8], photo: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """``fake``, blurred as much as it takes for its fine detail ``inside`` to fade as early as the photo's does."""
+    """``fake``, blurred until its fine detail ``inside`` fades as early as the photo's."""
     colours = fake.astype(np.float32)
     if not inside.any():
         return colours
@@ -280,11 +281,10 @@ def _fineness(grey: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
 def _colour_drift(
     photo: NDArray[np.uint8], square: NDArray[np.uint8], mask: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """A smooth field (256, 256, 3) of what ``photo`` less ``square`` is along the rim of ``mask``, carried on
-    inside. ``photo`` is what lies under the square, as large as the mask.
+    """A smooth field (256, 256, 3): ``photo`` minus ``square`` along the rim of ``mask``, continued inside. ``photo`` is the
+    part under the square, as large as the mask.
 
-    Not Poisson blending: it would carry a strand of hair, against which the mask happens to end, across the
-    cheek.
+    Not Poisson blending: where the mask happens to end at a strand of hair, it would carry the hair across the cheek.
     """
     below, above, rim = (
         np.asarray(cv2.resize(values, (_FIT, _FIT), interpolation=cv2.INTER_AREA), np.float32)
@@ -297,15 +297,16 @@ def _colour_drift(
 def _smooth_field(
     values: NDArray[np.float32], where: NDArray[np.float32], reach: float, outlier: float
 ) -> NDArray[np.float32]:
-    """What ``values`` (H, W, 3) are about each place as far as ``reach`` (px), taken from ``where`` (H, W, 1) is not 0."""
-    # From the median: skin may differ by far more than an outlier, and a wall by less.
+    """The average of ``values`` (H, W, 3) within ``reach`` (px) of each pixel, over those where ``where`` (H, W, 1) is not
+    0."""
+    # Starts from the median: skin may differ by far more than an outlier, and a wall by less.
     sure = values[where[..., 0] > 0.5]
     field = np.broadcast_to(np.median(sure, axis=0) if len(sure) else 0, values.shape)
-    for _ in range(4):  # reweighted, so that what differs by more than ``outlier`` decides less each time
+    for _ in range(4):  # reweighted, so that values that differ by more than ``outlier`` count less each time
         apart = np.linalg.norm(values - field, axis=2, keepdims=True)
         trust = where / (1 + (apart / outlier) ** 2)
         mean = (trust * values).sum((0, 1)) / max(float(trust.sum()), 1e-6)
         near = cv2.GaussianBlur(trust, (0, 0), reach)[..., None]
         summed = cv2.GaussianBlur(trust * values, (0, 0), reach)
-        field = (summed + 0.004 * mean) / (near + 0.004)  # far from all of it: the mean
+        field = (summed + 0.004 * mean) / (near + 0.004)  # far from all of them: the mean
     return np.asarray(field, np.float32)

@@ -1,6 +1,6 @@
-"""Face models: the embedded one, those that users imported, and checkpoints as they are.
+"""Face models: the embedded one, imported ones, and checkpoints as they are.
 
-``load_model`` is where to start; what it returns is described at ``FaceModel``. The embedded model needs no PyTorch; the
+Start with ``load_model``, which returns a ``FaceModel``. The embedded model needs no PyTorch; the
 others do (extra ``torch``).
 """
 
@@ -63,7 +63,7 @@ def load_torch_model(path_or_name: str | os.PathLike[str] = DEFAULT, device: str
             remedy=Remedy.INSTALL_EXTRA,
             extra="torch",
         ) from error
-    with torch.inference_mode(False):  # weights made in inference mode would never have gradients pass through them
+    with torch.inference_mode(False):  # weights made in inference mode would never pass gradients
         try:
             model: TorchModel = families.load(paths, name)
         except IsADirectoryError as error:
@@ -95,8 +95,7 @@ def import_model(path: str | os.PathLike[str], name: str | None = None) -> Model
 
 
 def list_models() -> list[ModelInfo]:
-    """The embedded model, then the imported ones by name. Files in the folder that are no models are left
-    out."""
+    """The embedded model, then the imported ones by name. Skips files in the folder that are no models."""
     found = []
     for paths in [_embedded(), *([path] for path in sorted(models_folder().glob("*" + SUFFIX)))]:
         try:
@@ -140,7 +139,7 @@ def _imported(name: str) -> Path:
 
 
 def _embedded() -> list[Path]:
-    # Two files, because the encoder changes each time it is trained further, and the generator does not. They
-    # are read by seeking, and packages are installed unzipped: the resources are files.
+    # Two files, because further training changes the encoder and not the generator. They are read by seeking, and packages
+    # are installed unzipped, so the resources are files.
     folder = Path(str(importlib.resources.files(__name__) / "data"))
     return [folder / (DEFAULT + SUFFIX), folder / (DEFAULT + "-encoder" + SUFFIX)]

@@ -1,8 +1,7 @@
-"""Files of other projects: StyleGAN2 (rosinality's PyTorch form), pSp and e4e, read without running what is
-in them.
+"""Files of other projects: StyleGAN2 (rosinality's PyTorch form), pSp and e4e, read without running code in them.
 
-``read`` returns the tensors under this project's names (see ``store``). Sizes are found from shapes later on;
-what the file says about itself is used only where the weights cannot tell (e4e's encoder has the names of
+``read`` returns the tensors under this project's names (see ``store``). Shapes give the sizes later on;
+the file's own statements are used only where the weights cannot tell (e4e's encoder has the names of
 pSp's).
 """
 
@@ -27,7 +26,7 @@ from stylecrypt_msg.models.torch_model import average_latent
 __all__ = ["read"]
 
 MAX_FILE = 8 * 2**30  # bytes; the largest known, an e4e training state, has 3 GiB
-ZIP, PICKLE = b"PK\x03\x04", b"\x80"  # first bytes of torch.save's files, since and before PyTorch 1.6
+ZIP, PICKLE = b"PK\x03\x04", b"\x80"  # first bytes of torch.save's files, from PyTorch 1.6 on and before
 NVIDIA = (b"dnnlib", b"torch_utils.persistence")  # module names in the pickles of NVIDIA's own code
 
 # Allow-listing is global to the process: one file at a time.
@@ -37,7 +36,7 @@ _loading = threading.Lock()
 def read(path: Path) -> store.State:
     """The tensors of a checkpoint: ``generator.*``; ``encoder.*`` and ``latent_avg`` where it has them.
 
-    Raises ModelError, one sentence, on every other file.
+    Raises ModelError for any other file.
     """
     content = _unpickle(path)
     if "state_dict" in content:
@@ -74,11 +73,11 @@ def _unpickle(path: Path) -> dict[Any, Any]:
                 if sum(entry.file_size for entry in archive.infolist()) > MAX_FILE:
                     raise ModelError(f"{path} unpacks to more than any face model ({MAX_FILE >> 30} GiB).")
         with _loading, torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about old containers, which are read nonetheless
+            warnings.simplefilter("ignore")  # warns of old containers, which are read nonetheless
             content = torch.load(path, map_location="cpu", weights_only=True)
     except ModelError:
         raise
-    except Exception as error:  # malformed files raise whatever the unpickler stumbles over
+    except Exception as error:  # on malformed files the unpickler raises all sorts of errors
         if "Unsupported global" in str(error) or "Unsupported class" in str(error):
             raise ModelError(
                 f"{path} holds Python objects besides weights, which could run code, so it is not opened.",
@@ -119,10 +118,10 @@ def _read_psp(content: dict[Any, Any], path: Path) -> store.State:
 
     if average is not None:
         state["latent_avg"] = _average(average, state, path)
-    else:  # some converters drop it; what training computed it from is still there
+    else:  # some converters drop it, but keep what it was computed from
         generator, _ = stylegan2.build({k: v for k, v in state.items() if k.startswith("generator.")})
         state["latent_avg"] = average_latent(generator)
-    # Without the option, an average in the file means that codes start from it: it is only saved then.
+    # Without the option, an average in the file means that codes are relative to it: it is saved only then.
     relative = opts.get("start_from_latent_avg", average is not None)
     state["encoder.latent_avg"] = state["latent_avg"].clone() if relative else torch.zeros_like(state["latent_avg"])
     if opts.get("encoder_type") == "Encoder4Editing":
@@ -131,7 +130,7 @@ def _read_psp(content: dict[Any, Any], path: Path) -> store.State:
 
 
 def _taken(weights: dict[Any, Any], prefix: str) -> dict[str, Any]:
-    """Moves the entries with this prefix out of ``weights``, so that no tensor is held twice for long."""
+    """Moves the entries with this prefix out of ``weights``: no tensor is held twice for long."""
     names = [name for name in weights if isinstance(name, str) and name.startswith(prefix)]
     return {name.removeprefix(prefix): weights.pop(name) for name in names}
 

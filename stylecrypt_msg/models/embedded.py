@@ -51,7 +51,7 @@ class EmbeddedModel(FaceModel):
         return self._weights.digest
 
     def intact(self) -> bool:
-        """Whether the weights are those that `digest` was written down for: takes a second."""
+        """Whether the weights match the stored `digest`: takes a second."""
         return digest(self.family, ((name, self._weights[name]) for name in sorted(self._weights))) == self.digest
 
     def to_torch(self) -> TorchModel:
@@ -67,7 +67,7 @@ class EmbeddedModel(FaceModel):
         return np.asarray((scores[:, :-1] < 0).all(1) & ((scores[:, -1] > 0) == (original > 0)))
 
     def preview(self, codes: Floats) -> Floats:
-        """As `synthesize`, scaled down to 128 px, nearly so, at a sixth of the work."""
+        """Approximately `synthesize`, scaled down to 128 px, for a sixth of the work."""
         (images,) = self._graph("preview")(codes)
         return images
 
@@ -121,7 +121,7 @@ class EmbeddedModel(FaceModel):
         return rows, reach
 
     def _offset(self, coordinates: Floats) -> Floats:
-        """What coordinates (1, K) along the model's directions add to codes, (1, n_styles, style_dim)."""
+        """The change of codes, (1, n_styles, style_dim), for coordinates (1, K) along the model's directions."""
         rows, reach = self._directions
         bounds = np.cumsum(DIRECTIONS)[:-1]
         parts = zip(np.split(coordinates * reach, bounds, axis=1), np.split(rows, bounds), strict=True)

@@ -1,7 +1,7 @@
 """One face model, whatever runs it: pictures to latent codes and back, in NumPy arrays.
 
 `embedded` runs the model that comes with the package from stored graphs; `torch_model` runs any other, and the embedded one
-where gradients are wanted. Only the latter imports PyTorch.
+where gradients are needed. Only the latter imports PyTorch.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ class FaceModel(ABC):
     """A generator of faces with (perhaps) an encoder, for inference.
 
     Images are (B, 3, H, W) float32, RGB in [-1, 1]; codes, the style vectors of W+, are (B, n_styles, style_dim) float32.
-    Both are NumPy arrays; who gives a PyTorch tensor gets one back, on the same device. The same input gives the same output
+    Both are NumPy arrays; a PyTorch tensor gets one back, on the same device. The same input gives the same output
     on one machine; noise maps are fixed. Several threads may use one model at the same time.
 
     Attributes:
         name: what the user calls the model; ``family`` is the kind of network.
         n_styles, style_dim: shape of the codes.
-        image_size: pixels a side of the pictures that `synthesize` makes.
-        input_size: of those that the encoder reads; 0 without an encoder.
-        steps: of descent, which the model is made for.
+        image_size: side in pixels of the pictures that `synthesize` makes.
+        input_size: side in pixels of the encoder's input; 0 without an encoder.
+        steps: of descent that the model is made for.
         latent_avg: average style of the generator, (n_styles, style_dim): the centre of truncation.
         latent_std: standard deviation of w per dimension, (style_dim,).
     """
@@ -80,12 +80,11 @@ class FaceModel(ABC):
         """Inverts faces: images (B, 3, H, W), any square size, aligned as in FFHQ -> codes (B, n_styles, style_dim).
 
         Resized as the encoder needs: by area from larger, bilinearly from smaller ones. An encoder of several passes also
-        reads what the generator makes of the codes; what it takes that for beside what it took the picture for is the
-        correction. This is ReStyle's idea (Alaluf et al., arXiv 2104.02699), with an encoder that sees one picture at a time.
-        ``steps`` of descent through 128 px follow, at most as many as the model is made for, which is the default; with 0 the
-        encoder alone decides. Who knows something of the person reads better with it: ``start`` gets what the encoder said,
-        and returns where to start, from which the descent then goes no further than the picture shows. Without descent it is
-        not asked.
+        reads the picture that the generator makes of the codes; the difference between its two readings is the correction.
+        This is ReStyle's idea (Alaluf et al., arXiv 2104.02699), with an encoder that sees one picture at a time. ``steps``
+        of descent through 128 px follow, at most as many as the model is made for, which is the default; with 0 the encoder
+        alone decides. Prior knowledge of the person improves the result: ``start`` gets the encoder's codes and returns
+        those to start from; the descent then moves only as far as the picture demands. Without descent it is not called.
 
         Raises ModelError if the model has no encoder, ValueError if the images are not as described.
         """
@@ -150,8 +149,8 @@ class FaceModel(ABC):
     def suits(self, people: Floats, codes: Floats) -> NDArray[np.bool_]:
         """Which of ``people`` (B, n_styles, style_dim), from `map`, can stand in for ``codes`` (n_styles, style_dim): (B,).
 
-        The embedded model passes over children, headgear, glasses, turned heads and the other sex; models of others are
-        taken as they are.
+        The embedded model skips children, headgear, glasses, turned heads and the other sex; other models' people are taken
+        as they are.
         """
 
     def _check_encoder(self) -> None:
@@ -203,6 +202,6 @@ def _array(what: str, value: Any, shape: str, *, ndim: int) -> Floats:
 def _like(array: Floats, given: Values) -> Values:
     if isinstance(given, np.ndarray):
         return array  # type: ignore[return-value]
-    import torch  # who gives a tensor has imported it
+    import torch  # whoever passes a tensor has imported it
 
     return torch.from_numpy(array).to(given.device)  # type: ignore[attr-defined,return-value]

@@ -1,4 +1,4 @@
-"""The kinds of networks there are: from tensors or a file to a `TorchModel`."""
+"""The kinds of networks: from tensors or a file to a `TorchModel`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BUILDERS: dict[str, Callable[[store.State], tuple[GeneratorModule, EncoderModul
 
 
 def load(paths: Sequence[Path], name: str) -> TorchModel:
-    """Reads a model from files of the project's own, or from one of others. Raises ModelError, OSError."""
+    """Reads a model from files of this project, or of another one. Raises ModelError, OSError."""
     with paths[0].open("rb") as file:
         head = file.read(16)
     if weights.is_ours(head):

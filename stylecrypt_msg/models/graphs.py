@@ -28,11 +28,11 @@ class Graph:
         folder = resources.files(__package__) / "data"
         try:
             names: list[str] = json.loads((folder / "graphs.json").read_text("ascii"))[name]
-            self._weights = [weights[tensor] for tensor in names]  # kept: the runtime uses them where they are
+            self._weights = [weights[tensor] for tensor in names]  # kept: the runtime does not copy them
             options = ort.SessionOptions()
-            options.log_severity_level = 4  # what is wrong is raised as well
+            options.log_severity_level = 4  # the error is raised as well
             options.intra_op_num_threads = threads()
-            # Threads that wait busily are hardly faster alone, and slower than sleeping ones beside other work.
+            # Busy-waiting threads are hardly faster alone, and slower than sleeping ones beside other work.
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             options.enable_mem_pattern = False  # twice the memory, no faster
             options.add_external_initializers(
@@ -47,13 +47,14 @@ class Graph:
                 package="stylecrypt-msg",
             ) from error
         self._inputs = [value.name for value in self._session.get_inputs()]
-        # Memory goes back after each run: a program that waits for the next photo is not to hold 300 MB for it.
+        # Memory goes back after each run: a program that waits for the next photo should not hold 300 MB meanwhile.
         self._giving_back = ort.RunOptions()
         self._giving_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-        give_back_memory()  # what it took to prepare the weights: 90 MB
+        give_back_memory()  # the memory for preparing the weights: 90 MB
 
     def __call__(self, *inputs: NDArray[np.float32], again: bool = False) -> list[NDArray[np.float32]]:
-        """The outputs, for inputs in the graph's order. ``again``: the next run comes at once, and takes this one's memory."""
+        """The outputs, for inputs in the graph's order. ``again``: the next run follows at once, and reuses this one's
+        memory."""
         options = None if again else self._giving_back
         outputs: list[NDArray[np.float32]] = self._session.run(
             None, dict(zip(self._inputs, inputs, strict=True)), options
@@ -62,14 +63,14 @@ class Graph:
 
 
 def give_back_memory() -> None:
-    """Hands memory that is free to the system, where the C library would keep it for later: 200 MB after a photo."""
-    with suppress(OSError, AttributeError):  # only glibc keeps it, and has a function for that
+    """Returns free memory to the system where the C library would keep it for later: 200 MB after a photo."""
+    with suppress(OSError, AttributeError):  # only glibc keeps it, and has a function to return it
         ctypes.CDLL(None).malloc_trim(0)
 
 
 @cache
 def runtime() -> Any:
-    """ONNX Runtime. Raises ModelError, which says how to install it, where it cannot be loaded."""
+    """ONNX Runtime. Raises ModelError, which says how to install it, if it cannot be loaded."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -84,5 +85,5 @@ def runtime() -> Any:
 
 
 def threads() -> int:
-    """Those that this process may use: what a container or ``taskset`` leaves it."""
+    """The processors that this process may use: those that a container or ``taskset`` allows."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

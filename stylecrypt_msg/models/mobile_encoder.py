@@ -51,7 +51,8 @@ class _ConvNorm(nn.Sequential):
 
 
 def _convolved(x: Tensor, conv: nn.Module, norm: nn.Module) -> Tensor:
-    """``norm(conv(x))``; where its statistics are fixed as one convolution: with gradients in less than half the time."""
+    """``norm(conv(x))``; one convolution where the statistics are fixed, which takes less than half the time with
+    gradients."""
     if norm.training:
         return norm(conv(x))  # type: ignore[no-any-return]
     conv, norm = cast("nn.Conv2d", conv), cast("nn.BatchNorm2d", norm)
@@ -131,12 +132,12 @@ class _Level(nn.Module):
 class MobileEncoder(nn.Module):
     """images (B, 3, 128, 128) RGB in [-1, 1] -> codes (B, n_styles, style_dim).
 
-    What the heads say is in units of W's standard deviation from its mean, per dimension (``w_mean``, ``w_std``,
+    The heads' output is in units of W's standard deviation from its mean, per dimension (``w_mean``, ``w_std``,
     (style_dim,)), which ``forward`` undoes; ``normalised`` leaves it, for losses.
     """
 
     input_size = 128
-    passes = 3  # each gives fidelity; from the fourth on it is less than mixes lose by codes that are far from W
+    passes = 3  # each gains fidelity; from the fourth on, less than mixes lose because the codes are far from W
     steps = STEPS
 
     def __init__(self, n_styles: int = 16, style_dim: int = 512) -> None:

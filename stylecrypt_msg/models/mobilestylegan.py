@@ -6,7 +6,7 @@ is a constant. What the converter folds into the weights (see ``scripts/model/co
 equalised learning rates, the demodulation, the Haar factor 1/2, and the noise strengths. Channels that enter an
 inverse Haar transform are stored as LL | LH | HL | HH.
 
-The network has 23 places where a style vector enters. They share 16 styles in StyleGAN2's meaning, so that a
+A style vector enters the network in 23 places. They share 16 styles in StyleGAN2's meaning, so that a
 layer mask of the paper means here what it means there: style 0 at 4 px; of layer i (8 px times 2**i), style
 2i + 1 drives the up-sampling and the first convolution, style 2i + 2 the second one; style 15 the colours.
 """
@@ -92,11 +92,11 @@ class _Layer(nn.Module):
 
 
 class PreviewHead(nn.Module):
-    """A picture at 128 px from the features at 128 px, standing in for the last two layers when gradients are wanted.
+    """A picture at 128 px from the features at 128 px, in place of the last two layers when gradients are needed.
 
     The network proper has no to-RGB below full size, and its last two layers cost as much as all others. This head
-    was fitted to full renders scaled down (``scripts/model/fit_preview.py``). It takes the styles of the layers that it
-    stands in for, in units of W's deviation, so that the colours they set are in the preview:
+    was fitted to full renders, scaled down (``scripts/model/fit_preview.py``). It takes the styles of the layers that it
+    replaces, in units of W's deviation, so that the preview has the colours they set:
     (B, C, 128, 128), (B, 16, style_dim) -> (B, 3, 128, 128).
     """
 
@@ -116,7 +116,7 @@ class PreviewHead(nn.Module):
         return self.to_rgb(x * self.to_rgb_modulation(codes[:, 11:].flatten(1)))  # type: ignore[no-any-return]
 
 
-_SCORES = 6  # of the judge of stand-ins: five for which somebody is refused, and one that compares
+_SCORES = 6  # scores of stand-ins: five that rule a person out, and one that compares
 PREVIEW_LAYERS = 5  # doublings from 4 px to the preview's 128 px
 PREVIEW_SIZE = 4 * 2**PREVIEW_LAYERS
 
@@ -166,8 +166,8 @@ class MobileStyleGAN(nn.Module):
     def suits(self, w: Tensor, codes: Tensor) -> Tensor:
         """Whether people, w (B, style_dim) from `mapping`, are stand-ins for ``codes`` (n_styles, style_dim).
 
-        (B,) bool: bare-headed adults seen from the front, men for a man and women for a woman, as styles 2 to 7 have it that
-        shape a face.
+        (B,) bool: bare-headed adults seen from the front, men for a man and women for a woman, judged by styles 2 to 7,
+        which shape the face.
         """
         *refused, man = (w @ self.judge_weight.T + self.judge_bias).unbind(1)
         original = codes[2:8].mean(0) @ self.judge_weight[-1] + self.judge_bias[-1]
@@ -189,7 +189,7 @@ class MobileStyleGAN(nn.Module):
         return inverse_haar(x)
 
     def preview(self, codes: Tensor, size: int = PREVIEW_SIZE) -> Tensor:
-        """What ``forward`` would return scaled down, for gradients. To 128 px nearly so, at a third of the cost.
+        """The result of ``forward`` scaled down, for gradients: at 128 px approximately, for a third of the cost.
 
         codes (B, n_styles, style_dim) -> images (B, 3, size, size), RGB, about [-1, 1].
         """
@@ -199,7 +199,7 @@ class MobileStyleGAN(nn.Module):
 
 
 def build(state: store.State) -> tuple[MobileStyleGAN, MobileEncoder | None]:
-    """The networks that the tensors ``generator.*`` and ``encoder.*`` describe; sizes are found from shapes.
+    """The networks that the tensors ``generator.*`` and ``encoder.*`` describe; shapes give the sizes.
 
     Raises ModelError if the tensors are not those of a MobileStyleGAN and our encoder.
     """

@@ -33,7 +33,7 @@ EPSILON = 1e-8  # of pixel norm and demodulation
 
 
 def conv_layout(weight: Tensor) -> Tensor:
-    """A copy, float32, of which convolution weights are laid out channels-last and all others contiguous.
+    """A float32 copy: convolution weights laid out channels-last, all others contiguous.
 
     Takes (O, C, k, k) and StyleGAN2's (1, O, C, k, k). On the CPU a convolution otherwise re-orders its
     weights on each call, which costs more than the arithmetic in the small layers.
@@ -46,7 +46,7 @@ def conv_layout(weight: Tensor) -> Tensor:
 
 
 def reusable(x: Tensor) -> Tensor | None:
-    """Where to write what is computed from a temporary x: x itself, unless gradients may still need it."""
+    """Where to write a result computed from a temporary x: x itself, unless gradients may still need it."""
     return None if torch.is_grad_enabled() else x
 
 
@@ -140,8 +140,7 @@ class ModulatedConv(_Modulated):
 
 
 class ModulatedPixelwise(_Modulated):
-    """Modulated 1x1 convolution without demodulation, to few channels: there it is cheaper to scale the
-    weights."""
+    """Modulated 1x1 convolution without demodulation, to few channels, where scaling the weights is cheaper."""
 
     def __init__(self, c_in: int, c_out: int, style_dim: int) -> None:
         super().__init__(c_in, c_out, 1, style_dim)

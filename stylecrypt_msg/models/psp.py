@@ -34,7 +34,7 @@ COARSE, MIDDLE = 3, 7  # styles 0-2 read the 16 pixel features, 3-6 those at 32,
 
 
 class SqueezeExcitation(nn.Module):
-    """Channels weighted by what the whole picture holds: (B, C, H, W) -> the same."""
+    """Channels weighted by the content of the whole picture: (B, C, H, W) -> the same."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class StyleHead(nn.Module):
 class GradualStyleEncoder(Backbone):
     """pSp: one head per style on a feature pyramid (section 3.1 and figure 2).
 
-    ``input_size``: pixels a side of the pictures that it reads, a power of two from 32.
+    ``input_size``: side in pixels of the pictures that it reads, a power of two from 32.
     """
 
     def __init__(self, n_styles: int, width: int = WIDTH, input_size: int = INPUT_SIZE) -> None:
@@ -156,7 +156,7 @@ class GradualStyleEncoder(Backbone):
 
 class Encoder4Editing(GradualStyleEncoder):
     """e4e: style 0 is the base, the others are offsets from it (section 4.1). The names are pSp's; the buffer
-    ``base_weight`` (the share of style 0 in the others, 1) is what tells the two apart in our own format."""
+    ``base_weight`` (the share of style 0 in the others, 1) tells the two apart in our own format."""
 
     base_weight: Tensor
 
@@ -202,7 +202,7 @@ def _enlarge(x: Tensor) -> Tensor:
 
 
 def build(state: store.State) -> Backbone | None:
-    """The encoder that the tensors describe, None if there are none.
+    """The encoder that the tensors describe; None without tensors.
 
     Raises ModelError if they are not those of one of the four encoders for RGB pictures.
     """
@@ -225,7 +225,7 @@ def build(state: store.State) -> Backbone | None:
     heads = {int(match[1]) for name in state if (match := re.match(r"styles\.(\d{1,3})\.", name))}
     if heads:
         kind = Encoder4Editing if "base_weight" in state else GradualStyleEncoder
-        # The first head halves what is a sixteenth of the picture until one pixel is left.
+        # The first head halves a map of a sixteenth of the picture's size until one pixel is left.
         halvings = sum(bool(re.fullmatch(r"styles\.0\.convs\.\d{1,2}\.weight", name)) for name in state)
         if width not in WIDTHS or not 1 <= halvings <= 4:
             raise ModelError(

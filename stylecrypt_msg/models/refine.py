@@ -1,14 +1,14 @@
 """Refinement: latent codes that descend through the generator towards a picture, from where an encoder put them.
 
-`FaceModel.encode` ends with some steps of it, where the encoder knows `Directions`; the sender may ask for more, the last of
-which see finer pictures. Losses are those of the encoder's training: pixels, features, and closeness to the start, which keeps
+`FaceModel.encode` ends with some steps of it if the encoder has `Directions`; the sender may ask for more, the last of which
+compare finer pictures. Losses are those of the encoder's training: pixels, features, and closeness to the start, which keeps
 the codes where the generator is good and mixing works; and structure (SSIM).
 
-Few steps are enough because they are taken along `Directions`, in which the generator's pictures change, each on its own:
-Adam gives every coordinate a step of its own length, but W's coordinates are not facial attributes. Of the steps that plain
-Adam needs it takes less than a fifth (lab/LOG.md). That a rotation towards the principal axes of the gradients makes
-Adam a far better method is also SOAP's observation (Vyas et al., arXiv 2409.11321); there they are followed during a
-training, here they are the same for every picture and lie in the model.
+Few steps are enough because they follow `Directions`, along which the generator's pictures change independently:
+Adam gives every coordinate a step of its own length, but W's coordinates are not facial attributes. It takes less than a
+fifth of the steps that plain Adam needs (lab/LOG.md). That a rotation towards the principal axes of the gradients makes
+Adam a far better method is also SOAP's observation (Vyas et al., arXiv 2409.11321); there they are tracked during a
+training, here they are the same for every picture and part of the model.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ _PIXELS, _FEATURES, _STRUCTURE = 4.0, 0.5, 1.0
 _WINDOW = 7  # px a side, of structure
 COARSE, _FINE = 128, 256  # px; a fine step costs three coarse ones
 _FULL_SPEED_FROM = 30  # of the sender's steps
-_FINE_SHARE = 0.4  # of the sender's steps: what 128 px cannot show has to be seen, and the rest is cheaper there
+_FINE_SHARE = 0.4  # of the sender's steps: only these see what 128 px cannot show; the others are cheaper
 
 
 class Directions(nn.Module):
-    """Coordinates for steps in W+: for each style its own directions, those that change pictures most first.
+    """Coordinates for steps in W+: directions for each style, those that change pictures most first.
 
-    Kept in a byte a value, since a direction need not be exact. ``counts``: how many each style has.
+    Stored in a byte per value, since a direction need not be exact. ``counts``: how many each style has.
     """
 
     def __init__(self, counts: Sequence[int], style_dim: int) -> None:
         super().__init__()
         self.counts = list(counts)
         self.register_buffer("rows", torch.zeros(sum(counts), style_dim, dtype=torch.int8))
-        self.register_buffer("reach", torch.zeros(sum(counts)))  # what a row's 1 stands for
+        self.register_buffer("reach", torch.zeros(sum(counts)))  # the value of 1 in a row
 
     rows: Tensor
     reach: Tensor
 
     def fill(self, directions: Sequence[Tensor]) -> None:
-        """Takes those given for each style, (count, style_dim); their lengths say how far a step goes."""
+        """Takes the directions of each style, (count, style_dim); their lengths scale the steps."""
         rows = torch.cat(list(directions))
         self.reach = rows.abs().amax(1) / 127
         self.rows = (rows / self.reach[:, None]).round().to(torch.int8)
@@ -72,14 +72,14 @@ def refine(
 ) -> Tensor:
     """Codes (B, n_styles, style_dim) that come closer to ``images`` (B, 3, H, W) than ``codes`` do: the sender's refinement.
 
-    ``steps`` of Adam for each picture, one picture after another: together they would take as long, and more memory.
-    The last two fifths compare at 256 px, those before at 128 px. ``report`` hears (steps done, steps in all). Images are RGB
+    ``steps`` of Adam for each picture, one picture after another: together they would take as long, and more memory. The
+    last two fifths compare at 256 px, those before at 128 px. ``report`` is called with (steps done, total). Images are RGB
     in [-1, 1], aligned. Raises ValueError for fewer than one step.
     """
     if steps < 1:
         raise ValueError(f"steps is {steps}, but must be at least 1")
     fine = round(_FINE_SHARE * steps)
-    # From where another descent ended there is less to gain, and more to lose.
+    # Where another descent has ended there is less to gain, and more to lose.
     speed = min(1.0, steps / _FULL_SPEED_FROM)
     return approach(model, images, codes, [COARSE] * (steps - fine) + [_FINE] * fine, report, speed=speed)
 
@@ -96,7 +96,7 @@ def approach(
 ) -> Tensor:
     """As `refine`, with one step for each of ``sizes``, the pixels a side at which it compares.
 
-    ``hold`` is what it costs to leave the start: little where a picture shows the difference, too much where it does not.
+    ``hold`` weighs the distance from the start: low enough that a visible difference wins, too high for an invisible one.
     ``speed`` is a factor of the rate.
     """
     refined = []
@@ -153,7 +153,7 @@ def _approach(
 
 
 def distance(made: Tensor, wanted: Tensor, made_features: list[Tensor], wanted_features: list[Tensor]) -> Tensor:
-    """How far pictures (B, 3, H, H) and their normalised features are from those wanted: what refinement lowers."""
+    """How far pictures (B, 3, H, H) and their normalised features are from the target: the loss of refinement."""
     apart = [(a - b).square().sum(1).mean() for a, b in zip(made_features, wanted_features, strict=True)]
     pixels = _PIXELS * F.l1_loss(made, wanted)
     return pixels + _FEATURES * torch.stack(apart).mean() + _STRUCTURE * (1 - _likeness(made, wanted))
@@ -174,5 +174,5 @@ def _mean(images: Tensor) -> Tensor:
 
 
 def unit_features(model: TorchModel, images: Tensor) -> list[Tensor]:
-    """The model's features, each of length 1, as in training: how strong they are differs from model to model."""
+    """The model's features, each of length 1, as in training: their strength differs from model to model."""
     return [F.normalize(features, dim=1) for features in model.features(images)]

@@ -1,4 +1,4 @@
-"""Models that are loaded when first asked for, and once."""
+"""Models, each loaded once, when first asked for."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Shelf:
             return self._models[key]
 
     def hashed(self, digest: str) -> FaceModel:
-        """The model with this hash: of those loaded, or else of those on this machine, the embedded one first.
+        """The model with this hash, among those loaded or else those on this machine, the embedded one first.
 
         Raises ModelError, which says how to get the model, if there is none.
         """
@@ -37,7 +37,7 @@ class Shelf:
                 if model.digest == digest:
                     return model
             for info in list_models():
-                # What a file says of itself saves loading it, but is no proof.
+                # A file's own statement saves loading it, but proves nothing.
                 if (
                     info.name not in self._models
                     and info.digest in (digest, "")

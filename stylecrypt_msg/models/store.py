@@ -1,4 +1,4 @@
-"""Tensors by name to networks, and back to files: what the families share. Files are read by `weights` and `checkpoints`."""
+"""From tensors by name to networks, and back to files: what the families share. `weights` and `checkpoints` read files."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ State = dict[str, Tensor]
 
 
 def load(paths: Sequence[Path]) -> tuple[str, State]:
-    """The family, and the tensors of files of the project's own format. Raises ModelError on anything else."""
+    """The family and the tensors of files in the project's own format. Raises ModelError on anything else."""
     arrays = weights.Weights(paths)
     return arrays.family, {name: checked(name, torch.from_numpy(arrays[name]), paths[0]) for name in arrays}
 
 
 def save(model: TorchModel, path: Path, *, part_of: Sequence[str] = ("",), small: bool = False) -> None:
-    """Writes a model, or the tensors of it whose names start as ``part_of`` says; see `weights.write`."""
+    """Writes a model, or its tensors whose names start with ``part_of``; see `weights.write`."""
     arrays = [(n, t.cpu().contiguous().numpy()) for n, t in model.state() if n.startswith(tuple(part_of))]
     metadata = {
         "family": model.family,
@@ -33,7 +33,7 @@ def save(model: TorchModel, path: Path, *, part_of: Sequence[str] = ("",), small
         "image_size": str(model.image_size),
         "n_styles": str(model.n_styles),
     }
-    if len(arrays) == len(dict(model.state())) and not small:  # or the hash would be that of other values
+    if len(arrays) == len(dict(model.state())) and not small:  # or the hash would be of other values
         metadata["digest"] = model.digest
     weights.write(path, arrays, metadata, small=small)
 
@@ -44,7 +44,7 @@ def part(state: Mapping[str, Tensor], prefix: str) -> State:
 
 
 def checked(name: str, tensor: Tensor, path: Path) -> Tensor:
-    """A copy of the tensor as the networks want it: float32 (counters stay integer), finite, laid out.
+    """A copy of the tensor as the networks need it: float32 (counters stay integer), finite, laid out for them.
 
     Raises ModelError on values or sizes that no model has.
     """
@@ -65,7 +65,7 @@ def fill(network: nn.Module, state: State, what: str) -> None:
     """Gives a network that was built on the meta device its tensors, as they are. ``what`` names it in
     errors.
 
-    Raises ModelError, one sentence, if names or shapes do not fit.
+    Raises ModelError if names or shapes do not fit.
     """
     wanted = network.state_dict()
     for name in wanted:

@@ -106,11 +106,11 @@ class Generator(nn.Module):
         return w
 
     def suits(self, w: Tensor, codes: Tensor) -> Tensor:  # noqa: ARG002 - the judge of another family looks at both
-        """Everybody will do as a stand-in: nobody has looked at the people of this model. (B, T) -> (B,)."""
+        """Everybody qualifies as a stand-in: this model has no scores to rule people out. (B, T) -> (B,)."""
         return torch.ones(len(w), dtype=torch.bool, device=w.device)
 
     def preview(self, codes: Tensor, size: int = 128) -> Tensor:
-        """The picture at ``size`` px, or at full size where that is less: its skip connections hold every size."""
+        """The picture at ``size`` px, or at full size if that is less: the skip connections hold every size."""
         return self.forward(codes, blocks=min(size.bit_length() - 3, len(self.to_rgbs)))
 
     def forward(self, codes: Tensor, blocks: int | None = None) -> Tensor:

@@ -1,6 +1,6 @@
-"""A face model as PyTorch modules: any that users bring, and the embedded one where gradients are wanted.
+"""A face model as PyTorch modules: any that users bring, and the embedded one where gradients are needed.
 
-What the families give is in the two protocols below. Reading and writing files is left to `weights` and `checkpoints`.
+The families implement the two protocols below. `weights` and `checkpoints` read and write files.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ AVERAGE_OF = 4096  # samples behind a computed latent average: its error is 1/64
 
 
 class NetworkModule(Protocol):
-    """What is asked of both networks; a ``torch.nn.Module`` has it."""
+    """Required of both networks; any ``torch.nn.Module`` has it."""
 
     def state_dict(self) -> dict[str, Any]: ...
     def to(self, device: torch.device, /) -> Any: ...
@@ -47,13 +47,12 @@ class GeneratorModule(NetworkModule, Protocol):
         ...
 
     def preview(self, codes: Tensor, size: int, /) -> Tensor:
-        """What the generator makes of the codes, at ``size`` px, 128 or 256, or at its own where that is less: with
-        gradients, and no dearer than it must be."""
+        """The picture of the codes at ``size`` px, 128 or 256, or at the generator's own size if that is less: with
+        gradients, as cheaply as possible."""
         ...
 
     def suits(self, w: Tensor, codes: Tensor, /) -> Tensor:
-        """Whether people that the mapping made, w (B, style_dim), can stand in for ``codes`` (n_styles,
-        style_dim): (B,) bool."""
+        """Whether people from the mapping, w (B, style_dim), can stand in for ``codes`` (n_styles, style_dim): (B,) bool."""
         ...
 
     def __call__(self, codes: Tensor, /) -> Any: ...
@@ -66,16 +65,16 @@ class EncoderModule(NetworkModule, Protocol):
 
     n_styles: int
     input_size: int
-    passes: int  # how often `FaceModel.encode` has it look
-    steps: int  # of refinement, which `FaceModel.encode` takes after that
+    passes: int  # passes of the encoder in `FaceModel.encode`
+    steps: int  # of the refinement that follows in `FaceModel.encode`
 
     @property
     def directions(self) -> Directions | None:
-        """Those that refinement goes along; where there are none, it goes along W's axes."""
+        """The directions of refinement; None: W's axes."""
         ...
 
     def features(self, images: Tensor, /) -> list[Tensor]:
-        """Feature maps (B, C, R, R) of the pictures: what they look like, in the encoder's eyes."""
+        """Feature maps (B, C, R, R) of the pictures, for comparing what they show."""
         ...
 
     def __call__(self, images: Tensor, /) -> Any: ...
@@ -146,7 +145,7 @@ class TorchModel(FaceModel):
         known: Tensor | None = getattr(self.generator, "w_std", None)
         if known is not None:
             return known
-        with torch.inference_mode(False):  # for gradients too, whoever asks first
+        with torch.inference_mode(False):  # usable with gradients, whoever asks first
             return _samples(self.generator, self.device).std(dim=0)
 
     @property
@@ -189,15 +188,16 @@ class TorchModel(FaceModel):
 
     @property
     def directions(self) -> Directions | None:
-        """Those that refinement goes along, where the model's encoder has them."""
+        """The directions of refinement, if the model's encoder has them."""
         return None if self.encoder is None else self.encoder.directions
 
     def preview(self, codes: Tensor, size: int = COARSE) -> Tensor:
-        """As `synthesize`, scaled down to at most ``size`` px, 128 (nearly so) or 256, and with gradients: for `refine`."""
+        """As `synthesize`, scaled down to at most ``size`` px, 128 (approximately) or 256, and with gradients: for
+        `refine`."""
         return self.generator.preview(codes, size)
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Maps (B, C, R, R) of what images (B, 3, H, H) look like to the encoder, with gradients.
+        """The encoder's feature maps (B, C, R, R) of images (B, 3, H, H), with gradients.
 
         Raises ModelError if the model has no encoder.
         """
@@ -235,9 +235,9 @@ class TorchModel(FaceModel):
 
 
 def average_latent(generator: GeneratorModule) -> Tensor:
-    """The average of w over fixed samples of z, once for every style: (n_styles, style_dim).
+    """The average of w over fixed samples of z, repeated for every style: (n_styles, style_dim).
 
-    For files that hold none. Seeded, so that the same weights give the same average.
+    For files without one. Seeded, so that the same weights give the same average.
     """
     return _samples(generator, torch.device("cpu")).mean(dim=0).repeat(generator.n_styles, 1)
 

@@ -1,8 +1,8 @@
 """The project's own model files: safetensors, read a tensor at a time, as NumPy arrays.
 
-A model is one file or several, which hold its tensors between them: ``generator.*``, ``encoder.*`` (optional) and
+A model is one file or several that share its tensors: ``generator.*``, ``encoder.*`` (optional) and
 ``latent_avg``; as metadata ``format`` ("stylecrypt-model"), ``version`` ("1"), ``family`` and ``name``; the rest of the
-metadata informs only. The model hash is in the metadata too or, where a model is several files, in a file beside them.
+metadata is only informative. The model hash is in the metadata or, if a model is several files, in a file beside them.
 
 The format (an 8-byte little-endian length, a JSON header, then the values) is read here rather than by its own library,
 since a value of the embedded generator has three bytes: a float16, and an int8 that refines it (`_join`).
@@ -38,7 +38,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "I64": np.dtype("<i8"),
     "I8": np.dtype("i1"),
 }
-_FINE = ".fine"  # suffix of the tensor that holds what half precision left of another: see `_split`
+_FINE = ".fine"  # suffix of the tensor with what half precision lost of another: see `_split`
 
 _MAX_HEADER = 2**20  # bytes; the largest model known (18 styles, 1024 px) has 90 KB
 MAX_TENSOR = 2**26  # values; the largest known has 12.8 million
@@ -48,10 +48,10 @@ MAX_DIMS = 5  # StyleGAN2's convolution weights
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a model file says about itself, without its weights being read.
+    """A model file's description of itself, available without reading its weights.
 
-    ``image_size`` in pixels and ``n_styles`` are 0 where the file does not tell; ``size`` is the file's, in bytes;
-    ``digest`` is the model hash, or empty where nobody wrote it down.
+    ``image_size`` in pixels and ``n_styles`` are 0 if the file does not tell; ``size`` is the file's, in bytes;
+    ``digest`` is the model hash, or empty if it was not stored.
     """
 
     name: str
@@ -73,9 +73,9 @@ class _Entry:
 
 
 class Weights(Mapping[str, Array]):
-    """The tensors of a model's files by name: float32 (counters int64, bytes int8), read when they are asked for.
+    """The tensors of a model's files by name: float32 (counters int64, bytes int8), read on demand.
 
-    Raises ModelError when made of files that are not this project's, and on a tensor that cannot be read or is not finite.
+    Raises ModelError for files of another kind, and for a tensor that cannot be read or is not finite.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -97,7 +97,7 @@ class Weights(Mapping[str, Array]):
 
     @property
     def digest(self) -> str:
-        """The model hash (`digest`) as it was written down with the files, or empty. To compute it takes all weights."""
+        """The model hash (`digest`) as stored with the files, or empty. Computing it takes all weights."""
         beside = self._paths[0].with_suffix(".digest")
         return self.metadata.get("digest") or (beside.read_text("ascii").strip() if beside.is_file() else "")
 
@@ -130,7 +130,7 @@ def is_ours(head: bytes) -> bool:
 
 
 def info(paths: Sequence[Path]) -> ModelInfo:
-    """What a model's files say about themselves. Raises ModelError if they are no model files of ours."""
+    """The description in a model's files. Raises ModelError if they are not in the project's format."""
     weights = Weights(paths)
     return ModelInfo(
         name=paths[0].stem,
@@ -149,10 +149,10 @@ def digest(family: str, tensors: Iterable[tuple[str, Array]]) -> str:
 
     Hashed are the family's name and a newline, then for every tensor of the two networks in the order of its name
     ("encoder.*" before "generator.*"): name, space, comma-separated shape, newline, values as little-endian float32 in
-    row-major order. Integer counters of batch norm are left out. So is the centre of truncation, ``latent_avg``: it moves
-    where samples are drawn, not what a code or a picture becomes (an average that the *encoder* adds is one of its buffers,
-    and counts). The same weights therefore give the same hash from any kind of file; float16 files count as the float32
-    values they decode to.
+    row-major order. Integer counters of batch norm are excluded. So is the centre of truncation, ``latent_avg``: it moves
+    where samples are drawn, not what a code or a picture turns into (an average that the *encoder* adds is one of its
+    buffers, and is included). The same weights therefore give the same hash from any kind of file; float16 files count as
+    the float32 values they decode to.
     """
     sha = hashlib.sha256(f"{family}\n".encode())
     for name, values in tensors:
@@ -214,7 +214,7 @@ _AGAIN = "Copy or download it again."
 
 
 def _read_header(file: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, _Entry]]:
-    """Metadata, and where every tensor lies."""
+    """Metadata, and the location of every tensor."""
     broken = ModelError(f"{path} is not a model file: its header is broken.", hint=_AGAIN)
     try:
         length = int.from_bytes(file.read(8), "little")
@@ -240,7 +240,9 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, 
                 hint="Import the original .pt file instead.",
             )
         if metadata.get("family") not in FAMILIES:
-            raise ModelError(f"{path} is a model of an unknown family.", hint="A newer StyleCrypt may know it.")
+            raise ModelError(
+                f"{path} is a model of an unknown family.", hint="A newer version of StyleCrypt may support it."
+            )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise broken from error
     if path.stat().st_size != 8 + length + end:
@@ -258,24 +260,24 @@ def _values(entry: _Entry) -> Array:
     return values.reshape(entry.shape)
 
 
-# A float16's last place, by its exponent bits: of 11 bits the last; subnormal ones share the exponent of the smallest.
+# The value of a float16's last place by its exponent bits, the last of 11 bits; subnormals share the smallest exponent.
 _LAST_PLACE = np.ldexp(np.float32(1), np.maximum(np.arange(32), 1) - 25).astype(np.float32)
 
 
 def _last_place(half: Array) -> NDArray[np.float32]:
-    """What the last of a float16's 11 bits is worth."""
+    """The value of the last of a float16's 11 bits."""
     return np.asarray(_LAST_PLACE[(half.view(np.uint16) >> 10) & 31], np.float32)
 
 
 def _split(values: NDArray[np.float32]) -> tuple[Array, Array]:
-    """float32 values as float16, and what is left of each in 256ths of the float16's last place: int8."""
+    """float32 values as float16, and the rest of each as int8 in 256ths of the float16's last place."""
     coarse = values.astype(np.float16)
     left = (values - coarse.astype(np.float32)) / _last_place(coarse)
     return coarse, np.rint(left * 256).clip(-127, 127).astype(np.int8)
 
 
 def _join(coarse: Array, fine: Array) -> NDArray[np.float32]:
-    """The way back from `_split`. Powers of two throughout: the same values on every machine."""
+    """The inverse of `_split`. Powers of two throughout: the same values on every machine."""
     scale = _last_place(coarse)
     scale *= np.float32(1 / 256)
     scale *= fine

@@ -1,4 +1,4 @@
-"""What a program keeps in a profile besides what a profile is for: bots their queues, for instance."""
+"""Records that a program keeps in a profile for its own use: bots keep their queues there, for instance."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ T = TypeVar("T")
 
 
 class AppRecords:
-    """Records of a program's own, sealed like all others."""
+    """A program's own records, sealed like all others."""
 
     _store: Store
 
     def records(self, kind: str, values: type[T]) -> Records[T]:
-        """Those of one kind: a name that no other program uses, such as "myapp draft". ``values`` is what they are: a type that
-        pydantic can turn into JSON and back, such as a dataclass, with ``pydantic.with_config(STORED)`` if there are bytes."""
+        """The records of one ``kind``, a name that no other program uses, such as "myapp draft". ``values`` is their type,
+        which pydantic must be able to turn into JSON and back: a dataclass, for instance, with
+        ``pydantic.with_config(STORED)`` if it holds bytes."""
         return Records(self._store, RecordKind(kind, values))
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Of all that is changed inside, in records or otherwise, everything or nothing."""
+        """All changes made inside, to records and anything else, happen together or not at all."""
         return self._store.transaction()
 
 
 class Records(Generic[T]):
-    """Made by `Profile.records`. Names are bytes of any kind; an owner is what several records have in common."""
+    """Made by `Profile.records`. Names are any bytes; an owner groups several records."""
 
     def __init__(self, store: Store, kind: RecordKind[T]) -> None:
         self._store, self._kind = store, kind
@@ -38,7 +39,7 @@ class Records(Generic[T]):
         return self._kind.get(self._store, name)
 
     def put(self, name: bytes, value: T, *, owner: bytes = b"") -> None:
-        """In place of the one of that name, which keeps its place in the order."""
+        """Replaces the record of that name, if there is one, at its position in the order."""
         self._kind.put(self._store, name, value, owner=owner)
 
     def delete(self, name: bytes) -> None:

@@ -1,6 +1,6 @@
-"""Whom I know and whom I let see my photos. The rules of cards are those of SPEC.md section 6.2.
+"""Whom I know, and who may see my photos. Cards follow the rules of SPEC.md section 6.2.
 
-User ids and signing keys are each of one contact only: a card that has those of two is refused.
+A user id or signing key belongs to one contact only: a card that mixes those of two is refused.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from .store import Store
 
 __all__ = ["Added", "Contacts"]
 
-_PREFIX = 8  # hex digits of a card's id that may stand for it
+_PREFIX = 8  # hex digits of a card's id that identify it
 
 
 @dataclass(frozen=True)
 class Added:
-    """What became of a card that was offered; ``change`` None: a contact that is new."""
+    """What happened to an offered card; ``change`` is None for a new contact."""
 
     contact: Contact
     change: CardChange | None
 
     @property
     def outcome(self) -> str:
-        """What became of it, as the end of a sentence that begins with a name."""
+        """What happened to it, as the end of a sentence that begins with a name."""
         return _OUTCOMES[self.change]
 
 
@@ -39,28 +39,31 @@ _OUTCOMES = {
     None: "is a contact now",
     CardChange.SAME: "was a contact already",
     CardChange.RENAMED: "has a new name",
-    CardChange.ROTATED: "has new keys, for which the old ones vouch: compare the words again",
+    CardChange.ROTATED: "has new keys, which the old ones vouch for: compare the words again",
 }
 
 
 class Contacts:
-    """Contacts by name: the display name in any letter case, the user id, or the beginning (8 digits and more) of the card's
-    id in hex. Methods that take a name raise InputError when it is nobody's, or that of several."""
+    """Contacts by name: the display name in any letter case, the user id, or the first 8 or more digits of the card's
+    id in hex. Methods that take a name raise InputError when it fits nobody or several contacts."""
 
     card: Card
     _store: Store
 
     def add_contact(self, card: Card, *, trust: bool = False) -> Added:
-        """Pins a card at first use. Takes over a newer one of the same keys, and one whose keys the pinned ones vouch for,
-        which has to be verified anew.
+        """Pins a card at first use. Accepts a newer one with the same keys, and one whose keys the pinned ones vouch for,
+        which has to be verified again.
 
-        Raises NotAuthorisedError for other keys, or the pinned ones under another user id: the card is kept as ``pending``;
-        also for withdrawn keys, and a date in the future, which change nothing. Raises InputError for one's own card.
+        Raises NotAuthorisedError for other keys, or for the pinned ones under another user id: the card is kept as
+        ``pending``; also for withdrawn keys and for a date in the future, which change nothing. Raises InputError for your
+        own card.
         """
         if card.signing_key == self.card.signing_key:
             raise InputError("This card is your own.", hint="Add the cards of others, and give them yours.")
         if card.user_id == self.card.user_id:
-            raise InputError("This card has your own user id, with other keys.", hint="Ask who made it for theirs.")
+            raise InputError(
+                "This card has your own user id, with other keys.", hint="Ask whoever made it for their own."
+            )
         with self._store.transaction():
             revocations = self._revocations()
             if _is_withdrawn(card, revocations):
@@ -104,7 +107,7 @@ class Contacts:
             or _folded(contact.name) == wanted
             or (len(wanted) >= _PREFIX and contact.card.id.hex().startswith(wanted))
         ]
-        # A whole id is of one contact, whatever others call themselves; a word alone may be anybody's.
+        # A whole id belongs to one contact, whatever others call themselves; a single word may be anybody's.
         if len(found) > 1:
             ids = {one.card.id.hex(): one for one in found} | {
                 one.user_id: one for one in found if one.user_id.startswith("@")
@@ -124,8 +127,8 @@ class Contacts:
         return next((contact for contact in self.contacts() if contact.card.id == card), None)
 
     def cards(self) -> dict[CardId, Card | Revocation]:
-        """What opening messages takes: all cards, those of blocked contacts and one's own too, and revocations in place of
-        the withdrawn ones."""
+        """What opening messages needs: all cards, including your own and those of blocked contacts, with revocations in
+        place of withdrawn ones."""
         revocations = self._revocations()
         withdrawn = {revocation.signing_key: revocation for revocation in revocations}
         cards = [self.card, *(contact.card for contact in self.contacts())]
@@ -134,14 +137,14 @@ class Contacts:
         }
 
     def words(self, name: str) -> tuple[str, ...]:
-        """Twelve words that both sides see alike; of the pending card where there is one. Takes 0.2 s."""
+        """Twelve words that are the same on both sides; for the pending card if there is one. Takes 0.2 s."""
         contact = self.contact(name)
         return pair_words(self.card, contact.pending or contact.card)
 
     def verify(self, name: str, words: Sequence[str] | None = None) -> Contact:
         """The words were compared, and match: a pending card takes the pinned one's place.
 
-        Give the ``words`` that were compared: then no other card that came meanwhile passes for verified. Raises
+        With the compared ``words``, a card that came in the meantime does not pass for verified. Raises
         NotAuthorisedError for other words, or if the card was withdrawn.
         """
         with self._store.transaction():
@@ -160,12 +163,12 @@ class Contacts:
             ]
             if taken:
                 raise _of_two([contact, *taken])
-            if card.id != contact.card.id:  # whoever had the old keys may have been somebody else
+            if card.id != contact.card.id:  # the holder of the old keys may have been somebody else
                 forget(self._store, contact.card.id)
             return self._changed(contact, card=card, pending=None, verified=True, withdrawn=False)
 
     def discard_pending(self, name: str) -> Contact:
-        """Throws a changed card away and keeps the pinned one."""
+        """Discards a changed card and keeps the pinned one."""
         with self._store.transaction():
             return self._changed(self.contact(name), pending=None)
 
@@ -188,12 +191,12 @@ class Contacts:
             return self._changed(contact, conversations=tuple(sorted(others if undo else others | {conversation})))
 
     def block(self, name: str, *, undo: bool = False) -> Contact:
-        """Nothing is sent to them, and nothing of theirs is opened."""
+        """Sends nothing to them, and opens nothing from them."""
         with self._store.transaction():
             return self._changed(self.contact(name), blocked=not undo)
 
     def remove(self, name: str) -> None:
-        """Forgets a contact, which keys are theirs, and their key faces."""
+        """Forgets a contact, their keys and their key faces."""
         with self._store.transaction():
             contact = self.contact(name)
             forget(self._store, contact.card.id)
@@ -249,7 +252,7 @@ def _folded(name: str) -> str:
 
 
 def _same_keys(one: Card, other: Card) -> bool:
-    """By the signing key: whatever stands beside it, whoever holds it put it there."""
+    """By the signing key: its holder chose everything else on the card."""
     return one.signing_key == other.signing_key
 
 

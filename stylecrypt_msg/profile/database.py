@@ -1,4 +1,5 @@
-"""The profile's SQLite file: its schema, transactions, and what can go wrong with it. What is in the rows is not known here."""
+"""The profile's SQLite file: its schema, its transactions, and its failures. This module does not know what the rows
+mean."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ __all__ = ["Database", "no_profile"]
 
 _WAIT = 30.0  # seconds for another process's transaction; ours take milliseconds
 
-# PRAGMA user_version counts how many of these a file has. A step that shipped is never changed: a later one follows it.
+# PRAGMA user_version counts how many of these a file has. A step is never changed once shipped: a later one follows it.
 _MIGRATIONS = (
     (
         # The storage key: locked with the passphrase, or as it is.
@@ -35,7 +36,7 @@ _MIGRATIONS = (
 
 
 class Database:
-    """One connection, which threads take in turns. Other processes may have theirs; a forked one needs its own."""
+    """One connection, which threads take in turns. Other processes have their own; so must a forked one."""
 
     def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
         """Use `create` or `open`."""
@@ -45,7 +46,7 @@ class Database:
 
     @classmethod
     def create(cls, folder: Path) -> Self:
-        """Makes the folder and the file where they are missing. Raises ProfileError."""
+        """Makes the folder and the file if they are missing. Raises ProfileError."""
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             make_private(folder)
@@ -82,7 +83,7 @@ class Database:
                 _write_ahead(connection)
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("PRAGMA fullfsync = ON")  # macOS: through the disk's own cache
-                connection.execute("PRAGMA secure_delete = ON")  # for the storage key as it was before a passphrase
+                connection.execute("PRAGMA secure_delete = ON")  # for the storage key from before a passphrase
                 database = cls(folder, connection)
                 database._migrate()
             except BaseException:
@@ -101,7 +102,7 @@ class Database:
 
     @contextmanager
     def _begun(self) -> Iterator[int]:
-        """A transaction. Gives the schema's version, which other processes change in transactions only."""
+        """A transaction. Yields the schema's version, which other processes change in transactions only."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             version = _version(self._connection)
@@ -119,7 +120,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of what is written inside, or nothing; durable when it ends. One inside another is part of it.
+        """All or nothing of what is written inside is kept; durable when it ends. One inside another is part of it.
 
         Raises ProfileError when it cannot be written.
         """
@@ -136,16 +137,16 @@ class Database:
             return self._connection.execute(query, values).fetchall()
 
     def write(self, statement: str, *values: object) -> None:
-        """In the transaction that is under way, else in one of its own."""
+        """In the current transaction, or else in one of its own."""
         with self.transaction():
             self._connection.execute(statement, values)
 
     def forget_deleted(self) -> None:
-        """Leaves nothing of what was overwritten in the files. Raises ProfileError if another process is in the way."""
+        """Clears the files of overwritten data. Raises ProfileError if another process is in the way."""
         (busy, _, _), *_ = self.read("PRAGMA wal_checkpoint(TRUNCATE)")
         if busy:
             raise ProfileError(
-                f"Another program reads the profile in {self.folder}, whose files still hold what was overwritten.",
+                f"Another program is reading the profile in {self.folder}, so its files still hold overwritten data.",
                 hint="End that program, and try again.",
             )
 
@@ -155,7 +156,7 @@ class Database:
 
 
 def no_profile(folder: Path) -> ProfileError:
-    """There is none, or one whose making was cut off."""
+    """There is none, or its creation was interrupted."""
     return ProfileError(f"There is no profile in {folder}.", remedy=Remedy.MAKE_PROFILE)
 
 
@@ -178,14 +179,14 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def _explained(folder: Path) -> Iterator[None]:
-    """Says what SQLite's errors mean (sqlite.org/rescode.html). In any case nothing was written."""
+    """Says what SQLite's errors mean (sqlite.org/rescode.html). Nothing was written in any case."""
     try:
         yield
-    except UnicodeDecodeError as error:  # by what SQLite says of a damaged schema
+    except UnicodeDecodeError as error:  # SQLite's message for a damaged schema
         raise ProfileError(f"The profile in {folder} is damaged.", hint="Restore it from a copy.") from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", None)
-        if code is None:  # not SQLite's, but a wrong call of the module's
+        if code is None:  # not an error of SQLite's, but a wrong call
             raise
         match code & 0xFF:  # the primary code
             case sqlite3.SQLITE_FULL:

@@ -1,4 +1,4 @@
-"""The folder that a profile lies in: where it is, and that nobody else may read it."""
+"""A profile's folder: where it is, and keeping others out of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import ProfileError, Remedy, os_reason
 __all__ = ["FILE", "default_folder", "make_private"]
 
 FILE = "profile.db"
-_FILES = (FILE, f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal")  # what SQLite makes of it
+_FILES = (FILE, f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal")  # SQLite's files for it
 
 
 def default_folder() -> Path:
@@ -38,7 +38,7 @@ def make_private(folder: Path) -> None:
     Raises ProfileError when that is refused, and when the folder is open and holds other things too: others may have
     reason to read those.
     """
-    if os.name != "posix":  # elsewhere the mode bits say nothing, and a user's own folders are closed
+    if os.name != "posix":  # elsewhere mode bits mean nothing, and users' own folders are private
         return
     try:
         if folder.stat().st_mode & 0o077:

@@ -1,4 +1,4 @@
-"""Photos with which fakes of level ``keyface`` are undone: mine, which I share with contacts, and theirs."""
+"""Photos that undo fakes of level ``keyface``: mine, which I share with contacts, and theirs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .store import Store
 
 __all__ = ["KeyFaces", "carry_over", "forget"]
 
-_MOST = 32  # kept of each contact: 128 MiB at most, and an opening tries them all
+_MOST = 32  # kept for each contact: 128 MiB at most, and opening a message tries them all
 
 
 class KeyFaces:
@@ -25,8 +25,8 @@ class KeyFaces:
     _store: Store
 
     def key_face_name(self, name: str) -> str:
-        """The name as a key face of mine will have it. Raises InputError if it is taken, or no text on one line."""
-        name = unicodedata.normalize("NFC", name)  # names come from files, too, some of which have decomposed accents
+        """The normalised name for a key face of mine. Raises InputError if it is taken, or not one line of text."""
+        name = unicodedata.normalize("NFC", name)  # some names come from files, and may have decomposed accents
         if not name.isprintable() or name != name.strip() or not name:
             raise InputError(f"{name!r} cannot be the name of a key face.", remedy=Remedy.NAME_KEY_FACE)
         if MY_KEY_FACE.get(self._store, name.encode()) is not None:
@@ -34,13 +34,13 @@ class KeyFaces:
         return name
 
     def add_key_face(self, name: str, picture: bytes, pixels: Pixels, prepared: Sequence[Inversion] = ()) -> MyKeyFace:
-        """Keeps a photo of mine: a picture file of at most 4 MiB, its decoded pixels, and the latent codes that there are.
+        """Keeps a photo of mine: a picture file of at most 4 MiB, its decoded pixels, and its latent codes so far.
 
-        Raises InputError for a name that is taken or no text on one line, or a larger file.
+        Raises InputError for a name that is taken or not one line of text, and for a larger file.
         """
         if len(picture) > MAX_KEY_FACE_BYTES:
             raise InputError(
-                f"A key face has up to {MAX_KEY_FACE_BYTES >> 20} MB, and this picture more.",
+                f"A key face has at most {MAX_KEY_FACE_BYTES >> 20} MB, and this picture is larger.",
                 hint="Cut out the face, or make it smaller.",
             )
         with self._store.transaction():
@@ -59,7 +59,7 @@ class KeyFaces:
         return MY_KEY_FACE.all(self._store)[::-1]
 
     def key_face(self, name: str) -> MyKeyFace:
-        """One of mine. Raises InputError."""
+        """One of mine. Raises InputError if there is none."""
         face = MY_KEY_FACE.get(self._store, encoded(unicodedata.normalize("NFC", name)))
         if face is None:
             known = ", ".join(face.name for face in self.key_faces()) or "none yet"
@@ -67,7 +67,7 @@ class KeyFaces:
         return face
 
     def mark_shared(self, name: str, cards: Iterable[CardId]) -> MyKeyFace:
-        """Remembers that the owners of these cards have it. Raises InputError."""
+        """Remembers that the owners of these cards have it. Raises InputError if there is no such key face."""
         with self._store.transaction():
             face = self.key_face(name)
             shared = replace(face, shared_with=face.shared_with | frozenset(cards))
@@ -75,14 +75,14 @@ class KeyFaces:
         return shared
 
     def remove_key_face(self, name: str) -> None:
-        """Forgets one of mine; who has it keeps it. Raises InputError."""
+        """Forgets one of mine; those who have it keep it. Raises InputError if there is none."""
         with self._store.transaction():
             MY_KEY_FACE.delete(self._store, self.key_face(name).name.encode())
 
     def keep_key_face(self, face: TheirKeyFace) -> bool:
-        """Keeps a contact's; of more than 32 the oldest goes.
+        """Keeps a contact's; beyond 32, the oldest is dropped.
 
-        False: it is known already; latent codes that came with it are kept, in place of those for the same models.
+        Returns False if it is already known; latent codes that came with it then replace those for the same models.
         """
         with self._store.transaction():
             known = THEIR_KEY_FACE.get(self._store, _record_name(face))
@@ -95,9 +95,9 @@ class KeyFaces:
         return True
 
     def keep_prepared(self, face: MyKeyFace | TheirKeyFace, prepared: Iterable[Inversion]) -> None:
-        """Keeps latent codes of a key face, in place of those for the same models; of more than 4 models the oldest goes.
+        """Keeps latent codes of a key face, replacing those for the same models; beyond 4 models, the oldest are dropped.
 
-        Does nothing if the key face is not here any more.
+        Does nothing if the key face is gone.
         """
         with self._store.transaction():
             if isinstance(face, MyKeyFace):
@@ -122,7 +122,7 @@ class KeyFaces:
 
 
 def carry_over(store: Store, old: CardId, new: CardId) -> None:
-    """The owner of a card has a new one: what they shared and what they hold stays theirs."""
+    """The owner of a card has a new one: the key faces that they shared and hold stay theirs."""
     if old == new:
         return
     for theirs in THEIR_KEY_FACE.all(store, old):
@@ -146,5 +146,5 @@ def _more(prepared: Iterable[Inversion], newer: Iterable[Inversion]) -> tuple[In
 
 
 def _record_name(face: TheirKeyFace) -> bytes:
-    """With the secret: shared anew, a photo has another one."""
+    """Includes the secret: a photo that is shared again has another one."""
     return face.owner + face.key_face.digest + face.key_face.secret.reveal()

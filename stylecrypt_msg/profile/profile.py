@@ -1,4 +1,5 @@
-"""A person's profile: the one object that others use. What it does with contacts, key faces and deliveries stands there."""
+"""A person's profile: the one object that others use. Its methods for contacts, key faces and deliveries are in those
+modules."""
 
 from __future__ import annotations
 
@@ -27,12 +28,12 @@ _IDENTITY, _CARD = b"identity", b"card"
 class Profile(Contacts, KeyFaces, Deliveries, AppRecords):
     """One folder, one person. Several threads and processes may use it at once; close it, or use it in ``with``.
 
-    What changes something does so whole or not at all, and is durable when it returns. Every method raises ProfileError
-    when the disk is full, the file damaged, or another program keeps it busy; nothing has changed then.
+    Every change happens completely or not at all, and is durable when the method returns. Every method raises ProfileError
+    when the disk is full, the file is damaged, or another program keeps it busy; nothing has changed then.
 
     Attributes:
         identity: my keys.
-        card: mine, to be given to others.
+        card: mine, to give to others.
     """
 
     identity: Identity
@@ -54,10 +55,10 @@ class Profile(Contacts, KeyFaces, Deliveries, AppRecords):
     def create(
         cls, folder: str | os.PathLike[str], *, name: str, user_id: str | None = None, passphrase: str | None, now: int
     ) -> Self:
-        """New keys, and a card for them. The user id is by default made of the name and the card's id.
+        """Makes new keys and a card for them. By default the user id consists of the name and the card's id.
 
         Raises ProfileError when there is a profile already, or the folder cannot be made or closed to others; InputError
-        for an empty passphrase, or what cannot stand on a card.
+        for an empty passphrase, or a name or user id that a card cannot hold.
         """
         identity = Identity.generate()
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:64] or "user"
@@ -66,7 +67,7 @@ class Profile(Contacts, KeyFaces, Deliveries, AppRecords):
             card = Card.create(identity, user_id=user_id, display_name=name, created=now)
         except LocalProtocolError as error:
             raise InputError(
-                f"The name {name!r} with the user id {user_id!r} cannot stand on a card.",
+                f"A card cannot hold the name {name!r} with the user id {user_id!r}.",
                 hint="Names have one line of up to 128 bytes, and user ids no spaces.",
             ) from error
         contents = [(_ME, _IDENTITY, identity.to_secret().reveal()), (_ME, _CARD, card.to_bytes())]
@@ -74,7 +75,7 @@ class Profile(Contacts, KeyFaces, Deliveries, AppRecords):
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str], passphrase: Callable[[], str] | None = None) -> Self:
-        """``passphrase`` is asked only when there is one.
+        """``passphrase`` is called only when there is one.
 
         Raises ProfileError when there is no profile, or it is damaged, of a later version, or open to others and cannot be
         closed to them; NotAuthorisedError for a wrong passphrase.
@@ -97,15 +98,15 @@ class Profile(Contacts, KeyFaces, Deliveries, AppRecords):
 
     @property
     def me(self) -> Contact:
-        """Oneself, as the sender of one's own messages."""
+        """You yourself, as the sender of your messages."""
         return Contact(card=self.card, added=self.card.created, trusted=True, verified=True)
 
     def change_passphrase(self, passphrase: str | None) -> None:
-        """None: the keys are not protected any more. Takes half a second. Raises InputError for an empty one."""
+        """Sets the passphrase; None removes it. Takes half a second. Raises InputError for an empty one."""
         self._store.change_passphrase(passphrase)
 
     def close(self) -> None:
-        """Nothing else can be done with it then."""
+        """The profile cannot be used afterwards."""
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -127,9 +128,9 @@ class Profile(Contacts, KeyFaces, Deliveries, AppRecords):
             CONVERSATION.put(self._store, encoded(name), Conversation(name, seed, chosen=True))
 
     def setting(self, key: str) -> str | None:
-        """What `set_setting` kept."""
+        """The value that `set_setting` kept."""
         return SETTING.get(self._store, encoded(key))
 
     def set_setting(self, key: str, value: str) -> None:
-        """Keeps a choice of the user's, such as where messages are dropped."""
+        """Keeps a choice of the user's, such as the shared folder for messages."""
         SETTING.put(self._store, encoded(key), value)

@@ -1,4 +1,4 @@
-"""What a profile keeps: the values that callers see, and how they lie in the store."""
+"""What a profile keeps: the values that callers see, and how they are stored."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 T = TypeVar("T")
 
 STORED: Final = ConfigDict(extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", hide_input_in_errors=True)
-"""For the types of what is kept: bytes as base64; and no error shows what it is about, which may be a secret."""
+"""For stored types: bytes as base64, and errors that do not show the value, which may be secret."""
 
 
 def _to_hex(face: KeyFace) -> str:
@@ -44,7 +44,7 @@ def _from_hex(text: str) -> KeyFace:
     return KeyFace(digest=both[:32], secret=Secret(both[32:]))
 
 
-# Contacts are read again for every message, and most of the time goes into the cards' signatures.
+# Contacts are read again for every message, and checking the cards' signatures takes most of the time.
 _StoredCard = Annotated[Card, PlainSerializer(Card.to_text), PlainValidator(lru_cache(4096)(Card.from_text))]
 _StoredRevocation = Annotated[Revocation, PlainSerializer(Revocation.to_text), PlainValidator(Revocation.from_text)]
 _StoredKeyFace = Annotated[KeyFace, PlainSerializer(_to_hex), PlainValidator(_from_hex)]
@@ -61,14 +61,14 @@ class Contact:
     """Somebody whose card was accepted.
 
     Attributes:
-        card: the one that is pinned.
+        card: the pinned one.
         added: when, in Unix seconds.
         trusted: they may see my photos, in every conversation.
-        verified: the words of the card were compared.
+        verified: the card's words were compared.
         blocked: nothing is sent to them, and nothing of theirs is opened.
         withdrawn: the signing key of their card was revoked.
-        pending: a card with other keys that was offered and not verified. Until it is, nothing is sent to them.
-        conversations: those in which they may see my photos even if not ``trusted``; sorted.
+        pending: an offered card with other keys that is not verified yet. Until it is, nothing is sent to them.
+        conversations: where they may see my photos even if not ``trusted``; sorted.
     """
 
     card: _StoredCard
@@ -82,7 +82,7 @@ class Contact:
 
     @property
     def name(self) -> str:
-        """As their card says; the user id where it says none."""
+        """The name on their card, or the user id if it has none."""
         return self.card.display_name or self.card.user_id
 
     @property
@@ -91,7 +91,7 @@ class Contact:
 
     @property
     def standing(self) -> str:
-        """What they may see, and whether their keys are theirs: "verified, may see your photos"."""
+        """What they may see, and whether their keys are verified: "verified, may see your photos"."""
         words = ["verified" if self.verified else "not verified"]
         if self.withdrawn:
             words.append("keys withdrawn")
@@ -115,15 +115,15 @@ class Contact:
 @with_config(STORED)
 @dataclass(frozen=True)
 class MyKeyFace:
-    """A photo of mine with which contacts undo fakes of level ``keyface``.
+    """A photo of mine that lets contacts undo fakes of level ``keyface``.
 
     Attributes:
-        name: what I call it.
+        name: my name for it.
         picture: a picture file.
         key_face: what commitments know of it.
         added: when, in Unix seconds.
-        shared_with: the cards of those who have it.
-        prepared: its latent codes, for each model that has inverted it; perhaps of more photos of mine than this one.
+        shared_with: the cards of the contacts who have it.
+        prepared: its latent codes, for each model that has inverted it; perhaps from more photos of mine than this one.
     """
 
     name: str
@@ -137,14 +137,14 @@ class MyKeyFace:
 @with_config(STORED)
 @dataclass(frozen=True)
 class TheirKeyFace:
-    """A photo of a contact's, shared with me.
+    """A contact's photo, shared with me.
 
     Attributes:
         owner: the contact's card.
         picture: a picture file, as it came.
         key_face: what commitments know of it.
         received: when, in Unix seconds.
-        prepared: its latent codes, for each model that has inverted it, here or where it came from.
+        prepared: its latent codes, for each model that has inverted it, here or at the owner's.
     """
 
     owner: CardId
@@ -157,9 +157,9 @@ class TheirKeyFace:
 @with_config(STORED)
 @dataclass(frozen=True)
 class Conversation:
-    """A chat, which keeps one stand-in: the seed of the person who does not exist that is shown in it.
+    """A chat, which keeps one stand-in: the seed of the non-existent person shown in it.
 
-    ``chosen``: the seed was set; else it is derived from the profile's keys.
+    ``chosen``: the seed was set; otherwise it is derived from the profile's keys.
     """
 
     name: str
@@ -180,18 +180,18 @@ class RecordKind(Generic[T]):
         return None if data is None else self._read(store, data)
 
     def all(self, store: Store, owner: bytes | None = None, *, most: int = -1) -> list[T]:
-        """The oldest first; only so many, if ``most`` says so. Raises ProfileError if one is damaged."""
+        """The oldest first, at most ``most`` of them if given. Raises ProfileError if one is damaged."""
         return [self._read(store, data) for data in store.all(self._kind, owner, most=most)]
 
     def count(self, store: Store) -> int:
         return store.count(self._kind)
 
     def put(self, store: Store, name: bytes, value: T, *, owner: bytes = b"") -> None:
-        """Raises InputError for what is no text."""
+        """Raises InputError for strings that are not text."""
         try:
             data = self._values.dump_json(value)
         except ValueError as error:  # pydantic's
-            raise _no_text(f"What was to be kept as a {self._kind}") from error
+            raise _no_text(f"The {self._kind}") from error
         store.put(self._kind, name, data, owner=owner)
 
     def delete(self, store: Store, name: bytes) -> None:
@@ -207,7 +207,7 @@ class RecordKind(Generic[T]):
 
 
 def encoded(name: str) -> bytes:
-    """As a record's name. Raises InputError for what is no text."""
+    """The name of a record. Raises InputError for a string that is not text."""
     try:
         return name.encode()
     except UnicodeEncodeError as error:
@@ -215,7 +215,7 @@ def encoded(name: str) -> bytes:
 
 
 def _no_text(what: str) -> InputError:
-    """Python's strings can hold what a command line or a file name had instead of UTF-8."""
+    """Python's strings can hold bytes of a command line or a file name that are not UTF-8."""
     return InputError(f"{what} is not text.", hint="Names and paths have to be UTF-8.")
 
 

@@ -1,8 +1,8 @@
 """Sealed records in the profile's database.
 
-Every value is encrypted with the storage key, under the name of its place, so that no row can be put in another's. What a
-row is looked up by is a keyed hash, so that the file does not tell who somebody's contacts are. Both hold without a
-passphrase too, so that setting one later only locks the storage key, which lies in the same file.
+Every value is encrypted with the storage key, bound to its kind, name and owner, so that rows cannot be swapped.
+Rows are looked up by a keyed hash, so the file does not reveal anybody's contacts. Both hold even without a
+passphrase, so that setting one later only locks the storage key, which is in the same file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .database import Database, no_profile
 
 __all__ = ["Store"]
 
-_KEY_BYTES: Final = 32  # of the storage key as it is; locked it is longer
+_KEY_BYTES: Final = 32  # of the bare storage key; a locked one is longer
 _COST: Final = Cost()
 
 
@@ -46,7 +46,7 @@ class Store:
 
     @classmethod
     def create(cls, folder: Path, passphrase: str | None, contents: Iterable[tuple[str, bytes, bytes]]) -> Self:
-        """A new store with these (kind, name, value) in it.
+        """A new store with these records (kind, name, value).
 
         Raises ProfileError if there is one already, or it cannot be made; InputError for an empty passphrase.
         """
@@ -62,7 +62,7 @@ class Store:
                 for kind, name, value in contents:
                     store.put(kind, name, value)
         except BaseException:
-            store.close()  # the file stays; without a key in it, it is no profile
+            store.close()  # the file stays, but without a key it is no profile
             raise
         return store
 
@@ -90,7 +90,7 @@ class Store:
         return self.database.folder
 
     def change_passphrase(self, passphrase: str | None) -> None:
-        """Locks the storage key anew. Raises ProfileError; InputError for an empty passphrase."""
+        """Locks the storage key with another passphrase. Raises ProfileError; InputError for an empty one."""
         self.database.write("UPDATE key SET value = ?", _stored_key(self._key, passphrase))
         self.locked = passphrase is not None
         self.database.forget_deleted()
@@ -107,7 +107,8 @@ class Store:
         return self._opened(kind, *rows[0]) if rows else None
 
     def all(self, kind: str, owner: bytes | None = None, *, most: int = -1) -> list[bytes]:
-        """All of a kind, or of a kind and owner, or only so many; the oldest first. Raises ProfileError if one is damaged."""
+        """All of a kind, or of a kind and owner, at most ``most``; the oldest first. Raises ProfileError if one is
+        damaged."""
         query = "SELECT tag, owner, value FROM records WHERE kind = ?"
         if owner is None:
             rows = self.database.read(f"{query} ORDER BY id LIMIT ?", kind, most)
@@ -122,7 +123,7 @@ class Store:
         return int(self.database.read("SELECT count(*) FROM records WHERE kind = ?", kind)[0][0])
 
     def put(self, kind: str, name: bytes, value: bytes, *, owner: bytes = b"") -> None:
-        """Keeps a value, in place of the one of that name. Raises InputError for one of more than 64 MiB."""
+        """Keeps a value, replacing the one of that name. Raises InputError for more than 64 MiB."""
         tag, owned = self.tag(kind, name), self.tag("owner", owner)
         try:
             sealed = self._key.encrypt(value, _sealed_name(kind, tag, owned))
@@ -141,7 +142,7 @@ class Store:
         self.database.write("DELETE FROM records WHERE kind = ? AND tag = ?", kind, self.tag(kind, name))
 
     def tag(self, kind: str, name: bytes) -> bytes:
-        """What stands in the file for a name: 32 bytes that tell nothing without the storage key."""
+        """The file's replacement for a name: 32 bytes that reveal nothing without the storage key."""
         return hmac.digest(self._tags, kind.encode() + b"\0" + name, "sha256")
 
     def close(self) -> None:
@@ -172,15 +173,15 @@ def _unlocked(database: Database, kept: bytes, passphrase: Callable[[], str] | N
         raise NotAuthorisedError("The profile is locked, and no passphrase was given.", hint="Give its passphrase.")
     try:
         secret, upgraded = unlock(kept, passphrase(), _COST)
-    except (WrongPassphraseError, LocalProtocolError) as error:  # the latter: empty, which none is
+    except (WrongPassphraseError, LocalProtocolError) as error:  # the latter: an empty one, which no passphrase is
         raise NotAuthorisedError("The passphrase is wrong.", hint="Type it again; nothing was changed.") from error
     except (TooLargeError, MemoryError) as error:
         raise _no_memory() from error
     except RemoteProtocolError as error:
         raise _damaged(database.folder, "its key") from error
     if upgraded is not None:
-        with suppress(ProfileError):  # on a full disk it opens all the same
-            # Not over a passphrase that another process has set meanwhile.
+        with suppress(ProfileError):  # the profile opens even on a full disk
+            # Must not overwrite a passphrase that another process has set meanwhile.
             database.write("UPDATE key SET value = ? WHERE value = ?", upgraded, kept)
     return secret
 
@@ -190,7 +191,7 @@ def _sealed_name(kind: str, tag: bytes, owner: bytes) -> str:
 
 
 def _blob(value: object, folder: Path) -> bytes:
-    """SQLite keeps any type in any column, and a damaged file may say any."""
+    """SQLite allows any type in any column, and a damaged file may have any."""
     if not isinstance(value, bytes):
         raise _damaged(folder, "a value")
     return value

@@ -20,15 +20,15 @@ _SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
 
 @dataclass(frozen=True)
 class Parcel:
-    """What is to be sent.
+    """A picture to send.
 
     Attributes:
-        picture: a picture file, which everybody may see.
+        picture: a picture file that everybody may see.
         media_type: "image/jpeg", "image/png" or "image/webp".
-        envelope: what has to travel beside the picture; None: it is inside, or there is none.
-        inside: the envelope that is inside. A transport with a place for small data beside pictures may put it there too:
-            it then survives when somebody compresses the picture again.
-        conversation: the chat that it is for, by the name that the user gave it.
+        envelope: has to travel beside the picture; None if it is inside, or there is none.
+        inside: the envelope inside the picture. A transport with room for small data beside pictures may also put it there:
+            then it survives recompression of the picture.
+        conversation: the chat that it is for, by the user's name for it.
     """
 
     picture: bytes = field(repr=False)
@@ -40,14 +40,14 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What arrived.
+    """A picture that arrived.
 
     Attributes:
-        reference: 32 bytes that name this delivery, the same whenever it is delivered again and never those of another:
+        reference: 32 bytes that identify this delivery, the same whenever it is repeated and different from all others:
             a SHA-256 of the bytes, or of the id that the server gave it.
         picture, envelope, conversation: as in `Parcel`.
         origin: where it was found, to show the user.
-        chat: the public name of the chat it was found in, the same for all in it; None: there is none.
+        chat: the public name of the chat it was found in, the same for all its members; None if it has none.
     """
 
     reference: bytes
@@ -59,17 +59,17 @@ class Delivery:
 
 
 def ordinary_name(media_type: str) -> str:
-    """A file name as cameras give them, drawn at random: it tells neither people nor times, nor what a photo was called.
+    """A random file name in the style of cameras: it reveals neither people nor times, nor the photo's own name.
 
-    Raises InputError for another type than those of `Parcel`.
+    Raises InputError for media types that `Parcel` does not list.
     """
     if media_type not in _SUFFIXES:
-        raise InputError(f"Pictures travel as JPEG, PNG or WebP, and not as {media_type}.")
+        raise InputError(f"Pictures travel as JPEG, PNG or WebP, not as {media_type}.")
     return f"IMG_{secrets.randbelow(10**12):012}{_SUFFIXES[media_type]}"
 
 
 class Transport(Protocol):
-    """What carries pictures."""
+    """Carries pictures."""
 
     async def chat(self) -> str | None:
         """The public name of the chat that `send` posts to, as in `Delivery`, to be signed; None: there is none.
@@ -79,20 +79,20 @@ class Transport(Protocol):
         ...
 
     async def send(self, parcel: Parcel) -> str:
-        """Hands a parcel over; returns when it is sure to get there, with where it went, to show the user.
+        """Hands over a parcel; returns once its arrival is certain, with where it went, to show the user.
 
         Raises NetworkError or InputError; then nothing was sent.
         """
         ...
 
     def deliveries(self, *, follow: bool) -> AsyncIterator[Delivery]:
-        """All that may be new, the oldest first; ends when there is no more, unless ``follow``.
+        """Everything that may be new, the oldest first; ends when there is no more, unless ``follow``.
 
-        The caller remembers what it has dealt with, so that delivering something twice does no harm; not delivering it does.
+        The caller remembers what it has handled, so delivering something twice does no harm; failing to deliver it does.
         Raises NetworkError or InputError.
         """
         ...
 
     async def close(self) -> None:
-        """Ends connections. Nothing is lost by it."""
+        """Ends connections. Loses nothing."""
         ...

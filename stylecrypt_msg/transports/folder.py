@@ -1,7 +1,7 @@
 """Pictures through a shared folder, which any sync tool carries from machine to machine.
 
-A parcel is a picture file with a name as cameras give them, and where its envelope is too large to be inside, a ``.scenv`` file
-of the same name. Files are written under a hidden name and renamed, so that nobody reads a half; they are never
+A parcel is a picture file with a name in the style of cameras and, if its envelope does not fit inside, a ``.scenv`` file
+of the same name. Files are written under a hidden name and renamed, so that nobody reads half of one; they are never
 overwritten, changed or removed. Names, times and sizes are all that the folder adds for others to see.
 """
 
@@ -28,11 +28,11 @@ __all__ = ["FolderTransport"]
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 _MOST_FILES = 100_000  # looked at in one folder
-_POLL = 1.0  # seconds; folders of sync tools, and those on a network, tell nobody of changes
+_POLL = 1.0  # seconds; folders of sync tools, and those on a network, notify nobody of changes
 
 
 class _Stamp(NamedTuple):
-    """What changes when a file does."""
+    """Changes whenever the file does."""
 
     size: int
     modified: int
@@ -40,7 +40,7 @@ class _Stamp(NamedTuple):
 
 
 class FolderTransport:
-    """A `Transport`. The folder has to exist: one that is gone, such as a drive that was taken out, is an error."""
+    """A `Transport`. The folder has to exist: a missing one, such as an unplugged drive, is an error."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
@@ -49,13 +49,13 @@ class FolderTransport:
         """None: each who shares the folder has a path of their own to it."""
 
     async def send(self, parcel: Parcel) -> str:
-        """Raises NetworkError when the folder is gone or full, InputError when it may not be written to."""
+        """Raises NetworkError when the folder is gone or full, InputError when you may not write to it."""
         return await asyncio.to_thread(self._send, parcel)
 
     async def deliveries(self, *, follow: bool) -> AsyncGenerator[Delivery, None]:
         """Pictures by the time of their files. Each is read once by one transport, unless it changes.
 
-        Links are not followed: one that somebody put there would show files of this machine.
+        Links are not followed: somebody could plant one to expose files of this machine.
         """
         known: dict[str, tuple[_Stamp, _Stamp | None]] = {}
         while True:
@@ -70,7 +70,7 @@ class FolderTransport:
                 picture = await asyncio.to_thread(self._read, name)
                 envelope = await asyncio.to_thread(self._read, beside) if beside in found else None
                 if picture is None or (envelope is None and beside in found):
-                    continue  # it is being moved or synced: another look will show what it became
+                    continue  # it is being moved or synced: the next look will tell
                 known[name] = stamps
                 yield Delivery(_reference(picture, envelope), picture, envelope, None, str(self.folder / name))
             if not follow:
@@ -86,7 +86,7 @@ class FolderTransport:
             if not self.folder.is_dir():
                 raise _gone(self.folder)
             picture = self._new_path(parcel.media_type)
-            if parcel.envelope is not None:  # first, so that whoever sees the picture has it
+            if parcel.envelope is not None:  # first, so that whoever sees the picture has it already
                 self._place(picture.with_suffix(ENVELOPE_SUFFIX), parcel.envelope)
                 placed.append(picture.with_suffix(ENVELOPE_SUFFIX))
             self._place(picture, parcel.picture)
@@ -95,7 +95,7 @@ class FolderTransport:
                 path.unlink(missing_ok=True)
             if isinstance(error, PermissionError) or (isinstance(error, OSError) and error.errno == errno.EROFS):
                 raise InputError(
-                    f"Nothing can be put into {self.folder}: you may not write there.", hint="Check its permissions."
+                    f"Nothing can be written to {self.folder}: you lack permission.", hint="Check its permissions."
                 ) from error
             if isinstance(error, OSError):
                 raise NetworkError(
@@ -156,7 +156,7 @@ class FolderTransport:
         return found
 
     def _read(self, name: str) -> bytes | None:
-        """A file's bytes. None: it cannot be read now, is gone, or became something else than a file of fair size."""
+        """A file's bytes; None if it cannot be read now, is gone, or is no longer a file of acceptable size."""
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         try:
             with os.fdopen(os.open(self.folder / name, flags), "rb") as file:
@@ -177,7 +177,7 @@ def _reference(picture: bytes, envelope: bytes | None) -> bytes:
 
 
 def _settle(folder: Path) -> None:
-    """Makes new names durable, where folders can be synced: not everywhere, and by then they are there."""
+    """Makes new names durable where folders can be synced. Where they cannot, the names exist all the same."""
     if os.name == "posix":
         with contextlib.suppress(OSError):
             handle = os.open(folder, os.O_RDONLY)

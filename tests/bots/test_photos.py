@@ -375,7 +375,7 @@ def test_a_photo_that_the_server_does_not_take(
         monkeypatch.setattr(BotSession, "upload_limit", small)
         await alice.owner.show(alice.control, photo, "#family @bob level=latent")
         said = await alice.owner.text(alice.control, "This photo cannot be posted")
-        assert "takes up to 1000" in said
+        assert "takes at most 1000" in said
         monkeypatch.setattr(BotSession, "upload_limit", limit)
         await alice.owner.show(alice.control, photo, "#family @bob level=latent")
         preview = await alice.shown("the preview")
@@ -406,7 +406,7 @@ def test_a_device_that_is_new_in_a_room(runner: asyncio.Runner, family: Family, 
         )
         key = other.session.client.olm.account.identity_keys["ed25519"]
         assert f"{other.session.device_id} of {mallory.id}, with the key {key}" in str(failed.content["body"])
-        await alice.ask(f"!device {mallory.id} {other.session.device_id} AAAA", "is another one")
+        await alice.ask(f"!device {mallory.id} {other.session.device_id} AAAA", "has another key")
         await alice.ask(f"!device {mallory.id} {other.session.device_id} {key}", "is verified")
         await alice.owner.react(alice.control, failed.event_id, YES)
         await alice.owner.text(alice.control, "Posted in #family")

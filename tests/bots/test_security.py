@@ -49,7 +49,7 @@ def test_a_new_device_of_the_owner_is_not_obeyed_before_it_is_verified(runner: a
         before = texts(ann)
         await other.say(ann.control, "!status")
         await ann.owner.look()
-        await problem(ann, "a device that is new")  # it could read the answer, so there is none
+        await problem(ann, "a new device")  # it could read the answer, so there is none
         assert texts(ann) == before
         # On the bot's machine it can be verified; then the bot goes on where it was.
         await ann.stop()
@@ -119,7 +119,7 @@ def test_in_verified_mode_only_verified_devices_get_anything(
         await log_in(ann.config, ann.profile, Password(ann.bot_account.id, ann.bot_account.password))
         ann.start()
         ann.control = await ann.accept_invitation()
-        await problem(ann, "a device that was not verified")
+        await problem(ann, "an unverified device")
         assert texts(ann) == []
         await ann.stop()
         session = await open_session(ann.config, ann.profile)

@@ -26,7 +26,7 @@ def test_demo(run: Run) -> None:
 
 def test_demo_on_a_photo(run: Run, photo: Path, ann: Path) -> None:
     refused(run("demo", "-o", "sheet", "--photo", "missing.jpg"), "There is no file")
-    refused(run("demo", "-o", ".", "--photo", photo), "could be overwritten")
+    refused(run("demo", "-o", ".", "--photo", photo), "could overwrite pictures")
     refused(run("demo", "-o", ann, "--photo", photo), "cannot be made")
     assert not Path("sheet").exists()
     ended = run("demo", "-o", "sheet", "--photo", photo, "--key-face", ann, "--refine", 0)

@@ -122,11 +122,11 @@ def test_a_face_that_cannot_be_replaced_is_blurred(run: Run, people: People) -> 
     Path("cut.png").write_bytes(saved(people.cut, "PNG"))
     ended = run("encrypt", "cut.png", "-o", "fake.png", *SOMEBODY)
     assert b"1 of 2 faces replaced, 1 blurred" in ended.out
-    assert b"Face 2 of 2 from the left is blurred: the face is cut by the border of the picture." in ended.out
+    assert b"Face 2 of 2 from the left is blurred: the face is cut off by the border of the picture." in ended.out
     kept = run("encrypt", "cut.png", "-o", "kept.png", *SOMEBODY, "--others", "keep", "--json").json
     assert (kept["faces_replaced"], kept["faces_blurred"], kept["faces_kept"]) == (1, 0, 1)
     refused_without_trace(
-        run, "cut by the border of the picture", "encrypt", "cut.png", "-o", "OUT", *SOMEBODY, "--others", "refuse"
+        run, "cut off by the border of the picture", "encrypt", "cut.png", "-o", "OUT", *SOMEBODY, "--others", "refuse"
     )
 
 

@@ -94,7 +94,7 @@ def test_a_blurred_face_comes_back(parties: Parties, people: People) -> None:
     assert (sent.leaks.faces_covered, sent.leaks.distances, sent.leaks.looks_like_sender) == (0, None, False)
     assert sent.leaks.faces == "0 of 1 faces replaced, 1 blurred"
     assert sent.leaks.unreplaced == (
-        "Face 1 of 1 from the left is blurred: the face is cut by the border of the picture.",
+        "Face 1 of 1 from the left is blurred: the face is cut off by the border of the picture.",
     )
     shown = read_picture(sent.picture).pixels
     assert decibels(shown[60:200, 50:], only[60:200, 50:]) < 25

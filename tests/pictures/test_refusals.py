@@ -40,7 +40,7 @@ def test_unreadable_file(tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     path.write_bytes(saved(Image.fromarray(scene()), "PNG"))
     path.chmod(0)
-    assert "may not be read" in refusal(path)
+    assert "You may not read" in refusal(path)
 
 
 def test_permission_is_reported_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +48,7 @@ def test_permission_is_reported_in_one_sentence(tmp_path: Path, monkeypatch: pyt
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)
-    assert "may not be read" in refusal(tmp_path / "photo.png")
+    assert "You may not read" in refusal(tmp_path / "photo.png")
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])

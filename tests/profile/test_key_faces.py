@@ -59,7 +59,7 @@ def test_a_name_is_taken_once_however_its_accents_are_written(profile: Profile) 
 def test_mine_are_no_larger_than_can_be_shared(profile: Profile) -> None:
     largest = bytes(4 * 2**20)
     profile.add_key_face("large", largest, pixels())
-    with pytest.raises(InputError, match="up to 4 MB"):
+    with pytest.raises(InputError, match="at most 4 MB"):
         profile.add_key_face("larger", largest + b"1", pixels())
     assert profile.key_face("large").picture == largest
     sp.share_key_face(profile.identity, [card()], profile.key_face("large").key_face, largest, sent_at=NOW)

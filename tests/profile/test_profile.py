@@ -56,7 +56,7 @@ def test_a_user_id_may_be_given(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "user_id"), [("a\nb", None), ("x" * 129, None), ("Ann", "@ann x"), ("\udcff", None)])
 def test_what_cannot_stand_on_a_card_makes_no_profile(tmp_path: Path, name: str, user_id: str | None) -> None:
-    with pytest.raises(InputError, match="cannot stand on a card"):
+    with pytest.raises(InputError, match="A card cannot hold the name"):
         Profile.create(tmp_path / "p", name=name, user_id=user_id, passphrase=None, now=NOW)
     assert not (tmp_path / "p").exists()
 

@@ -345,7 +345,7 @@ def another_users() -> Iterator[Path]:
 
 def test_a_read_only_folder(another_users: Path) -> None:
     another_users.chmod(0o500)
-    with pytest.raises(InputError, match="you may not write there") as error:
+    with pytest.raises(InputError, match="you lack permission") as error:
         send(another_users, envelope=ENVELOPE)
     assert error.value.hint
     assert files(another_users) == []

@@ -1,4 +1,4 @@
-"""The commands and their options. What they do is imported when they run: --help answers in a fifth of the time.
+"""The commands and their options. Their work is imported when they run, so that --help answers in a fifth of the time.
 
-Annotations are evaluated here once, and not put off: typer would compile each of hundreds.
+Annotations are evaluated here, not postponed: typer would compile hundreds of them.
 """

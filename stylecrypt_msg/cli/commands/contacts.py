@@ -18,7 +18,7 @@ def contact_add(
     trust: Annotated[bool, typer.Option("--trust", help="They may see your photos.")] = False,
     json: Json = False,
 ) -> None:
-    """Remember somebody's card, or take over a newer one or a revocation."""
+    """Remember somebody's card, or accept a newer one or a revocation."""
     from .. import people as command
 
     command.contact_add(session_of(context), card, trust, json)
@@ -45,9 +45,7 @@ def contact_verify(
     context: typer.Context,
     name: Name,
     words: Annotated[str | None, typer.Option(help="The twelve words that they read to you.")] = None,
-    discard: Annotated[
-        bool, typer.Option("--discard", help="Throw a changed card away, and keep the old one.")
-    ] = False,
+    discard: Annotated[bool, typer.Option("--discard", help="Discard a changed card, and keep the old one.")] = False,
     json: Json = False,
 ) -> None:
     """Compare words with a contact, so that nobody can stand between you."""
@@ -73,7 +71,7 @@ def contact_trust(
 def contact_block(
     context: typer.Context,
     name: Name,
-    undo: Annotated[bool, typer.Option("--undo", help="Let them through again.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Unblock them.")] = False,
 ) -> None:
     """Neither send to a contact nor open what they send."""
     from .. import people as command

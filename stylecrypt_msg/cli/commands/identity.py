@@ -35,10 +35,10 @@ def key_export(
     context: typer.Context,
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to make.")],
     age: Annotated[  # noqa: ARG001 - there is no other form
-        bool, typer.Option("--age", help="As an identity file of the age program; the only form there is.")
+        bool, typer.Option("--age", help="As an identity file of the age program; the only format.")
     ],
 ) -> None:
-    """Write the secret key that opens what is sealed to you. Whoever has it reads your messages."""
+    """Write the secret key that opens messages sealed to you. Whoever has it can read them."""
     from .. import people as command
 
     command.export_age_key(session_of(context), output)

@@ -24,7 +24,7 @@ def key_face_add(
             help="Photos that show your face alone, from the front. The first is shared; all make the likeness better.",
         ),
     ],
-    name: Annotated[str | None, typer.Option(help="What to call it; default: the name of the first file.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name for it; default: that of the first file.")] = None,
     json: Json = False,
 ) -> None:
     """Keep a key face of yours, made of one or several photos."""
@@ -45,7 +45,7 @@ def key_face_list(context: typer.Context, json: Json = False) -> None:
 def key_face_share(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A key face of yours.")],
-    to: Annotated[list[str], typer.Option("--to", help="A contact; again for each further one.")],
+    to: Annotated[list[str], typer.Option("--to", help="A contact; repeat it for more.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to make, for these contacts only.")],
 ) -> None:
     """Seal a key face for contacts."""
@@ -56,7 +56,9 @@ def key_face_share(
 
 @key_face_app.command("receive")
 def key_face_receive(
-    context: typer.Context, file: Annotated[Path, typer.Argument(help="What a contact shared.")], json: Json = False
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The file that a contact shared.")],
+    json: Json = False,
 ) -> None:
     """Keep a key face that a contact shared with you."""
     from .. import people as command

@@ -34,7 +34,7 @@ def model_import(
     name: Annotated[str | None, typer.Option(help="Name to give it; default: the file's.")] = None,
     json: Json = False,
 ) -> None:
-    """Convert a checkpoint into a safe file of our own format, and keep it."""
+    """Convert a checkpoint into a safe file in our own format, and keep it."""
     from .. import models as command
 
     command.import_file(file, name, json)

@@ -83,7 +83,7 @@ def send(
     model: Model = "default",
     json: Json = False,
 ) -> None:
-    """Encrypt a photo, and send it at once."""
+    """Encrypt a photo and send it."""
     from .. import messages as command
     from ..transport import choose_transport
 
@@ -108,7 +108,7 @@ def receive(
     room: Room = None,
     homeserver: Homeserver = None,
     user: MatrixUser = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on waiting for more.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Keep waiting for more.")] = False,
     model: Model = "default",
     json: Json = False,
 ) -> None:
@@ -128,7 +128,7 @@ def decrypt(
         Path | None, typer.Option(help="Another photo of the sender, when there is no message for you.")
     ] = None,
     envelope: Annotated[
-        Path | None, typer.Option(help="What came beside the picture; default: the .scenv file of its name.")
+        Path | None, typer.Option(help="The envelope beside the picture; default: the .scenv file of its name.")
     ] = None,
     sender: Annotated[
         str | None, typer.Option("--from", help="The contact whose key faces to try, when there is no message.")
@@ -160,7 +160,7 @@ def inspect(
     picture: Annotated[str, typer.Argument(help="The picture; - reads standard input.")],
     sealed: Annotated[Path | None, typer.Option(help="Write the sealed part here: an age file.")] = None,
     envelope: Annotated[
-        Path | None, typer.Option(help="What came beside the picture; default: the .scenv file of its name.")
+        Path | None, typer.Option(help="The envelope beside the picture; default: the .scenv file of its name.")
     ] = None,
     json: Json = False,
 ) -> None:

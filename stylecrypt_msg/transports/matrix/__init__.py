@@ -1,4 +1,4 @@
-"""Matrix rooms: a transport for programs that end, and the session that it and bots are made of.
+"""Matrix rooms: a transport for programs that end, and the session that it and bots build on.
 
 Bottom up: `server` (requests, answers, errors), `state` and `client`, `devices` (who may read), `session` (rooms and messages),
 `transport`.

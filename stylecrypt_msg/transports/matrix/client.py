@@ -1,4 +1,4 @@
-"""nio's client, with what it lacks."""
+"""nio's client, with additions."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["Client"]
 
 
 class Client(nio.AsyncClient):  # type: ignore[misc]  # nio has no types
-    """nio's client, with these differences: while ``sending`` is held, what the server says of rooms and devices waits; of a
-    download, no more than a picture may have is kept; and keys that are locked with another pickle key are an InputError."""
+    """nio's client, with these differences: while ``sending`` is held, news of rooms and devices waits; a
+    download is cut off at the size limit of pictures; and keys locked with another pickle key raise an InputError."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)

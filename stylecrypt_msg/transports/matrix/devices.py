@@ -1,4 +1,4 @@
-"""Who can read what is sent into a room, and who may."""
+"""Who can read messages in a room, and who may."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .state import State
 __all__ = ["Devices", "Trust"]
 
 Trust: TypeAlias = Literal["verified", "first-use"]
-"""Which devices in an encrypted room may read what is sent: those that were verified; or, of each user, those that were
-there when something was first sent to them, and those that were verified since."""
+"""Which devices in an encrypted room may read messages: the verified ones; or, of each user, those that were
+there when something was first sent to them, and those verified since."""
 
 
 class Devices(Connection):
-    """``blocked`` are the devices, as pairs of user id and device id, that get nothing."""
+    """``blocked`` are devices that get nothing, as pairs of user id and device id."""
 
     blocked: Collection[tuple[str, str]] = ()
 
@@ -39,18 +39,18 @@ class Devices(Connection):
         if device is None or device.deleted:
             raise InputError(
                 f"No device {printable(device_id)} of {printable(user_id)} is known.",
-                hint="Devices become known when something is to be sent to them.",
+                hint="Devices become known when you try to send something to them.",
             )
         if device.ed25519 != "".join(key.split()):
             raise NotAuthorisedError(
-                f"The key of the device {device_id} of {user_id} is another one.",
+                f"The device {device_id} of {user_id} has another key.",
                 hint="Do not send to it: somebody may have put it there.",
             )
         self.client.verify_device(device)
 
     async def vouches_for(self, post: Post, trust: Trust) -> bool:
-        """Whether a message comes from a device of its sender's that ``trust`` allows. Of those that were not encrypted, the
-        server alone says who sent them. Raises NetworkError."""
+        """Whether a message comes from a device of its sender's that ``trust`` allows. For unencrypted ones, the
+        server alone names the sender. Raises NetworkError."""
         if post.device_key is None:
             return False
         if not any(self.client.device_store.active_user_devices(post.sender)):
@@ -64,11 +64,11 @@ class Devices(Connection):
         return mine[0] not in unknown
 
     async def room(self, room_id: str) -> nio.MatrixRoom:
-        """Who is in a room, with which devices, and whether it is encrypted, as the server says now. A room that was encrypted
-        once always is: the server could say otherwise to see a message."""
+        """Who is in a room, with which devices, and whether it is encrypted, according to the server. A room that was
+        encrypted once always is: the server could claim otherwise to read a message."""
         client = self.client
         asked = await self.request(client.room_get_state_event(room_id, "m.room.encryption"))
-        # nio takes all but 404 for the content of the event.
+        # nio takes any answer but 404 for the content of the event.
         status = asked.transport_response.status
         encrypted = status == 200
         if not encrypted and getattr(asked, "status_code", None) != "M_NOT_FOUND":
@@ -91,11 +91,11 @@ class Devices(Connection):
         return room
 
     async def query_keys(self, users: Sequence[str] | Mapping[str, Any]) -> nio.KeysQueryResponse:
-        self.client.olm.users_for_key_query.update(users)  # nio alone asks only for those whom it does not know
+        self.client.olm.users_for_key_query.update(users)  # on its own, nio asks only for users that it does not know
         return await self.answer(self.client.keys_query(), nio.KeysQueryResponse, "name the members' devices")
 
     def devices(self, room: nio.MatrixRoom) -> list[OlmDevice]:
-        """Whatever can read a message in the room besides this device."""
+        """The devices that can read a message in the room, other than this one."""
         return [
             device
             for user in room.users
@@ -104,7 +104,7 @@ class Devices(Connection):
         ]
 
     def unknown(self, devices: Sequence[OlmDevice], trust: Trust) -> tuple[dict[str, dict[str, str]], list[OlmDevice]]:
-        """Those that ``trust`` does not allow; and of all that were seen at first, the keys, which are to be kept."""
+        """The devices that ``trust`` does not allow; and the keys, to be kept, of all that were seen first."""
         pinned: dict[str, dict[str, str]] = json.loads(self._state.get("devices") or "{}")
         if trust == "first-use":
             new: dict[str, dict[str, str]] = {}
@@ -118,13 +118,13 @@ class Devices(Connection):
         return pinned, [device for device in unknown if not self.client.olm.is_device_verified(device)]
 
     def check_devices(self, room: nio.MatrixRoom, trust: Trust) -> None:
-        """nio's own check passes devices that were ever passed over, in whatever mode; so all is decided here."""
+        """nio's own check accepts devices that were ever ignored, in any mode; so the decision is made here."""
         pinned, unknown = self.unknown(self.devices(room), trust)
         if unknown:
             named = "; ".join(
                 f"{printable(device.id)} of {device.user_id}, with the key {device.ed25519}" for device in unknown
             )
-            what = "a device that is new" if trust == "first-use" else "a device that was not verified"
+            what = "a new device" if trust == "first-use" else "an unverified device"
             raise NotAuthorisedError(
                 f"Nothing was sent, since {what} could read it: {named}.",
                 hint="Compare its key with the one that the device shows in its settings.",
@@ -133,15 +133,15 @@ class Devices(Connection):
         self._state.set(devices=json.dumps(pinned))
 
     async def share_keys(self, room: nio.MatrixRoom) -> None:
-        """Gives the room's devices, which were checked, the key for what comes."""
+        """Gives the room's devices, which were checked, the key of the next messages."""
         client, room_id = self.client, room.room_id
         devices = self.devices(room)
         session = client.olm.outbound_group_sessions.get(room_id)
         if session and session.users_shared_with != {(device.user_id, device.id) for device in devices}:
-            client.invalidate_outbound_session(room_id)  # somebody left, or could not be reached before
+            client.invalidate_outbound_session(room_id)  # somebody left, or was out of reach before
         if client.olm.should_share_group_session(room_id):
             await self.request(client.share_group_session(room_id, ignore_unverified_devices=True))
-        # nio takes it as shared even where the server refused. A device without one-time keys is none that is in use.
+        # nio takes it as shared even if the server refused. A device without one-time keys is not in use.
         reached = client.olm.outbound_group_sessions[room_id].users_shared_with
         if any(
             (device.user_id, device.id) not in reached

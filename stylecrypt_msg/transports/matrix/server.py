@@ -1,4 +1,4 @@
-"""What a homeserver is asked, what it answers, and what goes wrong."""
+"""Requests to a homeserver, its answers, and its errors."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ __all__ = [
 ]
 
 ANSWER = 120
-"""Seconds for a request with its repetitions."""
+"""Seconds for a request, retries included."""
 
-# What nio warns of is told here where it matters. Without this, Python prints it for programs that set up no log.
+# Where nio's warnings matter, this package reports them. Without this, Python prints them in programs that set up no log.
 logging.getLogger("nio").addHandler(logging.NullHandler())
 
 
@@ -52,7 +52,7 @@ class Password:
 
 @dataclass(frozen=True)
 class LoginToken:
-    """What a homeserver gives to a browser that somebody logged in with; good for one login."""
+    """A homeserver's token for a browser in which somebody logged in; good for one login."""
 
     token: str = field(repr=False)
 
@@ -61,9 +61,9 @@ Login: TypeAlias = AccessToken | Password | LoginToken
 
 
 class ServerRefusalError(NetworkError):
-    """The server answered, and does not do what it was asked for.
+    """The server answered, and refused.
 
-    ``status`` is that of HTTP. ``final``: it would say the same again.
+    ``status`` is the HTTP status. ``final``: asking again would not help.
     """
 
     def __init__(self, message: str, *, status: int, hint: str | None = None, remedy: Remedy | None = None) -> None:
@@ -76,15 +76,15 @@ class ServerRefusalError(NetworkError):
 
 
 class InUseError(InputError):
-    """Another program has the store."""
+    """Another program is using the store."""
 
 
 class LoggedOutError(ServerRefusalError):
-    """The access token is not good any more."""
+    """The access token is no longer valid."""
 
 
 class AbsentError(NetworkError):
-    """Somebody has not come into a room yet, who could not read afterwards what is sent before."""
+    """Somebody has not joined a room yet, and could not read what is sent before they do."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +92,11 @@ class Post:
     """A message in a room, decrypted if it was encrypted.
 
     Attributes:
-        sender: as the server says.
-        content: what the sender wrote: anything at all.
+        sender: according to the server.
+        content: chosen by the sender: anything at all.
         type: of the event.
-        device_key: the Curve25519 key of the device that encrypted it; None: it was not encrypted.
-        digest: the SHA-256 of what was encrypted, in hex: a server can post it again, but not otherwise.
+        device_key: the Curve25519 key of the device that encrypted it; None if it was not encrypted.
+        digest: the SHA-256 of the ciphertext, in hex: a server can post it again, but not in another form.
     """
 
     room_id: str
@@ -116,7 +116,7 @@ _Answer = TypeVar("_Answer")
 
 
 class Connection:
-    """A client of a homeserver. ``user_id`` and ``device_id`` are one's own; ``client`` is nio's, for what is not here."""
+    """A client of a homeserver. ``user_id`` and ``device_id`` are its own; ``client`` is nio's, for everything else."""
 
     def __init__(self, client: nio.AsyncClient) -> None:
         self.client = client
@@ -134,7 +134,7 @@ class Connection:
         return str(self.client.homeserver)
 
     async def request(self, request: Awaitable[Any], seconds: float = ANSWER) -> Any:
-        """What nio makes of the server's answer, and NetworkError when there is none."""
+        """The server's answer as nio parses it. Raises NetworkError without one."""
         try:
             async with asyncio.timeout(seconds):
                 return await request
@@ -155,7 +155,7 @@ class Connection:
 
     def outside(self, room: str) -> ServerRefusalError:
         return ServerRefusalError(
-            f"{self.user_id} is not in the room {printable(room)}, or there is none of that name.",
+            f"{self.user_id} is not in the room {printable(room)}, or it does not exist.",
             hint="Check the name, and join the room with any Matrix app first.",
             status=403,
         )
@@ -166,17 +166,17 @@ class Connection:
         if code in ("M_UNKNOWN_TOKEN", "M_MISSING_TOKEN"):
             return LoggedOutError(
                 f"{self.server} does not accept the access token.",
-                hint="Log in anew, and use the new token.",
+                hint="Log in again, and use the new token.",
                 status=status,
             )
-        reason = printable(f"{said} ({code})" if code else "it did not say why")
+        reason = printable(f"{said} ({code})" if code else "it gave no reason")
         return ServerRefusalError(
             f"{self.server} refused to {printable(to)}: {reason}.",
-            hint="Check what was asked of it, and the login.",
+            hint="Check the request and the login.",
             status=status,
         )
 
 
 def printable(text: str) -> str:
-    """Text from outside, fit for one line on a terminal."""
+    """Text from elsewhere, made safe for one line on a terminal."""
     return "".join(letter for letter in text[:200] if letter.isprintable())

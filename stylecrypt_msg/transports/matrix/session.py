@@ -1,11 +1,12 @@
-"""One Matrix account on one device: what `matrix.MatrixTransport` and bots are made of. It speaks of rooms and events.
+"""One Matrix account on one device: the base of `matrix.MatrixTransport` and of bots. It deals in rooms and events.
 
-nio does the protocol and the encryption. What is added here is what one run of a program after another needs: where the
-last one stopped, which is moved on only when everything before was dealt with; messages beyond the newest hundred;
-messages whose keys come after them; devices that were seen before; and errors for the person who reads them.
+nio handles the protocol and the encryption. This module adds what successive runs of a program need: the position where the
+last one stopped, which advances only when everything before was handled; messages beyond the newest hundred;
+messages whose keys arrive after them; devices that were seen before; and errors written for people.
 
 The store folder holds two SQLite files: nio's keys, each value locked with the pickle key, and the state of the session. One
-program at a time has it: two would use up the same keys. Nothing here ever logs out, since that makes the keys worthless.
+program at a time may use it: two would use up the same keys. Nothing here ever logs out, since that makes the
+keys worthless.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ from .state import KEYS, Source, State, SyncPosition
 __all__ = ["MatrixSession"]
 
 _TRANSFER = 600  # seconds for a picture
-_POLL = 30_000  # milliseconds for which the server may hold back an answer that says nothing new
-_PAGE = 100  # events at a time; what Synapse gives at most
-_PAGES, _FIRST_PAGES = 1000, 10  # of messages that were missed, and of what was there before this device was
-_WAITING = _KEPT = 256  # messages without keys; messages that were not dealt with
+_POLL = 30_000  # milliseconds that the server may wait for news before it answers
+_PAGE = 100  # events at a time; Synapse's maximum
+_PAGES, _FIRST_PAGES = 1000, 10  # of missed messages, and of messages from before this device existed
+_WAITING = _KEPT = 256  # messages without keys; messages that were not handled
 
 
 class MatrixSession(Devices):
@@ -48,11 +49,11 @@ class MatrixSession(Devices):
 
     @classmethod
     async def open(cls, homeserver: str, login: Login, *, store: str | os.PathLike[str], pickle_key: str) -> Self:
-        """Logs in, as the device that the folder ``store`` is for, and makes the folder if there is none yet.
+        """Logs in as the device of the folder ``store``, and makes the folder if there is none yet.
 
         ``homeserver`` is a URL. ``pickle_key`` locks the keys in the store: a secret, and the same every time.
 
-        Raises NetworkError (the server, or what it thinks of the login), InputError (the store is another account's, is in
+        Raises NetworkError (the server fails, or refuses the login), InputError (the store belongs to another account, is in
         use, or locked with another key).
         """
         if not re.match(r"https?://[^/\s]", homeserver):
@@ -69,7 +70,7 @@ class MatrixSession(Devices):
         try:
             await session._log_in(login)
             await session._publish_keys()
-        except BaseException:  # a cancelled task, too, leaves no connection open
+        except BaseException:  # even a cancelled task leaves no connection open
             await session.close()
             raise
         return session
@@ -81,7 +82,7 @@ class MatrixSession(Devices):
         self._state.close()
 
     async def room_id(self, room: str) -> str:
-        """The id of a room that one is in, given by id or address. Raises NetworkError if there is none."""
+        """The id of a joined room, given by id or address. Raises NetworkError if there is none."""
         if not room.startswith(("!", "#")):
             raise InputError(
                 f"{printable(room)} is not a Matrix room.", hint="Give its id (!...) or its address (#name:server)."
@@ -109,16 +110,16 @@ class MatrixSession(Devices):
         transaction: str | None = None,
         members: Collection[str] | None = None,
     ) -> str:
-        """Posts an event: its id. In an encrypted room it is encrypted, if it is no reaction.
+        """Posts an event and returns its id. In an encrypted room it is encrypted, unless it is a reaction.
 
         Args:
-            transaction: a name for it. What is sent again under the same one is there once.
-            members: who has to be in the room, besides whom nobody may be; and it has to be encrypted.
+            transaction: a name for it. Sending again under the same name posts it once.
+            members: exactly these have to be in the room, and it has to be encrypted.
 
-        Raises NetworkError, AbsentError for a member who is missing; NotAuthorisedError for one too many, a room that is not
-        encrypted, or a device that ``trust`` does not let read it. Nothing was sent then.
+        Raises NetworkError; AbsentError for a missing member; NotAuthorisedError for one too many, a room that is not
+        encrypted, or a device that ``trust`` does not allow. Nothing was sent then.
         """
-        # Meanwhile nobody comes into the room, by what we know, and no device is added to those that were looked at.
+        # Meanwhile, as far as we know, nobody joins the room, and no device is added to those that were checked.
         async with self.client.sending:
             room = await self._ready(room_id, trust, members)
             return await self._put(room, type, content, transaction)
@@ -135,9 +136,10 @@ class MatrixSession(Devices):
         transaction: str | None = None,
         members: Collection[str] | None = None,
     ) -> str:
-        """Uploads a picture and its thumbnail, a JPEG, and posts them: the event's id. In an encrypted room, all is encrypted.
+        """Uploads a picture and its thumbnail, a JPEG, posts them and returns the event's id. In an encrypted room,
+        everything is encrypted.
 
-        ``content`` is that of the event, without the places of picture and thumbnail. For the rest see `send`.
+        ``content`` is the event's, without the locations of picture and thumbnail. For the rest see `send`.
         """
         await self._check_size(len(picture))
         async with self.client.sending:
@@ -149,7 +151,7 @@ class MatrixSession(Devices):
             return await self._put(room, "m.room.message", content, transaction)
 
     async def _ready(self, room_id: str, trust: Trust, members: Collection[str] | None) -> nio.MatrixRoom:
-        """A room that may be sent to, whose devices have the keys."""
+        """A room that may be sent to and whose devices have the keys."""
         room = await self.room(room_id)
         if members is not None:
             if not room.encrypted:
@@ -164,7 +166,7 @@ class MatrixSession(Devices):
                 )
             if missing := set(members) - set(room.users):
                 raise AbsentError(
-                    f"Nothing was sent, since {printable(', '.join(sorted(missing)))} did not come into the room yet.",
+                    f"Nothing was sent, since somebody has not joined the room yet: {printable(', '.join(sorted(missing)))}.",
                     hint="They have to accept the invitation.",
                 )
         if room.encrypted:
@@ -186,7 +188,7 @@ class MatrixSession(Devices):
         return str(sent.event_id)
 
     async def upload_limit(self) -> int:
-        """How many bytes a picture may have, as the server says. Raises NetworkError."""
+        """The largest picture, in bytes, that the server accepts. Raises NetworkError."""
         if self._most_bytes is None:
             config = await self.answer(
                 self.client.content_repository_config(),
@@ -198,9 +200,9 @@ class MatrixSession(Devices):
 
     async def _check_size(self, size: int) -> None:
         most = await self.upload_limit()
-        if size > most:  # the server would close the connection, and nio try again
+        if size > most:  # the server would close the connection, and nio would try again
             raise ServerRefusalError(
-                f"The picture has {size} bytes, and {self.server} takes up to {most}.",
+                f"The picture has {size} bytes, but {self.server} takes at most {most}.",
                 remedy=Remedy.SEND_LESS,
                 status=413,
             )
@@ -221,15 +223,15 @@ class MatrixSession(Devices):
     async def posts(
         self, *, rooms: Sequence[str] | None = None, follow: bool, types: Collection[str] = ("m.room.message",)
     ) -> AsyncGenerator[Post, None]:
-        """Messages since the last run for these rooms, or for all that one is in; each room's in order.
+        """Messages since the last run for these rooms, or for all joined ones; each room's in order.
 
-        What was yielded counts as dealt with when another one is asked for after all that the server sent with it, unless it
-        is to `keep`; a run that ends before gets it again. The first run starts up to 1000 messages back.
+        A message counts as handled when another is requested after all those that the server sent with it, unless it
+        was passed to `keep`; a run that ends before gets it again. The first run starts up to 1000 messages back.
 
         Raises NetworkError; the position stays where it was.
         """
         client, position = self.client, SyncPosition.read(self._state, rooms)
-        client.next_batch = ""  # nio does not decrypt what it thinks that it has seen
+        client.next_batch = ""  # nio does not decrypt messages that it believes it has seen
         self._kept = []
         for room_id, event_id in position.kept:
             if (post := await self.again(room_id, event_id)) is not None:
@@ -240,7 +242,7 @@ class MatrixSession(Devices):
                 client.sync(timeout=timeout, since=position.since, sync_filter=_filter(rooms)),
                 nio.SyncResponse,
                 "say what is new",
-                _TRANSFER + ANSWER,  # a picture that is being sent is waited for
+                _TRANSFER + ANSWER,  # waits for a picture that is being sent
             )
             for room_id in answer.rooms.leave:
                 if rooms is not None and room_id in rooms:
@@ -271,16 +273,16 @@ class MatrixSession(Devices):
                 return
 
     async def invited(self, room_id: str, by: str) -> None:
-        """Hears of an invitation, once. Nothing is done about it here."""
+        """Called once for an invitation. Does nothing here."""
 
     def keep(self, post: Post) -> None:
-        """Has a post come again with the next run, since it could not be dealt with yet. The newest 256 are kept."""
+        """Makes a post come again with the next run, since it could not be handled yet. The newest 256 are kept."""
         self._kept = [*self._kept, (post.room_id, post.event_id)][-_KEPT:]
 
     async def picture(self, post: Post) -> bytes | None:
-        """The picture of a post, decrypted. None: it is gone, too large, damaged, or there was none.
+        """The picture of a post, decrypted; None if it is gone, too large, damaged, or never existed.
 
-        Raises NetworkError when the server cannot be asked.
+        Raises NetworkError when the server cannot be reached.
         """
         file = post.content.get("file")
         url = file.get("url") if isinstance(file, dict) else post.content.get("url")
@@ -308,7 +310,7 @@ class MatrixSession(Devices):
             return None
 
     async def maintain(self) -> None:
-        """What nio does between syncs, but asking for devices: those belong to sending."""
+        """What nio does between syncs, except for querying devices, which belongs to sending."""
         client = self.client
         if client.should_upload_keys:
             await self.answer(client.keys_upload(), nio.KeysUploadResponse, "take this device's keys")
@@ -317,7 +319,7 @@ class MatrixSession(Devices):
         await self.request(client.send_to_device_messages())
 
     def _late(self, waiting: Sequence[Source]) -> tuple[list[Post], list[Source]]:
-        """Of the messages without keys, those whose keys have come; and the others."""
+        """Of the messages without keys, those whose keys have arrived, and the others."""
         posts, still = [], []
         for room_id, source in waiting:
             event = nio.Event.parse_event(source)
@@ -332,16 +334,16 @@ class MatrixSession(Devices):
         return posts, still
 
     async def again(self, room_id: str, event_id: str) -> Post | None:
-        """A message that came before. None: it is gone."""
+        """A message that came before; None if it is gone."""
         answer = await self.request(self.client.room_get_event(room_id, event_id))
         if isinstance(answer, nio.RoomGetEventResponse):
             return _post(room_id, answer.event)
         if answer.transport_response.status in (403, 404):
             return None
-        raise self.refused(answer, "give out a message")
+        raise self.refused(answer, "return a message")
 
     async def _missed(self, room_id: str, start: str, since: str | None, types: Collection[str]) -> list[nio.Event]:
-        """The messages between where the last run stopped and what the server sent of itself, the oldest first."""
+        """The messages between the last run's position and those that the server sent unasked, the oldest first."""
         events: list[nio.Event] = []
         for _ in range(_PAGES if since else _FIRST_PAGES):
             page = await self.answer(
@@ -353,7 +355,7 @@ class MatrixSession(Devices):
                     message_filter={"types": [*types, "m.room.encrypted"]},
                 ),
                 nio.RoomMessagesResponse,
-                f"give out what was missed in {room_id}",
+                f"return the missed messages of {room_id}",
             )
             events += page.chunk
             if not page.end or page.end == start:
@@ -367,7 +369,7 @@ class MatrixSession(Devices):
         client, state = self.client, self._state
         device_id = state.get("device_id")
         if isinstance(login, Password):
-            # Without a name of the device: whoever shares a room can ask for it.
+            # Without a device name: anybody in the same room could query it.
             await self.answer(client.login(login.password), nio.LoginResponse, f"let {login.user} in")
         elif isinstance(login, LoginToken):
             await self.answer(
@@ -396,11 +398,13 @@ class MatrixSession(Devices):
             )
 
     async def _publish_keys(self) -> None:
-        """Makes sure that the server hands out this device's keys, and no others for it."""
+        """Makes sure that the server publishes this device's keys, and no others for it."""
         client = self.client
         mine = (await self.query_keys([self.user_id])).device_keys.get(self.user_id, {}).get(self.device_id)
         if mine is None:
-            client.olm.account.shared = False  # somebody logged the device out; nio believes that all is there
+            client.olm.account.shared = (
+                False  # somebody logged the device out; nio believes that everything is in place
+            )
         elif mine.get("keys", {}).get(f"ed25519:{self.device_id}") != client.olm.account.identity_keys["ed25519"]:
             raise InputError(
                 f"The device {self.device_id} of {self.user_id} belongs to another program.",
@@ -414,7 +418,7 @@ _MXC = re.compile(r"mxc://[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9_=-]+")
 
 
 def _filter(rooms: Sequence[str] | None) -> dict[str, Any]:
-    """Of what the server would send, what is of use."""
+    """Restricts the server to useful events."""
     nothing: dict[str, Any] = {"types": []}
     return {
         "presence": nothing,
@@ -430,7 +434,7 @@ def _filter(rooms: Sequence[str] | None) -> dict[str, Any]:
 
 
 def _post(room_id: str, event: Any) -> Post | None:
-    """An event as a message; None: it is something else."""
+    """An event as a message; None if it is something else."""
     source = event.source
     content, type = source.get("content"), source.get("type")
     if type not in ("m.room.message", "m.reaction") or not isinstance(content, dict):

@@ -1,4 +1,4 @@
-"""What a session keeps between runs, besides nio's keys."""
+"""What a session stores between runs, besides nio's keys."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Source: TypeAlias = tuple[str, dict[str, Any]]
 
 
 class State:
-    """What a session keeps besides its keys: a few texts by name. While it is open, no other program can open it.
+    """A session's stored data other than keys: a few texts by name. While it is open, no other program can open it.
 
     Raises InputError if it cannot be opened.
     """
@@ -35,7 +35,7 @@ class State:
         self.folder = folder
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for name in (KEYS, _STATE):  # before SQLite makes them, for all to read
+            for name in (KEYS, _STATE):  # before SQLite makes them readable to all
                 os.close(os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600))
             self._db = sqlite3.connect(folder / _STATE, timeout=_LOCKED, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
@@ -45,7 +45,7 @@ class State:
             ) from error
         try:
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            self._db.execute("BEGIN EXCLUSIVE")  # what is locked stays so until it is closed
+            self._db.execute("BEGIN EXCLUSIVE")  # the lock lasts until it is closed
             self._db.execute("CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
@@ -73,7 +73,7 @@ class State:
 
 @dataclass(frozen=True)
 class SyncPosition:
-    """Where receiving stopped. The server's mark is for all rooms; a run for some rooms has a position of its own."""
+    """Where receiving stopped. The server's token covers all rooms; a run for some rooms has a position of its own."""
 
     since: str | None = None
     waiting: Sequence[Source] = ()

@@ -1,7 +1,7 @@
 """Pictures through a Matrix room, plain or encrypted, for programs that run, send or receive, and end.
 
 A parcel is an ordinary picture message with an ordinary file name. An envelope that is not inside the picture goes into the
-event, under `stylecrypt_protocol.EVENT_KEY`; where the room is not encrypted, everybody in it can see that it is there.
+event, under `stylecrypt_protocol.EVENT_KEY`; unless the room is encrypted, everybody in it can see that it is there.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ __all__ = ["MatrixTransport", "envelope_of", "picture_content"]
 
 
 class MatrixTransport:
-    """A `Transport` for one room. It logs in when it is first used.
+    """A `Transport` for one room. It logs in at first use.
 
     Args:
         homeserver: its URL.
-        room: id ("!...") or address ("#name:server") of a room that one is in.
+        room: id ("!...") or address ("#name:server") of a joined room.
         login: of an account; with an access token, of a session that no other program uses.
-        store: folder for the device's keys and for the place where receiving stopped; made when it is not there.
-        pickle_key: a secret that locks the keys; the same every time.
-        trust: who may read what is sent into an encrypted room.
-        finished: whether the caller has dealt with a reference for good. A message with which it has not is delivered again
-            by the next run; without this, everything counts that the caller went on from.
+        store: folder for the device's keys and the position where receiving stopped; made if it does not exist.
+        pickle_key: a secret that locks the keys; always the same.
+        trust: who may read messages in an encrypted room.
+        finished: whether the caller has finished with a reference for good. A message that is not finished is delivered
+            again by the next run; without this, a message is finished when the caller asks for the next one.
     """
 
     def __init__(
@@ -58,8 +58,8 @@ class MatrixTransport:
         return await (await self._open()).room_id(self.room)
 
     async def send(self, parcel: Parcel) -> str:
-        """Raises InputError (what cannot be sent this way, or a store that cannot be used), NetworkError, or
-        NotAuthorisedError (a device in the room that nobody vouched for); nothing was sent then."""
+        """Raises InputError (the parcel cannot be sent this way, or the store cannot be used), NetworkError, or
+        NotAuthorisedError (nobody vouched for a device in the room); nothing was sent then."""
         content = picture_content(parcel)
         session = await self._open()
         room_id = await session.room_id(self.room)
@@ -69,7 +69,7 @@ class MatrixTransport:
         return f"{self.room}, {event_id}"
 
     async def deliveries(self, *, follow: bool) -> AsyncGenerator[Delivery, None]:
-        """Other people's pictures since the last run; with the first, of the last 1000 messages."""
+        """Other people's pictures since the last run; in the first run, from the last 1000 messages."""
         session = await self._open()
         room_id = await session.room_id(self.room)
         async for post in session.posts(rooms=[room_id], follow=follow):
@@ -84,9 +84,10 @@ class MatrixTransport:
                 session.keep(post)
 
     async def verify(self, user_id: str, device_id: str, key: str) -> None:
-        """Vouches for a device that `send` did not want to send to; its ``key`` was compared with what the device shows.
+        """Vouches for a device that `send` refused to send to, after comparing its ``key`` with the one that the device
+        shows.
 
-        Raises InputError, NetworkError, NotAuthorisedError (it has another key).
+        Raises InputError, NetworkError, or NotAuthorisedError (it has another key).
         """
         (await self._open()).verify(user_id, device_id, key)
 
@@ -105,20 +106,20 @@ class MatrixTransport:
 
 
 def picture_content(parcel: Parcel) -> dict[str, Any]:
-    """The content of an event for a parcel, without the place of the picture.
+    """The content of an event for a parcel, without the location of the picture.
 
-    Raises InputError if the envelope is too large for an event, PictureError if the picture is none.
+    Raises InputError if the envelope is too large for an event, PictureError if the picture is not one.
     """
     name = ordinary_name(parcel.media_type)
     try:
         with Image.open(io.BytesIO(parcel.picture), formats=("JPEG", "PNG", "WEBP")) as image:
             width, height = image.size
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise PictureError("What was to be sent is not a picture.") from error
+        raise PictureError("The file to send is not a picture.") from error
     content: dict[str, Any] = {
         "msgtype": "m.image",
         "body": name,
-        "filename": name,  # another one than the body would make that a caption
+        "filename": name,  # if they differed, the body would be a caption
         "info": {"mimetype": parcel.media_type, "size": len(parcel.picture), "w": width, "h": height},
     }
     if parcel.envelope is not None:
@@ -135,11 +136,11 @@ def picture_content(parcel: Parcel) -> dict[str, Any]:
 
 
 def envelope_of(post: Post) -> bytes | None:
-    """The envelope in the content of an event, packed; None if there is none."""
+    """The packed envelope in an event's content; None if there is none."""
     try:
         envelope = from_event(post.content)
     except RemoteProtocolError:
-        return b""  # opening it says that it is damaged, as it would of any other
+        return b""  # opening it reports the damage, as for any other
     return None if envelope is None else envelope.pack()
 
 
