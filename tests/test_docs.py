@@ -65,7 +65,9 @@ def prose(page: Path) -> str:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, default_model: FaceModel, people: People) -> Path:
+def folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short_descents: None, default_model: FaceModel, people: People
+) -> Path:
     """Where examples run: with the pictures that they take, and a folder for messages."""
     # The model of the other tests, so that it is loaded once.
     monkeypatch.setattr(shelf, "load_model", lambda name: default_model if name == "default" else load_model(name))

@@ -23,6 +23,8 @@ from stylecrypt_bots.config import load_config
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix import state
 
+from ..quickly import shorten
+
 if TYPE_CHECKING:
     from .people import Household
 
@@ -74,6 +76,7 @@ def _log(house: Household) -> Path:
 def _forked(config: Path, profile: Path, log: Path, point: str, count: int) -> None:
     with log.open("ab") as output:
         os.dup2(output.fileno(), 1), os.dup2(output.fileno(), 2)
+    shorten()
     if point != "never":
         kill_at(point, count)
     main(config, profile)

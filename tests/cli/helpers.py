@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from .. import quickly
 from ..conftest import Pixels
 
 DATA = Path(__file__).parents[1] / "models" / "data"
@@ -77,6 +78,6 @@ def read(path: str | Path) -> Pixels:
 
 
 def stylecrypt(*arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
-    """The command as it is installed, in a process of its own."""
-    command = Path(sys.executable).with_name("stylecrypt")
-    return subprocess.run([command, *map(str, arguments)], stderr=subprocess.PIPE, timeout=300, **options)
+    """The command in a process of its own."""
+    command = [sys.executable, "-c", f"{quickly.PROGRAM}\nfrom stylecrypt_msg.cli import main; main()"]
+    return subprocess.run([*command, *map(str, arguments)], stderr=subprocess.PIPE, timeout=300, **options)
