@@ -7,13 +7,13 @@ Choose by what you are building:
   an ``Envelope``; ``Envelope.pack`` and ``put`` (or ``to_event``) carry it. Backwards: ``take`` or
   ``from_event``, ``Envelope.unpack``, ``open_message``. Decoding pictures, asking the clock, and storing are
   yours.
-* something that manages people: ``Identity`` (one's own keys), ``Card`` (theirs), ``compare_cards``,
+* something that manages people: ``Identity`` (your own keys), ``Card`` (theirs), ``compare_cards``,
   ``pair_words``, ``Revocation``.
 * something that keeps keys and files: ``lock``, ``unlock``, ``StorageKey``.
 * key faces: ``KeyFace``, ``Inversion``, ``share_key_face``, ``open_key_face`` and ``pick_key_face``.
 * another implementation: protocol/SPEC.md and protocol/vectors/.
 
-What you did wrong raises ``LocalProtocolError``; what came from outside and cannot be used raises a
+Wrong calls raise ``LocalProtocolError``; received data that cannot be used raise a
 ``RemoteProtocolError``, whose text is meant for the user. Nothing else is raised for any received bytes.
 """
 

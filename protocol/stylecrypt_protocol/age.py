@@ -23,8 +23,8 @@ def age_recipient(sealing_key: bytes) -> str:
 
 
 def encrypt(plaintext: bytes, sealing_keys: Iterable[bytes]) -> bytes:
-    """An age file with a stanza for each of these X25519 public keys, which open it. Random: file key, nonce and ephemeral
-    keys are pyrage's."""
+    """An age file with a stanza for each of these X25519 public keys, which open it. File key, nonce and ephemeral
+    keys are random, from pyrage."""
     recipients = [pyrage.x25519.Recipient.from_str(age_recipient(key)) for key in sealing_keys]
     return bytes(pyrage.encrypt(plaintext, recipients))
 
@@ -38,7 +38,8 @@ def decrypt(sealed: bytes, identity: Identity) -> bytes:
     key = pyrage.x25519.Identity.from_str(identity.age_identity().reveal().decode())
     plaintext = io.BytesIO()
     try:
-        # Not pyrage.decrypt, which reads the header again for every line of it: 65 ms for 100 recipients, not 6.
+        # Not pyrage.decrypt, which reads the whole header again for each of its lines: 65 ms for 100 recipients instead of
+        # 6.
         pyrage.decrypt_io(io.BytesIO(sealed), plaintext, [key])
     except (pyrage.DecryptError, OSError) as error:  # OSError: a chunk of the payload does not authenticate
         if str(error) == "No matching keys found":
@@ -48,11 +49,10 @@ def decrypt(sealed: bytes, identity: Identity) -> bytes:
 
 
 def check_header(sealed: bytes) -> int:
-    """To how many keys a file is sealed. Refuses, before any cryptography, what we would never seal: armor, passphrases, long
-    headers, other key types.
+    """The number of keys a file is sealed to. Refuses, before any cryptography, what we would never produce: armor,
+    passphrases, long headers, other key types.
 
-    An unknown stanza is let through if its type ends in "grease", as age writers add to keep unknown types
-    legal.
+    An unknown stanza is accepted if its type ends in "grease": age writers add such stanzas to keep unknown types legal.
     """
     if not sealed.startswith(INTRO):
         raise MalformedError("sealed part: not a binary age v1 file")

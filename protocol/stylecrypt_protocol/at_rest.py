@@ -24,11 +24,11 @@ __all__ = ["Cost", "StorageKey", "Unlocked", "lock", "unlock"]
 LOCKED_MAGIC: Final = b"SCK"
 FILE_MAGIC: Final = b"SCF"
 LOCKED_BYTES: Final = 68
-"""A locked secret beyond the secret itself."""
+"""The bytes of a locked secret beyond the secret itself."""
 
 
 class Cost(WireModel):
-    """What one guess at a passphrase costs: passes over bytes of memory (a multiple of 1 KiB)."""
+    """The cost of one guess at a passphrase: passes over bytes of memory (a multiple of 1 KiB)."""
 
     operations: Annotated[int, Field(ge=1, le=MAX_ARGON2_OPERATIONS)] = 3
     memory: Annotated[int, Field(ge=8192, le=MAX_ARGON2_MEMORY, multiple_of=1024)] = 256 * 1024 * 1024
@@ -39,12 +39,11 @@ DEFAULT_COST: Final = Cost()
 
 
 class Unlocked(NamedTuple):
-    """What ``unlock`` gives."""
+    """The result of ``unlock``."""
 
     secret: Secret
     upgraded: bytes | None
-    """The secret locked again at today's cost, to be stored in place of the old bytes; None if they are
-    good."""
+    """The secret locked again at today's cost, to store in place of the old bytes; None if those are fine."""
 
 
 def lock(secret: Secret, passphrase: str, cost: Cost = DEFAULT_COST) -> bytes:
@@ -97,8 +96,7 @@ def unlock(locked: bytes, passphrase: str, cost: Cost = DEFAULT_COST) -> Unlocke
 
 
 def _passphrase_key(passphrase: str, salt: bytes, cost: Cost) -> bytes:
-    """The passphrase in Unicode form NFC (RFC 8265, section 4.2), so that the way of typing an accent does
-    not matter."""
+    """The passphrase in Unicode form NFC (RFC 8265, section 4.2), so that it does not matter how an accent is typed."""
     if not passphrase:
         raise LocalProtocolError("the passphrase is empty")
     typed = _utf8(unicodedata.normalize("NFC", passphrase), "passphrase")

@@ -1,8 +1,8 @@
-"""Bech32 (BIP-173) and Bech32m (BIP-350): bytes as typeable text with a checksum that notices typos. SPEC.md
+"""Bech32 (BIP-173) and Bech32m (BIP-350): bytes as typeable text with a checksum that catches typos. SPEC.md
 section 6.3.
 
 Bech32 for age keys (as age defines), Bech32m for cards. Without the length limit of 90 characters: up to
-1,023 symbols any two wrong characters are noticed for certain, more with a chance of 1 - 2^-30.
+1,023 symbols, any two wrong characters are caught for certain, more with a probability of 1 - 2^-30.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BECH32: Final = 1
 BECH32M: Final = 0x2BC830A3
 _GENERATOR: Final = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 MAX_LENGTH: Final = 1100
-"""Characters that are read at all: a card of 640 bytes and its prefix have 1,045."""
+"""The longest text that is read: a card of 640 bytes and its prefix have 1,045 characters."""
 
 
 def encode(prefix: str, data: bytes, constant: int = BECH32M) -> str:
@@ -29,8 +29,7 @@ def encode(prefix: str, data: bytes, constant: int = BECH32M) -> str:
 
 
 def decode(prefix: str, text: str, constant: int = BECH32M) -> bytes:
-    """The data; all upper case is read as well. Raises MalformedError for any typo, another prefix, or
-    mixed case."""
+    """The data; the text may also be all upper case. Raises MalformedError for any typo, another prefix, or mixed case."""
     if len(text) > MAX_LENGTH:
         raise TooLargeError(f"text: {len(text)} characters")
     if text.isascii() and text.isupper():
@@ -39,7 +38,7 @@ def decode(prefix: str, text: str, constant: int = BECH32M) -> bytes:
         raise MalformedError(f"text: does not begin with {prefix}1")
     symbols = [ALPHABET.find(character) for character in text[len(prefix) + 1 :]]
     if len(symbols) < 6 or -1 in symbols:
-        raise MalformedError("text: a character is missing or is none of those used here")
+        raise MalformedError("text: a character is missing, or not one of those used here")
     if _polymod([*_expand(prefix), *symbols]) != constant:
         raise MalformedError("text: there is a typing error in it")
     data = bytes(_regroup(symbols[:-6], 5, 8))
@@ -65,8 +64,8 @@ def _polymod(symbols: Iterable[int]) -> int:
 
 
 def _regroup(values: Iterable[int], width: int, to_width: int) -> list[int]:
-    """Cuts a string of bits into pieces of another width; a rest is filled with zeros when going to 5,
-    dropped to 8."""
+    """Cuts a string of bits into pieces of another width; a remainder is filled up with zeros going to 5 bits, and dropped
+    going to 8."""
     bits = held = 0
     pieces = []
     for value in values:

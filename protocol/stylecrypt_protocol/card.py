@@ -44,7 +44,7 @@ _CARD_TEXT: Final = re.compile(
 )
 _LONGEST: Final = 4096  # bytes of a text with white space around it
 _BEGINNING: Final = 256
-_FEW: Final = 8  # of texts that may be cards, in one message
+_FEW: Final = 8  # of texts in one message that may be cards
 
 
 class Rotation(WireModel):
@@ -62,7 +62,7 @@ class _CardFields(WireModel):
     sealing_key: Bytes32
     """X25519."""
     created: Time
-    """Seconds since 1970, UTC. The newest card of the same keys counts."""
+    """Seconds since 1970, UTC. Of cards with the same keys, the newest counts."""
     user_id: UserId
     display_name: DisplayName
     rotation: Rotation | None = None
@@ -84,7 +84,7 @@ class _CardFields(WireModel):
 
 
 class Card(_CardFields):
-    """A contact card. One that exists has valid signatures; that its keys are really its owner's is for
+    """A contact card. If it exists, its signatures are valid; whether its keys are really its owner's is for
     people to compare (words.py)."""
 
     signature: Bytes64
@@ -117,8 +117,8 @@ class Card(_CardFields):
         created: int,
         previous: Identity | None = None,
     ) -> Self:
-        """One's own card; with ``previous``, the identity that it replaces, contacts can see that it is
-        from the same person. Raises LocalProtocolError."""
+        """Your own card; with ``previous``, the identity that it replaces, contacts can see that it is from the same person.
+        Raises LocalProtocolError."""
         fields = _CardFields(
             signing_key=identity.signing_key,
             sealing_key=identity.sealing_key,
@@ -138,8 +138,8 @@ class Card(_CardFields):
         return card_id(self.signing_key, self.sealing_key)
 
     def check_date(self, now: int) -> None:
-        """Before a card is taken over. Raises FromFutureError: whoever stole a signing key could otherwise date a card so late
-        that none of its owner's is newer."""
+        """To call before accepting a card. Raises FromFutureError: whoever stole a signing key could otherwise date a card
+        so late that none of its owner's is newer."""
         if self.created > now + MAX_CLOCK_SKEW:
             raise FromFutureError(f"{self.created - now} seconds ahead")
 
@@ -149,7 +149,7 @@ class Card(_CardFields):
         return age_recipient(self.sealing_key)
 
     def to_bytes(self) -> bytes:
-        """The canonical bytes, which are the card as a file: 143 and the names, 96 more with a rotation."""
+        """The canonical bytes, which are also the card's file: 143 plus the names, and 96 more with a rotation."""
         return self._fields() + self.signature
 
     @classmethod
@@ -172,8 +172,7 @@ class Card(_CardFields):
             )
 
     def to_text(self) -> str:
-        """The card as one line, ``stylecard1...``, about 300 characters, in which typing errors are
-        noticed."""
+        """The card as one line, ``stylecard1...``, about 300 characters, which catches typing errors."""
         return bech32.encode(CARD_PREFIX, self.to_bytes())
 
     @classmethod
@@ -183,15 +182,15 @@ class Card(_CardFields):
         return cls.from_bytes(bech32.decode(CARD_PREFIX, text.strip(AROUND)))
 
     def to_qr(self) -> segno.QRCode:
-        """The line as a QR code (upper case, so that it is smaller). ``.save(...)`` and ``.svg_inline()``
-        are segno's."""
-        import segno  # takes as long to import as all the rest, and few messages are QR codes
+        """The line as a QR code (in upper case, which makes it smaller). ``.save(...)`` and ``.svg_inline()`` are
+        segno's."""
+        import segno  # takes as long to import as everything else, and few programs need it
 
         return segno.make_qr(self.to_text().upper(), error="l")
 
 
 class RevocationReason(IntEnum):
-    """Why keys are not to be used any more."""
+    """Why keys must no longer be used."""
 
     UNSPECIFIED = 0
     COMPROMISED = 1
@@ -220,8 +219,7 @@ class _RevocationFields(WireModel):
 
 
 class Revocation(_RevocationFields):
-    """A signing key's own statement that it is not to be trusted any more; final. One that exists has a valid
-    signature."""
+    """A signing key's own statement that it must no longer be trusted; final. If it exists, its signature is valid."""
 
     signature: Bytes64
 
@@ -235,7 +233,7 @@ class Revocation(_RevocationFields):
 
     @classmethod
     def create(cls, identity: Identity, *, created: int, reason: RevocationReason) -> Self:
-        """Withdraws one's own keys. Make it while one still has them, and keep it elsewhere."""
+        """Withdraws your own keys. Make it while you still have them, and keep it elsewhere."""
         fields = _RevocationFields(
             signing_key=identity.signing_key, sealing_key=identity.sealing_key, created=created, reason=reason
         )
@@ -243,12 +241,12 @@ class Revocation(_RevocationFields):
 
     @property
     def id(self) -> CardId:
-        """The id of the card that this was made for."""
+        """The id of the card that this withdraws."""
         return card_id(self.signing_key, self.sealing_key)
 
     def withdraws(self, card: Card) -> bool:
-        """Whether the card has the withdrawn signing key: beside any sealing key, since whoever stole the one can put
-        another beside it."""
+        """Whether the card has the withdrawn signing key, with any sealing key: a thief of the one can combine it with
+        another."""
         return card.signing_key == self.signing_key
 
     def to_bytes(self) -> bytes:
@@ -289,7 +287,7 @@ def find_card(text: str) -> str | None:
 
 
 def is_card(data: bytes) -> bool:
-    """Whether these are to be a card or a revocation, in bytes or as text: what `read_card` reads, if they are whole."""
+    """Whether these look like a card or a revocation, in bytes or as text: `read_card` reads them if they are intact."""
     return data.startswith((CARD_MAGIC, REVOCATION_MAGIC)) or _text(data[:_BEGINNING]).startswith(
         (CARD_PREFIX, REVOCATION_PREFIX)
     )
@@ -325,15 +323,14 @@ def _reason(reader: Reader) -> RevocationReason:
 
 
 class CardChange(Enum):
-    """How a card that is offered differs from the one that was accepted before for the same person."""
+    """How an offered card differs from the accepted one of the same person."""
 
     SAME = "same"
     """The same keys, and nothing newer: keep the accepted one."""
     RENAMED = "renamed"
-    """The same keys, newer details: may be taken over without asking."""
+    """The same keys, newer details: may be accepted without asking."""
     ROTATED = "rotated"
-    """New keys, and the accepted key vouches for them: take over, but the comparison of words is to be
-    repeated."""
+    """New keys, and the accepted key vouches for them: accept it, but compare words again."""
     CHANGED = "changed"
     """New keys, and nobody vouches for them: stop until the user has verified them."""
     REVOKED = "revoked"
@@ -342,7 +339,7 @@ class CardChange(Enum):
 
 def compare_cards(accepted: Card, offered: Card, revocations: Iterable[Revocation] = ()) -> CardChange:
     """Compares a card with the accepted one of the same user id. An older card never replaces a newer one
-    of the same keys. ``revocations`` are all that one knows: what they withdraw is refused, and vouches for nothing."""
+    of the same keys. ``revocations`` are all known ones: keys that they withdraw are refused, and vouch for nothing."""
     revoked = {revocation.signing_key for revocation in revocations}
     if offered.signing_key in revoked:
         return CardChange.REVOKED
@@ -352,7 +349,7 @@ def compare_cards(accepted: Card, offered: Card, revocations: Iterable[Revocatio
         return CardChange.RENAMED if offered.created > accepted.created else CardChange.SAME
     previous = offered.rotation and offered.rotation.previous
     vouched = previous == accepted.signing_key and previous not in revoked
-    vouched = vouched and offered.sealing_key != accepted.sealing_key  # new keys are a new pair of both
+    vouched = vouched and offered.sealing_key != accepted.sealing_key  # new keys always come as a new pair
     if vouched and offered.user_id == accepted.user_id and offered.created > accepted.created:
         return CardChange.ROTATED
     return CardChange.CHANGED

@@ -21,7 +21,7 @@ __all__ = ["KeyFace", "Opening", "pick_key_face"]
 
 
 class KeyFace(WireModel):
-    """A key face as far as commitments know it: the digest of its decoded pixels, and the 32-byte secret
+    """A key face as commitments see it: the digest of its decoded pixels, and the 32-byte secret
     that its owner gives, together with the picture, to the contacts who may use it."""
 
     digest: Bytes32 = Field(repr=False)
@@ -35,12 +35,11 @@ class KeyFace(WireModel):
 
     @classmethod
     def new(cls, picture: Pixels) -> Self:
-        """A key face of one's own, with a new secret (``secrets``)."""
+        """A key face of your own, with a new secret (``secrets``)."""
         return cls(digest=picture.digest, secret=Secret(secrets.token_bytes(32)))
 
     def open(self, message_id: MessageId) -> Opening:
-        """What proves to the recipients of one message which key face its commitment means; tells nothing
-        of others."""
+        """Proves to the recipients of one message which key face its commitment means; reveals nothing of others."""
         key = primitives.hkdf_sha256(self.secret.reveal(), salt=message_id, info=primitives.COMMITMENT_KEY)
         return Opening(key=key, digest=self.digest)
 
@@ -52,8 +51,8 @@ class Opening(WireModel):
     digest: Bytes32 = Field(repr=False)
 
     def commitment(self, public: PublicPart) -> bytes:
-        """The commitment that this opens: HMAC-SHA-256 under ``key`` of all that the public part says before it, and of
-        the key face's digest; 32 bytes. Beside another cover it does not hold."""
+        """The commitment that this opens: HMAC-SHA-256 under ``key`` of everything before it in the public part, and of
+        the key face's digest; 32 bytes. It is not valid for another cover."""
         return primitives.hmac_sha256(self.key, primitives.COMMITMENT + public.committed() + self.digest)
 
     def opens(self, public: PublicPart) -> bool:
@@ -62,9 +61,9 @@ class Opening(WireModel):
 
 
 def pick_key_face(public: PublicPart, key_faces: Sequence[KeyFace]) -> KeyFace | None:
-    """The one of ``key_faces`` that a message is committed to, or None: then none of them recovers its face.
+    """The one of ``key_faces`` that a message is committed to; None if none of them can recover its face.
 
-    Compares in constant time and looks at all of them, so that the time does not tell which one it was.
+    Compares in constant time and checks all of them, so that the time does not reveal which one it was.
     """
     matches = [face.open(public.message_id).opens(public) for face in key_faces]
     return next((face for face, match in zip(key_faces, matches, strict=True) if match), None)

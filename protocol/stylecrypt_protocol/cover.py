@@ -1,7 +1,7 @@
 """Binding a message to its picture: a digest of the exact pixels, and a sketch that survives re-encoding.
 
-SPEC.md section 5. The digest says "the very pixels"; the sketch tells a re-encoded or resized copy from
-another picture. The picture is decoded by the caller: 8-bit RGB, as stored (no EXIF rotation, no colour
+SPEC.md section 5. The digest proves "the very pixels"; the sketch tells a re-encoded or resized copy from
+another picture. The caller decodes the picture: 8-bit RGB, as stored (no EXIF rotation, no colour
 management).
 """
 
@@ -26,29 +26,29 @@ from .wire import WireModel
 __all__ = ["CoverVerdict", "Pixels", "WireQuad"]
 
 UNIT: Final = 64
-"""Coordinates on the wire are integers in 1/64 px: finer than any resampling shows, and no floats."""
+"""Coordinates on the wire are integers in 1/64 px: finer than any resampling shows, and without floats."""
 
 COARSE: Final = 8
-"""A grid has at least 8 x 8 cells; that of the whole cover has no more."""
+"""A grid has at least 8 x 8 cells; that of the whole cover has exactly these."""
 
 FINE: Final = ((256, 32), (128, 16))
-"""From this shorter side of a face's box in pixels on, its grid has so many cells a side: cells of 8 px and more."""
+"""From this shorter side of a face's box in pixels, its grid has so many cells a side: each is 8 px or more."""
 
 MIN_CELL: Final = 5
-"""Pixels a side of a received cell; smaller ones are compared by fours, until 8 x 8 are left."""
+"""The smallest side of a received cell in pixels; smaller ones are merged by fours, until 8 x 8 are left."""
 
 ROWS: Final = 32
-"""Of a picture, summed at a time."""
+"""Pixels of a picture that are summed at a time."""
 
 TOLERANCE: Final = 8
-"""How far a cell may be off once the whole picture's shift is taken off (SPEC.md section 5.3)."""
+"""How much a cell may differ once the whole picture's shift is subtracted (SPEC.md section 5.3)."""
 
 MAX_SHIFT: Final = 12
-"""How much lighter or darker the whole picture may be: apps that touch up, and other decoders."""
+"""How much lighter or darker the whole picture may be, for apps that touch up and other decoders."""
 
 MIN_SPAN: Final = 32
-"""Levels between the darkest and the lightest cell of a cover, without which it is too even to tell copies of it from
-other even pictures. Photos of faces had 60 or more."""
+"""Minimum range of levels between the darkest and the lightest cell of a cover; below it, copies cannot be told from
+other uniform pictures. Photos of faces had 60 or more."""
 
 LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 """Luminance of R, G, B as JPEG computes it (ITU-R BT.601)."""
@@ -58,20 +58,20 @@ Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 
 
 class CoverVerdict(Enum):
-    """What can be said about the picture that came with a message."""
+    """What is known about the picture that came with a message."""
 
     EXACT = "exact"
     """Every pixel is the one that the sender sent."""
     CHANGED = "changed"
-    """A copy of what the sender sent, changed on the way (re-encoded, resized): details may differ."""
+    """A copy of the sender's picture, changed on the way (re-encoded, resized): details may differ."""
     SWAPPED = "swapped"
-    """Another picture: never to be attributed to the sender."""
+    """Another picture: never attribute it to the sender."""
 
 
 class Pixels(WireModel):
     """A decoded picture: ``width * height * 3`` bytes, rows from the top, R, G, B.
 
-    A view spares the copy of a picture that is there already; what it shows must not change.
+    A view avoids copying an existing picture, which must not change.
     """
 
     width: Side
@@ -107,8 +107,8 @@ class WireQuad(WireModel):
 
     @classmethod
     def from_pixels(cls, corners: Iterable[Sequence[float]]) -> Self:
-        """From four (x, y) in pixels, rounded to 1/64 px. Use ``pixels()`` of the result from there on: it
-        is what the receiver sees. Raises LocalProtocolError."""
+        """From four (x, y) in pixels, rounded to 1/64 px. Use ``pixels()`` of the result from there on: that is what the
+        receiver sees. Raises LocalProtocolError."""
         try:
             return cls(corners=tuple((round(x * UNIT), round(y * UNIT)) for x, y in corners))  # type: ignore[arg-type]
         except (OverflowError, ValueError):  # infinite, or not a number, or not a pair
@@ -125,7 +125,7 @@ class WireQuad(WireModel):
 
 
 def sketch_bytes(faces: Sequence[WireQuad], width: int, height: int) -> int:
-    """How long the sketch of a cover of this size with these faces is."""
+    """The length of the sketch of a cover of this size with these faces."""
     return COARSE**2 + sum(_fineness(face, width, height) ** 2 for face in faces)
 
 
@@ -146,13 +146,12 @@ def make_sketch(pixels: Pixels, faces: Sequence[WireQuad]) -> bytes:
 def judge_cover(
     pixels: Pixels, *, digest: bytes, sketch: bytes, faces: Sequence[WireQuad], width: int, height: int
 ) -> CoverVerdict:
-    """Compares a picture with what the sender signed: digest, sketch, faces and size of the cover. SPEC.md
-    section 5.3."""
+    """Compares a picture with the signed digest, sketch, faces and size of the cover. SPEC.md section 5.3."""
     if len(sketch) != sketch_bytes(faces, width, height):
         raise LocalProtocolError("the sketch does not fit the faces")
     if pixels.digest == digest:
         return CoverVerdict.EXACT
-    # The same shape, but for two pixels of the shorter side: resizing rounds both.
+    # The same shape, up to two pixels of the shorter side: resizing rounds both sides.
     if abs(pixels.width * height - width * pixels.height) > 2 * max(width, height):
         return CoverVerdict.SWAPPED
     rgb, sent = _array(pixels), np.frombuffer(sketch, np.uint8).astype(np.float32)
@@ -176,7 +175,7 @@ def judge_cover(
 
 
 def _fineness(face: WireQuad, width: int, height: int) -> int:
-    """Cells a side of a face's grid: more for larger boxes, as far as they lie in the cover."""
+    """Cells a side of a face's grid: more for larger boxes, of which only the part inside the cover counts."""
     left, top, right, bottom = face.box()
     shorter = min(min(right, width) - max(left, 0), min(bottom, height) - max(top, 0))
     return next((cells for side, cells in FINE if shorter >= side), COARSE)
@@ -198,7 +197,7 @@ def _grid(rgb: NDArray[np.uint8], box: tuple[float, float, float, float], count:
     part = rgb[:, int(xs[0]) : math.ceil(xs[-1])]
     cells = np.empty((count, count), np.float32)
     for row, (top, bottom) in enumerate(pairwise(ys)):
-        # Few rows at a time, which as floats still fit into a processor's cache; colours last, when little is left of them.
+        # A few rows at a time, which fit into a processor's cache as floats; colours last, when little data is left.
         down = np.zeros(part.shape[1] * 3, np.float32)
         for start in range(int(top), math.ceil(bottom), ROWS):
             lines = np.arange(start, min(start + ROWS, math.ceil(bottom)))
@@ -206,7 +205,7 @@ def _grid(rgb: NDArray[np.uint8], box: tuple[float, float, float, float], count:
             pixels = part[lines[0] : lines[-1] + 1].astype(np.float32)
             down += weights.astype(np.float32) @ pixels.reshape(len(lines), -1)
         luminance = (down.reshape(-1, 3) @ LUMA).astype(np.float64) / (bottom - top)
-        until = np.concatenate([[0.0], np.cumsum(luminance)])  # the sum of all pixels before each
+        until = np.concatenate([[0.0], np.cumsum(luminance)])  # for each pixel, the sum of all before it
         cells[row] = np.diff(np.interp(xs - int(xs[0]), np.arange(len(until)), until)) / np.diff(xs)
     return cells
 

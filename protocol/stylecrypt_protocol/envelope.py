@@ -33,12 +33,12 @@ class Level(IntEnum):
 
 
 class PublicPart(WireModel):
-    """What everybody may read. It names neither sender nor recipients, nor file, nor time."""
+    """What everybody may read. It names no sender, recipients, file or time."""
 
     message_id: MessageIdField
     level: Level
     model_hash: Bytes32
-    """Names the model, as the layer above computes it; opaque here."""
+    """Identifies the model, as the layer above computes it; opaque here."""
     styles: Annotated[int, Field(ge=1, le=MAX_STYLES)]
     """How many style vectors the model has."""
     replaced: tuple[int, ...] = Field(min_length=1)
@@ -176,8 +176,8 @@ def _last(reader: Reader) -> bytes | None:
 
 
 class Envelope(WireModel):
-    """A message as it travels: the public part, and the sealed part unless the level is ``keyface`` and
-    nobody is named."""
+    """A message as it travels: the public part, and the sealed part unless the level is ``keyface`` and there are no
+    recipients."""
 
     public: PublicPart
     sealed: bytes | None = Field(default=None, repr=False)
@@ -215,6 +215,6 @@ class Envelope(WireModel):
 
     @classmethod
     def from_parts(cls, public: PublicPart, sealed: bytes) -> Self:
-        """From parts that came from outside; an empty sealed part is none. Raises MalformedError."""
+        """From received parts; an empty sealed part counts as none. Raises MalformedError."""
         with received("envelope"):
             return cls(public=public, sealed=sealed or None)

@@ -4,11 +4,11 @@
 
     ProtocolError                   abstract: cannot be raised
     ├── LocalProtocolError          this program called the protocol wrongly; nothing was sent
-    └── RemoteProtocolError         abstract: what came from outside cannot be used
+    └── RemoteProtocolError         abstract: received data cannot be used
         ├── MalformedError          bytes that do not parse
         │   └── TooLargeError       ... because they are over a limit of limits.py
         ├── UnsupportedError        a later version, or a kind that this version does not know
-        ├── UnsealedError           no sealed part, so nobody is named as the sender
+        ├── UnsealedError           no sealed part, so the sender is unknown
         ├── NotForMeError           sealed to other people's keys
         ├── StrangerError           signed by somebody who is not a contact
         ├── RevokedKeyError         names a key that its owner withdrew
@@ -56,7 +56,7 @@ __all__ = [
 class ProtocolError(Exception):
     """Base of all. ``message`` says what happened, ``hint`` what to do about it; both hold on every surface.
 
-    ``detail`` is what this one is about, for the end of the message.
+    ``detail`` says what this one is about, for the end of the message.
     """
 
     message: ClassVar[str]
@@ -83,7 +83,7 @@ class LocalProtocolError(ProtocolError):
 
 
 class RemoteProtocolError(ProtocolError, abstract=True):
-    """What came from outside cannot be used."""
+    """Received data cannot be used."""
 
 
 class MalformedError(RemoteProtocolError):
@@ -106,7 +106,7 @@ class UnsupportedError(RemoteProtocolError):
 
 
 class UnsealedError(RemoteProtocolError):
-    """No sealed part, so that nobody is named as the sender."""
+    """No sealed part, so the sender is unknown."""
 
     message = "This message has no sealed part: it does not say who sent it, and nobody signed it."
 

@@ -1,5 +1,4 @@
-"""One's own keys: an Ed25519 key that signs and an X25519 key that messages are sealed to. SPEC.md section
-6."""
+"""Your own keys: an Ed25519 key that signs and an X25519 key that messages are sealed to. SPEC.md section 6."""
 
 from __future__ import annotations
 
@@ -15,13 +14,12 @@ __all__ = ["Identity", "card_id"]
 
 
 def card_id(signing_key: bytes, sealing_key: bytes) -> CardId:
-    """The first 16 bytes of SHA-256 over domain, Ed25519 and X25519 public key: the name of this pair of
-    keys."""
+    """The first 16 bytes of SHA-256 over domain, Ed25519 and X25519 public key: they identify this pair of keys."""
     return CardId(primitives.sha256(primitives.CARD_ID, signing_key, sealing_key)[:16])
 
 
 class Identity:
-    """The secret keys of one person. Printing shows the card id only."""
+    """The secret keys of one person. Printing shows only the card id."""
 
     __slots__ = ("_sealing", "_signing", "id", "sealing_key", "signing_key")
 
@@ -38,7 +36,7 @@ class Identity:
         return cls(Secret(secrets.token_bytes(32)), Secret(secrets.token_bytes(32)))
 
     def to_secret(self) -> Secret:
-        """Both secret keys, to be locked and stored: Ed25519 seed, X25519 key; 64 bytes."""
+        """Both secret keys, to lock and store: Ed25519 seed, X25519 key; 64 bytes."""
         return Secret(self._signing.reveal() + self._sealing.reveal())
 
     @classmethod

@@ -23,7 +23,7 @@ MAGIC: Final = b"SCH"
 
 
 class Inversion(WireModel):
-    """The latent codes of a key face for one model. Whoever has them need not invert the picture."""
+    """The latent codes of a key face for one model, which save inverting the picture."""
 
     model_hash: Bytes32
     styles: int = Field(ge=1, le=MAX_STYLES)
@@ -36,7 +36,7 @@ class Inversion(WireModel):
     def _check_codes(self) -> Self:
         if len(self.codes) != 2 * self.styles * self.dimensions:
             raise ValueError(f"{len(self.codes)} bytes are not {self.styles} x {self.dimensions} numbers")
-        # The second byte of each has its exponent, which is all ones in infinities and what is no number.
+        # The second byte of each has its exponent, which is all ones for infinity and NaN.
         if any(byte & 0x7C == 0x7C for byte in self.codes[1::2]):
             raise ValueError("the codes are not all finite")
         return self
@@ -56,7 +56,7 @@ class Inversion(WireModel):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
-        """Takes one off the front. Raises MalformedError, or LocalProtocolError for values that none may have."""
+        """Takes one off the front. Raises MalformedError, or LocalProtocolError for invalid values."""
         model_hash, styles, dimensions = reader.take(32), reader.uint(1), reader.uint(2)
         codes = reader.take(2 * styles * dimensions)
         return cls(model_hash=model_hash, styles=styles, dimensions=dimensions, codes=codes)
@@ -69,7 +69,7 @@ class SharedKeyFace(Signed):
 
     key_face: KeyFace
     prepared: tuple[Inversion, ...] = Field(default=(), max_length=MAX_INVERSIONS)
-    """For different models. They may come of other photos of the same person, too."""
+    """For different models. They may also come from other photos of the same person."""
     picture: bytes = Field(min_length=1, max_length=MAX_KEY_FACE_BYTES, repr=False)
     """A picture file. Its pixels, as the owner decoded them, have ``key_face.digest``."""
 
@@ -116,7 +116,7 @@ def share_key_face(
     prepared: Sequence[Inversion] = (),
 ) -> bytes:
     """A file for these contacts: the key face, its picture (a picture file of at most 4 MiB), ``sent_at`` Unix seconds, and
-    what it was inverted to, for up to 4 models.
+    its latent codes, for up to 4 models.
 
     Raises LocalProtocolError.
     """
@@ -134,9 +134,9 @@ def share_key_face(
 def open_key_face(
     data: bytes, identity: Identity, contacts: Mapping[CardId, Card | Revocation], *, now: int
 ) -> SharedKeyFace:
-    """What ``share_key_face`` made; its ``sender``, a contact, is whose key face it is.
+    """Opens the result of ``share_key_face``; its ``sender``, a contact, is the owner of the key face.
 
-    Receiving one again changes nothing, so repetition and age are not looked at. Raises an error below
+    Receiving one again changes nothing, so repetition and age are not checked. Raises an error below
     RemoteProtocolError, as ``open_message`` does.
     """
     if len(data) > 2 * MAX_KEY_FACE_BYTES:

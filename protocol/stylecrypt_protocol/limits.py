@@ -1,6 +1,6 @@
 """Every limit of the wire format, with its reason. SPEC.md section 9 is this file as a table.
 
-A reader refuses what is over a limit before it allocates, decrypts or loops over it.
+A reader refuses anything over a limit before it allocates, decrypts or loops over it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 MAX_RECIPIENTS: Final = 128
-"""Recipients of one message: the header has 12.5 KB then, and takes about 8 ms to open. A larger room needs several
+"""Recipients of one message: the header then has 12.5 KB, and takes about 8 ms to open. A larger room needs several
 messages."""
 
 MAX_AGE_HEADER_BYTES: Final = 16 * 1024
@@ -20,7 +20,7 @@ MAX_AGE_STANZAS: Final = MAX_RECIPIENTS + 2
 legal."""
 
 MAX_FACES: Final = 128
-"""Faces replaced in one photo: a school's year, or a wedding. Each costs 32 bytes of public part and up to 1 KB of
+"""Faces replaced in one photo: a school year, or a wedding. Each costs 32 bytes of public part and up to 1 KB of
 sealed part."""
 
 MAX_FACE_AREA: Final = 8
@@ -31,17 +31,17 @@ MAX_SKETCH_BYTES: Final = 64 + MAX_FACES * 1024
 """A sketch: 64 bytes for the cover and up to 1024 for each face."""
 
 MAX_SECRET_BYTES: Final = 64
-"""What a passphrase locks: a storage key, or an identity. The cipher does not commit to its key; a short plaintext keeps a
-file that opens under many passphrases from being made."""
+"""A secret locked by a passphrase: a storage key, or an identity. The cipher does not commit to its key; a short plaintext
+prevents a file that opens under many passphrases."""
 
 MAX_STYLES: Final = 32
-"""Style vectors of a model: 18 at 1024 px, 2 more for each doubling; 32 are the bits of the layer mask."""
+"""Style vectors of a model: 18 at 1024 px, 2 more for each doubling; the layer mask has 32 bits."""
 
 MAX_STYLE_DIMENSIONS: Final = 1024
-"""Numbers in a style vector: 512 in every StyleGAN that was published."""
+"""Numbers in a style vector: 512 in every published StyleGAN."""
 
 MAX_SIDE: Final = 16_384
-"""Width or height of a cover in pixels: what PNG, JPEG and WebP readers commonly accept (WebP stops at
+"""Width or height of a cover in pixels: as PNG, JPEG and WebP readers commonly accept (WebP stops at
 16,383)."""
 
 MAX_PIXELS: Final = 1 << 26
@@ -52,7 +52,7 @@ MAX_COORDINATE: Final = 1 << 22
 off."""
 
 MAX_CAPTION_BYTES: Final = 4096
-"""Caption as UTF-8. Longer text belongs into a message of its own."""
+"""Caption as UTF-8. Longer text belongs in a message of its own."""
 
 MAX_FILE_NAME_BYTES: Final = 255
 """File name as UTF-8: the limit of ext4, APFS and NTFS."""
@@ -64,23 +64,23 @@ MAX_DISPLAY_NAME_BYTES: Final = 128
 """Display name as UTF-8: it has to fit on one line, and a card into one QR code."""
 
 MAX_TIME: Final = 253_402_300_799
-"""Seconds since 1970: the end of the year 9999, the last that calendars of most languages can show."""
+"""Seconds since 1970: the end of the year 9999, the last that most languages' calendars support."""
 
 MAX_AGE: Final = 30 * 24 * 3600
-"""Seconds that a message may be under way: a phone that was off for a month still receives what it missed."""
+"""Seconds that a message may be under way: a phone that was off for a month still receives the ones it missed."""
 
 MAX_CLOCK_SKEW: Final = 10 * 60
-"""Seconds that something may be dated in the future: clocks that nobody sets differ by minutes."""
+"""Seconds that something may be dated in the future: clocks that are set by hand differ by minutes."""
 
 MAX_ENVELOPE_BYTES: Final = 32 * 1024 * 1024
 """A packed envelope, also as a file beside the picture. Opening holds five more copies in memory, 160 MB."""
 
 MAX_CARRIED_BYTES: Final = 4 * 1024 * 1024
-"""A packed envelope inside a picture: 2 MB of payload and its padding, with room. libpng readers drop
-chunks over 8 MB. What is larger travels as a file beside the picture, or at level ``latent`` (16 KB)."""
+"""A packed envelope inside a picture: 2 MB of payload and its padding, with room. libpng readers drop chunks over 8 MB.
+Larger ones travel as a file beside the picture, or at level ``latent`` (16 KB)."""
 
 MAX_KEY_FACE_BYTES: Final = 4 * 1024 * 1024
-"""The picture file of a key face that is shared. It is one face: 1024 x 1024 px as PNG have at most 3 MB."""
+"""The picture file of a shared key face. It is one face: 1024 x 1024 px as PNG have at most 3 MB."""
 
 MAX_INVERSIONS: Final = 4
 """Models that a key face is prepared for: people use one, perhaps two. 256 KB at most, 64 KB in practice."""
@@ -89,7 +89,7 @@ MAX_PUBLIC_BYTES: Final = 8192
 """The public part: 4,221 bytes with 128 faces."""
 
 MAX_PICTURE_BYTES: Final = 64 * 1024 * 1024
-"""A picture file whose carrier is read. Matrix servers commonly stop at 50 or 100 MB."""
+"""A picture file that is searched for an envelope. Matrix servers commonly stop at 50 or 100 MB."""
 
 MAX_CHUNKS: Final = 65_536
 """PNG chunks, JPEG segments or WebP chunks walked in one file: a 64 MB PNG of 1 KB chunks."""

@@ -29,8 +29,7 @@ __all__ = ["OpenedMessage", "open_message", "seal_message"]
 
 
 class OpenedMessage(WireModel):
-    """A message of which everything was verified: ``sender`` is the card of the contact who signed it to
-    us."""
+    """A fully verified message: ``sender`` is the card of the contact who signed it to us."""
 
     sender: Card
     public: PublicPart
@@ -39,7 +38,7 @@ class OpenedMessage(WireModel):
     """EXACT or CHANGED; a swapped picture raises CoverMismatchError instead."""
 
     elsewhere: bool
-    """The sender meant another chat than the one in which it was found: somebody posted it again."""
+    """The sender meant another chat than the one it was found in: somebody posted it again."""
 
 
 def seal_message(
@@ -55,12 +54,11 @@ def seal_message(
     caption: str = "",
     file_name: str = "",
 ) -> Envelope:
-    """Signs, pads and seals to the cards' keys. Include one's own card to be able to open the message
-    oneself.
+    """Signs, pads and seals to the cards' keys. Include your own card to be able to open the message yourself.
 
     ``public`` is ``PublicPart.describe(cover, ...)``; ``key_face`` the one given there; ``sent_at`` Unix seconds; ``chat`` the
-    public name of the chat that it goes to, such as a Matrix room id. Raises LocalProtocolError if the parts do not fit each
-    other; nothing is sealed then.
+    public name of the chat that it goes to, such as a Matrix room id. Raises LocalProtocolError if the parts do not fit
+    together; nothing is sealed then.
     """
     if public.cover_digest != cover.digest:
         raise LocalProtocolError("the public part describes another cover")
@@ -98,14 +96,12 @@ def open_message(
 ) -> OpenedMessage:
     """Opens and verifies a message that came with the picture ``cover``: the very pixels that will be shown.
 
-    ``contacts`` maps card ids to the cards that the user accepted (one's own among them, to read what one
-    sent), or to the revocations that withdraw these cards. ``now`` is Unix seconds. ``seen`` is None to read a
-    message again from an archive: then its age and repetition are not looked at. ``chat`` is the public name of the
-    chat in which it was found, if that is known.
+    ``contacts`` maps card ids to the cards that the user accepted (including their own, to read what they sent), or to the
+    revocations that withdraw these cards. ``now`` is Unix seconds. ``seen`` is None to read a message again from an archive:
+    then its age and repetition are not checked. ``chat`` is the public name of the chat that it was found in, if known.
 
-    Raises one of the errors below RemoteProtocolError; only StrangerError and CoverMismatchError leave
-    something to do for the user. No step uses a field before the signature over it was verified, except
-    the sender's id, to find the key.
+    Raises one of the errors below RemoteProtocolError; only StrangerError and CoverMismatchError leave something for the
+    user to do. No step uses a field before the signature over it was verified, except the sender's id, to find the key.
     """
     if envelope.sealed is None:
         raise UnsealedError
@@ -137,9 +133,9 @@ def open_message(
 
 
 def _check_consistent(public: PublicPart, content: SealedPart) -> None:
-    """What the sender signed has to make sense together; if not, the sender's program is broken."""
+    """The signed fields have to be consistent; if not, the sender's program is broken."""
     if LEVELS[content.residual.kind] is not public.level:
-        raise MalformedError("the residual is not what the level says")
+        raise MalformedError("the residual does not fit the level")
     if len(content.sketch) != sketch_bytes(public.faces, public.width, public.height):
         raise MalformedError("the sketch does not fit the faces")
     if content.opening is None and public.commitment is not None:

@@ -15,7 +15,7 @@ from nacl.exceptions import CryptoError
 from .errors import BadSignatureError
 
 # Domain separation: the first bytes of everything that is hashed, signed or used as a key. Each ends with a
-# zero byte and holds no other, so that none is the beginning of another.
+# zero byte and holds no other, so none is a prefix of another.
 _DOMAIN: Final = b"stylecrypt.org/v1/"
 CARD: Final = _DOMAIN + b"card\0"
 CARD_ID: Final = _DOMAIN + b"card-id\0"
@@ -89,7 +89,7 @@ def x25519_public(secret_key: bytes) -> bytes:
 
 
 def x25519_is_canonical(public_key: bytes) -> bool:
-    """Whether a public key is the one encoding of its point: below the prime, without the bit that is ignored."""
+    """Whether a public key is the canonical encoding of its point: below the prime, without the ignored bit."""
     return int.from_bytes(public_key, "little") < 2**255 - 19
 
 
@@ -109,7 +109,7 @@ def xchacha20poly1305_encrypt(key: bytes, nonce: bytes, plaintext: bytes, associ
 
 
 def xchacha20poly1305_decrypt(key: bytes, nonce: bytes, ciphertext: bytes, associated: bytes) -> bytes | None:
-    """The plaintext, or None if key, nonce, associated data or ciphertext are not what was encrypted."""
+    """The plaintext, or None if key, nonce, associated data or ciphertext do not match."""
     if len(ciphertext) < TAG_BYTES:
         return None
     try:
@@ -121,7 +121,7 @@ def xchacha20poly1305_decrypt(key: bytes, nonce: bytes, ciphertext: bytes, assoc
 def argon2id(passphrase: bytes, salt: bytes, *, operations: int, memory: int) -> bytes:
     """Argon2id (RFC 9106), one lane: 32 bytes; salt 16 bytes, ``operations`` passes over ``memory`` bytes.
 
-    Raises MemoryError if the machine has not that much.
+    Raises MemoryError if the machine does not have enough.
     """
     try:
         return bindings.crypto_pwhash_alg(

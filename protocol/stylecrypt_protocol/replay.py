@@ -1,6 +1,6 @@
-"""Telling a message that is new from one that is sent a second time. SPEC.md section 8.
+"""Telling a new message from one that is sent a second time. SPEC.md section 8.
 
-The protocol keeps no state: a store (a file, a database) is handed in and answers with ``Seen``.
+The protocol keeps no state: the caller passes a store (a file, a database), which answers with ``Seen``.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ class Seen(Enum):
 
 
 class SeenStore(Protocol):
-    """What ``open_message`` asks for. Keep entries until ``sent_at + MAX_AGE + MAX_CLOCK_SKEW`` is past;
+    """The store that ``open_message`` needs. Keep entries until ``sent_at + MAX_AGE + MAX_CLOCK_SKEW`` is past;
     older messages are refused without asking."""
 
     def check_and_remember(self, sender: CardId, message_id: MessageId, sent_at: int, rank: int) -> Seen:
         """Answers for this sender's message and remembers it, in one step that two openings cannot both win.
 
         ``rank``: 0 to 3, of the copy: 2 in the chat that the sender meant, and 1 with the very pixels that were sent. One of
-        a higher rank than all before is new, or whoever posts a doctored copy first would bar the sender's own.
+        a higher rank than all before is new: otherwise, posting a doctored copy first would block the sender's own.
 
         Asked only after everything else about the message was verified, so that strangers cannot fill the
         store, and by sender, so that a contact cannot use up the public message id of somebody else.
@@ -40,7 +40,7 @@ class SeenStore(Protocol):
 
 
 class MemorySeenStore:
-    """A store that forgets when the program ends: for tests, and for programs that run for long."""
+    """A store that forgets when the program ends: for tests, and for long-running programs."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[CardId, MessageId], tuple[int, int]] = {}
@@ -53,6 +53,6 @@ class MemorySeenStore:
         return Seen.NEW
 
     def forget(self, now: int) -> None:
-        """Drops what is too old to be accepted again."""
+        """Drops entries that are too old to be accepted again."""
         horizon = now - MAX_AGE - MAX_CLOCK_SKEW
         self._seen = {key: one for key, one in self._seen.items() if one[0] >= horizon}

@@ -1,4 +1,4 @@
-"""What is in a residual of kind 1 or 2, which the envelope does not look into. SPEC.md annex A."""
+"""The contents of residuals of kinds 1 and 2, which are opaque to the envelope. SPEC.md annex A."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .wire import VERSION, Reader, WireModel, opaque, received
 __all__ = ["BLOCK", "FacePiece", "FacesResidual", "StylesResidual"]
 
 BLOCK: Final = 16
-"""Pixels a side of what a face region is made of: a multiple of every unit that a JPEG file has."""
+"""Side in pixels of the blocks of a face region: a multiple of every unit of a JPEG file."""
 
 Blocks = Annotated[int, Field(ge=0, le=MAX_SIDE // BLOCK)]
 
@@ -33,7 +33,7 @@ class StylesResidual(WireModel):
         if any(len(points) != 10 for points in self.landmarks):
             raise ValueError("a face has five landmarks")
         if len(self.codes) % 2 or not np.isfinite(np.frombuffer(self.codes[: len(self.codes) // 2 * 2], "<f2")).all():
-            raise ValueError("a style vector is not of finite numbers")
+            raise ValueError("a style vector has numbers that are not finite")
         return self
 
     def to_bytes(self) -> bytes:
@@ -43,7 +43,7 @@ class StylesResidual(WireModel):
 
     @classmethod
     def from_bytes(cls, data: bytes, *, faces: int, styles: int, dimensions: int) -> Self:
-        """For a public part with so many faces and style vectors, and a model of so many ``dimensions``.
+        """For a public part with this many faces and style vectors, and a model with ``dimensions``.
 
         Raises MalformedError or UnsupportedError.
         """
@@ -57,14 +57,15 @@ class StylesResidual(WireModel):
 
 
 class FacePiece(WireModel):
-    """A part of the original: a box of blocks, which of them count, and a picture file of the box. In blocks of 16 px."""
+    """A part of the original: a box of blocks, a map of those that count, and a picture file of the box. In blocks of 16
+    px."""
 
     left: Blocks
     top: Blocks
     columns: Annotated[int, Field(ge=1, le=MAX_SIDE // BLOCK)]
     rows: Annotated[int, Field(ge=1, le=MAX_SIDE // BLOCK)]
     blocks: bytes = Field(repr=False)
-    """A bit for each block, row by row, the most significant first; those left over are 0."""
+    """A bit for each block, row by row, the most significant first; unused bits are 0."""
     picture: bytes = Field(repr=False)
     """A JPEG, PNG or WebP file."""
 
@@ -91,7 +92,7 @@ class FacesResidual(WireModel):
 
     @classmethod
     def from_bytes(cls, data: bytes, *, width: int, height: int) -> Self:
-        """For a cover of so many pixels. Raises MalformedError or UnsupportedError."""
+        """For a cover of this size. Raises MalformedError or UnsupportedError."""
         reader = Reader(data, "residual")
         reader.version()
         count = reader.uint(1)

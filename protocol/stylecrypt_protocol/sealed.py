@@ -22,7 +22,7 @@ NO_CONTEXT: Final = bytes(32)
 
 
 def context_of(chat: str) -> bytes:
-    """What a message says of the chat that it is for: SHA-256 of domain and the chat's public name, such as a Matrix room id,
+    """A message's reference to its chat: SHA-256 of domain and the chat's public name, such as a Matrix room id,
     as UTF-8. 32 bytes. SPEC.md section 4.1. Raises LocalProtocolError."""
     try:
         return primitives.sha256(primitives.CONTEXT, chat.encode())
@@ -53,7 +53,7 @@ LEVELS: Final = {
 
 
 class Residual(WireModel):
-    """What turns the cover back into the original. The protocol does not look into ``data``."""
+    """Turns the cover back into the original. ``data`` is opaque to the protocol."""
 
     kind: ResidualKind = ResidualKind.NONE
     data: bytes = Field(default=b"", repr=False)
@@ -66,13 +66,13 @@ class Residual(WireModel):
 
 
 class SealedPart(Signed):
-    """What only the recipients of a message read; all of it is signed."""
+    """The part of a message that only its recipients read; all of it is signed."""
 
     DOMAIN: ClassVar[bytes] = primitives.MESSAGE
 
     public_digest: Bytes32
     context: Bytes32 = NO_CONTEXT
-    """`context_of` the chat that the sender meant; zeros: none in particular."""
+    """`context_of` the chat that the sender meant; zeros if none in particular."""
     sketch: bytes = Field(max_length=MAX_SKETCH_BYTES, repr=False)
     opening: Opening | None = None
     caption: Caption = Field(default="", repr=False)

@@ -11,7 +11,7 @@ __all__ = ["Secret"]
 class Secret:
     """Secret bytes. Only ``reveal()`` shows them; printing, formatting and pickling do not.
 
-    Comparison takes constant time. Python cannot promise to erase memory, and this does not pretend to.
+    Comparison takes constant time. Python cannot guarantee that memory is erased, and this does not pretend to.
     """
 
     __slots__ = ("_value",)

@@ -1,4 +1,4 @@
-"""What is signed to named recipients, padded and sealed: messages (sealed.py) and shared key faces (key_face.py).
+"""Content that is signed to named recipients, padded and sealed: messages (sealed.py) and shared key faces (key_face.py).
 
 SPEC.md sections 4.2, 4.3 and 4.5, steps 3 to 8.
 """
@@ -31,13 +31,13 @@ T = TypeVar("T", bound="Signed")
 
 
 class Signed(WireModel):
-    """Who writes to whom. The subclasses add what."""
+    """Sender and recipients. The subclasses add the content."""
 
     DOMAIN: ClassVar[bytes]
 
     sender: CardIdField
     recipients: tuple[CardIdField, ...] = Field(min_length=1, max_length=MAX_RECIPIENTS)
-    """In ascending order, each once."""
+    """In ascending order, without duplicates."""
     sent_at: Time
     """Seconds since 1970, UTC."""
 
@@ -71,7 +71,7 @@ class Signed(WireModel):
 
 
 class SignedPart:
-    """A decrypted sealed part of which only the length, the padding and the version have been looked at."""
+    """A decrypted sealed part of which only the length, the padding and the version have been checked."""
 
     __slots__ = ("fields", "sender", "signature")
 
@@ -93,7 +93,7 @@ class SignedPart:
         return CardId(reader.take(16)), reader
 
     def verify(self, kind: type[T], signing_key: bytes) -> T:
-        """The fields, after their signature was found to be by this key.
+        """The fields, after verifying that this key signed them.
 
         Raises BadSignatureError, MalformedError, TooLargeError or UnsupportedError.
         """
@@ -135,6 +135,6 @@ def unseal(
     if identity.id not in content.recipients:
         raise ForwardedError
     keys = age.check_header(sealed)
-    if keys != len(content.recipients):  # somebody's program copies in others, whom nobody sees
+    if keys != len(content.recipients):  # the sender's program adds hidden recipients
         raise MalformedError(f"sealed to {keys} keys, and addressed to {len(content.recipients)} people")
     return sender, content

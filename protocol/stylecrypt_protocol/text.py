@@ -1,4 +1,4 @@
-"""Text that other people's programs will show or use as a file name. SPEC.md section 2.3."""
+"""Text that other people's programs will display or use as a file name. SPEC.md section 2.3."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pydantic import AfterValidator
 
 from .limits import MAX_CAPTION_BYTES, MAX_DISPLAY_NAME_BYTES, MAX_FILE_NAME_BYTES, MAX_USER_ID_BYTES
 
-# Control characters (C0, DEL, C1), line and paragraph separators, and the marks that turn the direction of
+# Control characters (C0, DEL, C1), line and paragraph separators, and the marks that reverse the direction of
 # writing, with which "photo<U+202E>gpj.exe" is shown as "photoexe.jpg".
 _UNSHOWABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-# Of the code points that show nothing (Default_Ignorable_Code_Point, Unicode 16), with which two names look alike, or one
-# like none. In display names joiners and variation selectors are let through: Persian and emoji need them.
+# Some of the invisible code points (Default_Ignorable_Code_Point, Unicode 16), with which two names look alike, or one
+# like none. Display names may have joiners and variation selectors: Persian and emoji need them.
 _INVISIBLE: Final = re.compile(
     "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u206f\u2800\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufff8"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
@@ -22,7 +22,7 @@ _JOINERS: Final = re.compile("[\u200c\u200d\ufe0e\ufe0f]")
 AROUND: Final = (
     " \t\r\n\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 )
-"""What may stand around the text of a card: white space (SPEC.md section 2.3), tabs and line ends."""
+"""Characters that may surround the text of a card: white space (SPEC.md section 2.3), tabs and line ends."""
 _NOT_IN_FILE_NAMES: Final = re.compile(r'[/\\:*?"<>|]')
 
 

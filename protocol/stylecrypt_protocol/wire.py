@@ -19,10 +19,10 @@ VERSION: Final = 1
 """The version of everything in SPEC.md; the first byte of each structure after its magic."""
 
 CardId = NewType("CardId", bytes)
-"""16 bytes that name a pair of public keys (SPEC.md section 6)."""
+"""16 bytes that identify a pair of public keys (SPEC.md section 6)."""
 
 MessageId = NewType("MessageId", bytes)
-"""16 random bytes that name a message."""
+"""16 random bytes that identify a message."""
 
 Bytes32 = Annotated[bytes, Field(min_length=32, max_length=32)]
 Bytes64 = Annotated[bytes, Field(min_length=64, max_length=64)]
@@ -32,7 +32,7 @@ Time = Annotated[int, Field(ge=0, le=MAX_TIME)]
 
 
 class WireModel(BaseModel):
-    """A frozen value that is valid if it exists. Making an invalid one raises LocalProtocolError."""
+    """A frozen value that is valid if it exists: constructing an invalid one raises LocalProtocolError."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -47,7 +47,7 @@ class WireModel(BaseModel):
         try:
             super().__init__(**data)
         except ValidationError as error:
-            # Inputs are left out of the text: they may be the very content that is to be sealed.
+            # The text omits the inputs: they may be the very content to seal.
             first = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             raise LocalProtocolError(f"{where}: {first['msg']}" if where else first["msg"]) from None
@@ -55,8 +55,7 @@ class WireModel(BaseModel):
 
 @contextmanager
 def received(what: str) -> Iterator[None]:
-    """Inside this block the values come from outside: an invalid one is the other side's fault
-    (MalformedError)."""
+    """Inside this block, values are received: an invalid one is the other side's fault (MalformedError)."""
     try:
         yield
     except LocalProtocolError as error:
@@ -124,10 +123,10 @@ class Reader:
             raise UnsupportedError(f"{self._what}: version {version}")
 
     def remaining(self) -> int:
-        """How many bytes are left."""
+        """The number of bytes left."""
         return len(self._data) - self._at
 
     def done(self) -> None:
-        """Nothing may be left."""
+        """Raises MalformedError if bytes are left."""
         if self.remaining():
             raise MalformedError(f"{self._what}: {self.remaining()} bytes too many")

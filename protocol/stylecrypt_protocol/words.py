@@ -12,8 +12,7 @@ from .wordlist import WORDS
 __all__ = ["card_words", "pair_words"]
 
 COUNT: Final = 6
-"""Words of one card: 66 bits. Argon2id makes each guess at another card with the same words cost 64 MiB of
-memory."""
+"""Words for one card: 66 bits. With Argon2id, each guess at another card with the same words costs 64 MiB of memory."""
 
 MEMORY: Final = 64 * 1024 * 1024
 OPERATIONS: Final = 2
@@ -28,9 +27,9 @@ def card_words(card: Card) -> tuple[str, ...]:
 
 
 def pair_words(mine: Card, theirs: Card) -> tuple[str, ...]:
-    """Twelve words that both sides see alike: six of each card, the pair in alphabetical order; about 0.2 s.
+    """Twelve words, the same on both sides: six for each card, the pair in alphabetical order; about 0.2 s.
 
-    The halves are not hashed together: whoever stands between two people chooses both keys that they see,
+    The halves are not hashed together: somebody between two people chooses both keys that they see,
     and would find two with equal hashes in the square root of the time that it takes to match one given
     half.
     """

@@ -1,8 +1,7 @@
 """Carrying an envelope inside a picture or inside the JSON of a chat event. SPEC.md section 3.
 
-The picture is neither decoded nor encoded: its coded data are copied as they are. ``put`` replaces an
-envelope that is there; ``take`` finds it; ``remove`` leaves the picture without it. The payload is opaque
-bytes here.
+The picture is neither decoded nor encoded: its coded data are copied unchanged. ``put`` replaces an existing envelope;
+``take`` finds it; ``remove`` returns the picture without it. The payload is opaque bytes here.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from . import jpeg, png, webp
 __all__ = ["ENVELOPE_SUFFIX", "put", "remove", "take"]
 
 ENVELOPE_SUFFIX: Final = ".scenv"
-"""Of the file that an envelope is beside a picture (SPEC.md section 3.2)."""
+"""The suffix of an envelope as a file beside its picture (SPEC.md section 3.2)."""
 
 _FORMATS: Final = (png, jpeg, webp)
 
@@ -25,8 +24,8 @@ _FORMATS: Final = (png, jpeg, webp)
 def put(picture: bytes, payload: bytes) -> bytes:
     """The picture (PNG, JPEG or WebP file) with the payload inside, in place of an earlier one.
 
-    Raises LocalProtocolError if it is no such picture, the payload is empty or over MAX_CARRIED_BYTES (4
-    MiB), or the picture would be over a limit with it.
+    Raises LocalProtocolError if it is not such a picture, the payload is empty or over MAX_CARRIED_BYTES (4 MiB), or the
+    picture with it would exceed a limit.
     """
     if not 0 < len(payload) <= MAX_CARRIED_BYTES:
         raise LocalProtocolError(
@@ -35,7 +34,7 @@ def put(picture: bytes, payload: bytes) -> bytes:
         )
     try:
         carried: bytes = _format(picture).put(picture, payload)
-        take(carried)  # still within the limits
+        take(carried)  # the result must be within the limits
     except RemoteProtocolError as error:
         raise LocalProtocolError(f"the picture cannot carry an envelope: {error.detail}") from None
     return carried

@@ -1,7 +1,7 @@
 """JSON: the envelope in the content of a chat event, under one key. SPEC.md section 3.5.
 
-Bytes are in base64 (RFC 4648, section 4) without padding, as in Matrix. No floats, so that Matrix servers
-accept it; no order of keys matters, since what is signed are the bytes inside.
+Bytes are in base64 (RFC 4648, section 4) without padding, as in Matrix. There are no floats, so Matrix servers
+accept it; the order of keys does not matter, since the signature covers the bytes inside.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from ..limits import MAX_EVENT_BYTES
 from ..wire import VERSION
 
 EVENT_KEY: Final = "org.stylecrypt.envelope"
-"""Of an event's content: the envelope of the picture in it."""
+"""The key in an event's content for the envelope of its picture."""
 
 KEY_FACE_KEY: Final = "org.stylecrypt.key_face"
-"""Of an event's content: the file in it is a shared key face (SPEC.md section 7.2)."""
+"""The key in an event's content that marks its file as a shared key face (SPEC.md section 7.2)."""
 
 CARD_KEY: Final = "org.stylecrypt.card"
-"""Of a user's profile: the text of their card (SPEC.md section 6.3)."""
+"""The key in a user's profile for the text of their card (SPEC.md section 6.3)."""
 
 _FRAME: Final = len(f'{{"{EVENT_KEY}":{{"public":"","sealed":"","v":{VERSION}}}}}')
 

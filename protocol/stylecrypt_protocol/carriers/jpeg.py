@@ -1,7 +1,6 @@
 """JPEG: the envelope is cut into APP9 segments, since one holds less than 64 KB (ITU-T T.81, annex B).
 
-Each: ``StyleCrypt`` and a zero byte, the number of this piece from 1, the number of pieces, up to 65,520
-bytes.
+Each holds ``StyleCrypt`` and a zero byte, the number of this piece from 1, the number of pieces, and up to 65,520 bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _FILL: Final = re.compile(b"\xff*(?=\xff)")
 
 
 class Segment(NamedTuple):
-    """Where a segment lies, from its marker's 0xFF to its last byte."""
+    """The position of a segment, from its marker's 0xFF to its last byte."""
 
     marker: int
     start: int
@@ -37,7 +36,7 @@ def is_format(picture: bytes) -> bool:
 
 
 def put(picture: bytes, payload: bytes) -> bytes:
-    """See the package. The segments go behind the APPn and COM segments that the file begins with."""
+    """See the package. The segments follow the APPn and COM segments at the start of the file."""
     bare = remove(picture)
     at = len(SOI)
     for segment in segments(bare):
@@ -81,7 +80,7 @@ def remove(picture: bytes) -> bytes:
 
 
 def segments(picture: bytes) -> Iterator[Segment]:
-    """The segments up to the first scan (SOS). The scan and what follows are not looked at."""
+    """The segments up to the first scan (SOS). The rest is not examined."""
     at = len(SOI)
     for _ in range(MAX_CHUNKS):
         start = at
@@ -101,6 +100,6 @@ def segments(picture: bytes) -> Iterator[Segment]:
 
 
 def _is_ours(picture: bytes, segment: Segment) -> bool:
-    # Ours are written without fill bytes; with them, they are somebody else's.
+    # We write no fill bytes; a segment with them is somebody else's.
     body = segment.start + 4
     return segment.marker == picture[segment.start + 1] == APP9 and picture.startswith(TAG, body, segment.end)

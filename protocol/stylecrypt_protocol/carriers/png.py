@@ -11,12 +11,11 @@ from ..limits import MAX_CARRIED_BYTES, MAX_CHUNKS
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 TYPE: Final = b"scRy"
-"""Ancillary, private, safe to copy: a lossless optimiser keeps it, and a stale copy is noticed by the
-cover's digest."""
+"""Ancillary, private, safe to copy: a lossless optimiser keeps it, and the cover's digest exposes a stale copy."""
 
 
 class Chunk(NamedTuple):
-    """Where a chunk lies: length, type, data and CRC."""
+    """The position of a chunk: length, type, data and CRC."""
 
     type: bytes
     start: int
@@ -63,7 +62,7 @@ def remove(picture: bytes) -> bytes:
 
 
 def chunks(picture: bytes) -> Iterator[Chunk]:
-    """The chunks up to IEND. What follows IEND is not looked at."""
+    """The chunks up to IEND. The rest is not examined."""
     at = len(SIGNATURE)
     for _ in range(MAX_CHUNKS):
         end = at + 12 + int.from_bytes(picture[at : at + 4], "big")

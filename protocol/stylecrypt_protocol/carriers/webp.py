@@ -18,7 +18,7 @@ ALPHA: Final = 0x10
 
 
 class Chunk(NamedTuple):
-    """Where a chunk lies: type, size and data; ``next`` is behind its padding byte."""
+    """The position of a chunk: type, size and data; ``next`` is behind its padding byte."""
 
     type: bytes
     start: int
@@ -64,7 +64,7 @@ def remove(picture: bytes) -> bytes:
 
 
 def chunks(picture: bytes) -> Iterator[Chunk]:
-    """The chunks inside RIFF. What follows the size that RIFF states is not looked at."""
+    """The chunks inside RIFF. Bytes beyond the size that RIFF states are not examined."""
     riff_end = 8 + int.from_bytes(picture[4:8], "little")
     if riff_end > len(picture):
         raise MalformedError("WebP: ends too early")
