@@ -22,7 +22,7 @@ _PATIENCE = 600.0  # seconds for somebody to log in with a browser
 
 
 async def open_session(config: Config, profile: Profile) -> BotSession:
-    """The bot's session, as it was set up. Raises InputError if it was not, NetworkError, LoggedOutError."""
+    """The bot's session. Raises InputError if it was not set up, NetworkError, LoggedOutError."""
     token = profile.setting(_setting(config))
     if token is None:
         raise InputError(f"The bot {config.user_id} is not set up.", hint="Run `stylecrypt bot setup` once.")
@@ -30,9 +30,9 @@ async def open_session(config: Config, profile: Profile) -> BotSession:
 
 
 async def log_in(config: Config, profile: Profile, login: Login) -> str:
-    """Logs in and keeps the access token. What is in the rooms already is taken as read. Returns the device's id.
+    """Logs in and keeps the access token. Earlier messages in the rooms count as read. Returns the device's id.
 
-    Raises InputError for a login of somebody else's, or a profile that another bot uses; NetworkError.
+    Raises InputError for somebody else's login, or a profile that another bot uses; NetworkError.
     """
     session = await _opened(config, profile, login)
     try:
@@ -45,9 +45,9 @@ async def log_in(config: Config, profile: Profile, login: Login) -> str:
 
 
 async def single_sign_on(homeserver: str, show: Callable[[str], None]) -> LoginToken:
-    """Logs in with a browser on this machine: shows the address to go to, and waits up to ten minutes for it to come back.
+    """Logs in with a browser on this machine: shows the address to visit, and waits up to ten minutes for the result.
 
-    Raises NetworkError if it does not.
+    Raises NetworkError if none comes.
     """
     came: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     path = f"/{secrets.token_urlsafe(16)}"  # so that no other page can slip in a login of its own

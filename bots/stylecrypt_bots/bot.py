@@ -1,7 +1,7 @@
-"""The bot itself: three things that go on at once, and how they stop.
+"""The bot itself: the tasks that run side by side, and how they stop.
 
-One listens to the server and puts what it says into the inbox, before it asks for more; two empty the inbox, the owner's words
-apart from everybody else's; one empties the outbox. What they know is in `Queues`, so each may be stopped at any moment.
+One listens to the server and puts its news into the inbox before it asks for more; two empty the inbox, the owner's messages
+apart from everybody else's; one empties the outbox. Their state is in `Queues`, so each may be stopped at any moment.
 """
 
 from __future__ import annotations
@@ -33,15 +33,13 @@ from .worker import PictureWorker
 __all__ = ["CONTROL_ROOM", "Bot"]
 
 _log = logging.getLogger(__name__)
-_STARTS = (
-    10  # after which a message is given up that the bot did not survive; a crash of a library, or too little memory
-)
+_STARTS = 10  # after which the bot gives up a message that it did not survive: a library crashes, or memory runs out
 CONTROL_ROOM = "bot control room"
 """The setting in which the profile keeps the room's id."""
 
 
 class Bot:
-    """For one run. ``compare`` and ``verified`` are for `Verifier`; without, devices that ask to be verified are declined."""
+    """For one run. ``compare`` and ``verified`` are for `Verifier`; without them, verification requests are declined."""
 
     def __init__(
         self,
@@ -57,9 +55,9 @@ class Bot:
         self._arrived: dict[Queue, asyncio.Event] = {"control": asyncio.Event(), "rooms": asyncio.Event()}
 
     async def run(self) -> None:
-        """Until it is cancelled. What is under way then is done again by the next run.
+        """Runs until cancelled. The next run repeats unfinished work.
 
-        Raises InputError (the account was not set up, or what is wrong with it), LoggedOutError.
+        Raises InputError (the account is not set up, or unusable), LoggedOutError.
         """
         server = await self.health.serve(self.config.health) if self.config.health else None
         try:
@@ -124,7 +122,7 @@ class Bot:
             await asyncio.to_thread(worker.close)
 
     async def _listen(self, session: BotSession, queues: Queues) -> None:
-        """Puts what comes into the inbox. The place to go on from is moved when all before it is there."""
+        """Puts new messages into the inbox. The position advances when all before it are there."""
         backoff = Backoff()
         while True:
             try:
@@ -147,7 +145,7 @@ class Bot:
             return
         try:
             queues.receive(post, queue)
-        except StyleCryptError as error:  # text that is none, for instance
+        except StyleCryptError as error:  # invalid text, for instance
             _log.warning("not looked at", extra={"room": post.room_id, "event": post.event_id, "error": str(error)})
         self._arrived[queue].set()
 
@@ -172,11 +170,11 @@ class Bot:
                     await backoff.wait()
                     continue
                 self._give_up(queues, post, error)
-            except Exception as error:  # a bug: it must not keep what comes after it waiting
+            except Exception as error:  # a bug: it must not hold up later messages
                 self._give_up(queues, post, error)
             backoff = Backoff()
             outbox.wake()
-            self._arrived["rooms"].set()  # the owner may have had something looked at again
+            self._arrived["rooms"].set()  # the owner may have asked to look at something again
 
     def _give_up(self, queues: Queues, post: Post, error: Exception) -> None:
         _log.error("given up", extra={"room": post.room_id, "event": post.event_id}, exc_info=error)

@@ -1,4 +1,4 @@
-"""``bot check``: tries what the bot needs, and says what to do about what does not work. Nothing is posted."""
+"""``bot check``: tries everything that the bot needs, and says how to mend what does not work. Posts nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["check_bot"]
 
 
 async def check_bot(config: Config, profile: Profile) -> list[Check]:
-    """In the order in which to mend them."""
+    """The checks, in the order in which to mend them."""
     found = [Check("profile", "ok", f"{profile.card.display_name} ({profile.card.user_id})")]
     try:
         session = await open_session(config, profile)

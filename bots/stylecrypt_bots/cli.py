@@ -1,4 +1,4 @@
-"""``stylecrypt bot``, which plugs into the command line. What its commands do is imported when they run."""
+"""``stylecrypt bot``, which plugs into the command line. The commands' work is imported when they run."""
 
 from pathlib import Path
 from types import ModuleType
@@ -45,7 +45,7 @@ def bot_setup(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Log the bot in, once; makes the configuration and the profile where they are missing.
+    """Log the bot in, once; makes the configuration and the profile if they are missing.
 
     The password is asked for, or comes from STYLECRYPT_MATRIX_PASSWORD; or give an access token of a session of its own in
     STYLECRYPT_MATRIX_TOKEN.
@@ -66,7 +66,7 @@ def bot_setup(
 
 @bot_app.command("run")
 def bot_run(context: typer.Context, config: BotConfig = Path("bot.yaml")) -> None:
-    """Run the bot, until it is told to stop."""
+    """Run the bot until it is told to stop."""
     _commands().run(session_of(context), config)
 
 
@@ -78,5 +78,5 @@ def bot_verify(context: typer.Context, config: BotConfig = Path("bot.yaml")) -> 
 
 @bot_app.command("check")
 def bot_check(context: typer.Context, config: BotConfig = Path("bot.yaml"), json: Json = False) -> None:
-    """Try what the bot needs, without posting anything: configuration, login, rooms, devices."""
+    """Try everything that the bot needs, without posting: configuration, login, rooms, devices."""
     _commands().check(session_of(context), config, json)

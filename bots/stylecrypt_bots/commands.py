@@ -1,6 +1,6 @@
 """The owner's commands about people, key faces and stand-ins.
 
-A command first asks whom it has to ask, and then does what it does in one transaction with its answer.
+A command first asks the server or the worker if it has to, and then acts in one transaction with its answer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .worker import PictureWorker
 
 __all__ = ["Act", "Call", "Commands"]
 
-"""In the content of a file's event: it is a key face, sealed to somebody."""
+"""In the content of a file's event: marks a sealed key face."""
 
 Act: TypeAlias = Callable[[], str]
 """Changes the profile and the queues, in a transaction. Returns the answer."""
@@ -37,11 +37,11 @@ Act: TypeAlias = Callable[[], str]
 
 @dataclass(frozen=True)
 class Call:
-    """A command as the owner gave it.
+    """A command from the owner.
 
     Attributes:
         subject: of the message that it replies to.
-        photo: finds the photo that it is below, or replies to; raises InputError if there is none.
+        photo: finds the photo above it, or the one that it replies to; raises InputError if there is none.
     """
 
     post: Post
@@ -50,12 +50,12 @@ class Call:
     photo: Callable[[], Awaitable[Post]]
 
     def id(self, what: str) -> str:
-        """A transaction id for something that the command posts."""
+        """A transaction id for an event that the command posts."""
         return f"{reference(self.post).hex()[:32]}-{what}"
 
 
 class Commands:
-    """What can be told to the bot besides photos."""
+    """The bot's commands."""
 
     def __init__(
         self, config: Config, session: BotSession, queues: Queues, rooms: Rooms, worker: PictureWorker, health: Health
@@ -65,7 +65,7 @@ class Commands:
         self._profile = queues.profile
 
     async def prepare(self, name: str, call: Call) -> Act:
-        """Raises InputError for a command that there is not, and what the command raises."""
+        """Raises InputError for an unknown command, and the command's own errors."""
         for usage, _, method in _COMMANDS:
             if usage.split()[0] == f"!{name}" and method is not None:
                 try:
@@ -153,7 +153,7 @@ class Commands:
         return partial(self.add_card, text)
 
     def add_card(self, text: str) -> str:
-        """An `Act`. What keeps a card with other keys is not undone by the error that tells of it."""
+        """An `Act`. Its error about a card with other keys does not undo keeping that card."""
         try:
             with explaining():
                 card = Card.from_text(text)
@@ -188,8 +188,8 @@ class Commands:
         if not matching:
             self._profile.discard_pending(contact.user_id)
             return (
-                f"Then somebody may stand between you and {contact.name}. A card that was offered anew is thrown away; "
-                "get theirs from themselves."
+                f"Then somebody may be intercepting what you and {contact.name} send. Any newly offered card was discarded; "
+                "get theirs from them directly."
             )
         self._profile.verify(contact.user_id, words)
         return f"{contact.name} is verified."
@@ -373,5 +373,5 @@ def _room_name(text: str) -> str:
 
 
 def _shown(contact: Contact) -> str:
-    """The setting that keeps which words were shown: no other card that comes meanwhile passes for verified."""
+    """The setting with the words that were shown: another card that comes in the meantime does not pass for verified."""
     return f"bot words {contact.user_id}"

@@ -16,7 +16,7 @@ from stylecrypt_msg.transports.matrix.devices import Trust
 
 __all__ = ["Config", "Device", "HealthSettings", "MediaSettings", "RoomSettings", "load_config", "read_config"]
 
-_LARGEST = 1 << 20  # bytes of a file that is a configuration
+_LARGEST = 1 << 20  # bytes of a configuration file
 _LONGEST = 255  # letters of an id, by the Matrix specification
 
 
@@ -47,12 +47,12 @@ FolderPath = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
 class _Strict(BaseModel):
-    # What is refused may be a secret that somebody put here by mistake.
+    # A refused value may be a secret that somebody put here by mistake.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Device(_Strict):
-    """A device of somebody's that gets nothing."""
+    """Somebody's device that gets nothing."""
 
     user: UserId
     device: str
@@ -64,9 +64,9 @@ class RoomSettings(_Strict):
     Attributes:
         room: its id ("!...") or address ("#name:server").
         send: photos may be sent there.
-        receive: pictures there are looked at.
-        auto_send: a photo for it is posted without asking.
-        covert_from: contacts whose pictures without a message are tried with their key faces.
+        receive: the bot looks at pictures there.
+        auto_send: photos for it are posted without asking.
+        covert_from: contacts whose key faces are tried on their pictures without a message.
     """
 
     room: RoomAddress
@@ -77,7 +77,7 @@ class RoomSettings(_Strict):
 
 
 class MediaSettings(_Strict):
-    """Limits on what comes in; ``max_bytes`` of one picture file."""
+    """Limits on incoming media; ``max_bytes`` of one picture file."""
 
     max_bytes: int = Field(default=20_000_000, gt=0, le=MAX_FILE_BYTES)
 
@@ -95,10 +95,10 @@ class Config(_Strict):
     Attributes:
         homeserver: URL of the bot's server.
         user_id: the bot's account.
-        owner: the account of the person whose bot this is; it obeys nobody else.
-        profile: folder of the owner's keys and contacts; None: the usual one.
-        control_room: where the owner talks to it; None: a room that it makes.
-        rooms: those with settings, by the names that the owner calls them. In others it receives and does not send.
+        owner: the account of the bot's owner; it obeys nobody else.
+        profile: folder of the owner's keys and contacts; by default the usual one.
+        control_room: where the owner talks to it; by default a room that it makes.
+        rooms: those with settings, by the owner's names for them. In others it receives and does not send.
         invite_allow: users ("@name:server") and servers ("*:server") whose invitations it accepts besides the owner's.
         trust: which devices get messages in encrypted rooms.
         blacklist: devices that get none.
@@ -123,7 +123,7 @@ class Config(_Strict):
     ] = "INFO"
 
     def may_invite(self, user: str) -> bool:
-        """Whether an invitation is accepted. With an empty list: the owner's only."""
+        """Whether an invitation is accepted. With an empty list, only the owner's."""
         return user == self.owner or user in self.invite_allow or f"*:{user.partition(':')[2]}" in self.invite_allow
 
 
@@ -152,7 +152,7 @@ def load_config(path: Path) -> Config:
 def read_config(text: str, name: str = "config") -> Config:
     """The configuration in a text.
 
-    Raises InputError that names the line: for what is not YAML, keys that do not exist or stand twice, and wrong values.
+    Raises InputError, which names the line, for anything but YAML, unknown or repeated keys, and wrong values.
     """
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -184,7 +184,7 @@ def _sentence(said: str) -> str:
 
 
 def _check_twice(node: yaml.Node | None, name: str) -> None:
-    """YAML itself lets the last of two win."""
+    """In YAML itself, the last of two keys wins."""
     if isinstance(node, yaml.MappingNode):
         keys: set[Any] = set()
         for key, value in node.value:
@@ -199,7 +199,7 @@ def _check_twice(node: yaml.Node | None, name: str) -> None:
 
 
 def _line(node: yaml.Node | None, where: list[int | str]) -> int:
-    """Where a value stands, or, if it is missing, what should hold it; counted from 1."""
+    """The line of a value or, if it is missing, of what should hold it; counted from 1."""
     line = 1
     for part in where:
         if isinstance(node, yaml.MappingNode):

@@ -1,8 +1,9 @@
-"""What the owner says in the control room: photos to post, commands, and reactions to what the bot showed.
+"""The owner's messages in the control room: photos to post, commands, and reactions to what the bot showed.
 
-Nobody else is listened to, and only in that room. A message counts if it was encrypted by a device of the owner's that the
-bot trusts: else a server could make the bot trust anybody. Reactions are never encrypted, so they decide nothing but what
-the owner prepared: whether a photo that they addressed is posted, or a card that they saw is kept.
+The bot obeys nobody else, and only in that room. A message counts if it was encrypted by a device of the owner's that the
+bot trusts: otherwise a server could make the bot trust anybody. Reactions are never encrypted, so they only decide matters
+    that
+the owner prepared: whether to post a photo that they addressed, or to keep a card that they saw.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _HINT = "Send a photo with a text such as `#room @name`, or reply to one with `!
 
 
 class Control:
-    """Deals with posts of the control room, one after another."""
+    """Handles posts of the control room, one after another."""
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class Control:
         self._profile = queues.profile
 
     async def handle(self, post: Post) -> None:
-        """Takes down all that follows from a post. Raises NetworkError: it is to be handled again."""
+        """Records every consequence of a post. Raises NetworkError if it has to be handled again."""
         try:
             if post.type == "m.reaction":
                 await self._reaction(post)
@@ -72,7 +73,7 @@ class Control:
             self._answer(post, failure(error))
 
     def _answer(self, post: Post, text: str, **more: Any) -> None:
-        """The whole of what follows from a post."""
+        """Records the only consequence of a post."""
         with self._queues.transaction():
             self._queues.tell(text, to=post, **more)
             self._queues.done(post)
@@ -81,7 +82,7 @@ class Control:
         _log.warning("not obeyed: the message is not from a device that is trusted", extra={"event": post.event_id})
         self._answer(
             post,
-            "I did not obey this: it was not encrypted, or by a device of yours that I do not trust. "
+            "I did not obey this: it was not encrypted, or comes from a device of yours that I do not trust. "
             "`stylecrypt bot verify` on the bot's machine lets you verify it.",
         )
 
@@ -98,8 +99,8 @@ class Control:
             self._queues.done(post)
 
     async def _subject(self, event_id: str) -> Subject | None:
-        """What a message of the bot's is about. It may have been posted a moment ago, or before the bot was stopped, and not
-        been taken down yet."""
+        """The subject of a message from the bot. It may have been posted a moment ago, or before the bot was stopped, and
+        not be recorded yet."""
         subject = self._queues.subject(event_id)
         if subject is None:
             await self._outbox.settled()
@@ -114,13 +115,13 @@ class Control:
             return
         draft = None if subject.draft is None else self._queues.drafts.get(subject.draft.encode())
         if draft is None or draft.posting:
-            return  # it is posted, or dropped
+            return  # already posted or dropped
         if not yes:
             self._queues.drop(draft)
             self._queues.tell("Dropped.", to=draft.request, thread=draft.request_thread)
             return
         try:
-            for user_id in draft.to:  # they may not be authorised any more
+            for user_id in draft.to:  # they may no longer be authorised
                 self._profile.authorised(user_id, draft.room_id)
         except StyleCryptError as error:
             self._queues.tell(f"Not posted: {failure(error)}", to=draft.request, thread=draft.request_thread)
@@ -128,7 +129,7 @@ class Control:
         self._release(draft)
 
     def _release(self, draft: Draft) -> None:
-        """Lets a draft go to its room. In a transaction."""
+        """Sends a draft to its room. In a transaction."""
         queues = self._queues
         queues.drafts.put(draft.id.encode(), replace(draft, posting=True))
         queues.post(Outgoing(draft.id, draft.room_id, draft.content, media=draft.id, draft=draft.id))
@@ -144,7 +145,7 @@ class Control:
             self._answer(post, _HINT)
 
     async def _photo(self, post: Post, photo: Post, request: Request) -> None:
-        """Prepares a photo as a post asks for it."""
+        """Prepares a photo as a post requests."""
         room, answered = await self._destination(post, request)
         if room.settings is None or not room.settings.send:
             raise NotAuthorisedError(
@@ -204,7 +205,7 @@ class Control:
             self._queues.done(post)
 
     async def _destination(self, post: Post, request: Request) -> tuple[Room, dict[str, Any]]:
-        """Where a photo goes, and what it answers there: what the owner replies to says both."""
+        """Where a photo goes, and what it answers there: the message that the owner replies to determines both."""
         subject = None
         if (replied := self._replied(post)) is not None:
             subject = await self._subject(replied)
@@ -213,7 +214,7 @@ class Control:
             if request.room is None or (await self._rooms.named(request.room)).room_id == subject.room_id:
                 return room, relation(subject.event_id, subject.thread)
         if request.room is None:
-            raise InputError("It is not said which room the photo is for.", hint=_HINT)
+            raise InputError("You did not say which room the photo is for.", hint=_HINT)
         return await self._rooms.named(request.room), {}
 
     @staticmethod
@@ -223,7 +224,7 @@ class Control:
         answer = relation.get("m.in_reply_to") if isinstance(relation, dict) else None
         if not isinstance(answer, dict) or not isinstance(answer.get("event_id"), str):
             return None
-        # Apps that know no threads show a message of one as a reply to the one before it.
+        # Apps without threads show a message in one as a reply to the message before it.
         if isinstance(relation, dict) and relation.get("rel_type") == "m.thread" and relation.get("is_falling_back"):
             return None
         return str(answer["event_id"])
@@ -254,18 +255,18 @@ class Control:
                 await asyncio.to_thread(self._commit, post, act)
 
     def _commit(self, post: Post, act: Act) -> None:
-        """Does and answers, or neither."""
+        """Acts and answers, or does neither."""
         with self._queues.transaction():
             if text := act():
                 self._queues.tell(text, to=post)
             self._queues.done(post)
 
     async def _choice(self, post: Post, name: str, subject: Subject | None) -> None:
-        """What reactions say, in words, which are encrypted."""
+        """The reactions in words, which are encrypted."""
         if name == "open" and subject is not None and subject.room_id is not None and subject.event_id is not None:
             found = await self._session.event(subject.room_id, subject.event_id)
             if found is None:
-                raise InputError("The message is not there any more.")
+                raise InputError("The message is gone.")
             with self._queues.transaction():
                 self._queues.receive(found, "rooms", again=True)
                 self._queues.done(post)
@@ -277,7 +278,7 @@ class Control:
             raise InputError(f"It is not clear what to {name}.", hint=f"Reply with `!{name}` to what I told you of it.")
 
     async def _meant(self, post: Post, photo: Post | None) -> Post:
-        """The photo that a command is below, or replies to. Raises InputError."""
+        """The photo above a command, or the one that it replies to. Raises InputError if there is none."""
         if photo is not None:
             return photo
         replied = self._replied(post)
@@ -290,7 +291,7 @@ class Control:
 
 
 def _caption(content: Mapping[str, Any]) -> str:
-    """The text below a picture. Where there is no file name beside it, the text is one, unless it is meant for the bot."""
+    """The text below a picture. Without a separate file name, the text is the file name, unless it is meant for the bot."""
     body = content.get("body")
     if not isinstance(body, str) or body == content.get("filename"):
         return ""
@@ -298,7 +299,7 @@ def _caption(content: Mapping[str, Any]) -> str:
 
 
 def _mentioned(content: Mapping[str, Any], contacts: Sequence[Contact]) -> list[str]:
-    """The contacts among those whom an app says that a message mentions."""
+    """The contacts among the users that a message mentions, according to the app."""
     mentions = content.get("m.mentions")
     users = mentions.get("user_ids") if isinstance(mentions, dict) else None
     return [contact.user_id for contact in contacts if isinstance(users, list) and contact.user_id in users]

@@ -1,4 +1,4 @@
-"""How the bot is: for ``/health``, Prometheus, and watchdogs that look at a file. It speaks to this machine alone."""
+"""The bot's health, for ``/health``, Prometheus, and watchdogs that look at a file. Served to this machine alone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ALIVE = 120.0  # seconds since the server last answered; it does so every 30 wh
 
 
 class Health:
-    """What happened so far. ``heartbeat``: a file that gets the time whenever the server answered."""
+    """What happened so far. ``heartbeat``: a file that gets the time whenever the server answers."""
 
     def __init__(self, heartbeat: Path | None = None) -> None:
         self._heartbeat = heartbeat
@@ -84,7 +84,7 @@ class Health:
         self._problems.pop(doing, None)
 
     def status(self) -> tuple[bool, dict[str, object]]:
-        """Whether all is well, and what there is to say about it."""
+        """Whether all is well, and the details."""
         since = None if self._answered is None else round(time.monotonic() - self._answered, 1)
         well = since is not None and since < _ALIVE and not self._problems
         return well, {"status": "ok" if well else "failing", "last_sync_seconds": since, "problems": self._problems}

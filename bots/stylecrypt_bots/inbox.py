@@ -1,5 +1,5 @@
-"""What others post in rooms: messages to the owner are opened and shown in the control room; cards and key faces are kept, the
-former when the owner agrees. Ordinary pictures, and messages to others, are nobody's business."""
+"""Other people's posts in rooms: messages to the owner are opened and shown in the control room; cards and key faces are
+kept, the former if the owner agrees. Ordinary pictures and messages to others are ignored."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from .worker import PictureWorker
 __all__ = ["Inbox", "is_of_interest"]
 
 _log = logging.getLogger(__name__)
-_NOTICES, _HOUR = 20, 3600.0  # about what was not opened, by one user in an hour: more would be a nuisance
+_NOTICES, _HOUR = 20, 3600.0  # on unopened messages of one user in an hour: more would be a nuisance
 
-# Nothing of use can be said about these: they are others' messages, or the owner has seen them.
+# Not worth a notice: these are others' messages, or the owner has seen them.
 _SILENT = (protocol.NotForMeError, protocol.ReplayedError)
 
 
 def is_of_interest(post: Post) -> bool:
-    """Whether a post in a room may be something for the owner. Edits never are: they are of what was looked at before."""
+    """Whether a post in a room may be for the owner. Edits never are: the original was looked at before."""
     relation = post.content.get("m.relates_to")
     if post.type != "m.room.message" or (isinstance(relation, dict) and relation.get("rel_type") == "m.replace"):
         return False
@@ -50,7 +50,7 @@ def _card_text(post: Post) -> str | None:
 
 
 class Inbox:
-    """Deals with posts of other rooms, one after another."""
+    """Handles posts of other rooms, one after another."""
 
     def __init__(
         self, config: Config, session: BotSession, queues: Queues, rooms: Rooms, worker: PictureWorker, health: Health
@@ -61,7 +61,7 @@ class Inbox:
         self._notices: dict[str, deque[float]] = {}
 
     async def handle(self, post: Post) -> None:
-        """Takes down all that follows from a post. Raises NetworkError: it is to be handled again."""
+        """Records every consequence of a post. Raises NetworkError if it has to be handled again."""
         room = await self._rooms.of(post.room_id)
         if room.settings is not None and not room.settings.receive:
             self._ignore(post, "not wanted")
@@ -108,7 +108,7 @@ class Inbox:
             await self._show(post, room, photo)
 
     async def _covert(self, post: Post, room: Room, picture: bytes) -> DecryptedPhoto | None:
-        """A picture without a message, by a contact from whom such may be expected in this room."""
+        """Tries a picture without a message from a contact who may send covert ones in this room."""
         for name in () if room.settings is None else room.settings.covert_from:
             try:
                 contact = self._profile.contact(name)
@@ -130,7 +130,7 @@ class Inbox:
         _log.info("opened", extra={"room": post.room_id, "event": post.event_id, "reached": str(photo.level)})
 
     def _refuse(self, post: Post, room: Room, error: StyleCryptError) -> None:
-        """Names what was not opened, and why."""
+        """Reports what was not opened, and why."""
         reason = error.reason if isinstance(error, RefusedError) else None
         _log.info(
             "not opened", extra={"room": post.room_id, "event": post.event_id, "why": type(reason or error).__name__}
@@ -146,7 +146,7 @@ class Inbox:
             self._queues.done(post)
 
     def _may_tell(self, user_id: str) -> bool:
-        """Whether one more notice about what somebody posted is not too many."""
+        """Whether the owner can take one more notice about somebody's posts."""
         times, now = self._notices.setdefault(user_id, deque()), time.monotonic()
         while times and times[0] < now - _HOUR:
             times.popleft()

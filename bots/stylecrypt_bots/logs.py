@@ -1,4 +1,4 @@
-"""Logs as lines of JSON: what was done, where, and what went wrong. No keys, no texts, no pictures."""
+"""Logs as lines of JSON: actions, places and errors. No keys, no texts, no pictures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STANDARD = logging.makeLogRecord({}).__dict__.keys() | {"message", "asctime"}
 
 
 def set_up(level: str) -> None:
-    """Sends what the bot logs to standard error, and nothing of the libraries, which quote messages."""
+    """Sends the bot's log to standard error, without that of libraries, which quote messages."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines())
     mine = logging.getLogger("stylecrypt_bots")
@@ -26,7 +26,7 @@ def set_up(level: str) -> None:
 
 
 class _Lines(logging.Formatter):
-    """One JSON object a line: time, level, message, and what was given as ``extra``."""
+    """One JSON object per line: time, level, message, and the fields of ``extra``."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -36,7 +36,7 @@ class _Lines(logging.Formatter):
             **{key: value for key, value in record.__dict__.items() if key not in _STANDARD},
         }
         if record.exc_info and record.exc_info[1] is not None:
-            # The type and the place; the text may quote what must not be shown.
+            # The type and the place; the text may quote secrets.
             frames = traceback.extract_tb(record.exc_info[2])
             place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
             line["exception"] = f"{type(record.exc_info[1]).__name__} at {place}"

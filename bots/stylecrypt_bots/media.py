@@ -1,5 +1,5 @@
-"""How pictures look in a room: like those that any Matrix app posts. All that is shown of them is made from the picture itself,
-as it is posted: nothing of an original is at hand here."""
+"""How pictures look in a room: like those of any Matrix app. Previews are made from the picture itself,
+as posted: no original is available here."""
 
 from __future__ import annotations
 
@@ -19,20 +19,19 @@ from .queues import Media
 __all__ = ["cover_of", "original_of"]
 
 _TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
-_THUMBNAIL = (800, 600)  # px; what Element makes
-_BLURRED = 32  # px a side, of which a blurhash is made: it keeps less than that
+_THUMBNAIL = (800, 600)  # px; as Element's
+_BLURRED = 32  # px a side of a blurhash's source, more than it keeps
 
 
 def cover_of(photo: EncryptedPhoto) -> tuple[dict[str, Any], Media]:
-    """A photo that may travel, as the content of an event and the picture with it. Raises InputError if its envelope fits
-    nowhere."""
+    """An encrypted photo as the content of an event, and its picture. Raises InputError if its envelope fits nowhere."""
     inside = photo.packed if photo.envelope is None else None
     content = picture_content(Parcel(photo.picture, photo.media_type, photo.envelope, inside))
     return _complete(content, Media(photo.picture, photo.media_type))
 
 
 def original_of(photo: DecryptedPhoto, *, most_bytes: int) -> tuple[dict[str, Any], Media]:
-    """A photo that was opened, for its recipient; smaller than it is, if the server takes no more than ``most_bytes``."""
+    """An opened photo for its recipient, made smaller if it has more than ``most_bytes``."""
     data, pixels, made = photo.encoded(), photo.pixels, photo.level is not Level.ORIGINAL
     if photo.suffix not in _TYPES:
         data = encode_picture(pixels, "PNG")
@@ -44,7 +43,7 @@ def original_of(photo: DecryptedPhoto, *, most_bytes: int) -> tuple[dict[str, An
 
 
 def _complete(content: dict[str, Any], media: Media) -> tuple[dict[str, Any], Media]:
-    """With a thumbnail and a blurhash."""
+    """Adds a thumbnail and a blurhash."""
     pixels = read_picture(media.picture).pixels
     small = Image.fromarray(pixels)
     small.thumbnail(_THUMBNAIL, Image.Resampling.LANCZOS)
@@ -53,7 +52,7 @@ def _complete(content: dict[str, Any], media: Media) -> tuple[dict[str, Any], Me
     info = {
         **content["info"],
         "thumbnail_info": {"mimetype": "image/jpeg", "size": len(thumbnail), "w": small.width, "h": small.height},
-        # Named as apps name it until the specification has it (MSC2448).
+        # The name that apps use until the specification has one (MSC2448).
         "xyz.amorgan.blurhash": str(blurhash.encode(blurred, 4, 3)),
     }
     return {**content, "info": info}, Media(media.picture, media.media_type, thumbnail)

@@ -46,13 +46,13 @@ def verify(session: Session, path: Path) -> None:
     config = load_config(path)
     logs.set_up("ERROR")  # the terminal is for the emoji
     if not (sys.stdin and sys.stdin.isatty()):
-        raise InputError("There is no terminal to say on whether the emoji match.", hint="Run it on one.")
+        raise InputError("There is no terminal to confirm on that the emoji match.", hint="Run it on one.")
     with _profile(session, config) as profile:
         asyncio.run(_until_verified(config, profile))
 
 
 async def _until_verified(config: Config, profile: Profile) -> None:
-    """Runs the bot meanwhile: what comes in is not lost."""
+    """Runs the bot meanwhile, so that no message is lost."""
     done, devices = asyncio.Event(), []
 
     def verified(device_id: str) -> None:
@@ -125,7 +125,7 @@ def check(session: Session, path: Path, as_json: bool) -> None:
 
 
 def _profile(session: Session, config: Config) -> Profile:
-    """That of the option or the environment, else of the configuration, else the usual one."""
+    """The profile of the option or the environment, else of the configuration, else the usual one."""
     return replace(session, folder=session.folder or config.profile).open()
 
 

@@ -1,4 +1,4 @@
-"""Posts what is in the outbox: each room's in order, again and again until the server has it, and there once."""
+"""Posts the outbox: each room's events in order, retrying until the server has each of them exactly once."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ class Outbox:
         self._filled, self._moved = asyncio.Event(), asyncio.Event()
 
     def wake(self) -> None:
-        """There is something new in it."""
+        """Call this when something new is in it."""
         self._filled.set()
 
     async def settled(self) -> None:
-        """Returns when the server has all that was for the owner, so that it is known what their reactions are about."""
+        """Returns when the server has everything for the owner, so that their reactions can be matched."""
         while self._queues.outbox.first(self._queues.control_room.encode()) is not None:
             self._moved.clear()
             await self._moved.wait()
 
     async def run(self) -> None:
-        """Until it is cancelled. Raises LoggedOutError."""
+        """Runs until cancelled. Raises LoggedOutError."""
         async with asyncio.TaskGroup() as group:
             while True:
                 self._filled.clear()
@@ -85,7 +85,7 @@ class Outbox:
         del self._posting[room_id]
 
     async def _send(self, outgoing: Outgoing) -> str | None:
-        """The id of the event. None: it was about a draft that is gone."""
+        """The id of the event; None if it was about a draft that is gone."""
         session, config = self._session, self._config
         room_id, members = outgoing.room_id, {session.user_id, config.owner} if outgoing.private else None
         if room_id.startswith("@"):
@@ -119,7 +119,7 @@ class Outbox:
 
     @staticmethod
     def _is_final(outgoing: Outgoing, error: StyleCryptError) -> bool:
-        """Whether trying again is no use. What is for the owner waits until their devices are trusted."""
+        """Whether retrying is useless. Events for the owner wait until their devices are trusted."""
         if isinstance(error, NotAuthorisedError):
             return not outgoing.private
         if isinstance(error, ServerRefusalError):
@@ -155,7 +155,7 @@ class Outbox:
         self.wake()
 
     def _failed(self, outgoing: Outgoing, error: StyleCryptError) -> None:
-        """Tells the owner. A draft waits again, unless it is the preview that could not be shown."""
+        """Tells the owner. A draft waits again, unless its preview could not be shown."""
         queues, said = self._queues, failure(error)
         with queues.transaction():
             queues.posted(outgoing, None)
@@ -182,5 +182,5 @@ class Outbox:
 
 
 def link(room_id: str, event_id: str) -> str:
-    """To a message, for any Matrix app."""
+    """A link to a message, for any Matrix app."""
     return f"https://matrix.to/#/{quote(room_id, safe='!:')}/{quote(event_id, safe='$')}"

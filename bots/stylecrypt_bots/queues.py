@@ -1,8 +1,8 @@
-"""What must not be lost when the bot is stopped at any moment: queues and drafts, in the profile's database.
+"""State that must survive a stop at any moment: queues and drafts, in the profile's database.
 
-A post that came in stays in the inbox until what follows from it is in the outbox, or among the drafts: both in one
-transaction. What is in the outbox stays there until the server has it, under a transaction id by which the server knows what it
-has already. So nothing is lost and nothing is done twice.
+A received post stays in the inbox until its consequences are in the outbox or among the drafts: both in one transaction. An
+event stays in the outbox until the server has it, under a transaction id that tells the server what it already has. So
+nothing is lost and nothing is done twice.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
 YES, NO = "\u2705", "\u274c"  # the buttons
 
 Queue: TypeAlias = Literal["control", "rooms"]
-"""What the owner says, and what is said in other rooms: each is dealt with in order, apart from the other."""
+"""The owner's messages, and those of other rooms: each queue is handled in order, independently of the other."""
 
 _SUBJECTS = 2000  # messages in the control room whose subject is remembered
 _DRAFTS = 64
@@ -54,7 +54,7 @@ class Media:
 
 @dataclass(frozen=True)
 class Subject:
-    """What a message in the control room is about, so that the owner's reactions and replies have a meaning.
+    """The subject of a message in the control room, which gives the owner's reactions and replies a meaning.
 
     ``draft``: the id of a photo that waits for a ✅. ``card``: a contact card that waits for one. ``room_id`` and ``event_id``,
     ``thread``: a message in another room, and the root of its thread.
@@ -69,15 +69,15 @@ class Subject:
 
 @dataclass(frozen=True)
 class Outgoing:
-    """An event that is to be posted.
+    """An event to post.
 
     Attributes:
         id: the transaction id.
-        room_id: where; a user id: the direct room with that user.
+        room_id: where to post it; a user id means the direct room with that user.
         media: the id of its pictures.
         private: only the owner and the bot may be in the room.
         subject: remembered under the event's id once it is posted, with ✅ and ❌ to choose from if ``buttons``.
-        draft: it is the photo of this draft, and what becomes of it is reported.
+        draft: the draft whose photo it is; the outcome is reported.
     """
 
     id: str
@@ -93,7 +93,7 @@ class Outgoing:
 
 @dataclass(frozen=True)
 class Draft:
-    """A photo that is ready to be posted.
+    """A photo that is ready to post.
 
     Attributes:
         request: the owner's message that asked for it, and the root of its thread.
@@ -122,13 +122,13 @@ class _Kept:
 
 
 def reference(post: Post) -> bytes:
-    """32 bytes that name a post, always the same. One that was encrypted goes by its ciphertext: a server that posts it again,
-    to have it obeyed twice, posts nothing new."""
+    """32 bytes that identify a post, always the same. Encrypted ones are identified by their ciphertext: a server that
+    replays one to have it obeyed twice posts nothing new."""
     return hashlib.sha256(f"{post.room_id} {post.digest or post.event_id}".encode()).digest()
 
 
 class Queues:
-    """All of it. What changes something is part of the `transaction` that is under way; several threads may use it."""
+    """All queues and drafts. Changes belong to the current `transaction`; several threads may use it."""
 
     def __init__(self, profile: Profile, control_room: str) -> None:
         self.profile, self.control_room = profile, control_room
@@ -144,7 +144,7 @@ class Queues:
     # What came in
 
     def receive(self, post: Post, queue: Queue, *, again: bool = False) -> bool:
-        """Puts a post into the inbox. False: it was there before; unless it is wanted ``again``."""
+        """Puts a post into the inbox. Returns False if it was there before, unless it is wanted ``again``."""
         with self.transaction():
             if (self.profile.finished(reference(post)) and not again) or self.inbox.get(reference(post)) is not None:
                 return False
@@ -152,11 +152,11 @@ class Queues:
             return True
 
     def next(self, queue: Queue) -> Post | None:
-        """The oldest of the inbox."""
+        """The oldest post of a queue."""
         return self.inbox.first(queue.encode())
 
     def starts(self, queue: Queue, post: Post) -> int:
-        """How often the bot was started with this post as the first one: it may be what ends it."""
+        """How often the bot was started with this post as the first one: it may be what crashes the bot."""
         setting, name = f"bot starts {queue}", reference(post).hex()
         before, _, count = (self.profile.setting(setting) or "").partition(" ")
         starts = int(count) + 1 if before == name else 1
@@ -164,7 +164,7 @@ class Queues:
         return starts
 
     def done(self, post: Post) -> None:
-        """All that follows from a post was taken down."""
+        """Removes a post whose every consequence is recorded."""
         self.inbox.delete(reference(post))
         self.profile.finish(reference(post))
 
@@ -188,8 +188,8 @@ class Queues:
         subject: Subject | None = None,
         buttons: bool = False,
     ) -> None:
-        """Puts something for the owner into the outbox: a text, or a picture with the text below it (``content``; ``media``, or
-        the id of media that are there); as an answer ``to`` a message of theirs, in its thread."""
+        """Puts a message to the owner into the outbox: a text, or a picture with the text below it (``content``; ``media``,
+        or the id of stored media); as an answer ``to`` one of their messages, in its thread."""
         if isinstance(to, Post):
             thread = thread_of(to.content)
         answered = to.event_id if isinstance(to, Post) else to
@@ -206,7 +206,7 @@ class Queues:
         self.post(outgoing, media if isinstance(media, Media) else None)
 
     def posted(self, outgoing: Outgoing, event_id: str | None) -> None:
-        """It is on the server under this id. None: it never will be."""
+        """Removes an event that is on the server under this id, or never will be (None)."""
         self.outbox.delete(outgoing.id.encode())
         if outgoing.media == outgoing.id and outgoing.draft is None:
             self.media.delete(outgoing.id.encode())
@@ -214,12 +214,12 @@ class Queues:
             self.remember(event_id, outgoing.subject)
 
     def bring_along(self) -> None:
-        """Takes what is for the owner from a control room that was left to the present one."""
+        """Moves events for the owner from an abandoned control room to the present one."""
         with self.transaction():
             for outgoing in self.outbox.all():
                 if not outgoing.private or outgoing.room_id == self.control_room:
                     continue
-                if outgoing.type != "m.room.message":  # it is about a message there
+                if outgoing.type != "m.room.message":  # it refers to a message there
                     self.posted(outgoing, None)
                     continue
                 content = {key: value for key, value in outgoing.content.items() if key != "m.relates_to"}
@@ -227,13 +227,13 @@ class Queues:
                 self.outbox.put(moved.id.encode(), moved, owner=moved.room_id.encode())
 
     def rooms_waiting(self) -> set[str]:
-        """Those that something is to be posted in."""
+        """The rooms with events to post."""
         return {outgoing.room_id for outgoing in self.outbox.all()}
 
     # Drafts, and what the owner's reactions mean
 
     def draft(self, draft: Draft, media: Media) -> Sequence[Draft]:
-        """Keeps one more. Returns those that had to go: 64 are kept."""
+        """Keeps one more. Returns those dropped for it: 64 are kept."""
         self.media.put(draft.id.encode(), media)
         self.drafts.put(draft.id.encode(), draft)
         waiting = [other for other in self.drafts.all() if not other.posting]
@@ -247,7 +247,7 @@ class Queues:
         self.media.delete(draft.id.encode())
 
     def subject(self, event_id: str) -> Subject | None:
-        """What a message in the control room is about."""
+        """The subject of a message in the control room."""
         kept = self._subjects.get(event_id.encode())
         return None if kept is None else kept.subject
 
@@ -270,7 +270,7 @@ def thread_of(content: Mapping[str, Any]) -> str | None:
 
 
 def relation(to: str | None, thread: str | None) -> dict[str, Any]:
-    """What makes a message an answer to another one, in a thread where that has one."""
+    """The field that makes a message an answer to another one, in its thread if it has one."""
     if to is None:
         return {}
     answer = {"m.in_reply_to": {"event_id": to}}

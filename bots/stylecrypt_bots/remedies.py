@@ -1,4 +1,4 @@
-"""What the bot advises on errors in the chat: words for each `stylecrypt_msg.errors.Remedy`."""
+"""The bot's advice on errors in the chat: words for each `stylecrypt_msg.errors.Remedy`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from stylecrypt_msg.errors import Remedy, StyleCryptError
 __all__ = ["WORDS", "failure", "quoted"]
 
 _THERE = "where the bot runs"
-_NOT_HERE = "That cannot be asked for in this chat: use the command line."
+_NOT_HERE = "That is not possible in this chat: use the command line."
 
 WORDS = {
     Remedy.ADD_CONTACT: "`!add @user:server` adds one.",
     Remedy.ASK_FOR_KEY_FACE: "Ask them for a key face: their `!keyface share` gives it to you.",
-    Remedy.CHOOSE_FACE: "Or choose what becomes of the other faces, with `others=blur` or `others=keep`.",
+    Remedy.CHOOSE_FACE: "Or choose what happens to the other faces, with `others=blur` or `others=keep`.",
     Remedy.CHOOSE_OUTPUT: f"Choose another folder {_THERE}.",
     Remedy.CHOOSE_PROFILE_FOLDER: f"Choose another folder for the profile {_THERE}.",
     Remedy.CLOSE_FOLDER: f"Make {{folder}} the bot's alone, {_THERE}.",
@@ -44,5 +44,5 @@ def failure(error: StyleCryptError) -> str:
 
 
 def quoted(name: str) -> str:
-    """A name as commands take it."""
+    """A name, quoted for commands."""
     return f'"{name}"' if any(letter.isspace() for letter in name) else name

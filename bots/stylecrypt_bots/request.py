@@ -1,4 +1,4 @@
-"""What the owner writes, taken apart: ``#room @name @"a name" level=latent others=keep text`` and ``!command argument``."""
+"""Parses the owner's texts: ``#room @name @"a name" level=latent others=keep text`` and ``!command argument``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WORD = re.compile(r"""\s*([@#]?"[^"]*"|'[^']*'|\S+)""")
 
 @dataclass(frozen=True)
 class Request:
-    """A photo's destination. ``room``: as written, without "#" if it is a name; None: it says none. ``to``: as written,
+    """A photo's destination. ``room``: as written, without "#" if it is a name; None if it names none. ``to``: as written,
     without "@" if they are names."""
 
     room: str | None
@@ -30,7 +30,7 @@ class Request:
 
 
 def parse_request(text: str) -> Request:
-    """Raises InputError for two rooms, and for a level or a way with others that there is not."""
+    """Raises InputError for two rooms, and for an unknown level or treatment of others."""
     room: str | None = None
     to: list[str] = []
     level: Level | None = None

@@ -1,4 +1,4 @@
-"""The rooms of the configuration, whose ids the server knows."""
+"""Rooms by name, address and id: the configuration has some of them, the server their ids."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .session import BotSession
 
 __all__ = ["Room", "Rooms"]
 
-_AGAIN = 60.0  # seconds until rooms that were not there are looked for again
+_AGAIN = 60.0  # seconds until missing rooms are looked for again
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Rooms:
         self._looked = -_AGAIN
 
     async def named(self, name: str) -> Room:
-        """A room as the owner calls it, or by its address. Raises InputError if it has no settings, NetworkError."""
+        """A room by the owner's name for it, or by its address. Raises InputError if it has no settings, NetworkError."""
         rooms = self._config.rooms
         wanted = name.casefold()
         for key, settings in rooms.items():

@@ -1,5 +1,5 @@
-"""The bot's Matrix account: what `MatrixSession` does for a run of a program, and what somebody needs who stays: rooms that
-it makes or is invited to, messages of its owner's that nobody else can have written, and profile fields."""
+"""The bot's Matrix account: a `MatrixSession`, plus what a permanent resident needs: rooms that
+it makes or is invited to, messages that only its owner can have written, and profile fields."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ENCRYPTION = {"type": "m.room.encryption", "state_key": "", "content": {"algori
 
 @dataclass(frozen=True)
 class RoomView:
-    """A room, seen from here. ``unknown``: devices that are not trusted, so that nothing is sent."""
+    """A room as the bot sees it. ``unknown``: untrusted devices, which prevent sending."""
 
     encrypted: bool
     members: frozenset[str]
@@ -31,8 +31,8 @@ class RoomView:
 
 
 class BotSession(MatrixSession):
-    """Made by `open`. ``may_invite`` tells whose invitations are accepted; nobody's, unless it is set. ``on_sync`` hears
-    whenever the server answered."""
+    """Made by `open`. ``may_invite`` tells whose invitations are accepted; nobody's unless it is set. ``on_sync`` is called
+    whenever the server answers."""
 
     may_invite: Callable[[str], bool] = staticmethod(lambda _: False)
     on_sync: Callable[[], None] = staticmethod(lambda: None)
@@ -42,7 +42,7 @@ class BotSession(MatrixSession):
         await super().maintain()
 
     async def invited(self, room_id: str, by: str) -> None:
-        """Accepts an invitation, or declines it: what is left open would be there for good."""
+        """Accepts or declines an invitation: an open one would stay for good."""
         accepted = self.may_invite(by)
         request = self.client.join(room_id) if accepted else self.client.room_leave(room_id)
         answer = await self.request(request)
@@ -52,7 +52,7 @@ class BotSession(MatrixSession):
                 raise refusal
 
     async def direct_room(self, user_id: str, *, name: str = "", known: str | None = None) -> str:
-        """The encrypted room of oneself and one other: the one that is known, or one that there is, or a new one to which they
+        """The encrypted room with one other user: the known one, or an existing one, or a new one to which they
         are invited. Raises NetworkError."""
         joined = await self.answer(self.client.joined_rooms(), nio.JoinedRoomsResponse, "list your rooms")
         for room_id in sorted(joined.rooms, key=lambda room_id: room_id != known):
@@ -80,7 +80,7 @@ class BotSession(MatrixSession):
         return str(made.room_id)
 
     async def room_name(self, room_id: str) -> str:
-        """What people call a room: its name, its address, or its id."""
+        """The room's name for people: its name, its address, or its id."""
         for type, key in (("m.room.name", "name"), ("m.room.canonical_alias", "alias")):
             answer = await self.request(self.client.room_get_state_event(room_id, type))
             content = getattr(answer, "content", None)
@@ -89,7 +89,7 @@ class BotSession(MatrixSession):
         return room_id
 
     async def event(self, room_id: str, event_id: str) -> Post | None:
-        """A message that came before. None: it is gone, or none that one may see. Raises NetworkError."""
+        """An earlier message; None if it is gone, or not visible to the bot. Raises NetworkError."""
         return await self.again(room_id, event_id)
 
     @property
@@ -98,12 +98,12 @@ class BotSession(MatrixSession):
         return str(self.client.olm.account.identity_keys["ed25519"])
 
     async def device(self, user_id: str, device_id: str) -> Any:
-        """nio's view of a device, as the server describes it now; None: there is none. Raises NetworkError."""
+        """A device as the server describes it now; None if there is none. Raises NetworkError."""
         await self.query_keys([user_id])
         return self.client.device_store[user_id].get(device_id)
 
     async def look(self, room_id: str, trust: Trust) -> RoomView:
-        """Who would read what is sent into a room. Raises NetworkError."""
+        """Who could read messages in a room. Raises NetworkError."""
         async with self.client.sending:
             room = await self.room(room_id)
             _, unknown = self.unknown(self.devices(room), trust) if room.encrypted else (None, [])
@@ -113,7 +113,7 @@ class BotSession(MatrixSession):
     # Cards in profile fields (Matrix 1.16; MSC4133)
 
     async def publish_card(self, text: str | None) -> None:
-        """Shows a card to everybody who looks at one's profile; None: not any more. Raises NetworkError."""
+        """Publishes a card in the account's profile; None withdraws it. Raises NetworkError."""
         path = self._field(self.user_id)
         if text is None:
             await self._ask("DELETE", path, None, "take a card out of the profile")
@@ -121,7 +121,7 @@ class BotSession(MatrixSession):
             await self._ask("PUT", path, {CARD_KEY: text}, "put a card into the profile")
 
     async def published_card(self, user_id: str) -> str | None:
-        """The card that somebody shows. None: they show none. Raises NetworkError."""
+        """The card in somebody's profile; None if there is none. Raises NetworkError."""
         try:
             answer = await self._ask("GET", self._field(user_id), None, f"show the card of {user_id}")
         except ServerRefusalError as error:
@@ -144,7 +144,7 @@ class BotSession(MatrixSession):
 
 
 class _Json(nio.Response):  # type: ignore[misc]  # nio has no types
-    """An answer of which nio knows nothing."""
+    """An answer that nio does not know."""
 
     def __init__(self, content: dict[str, Any]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What the bot says to its owner."""
+"""The bot's messages to its owner."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ GREETING = (
 
 
 def printable(text: str, most: int = 200) -> str:
-    """Text from outside, as part of a line."""
+    """Text from elsewhere, as part of a line."""
     return "".join(letter if letter.isprintable() else " " for letter in text[:most]).strip()
 
 
 def preview(photo: EncryptedPhoto, room: str, to: Sequence[Contact]) -> str:
-    """What everybody will see, and what that still tells: below the fake photo."""
+    """The text below the fake photo: what everybody will see, and what it still reveals."""
     leaks = photo.leaks
     lines = [
         f"For {', '.join(contact.name for contact in to)} in {room}; everybody else sees this.",
@@ -37,7 +37,7 @@ def preview(photo: EncryptedPhoto, room: str, to: Sequence[Contact]) -> str:
 
 
 def described(photo: DecryptedPhoto, where: str, by: str, link: str) -> str:
-    """Below a photo that was opened: who, where, how much of it, and whether that is proved."""
+    """The text below an opened photo: who sent it, where, at which level, and whether that is proved."""
     if photo.sender is None:
         who = f"{by} (nobody signed it)"
     elif photo.signed:
@@ -53,7 +53,7 @@ def described(photo: DecryptedPhoto, where: str, by: str, link: str) -> str:
 
 
 def standing(contact: Contact) -> str:
-    """What there is to say about a contact, in a line."""
+    """A contact and their standing, in a line."""
     return f"{printable(contact.name)} ({printable(contact.user_id)}): {contact.standing}"
 
 

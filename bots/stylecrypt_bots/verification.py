@@ -1,8 +1,8 @@
-"""Emoji verification: a device of the owner's and the bot prove to each other which keys are theirs.
+"""Emoji verification: one of the owner's devices and the bot prove their keys to each other.
 
 The Matrix specification, "Short Authentication String (SAS) verification", by to-device messages; the device begins, the bot
-answers. vodozemac does the cryptography. (nio's own is not what the specification says: it shows other emoji, and
-commits to its key and proves it in ways that today's apps do not accept.)
+answers. vodozemac does the cryptography. (nio's own deviates from the specification: it shows other emoji, and
+commits to its key and proves it in ways that current apps reject.)
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class _Run:
 
 
 class Verifier:
-    """Hears what the owner's devices ask. ``compare`` None: everything is declined. ``verified`` hears of devices that are."""
+    """Handles requests of the owner's devices; without ``compare``, it declines all. ``verified`` is called for verified
+    devices."""
 
     def __init__(
         self, session: BotSession, owner: str, compare: Compare | None, verified: Callable[[str], None]
@@ -57,7 +58,7 @@ class Verifier:
         self._session, self._owner, self._compare, self._verified = session, owner, compare, verified
         self._runs: dict[str, _Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        session.client.olm.handle_key_verification = lambda _: None  # nio would answer too
+        session.client.olm.handle_key_verification = lambda _: None  # nio would answer as well
         session.client.add_to_device_callback(self._heard, (nio.KeyVerificationEvent, nio.UnknownToDeviceEvent))
 
     async def _heard(self, event: Any) -> None:
@@ -141,7 +142,7 @@ class Verifier:
             ]
         )
         emoji = [NioSas.emoji[index] for index in run.shared.bytes(info).emoji_indices]
-        # The owner takes their time; the server is listened to meanwhile.
+        # The owner takes their time; meanwhile the bot keeps listening to the server.
         task = asyncio.create_task(self._ask(transaction, emoji))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -163,7 +164,7 @@ class Verifier:
         await self._finish(transaction)
 
     async def _finish(self, transaction: str) -> None:
-        """Once both sides have agreed and proved their keys."""
+        """Finishes once both sides have agreed and proved their keys."""
         run, session = self._runs[transaction], self._session
         if not run.agreed or run.their_mac is None:
             return

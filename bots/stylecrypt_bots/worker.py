@@ -1,4 +1,4 @@
-"""Work on pictures: in a thread, one at a time, since each takes all of the processor and much memory."""
+"""Work on pictures, in a thread, one at a time: each takes the whole processor and much memory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class PictureWorker:
-    """The messenger, for a program with an event loop. What does not take its time, ``messenger`` does at once."""
+    """The messenger for a program with an event loop. Quick jobs go to ``messenger`` directly."""
 
     def __init__(self, profile: Profile, model: str, health: Health) -> None:
         self.messenger = Messenger(lambda: profile, Shelf(), installed_recogniser)
@@ -59,7 +59,7 @@ class PictureWorker:
         return await self.run(self.messenger.open_key_face, data, now=int(time.time()), model=self._model)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Something else that takes its time."""
+        """Runs another slow job."""
 
         def job() -> T:
             try:
@@ -70,5 +70,5 @@ class PictureWorker:
         return await asyncio.get_running_loop().run_in_executor(self._one, job)
 
     def close(self) -> None:
-        """Returns when what is under way is done."""
+        """Returns when the current job is done."""
         self._one.shutdown(cancel_futures=True)

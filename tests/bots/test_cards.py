@@ -100,7 +100,7 @@ def test_other_keys_under_a_known_name_wait_until_they_are_verified(
         assert alice.profile.contact(bob.bot_account.id).pending == other.card  # the error did not undo that
         assert "offers new keys" in await alice.ask("!contacts", "Bob")
         await alice.ask("!verify bob", "Compare these words")
-        await alice.ask("!verify bob no", "somebody may stand between you")
+        await alice.ask("!verify bob no", "somebody may be intercepting")
         assert alice.profile.contact(bob.bot_account.id) == before
 
     runner.run(test())

@@ -189,7 +189,7 @@ def test_what_is_wrong_with_a_request_is_said_and_nothing_is_posted(
             "": "Send a photo with a text such as",
             "#nowhere @bob": "There is no room #nowhere in the configuration. There are: #plain, #family, #quiet.",
             "#family": "No recipients were given.",
-            "@bob": "It is not said which room the photo is for.",
+            "@bob": "You did not say which room the photo is for.",
             "#family @carol": "There is no contact 'carol'.",
             "#family #plain @bob": "A photo goes into one room at a time.",
             "#family @bob level=best": "There is no level=best.",
