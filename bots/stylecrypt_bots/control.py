@@ -16,8 +16,7 @@ from functools import partial
 from typing import Any
 
 from stylecrypt_msg.errors import InputError, NotAuthorisedError, Remedy, StyleCryptError
-from stylecrypt_msg.messenger import Draft as PhotoDraft
-from stylecrypt_msg.messenger import EncryptedPhoto
+from stylecrypt_msg.messenger import Draft, EncryptedPhoto
 from stylecrypt_msg.profile import Contact
 from stylecrypt_msg.transports.matrix.server import Post
 
@@ -26,7 +25,7 @@ from .commands import Act, Call, Commands
 from .config import Config
 from .media import cover_of
 from .outbox import Outbox
-from .queues import NO, YES, Draft, Media, Outgoing, Queues, Subject, reference, relation, thread_of
+from .queues import NO, YES, Media, Outgoing, PostDraft, Queues, Subject, reference, relation, thread_of
 from .remedies import failure
 from .request import Request, contact_of, parse_command, parse_request
 from .rooms import Room, Rooms
@@ -128,7 +127,7 @@ class Control:
             return
         self._release(draft)
 
-    def _release(self, draft: Draft) -> None:
+    def _release(self, draft: PostDraft) -> None:
         """Sends a draft to its room. In a transaction."""
         queues = self._queues
         queues.drafts.put(draft.id.encode(), replace(draft, posting=True))
@@ -163,7 +162,7 @@ class Control:
                 "The photo cannot be fetched: it is gone, damaged, or too large.",
                 hint="Send it once more, or a smaller one.",
             )
-        draft = PhotoDraft(
+        draft = Draft(
             photo=picture,
             to=tuple(contacts),
             level=request.level,
@@ -178,7 +177,7 @@ class Control:
 
     def _keep(self, post: Post, room: Room, photo: EncryptedPhoto, content: dict[str, Any], media: Media) -> None:
         """The draft, and the question whether to post it."""
-        draft = Draft(
+        draft = PostDraft(
             id=reference(post).hex()[:32],
             request=post.event_id,
             request_thread=thread_of(post.content),

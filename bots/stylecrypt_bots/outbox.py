@@ -13,7 +13,7 @@ from stylecrypt_msg.transports.matrix.server import LoggedOutError, ServerRefusa
 
 from .config import Config
 from .health import Health
-from .queues import NO, YES, Draft, Outgoing, Queues, Subject
+from .queues import NO, YES, Outgoing, PostDraft, Queues, Subject
 from .remedies import failure
 from .session import BotSession
 
@@ -177,7 +177,7 @@ class Outbox:
                 queues.tell(f"Something could not be posted: {said}")
         self.wake()
 
-    def _draft(self, draft_id: str | None) -> Draft | None:
+    def _draft(self, draft_id: str | None) -> PostDraft | None:
         return None if draft_id is None else self._queues.drafts.get(draft_id.encode())
 
 

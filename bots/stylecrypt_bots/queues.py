@@ -22,9 +22,9 @@ from stylecrypt_msg.transports.matrix.server import Post
 __all__ = [
     "NO",
     "YES",
-    "Draft",
     "Media",
     "Outgoing",
+    "PostDraft",
     "Queue",
     "Queues",
     "Subject",
@@ -92,7 +92,7 @@ class Outgoing:
 
 
 @dataclass(frozen=True)
-class Draft:
+class PostDraft:
     """A photo that is ready to post.
 
     Attributes:
@@ -132,7 +132,7 @@ class Queues:
 
     def __init__(self, profile: Profile, control_room: str) -> None:
         self.profile, self.control_room = profile, control_room
-        self.drafts = profile.records("bot draft", Draft)
+        self.drafts = profile.records("bot draft", PostDraft)
         self.media = profile.records("bot media", Media)
         self.inbox = profile.records("bot inbox", Post)
         self.outbox = profile.records("bot outbox", Outgoing)
@@ -232,7 +232,7 @@ class Queues:
 
     # Drafts, and what the owner's reactions mean
 
-    def draft(self, draft: Draft, media: Media) -> Sequence[Draft]:
+    def draft(self, draft: PostDraft, media: Media) -> Sequence[PostDraft]:
         """Keeps one more. Returns those dropped for it: 64 are kept."""
         self.media.put(draft.id.encode(), media)
         self.drafts.put(draft.id.encode(), draft)
@@ -242,7 +242,7 @@ class Queues:
             self.drop(other)
         return gone
 
-    def drop(self, draft: Draft) -> None:
+    def drop(self, draft: PostDraft) -> None:
         self.drafts.delete(draft.id.encode())
         self.media.delete(draft.id.encode())
 
