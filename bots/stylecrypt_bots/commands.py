@@ -20,7 +20,7 @@ from stylecrypt_msg.transports.matrix.server import Post
 from . import texts
 from .config import Config
 from .health import Health
-from .queues import Media, Outgoing, Queues, Subject, reference
+from .queues import Media, Outgoing, Queues, Topic, reference
 from .remedies import failure, quoted
 from .request import contact_of
 from .rooms import Rooms
@@ -40,13 +40,13 @@ class Call:
     """A command from the owner.
 
     Attributes:
-        subject: of the message that it replies to.
+        topic: of the message that it replies to.
         photo: finds the photo above it, or the one that it replies to; raises InputError if there is none.
     """
 
     post: Post
     arguments: Sequence[str]
-    subject: Subject | None
+    topic: Topic | None
     photo: Callable[[], Awaitable[Post]]
 
     def id(self, what: str) -> str:
@@ -139,8 +139,8 @@ class Commands:
 
     async def add(self, call: Call) -> Act:
         match call.arguments:
-            case [] if call.subject is not None and call.subject.card is not None:
-                text = call.subject.card
+            case [] if call.topic is not None and call.topic.card is not None:
+                text = call.topic.card
             case [user_id] if _is_user(user_id):
                 published = await self._session.published_card(user_id)
                 if published is None:

@@ -25,7 +25,7 @@ from .commands import Act, Call, Commands
 from .config import Config
 from .media import cover_of
 from .outbox import Outbox
-from .queues import NO, YES, Media, Outgoing, PostDraft, Queues, Subject, reference, relation, thread_of
+from .queues import NO, YES, Media, Outgoing, PostDraft, Queues, Topic, reference, relation, thread_of
 from .remedies import failure
 from .request import Request, contact_of, parse_command, parse_request
 from .rooms import Room, Rooms
@@ -90,29 +90,29 @@ class Control:
     async def _reaction(self, post: Post) -> None:
         relation = post.content.get("m.relates_to")
         target, key = (relation.get("event_id"), relation.get("key")) if isinstance(relation, dict) else (None, None)
-        subject = await self._subject(target) if isinstance(target, str) else None
+        topic = await self._topic(target) if isinstance(target, str) else None
         chosen = str(key).rstrip("\ufe0f")
         with self._queues.transaction():
-            if subject is not None and chosen in (YES, NO):
-                self._decide(post, subject, yes=chosen == YES)
+            if topic is not None and chosen in (YES, NO):
+                self._decide(post, topic, yes=chosen == YES)
             self._queues.done(post)
 
-    async def _subject(self, event_id: str) -> Subject | None:
-        """The subject of a message from the bot. It may have been posted a moment ago, or before the bot was stopped, and
+    async def _topic(self, event_id: str) -> Topic | None:
+        """The topic of a message from the bot. It may have been posted a moment ago, or before the bot was stopped, and
         not be recorded yet."""
-        subject = self._queues.subject(event_id)
-        if subject is None:
+        topic = self._queues.topic(event_id)
+        if topic is None:
             await self._outbox.settled()
-            subject = self._queues.subject(event_id)
-        return subject
+            topic = self._queues.topic(event_id)
+        return topic
 
-    def _decide(self, post: Post, subject: Subject, *, yes: bool) -> None:
+    def _decide(self, post: Post, topic: Topic, *, yes: bool) -> None:
         """In a transaction."""
-        if subject.card is not None:
+        if topic.card is not None:
             if yes:
-                self._queues.tell(self._commands.add_card(subject.card), to=post)
+                self._queues.tell(self._commands.add_card(topic.card), to=post)
             return
-        draft = None if subject.draft is None else self._queues.drafts.get(subject.draft.encode())
+        draft = None if topic.draft is None else self._queues.drafts.get(topic.draft.encode())
         if draft is None or draft.posting:
             return  # already posted or dropped
         if not yes:
@@ -198,20 +198,20 @@ class Control:
                     to=post,
                     content=shown,
                     media=draft.id,
-                    subject=Subject(draft=draft.id),
+                    topic=Topic(draft=draft.id),
                     buttons=True,
                 )
             self._queues.done(post)
 
     async def _destination(self, post: Post, request: Request) -> tuple[Room, dict[str, Any]]:
         """Where a photo goes, and what it answers there: the message that the owner replies to determines both."""
-        subject = None
+        topic = None
         if (replied := self._replied(post)) is not None:
-            subject = await self._subject(replied)
-        if subject is not None and subject.room_id is not None:
-            room = await self._rooms.of(subject.room_id)
-            if request.room is None or (await self._rooms.named(request.room)).room_id == subject.room_id:
-                return room, relation(subject.event_id, subject.thread)
+            topic = await self._topic(replied)
+        if topic is not None and topic.room_id is not None:
+            room = await self._rooms.of(topic.room_id)
+            if request.room is None or (await self._rooms.named(request.room)).room_id == topic.room_id:
+                return room, relation(topic.event_id, topic.thread)
         if request.room is None:
             raise InputError("You did not say which room the photo is for.", hint=_HINT)
         return await self._rooms.named(request.room), {}
@@ -245,11 +245,11 @@ class Control:
             case "send":
                 await self._photo(post, await self._meant(post, photo), parse_request(text[len("!send") :]))
             case "post" | "drop" | "open":
-                subject = None if replied is None else await self._subject(replied)
-                await self._choice(post, name, subject)
+                topic = None if replied is None else await self._topic(replied)
+                await self._choice(post, name, topic)
             case _:
-                subject = None if replied is None or name != "add" else await self._subject(replied)
-                call = Call(post, arguments, subject, partial(self._meant, post, photo))
+                topic = None if replied is None or name != "add" else await self._topic(replied)
+                call = Call(post, arguments, topic, partial(self._meant, post, photo))
                 act = await self._commands.prepare(name, call)
                 await asyncio.to_thread(self._commit, post, act)
 
@@ -260,18 +260,18 @@ class Control:
                 self._queues.tell(text, to=post)
             self._queues.done(post)
 
-    async def _choice(self, post: Post, name: str, subject: Subject | None) -> None:
+    async def _choice(self, post: Post, name: str, topic: Topic | None) -> None:
         """The reactions in words, which are encrypted."""
-        if name == "open" and subject is not None and subject.room_id is not None and subject.event_id is not None:
-            found = await self._session.event(subject.room_id, subject.event_id)
+        if name == "open" and topic is not None and topic.room_id is not None and topic.event_id is not None:
+            found = await self._session.event(topic.room_id, topic.event_id)
             if found is None:
                 raise InputError("The message is gone.")
             with self._queues.transaction():
                 self._queues.receive(found, "rooms", again=True)
                 self._queues.done(post)
-        elif name != "open" and subject is not None and (subject.draft is not None or subject.card is not None):
+        elif name != "open" and topic is not None and (topic.draft is not None or topic.card is not None):
             with self._queues.transaction():
-                self._decide(post, subject, yes=name == "post")
+                self._decide(post, topic, yes=name == "post")
                 self._queues.done(post)
         else:
             raise InputError(f"It is not clear what to {name}.", hint=f"Reply with `!{name}` to what I told you of it.")

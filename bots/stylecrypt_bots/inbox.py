@@ -21,7 +21,7 @@ from .config import Config
 from .health import Health
 from .media import original_of
 from .outbox import link
-from .queues import NO, YES, Queues, Subject, reference, thread_of
+from .queues import NO, YES, Queues, Topic, reference, thread_of
 from .remedies import failure
 from .rooms import Room, Rooms
 from .session import BotSession
@@ -124,7 +124,7 @@ class Inbox:
         content, media = await self._worker.run(original_of, photo, most_bytes=most)
         text = texts.described(photo, room.name, post.sender, link(post.room_id, post.event_id))
         with self._queues.transaction():
-            self._queues.tell(text, content=content, media=media, subject=_subject(post))
+            self._queues.tell(text, content=content, media=media, topic=_topic(post))
             self._queues.done(post)
         self._health.seen.labels("opened").inc()
         _log.info("opened", extra={"room": post.room_id, "event": post.event_id, "reached": str(photo.level)})
@@ -142,7 +142,7 @@ class Inbox:
         with self._queues.transaction():
             if self._may_tell(post.sender):
                 text = f"A message in {room.name}, posted by {post.sender}, was not opened: {failure(error)}"
-                self._queues.tell(f"{text}\n{link(post.room_id, post.event_id)}", subject=_subject(post))
+                self._queues.tell(f"{text}\n{link(post.room_id, post.event_id)}", topic=_topic(post))
             self._queues.done(post)
 
     def _may_tell(self, user_id: str) -> bool:
@@ -174,7 +174,7 @@ class Inbox:
                 whose = f"{texts.printable(card.display_name) or 'somebody'} ({texts.printable(card.user_id)})"
                 self._queues.tell(
                     f"{post.sender} gave the card of {whose} in {room.name}. {YES} keeps it, {NO} does not.",
-                    subject=Subject(card=text),
+                    topic=Topic(card=text),
                     buttons=True,
                 )
             self._queues.done(post)
@@ -195,5 +195,5 @@ class Inbox:
             self._queues.done(post)
 
 
-def _subject(post: Post) -> Subject:
-    return Subject(room_id=post.room_id, event_id=post.event_id, thread=thread_of(post.content))
+def _topic(post: Post) -> Topic:
+    return Topic(room_id=post.room_id, event_id=post.event_id, thread=thread_of(post.content))

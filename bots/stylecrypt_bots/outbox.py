@@ -13,7 +13,7 @@ from stylecrypt_msg.transports.matrix.server import LoggedOutError, ServerRefusa
 
 from .config import Config
 from .health import Health
-from .queues import NO, YES, Outgoing, PostDraft, Queues, Subject
+from .queues import NO, YES, Outgoing, PostDraft, Queues, Topic
 from .remedies import failure
 from .session import BotSession
 
@@ -165,11 +165,11 @@ class Outbox:
                     f"Not posted in {draft.room}: {said} {YES} tries again, {NO} drops it.",
                     to=draft.request,
                     thread=draft.request_thread,
-                    subject=Subject(draft=draft.id),
+                    topic=Topic(draft=draft.id),
                     buttons=True,
                 )
             elif outgoing.media is not None and (
-                draft := self._draft(outgoing.subject.draft if outgoing.subject else None)
+                draft := self._draft(outgoing.topic.draft if outgoing.topic else None)
             ):
                 queues.drop(draft)
                 queues.tell(f"This photo cannot be posted: {said}", to=draft.request, thread=draft.request_thread)

@@ -27,7 +27,7 @@ __all__ = [
     "PostDraft",
     "Queue",
     "Queues",
-    "Subject",
+    "Topic",
     "reference",
     "relation",
     "thread_of",
@@ -38,7 +38,7 @@ YES, NO = "\u2705", "\u274c"  # the buttons
 Queue: TypeAlias = Literal["control", "rooms"]
 """The owner's messages, and those of other rooms: each queue is handled in order, independently of the other."""
 
-_SUBJECTS = 2000  # messages in the control room whose subject is remembered
+_TOPICS = 2000  # messages in the control room whose topic is remembered
 _DRAFTS = 64
 
 
@@ -53,8 +53,8 @@ class Media:
 
 
 @dataclass(frozen=True)
-class Subject:
-    """The subject of a message in the control room, which gives the owner's reactions and replies a meaning.
+class Topic:
+    """The topic of a message in the control room, which gives the owner's reactions and replies a meaning.
 
     ``draft``: the id of a photo that waits for a ✅. ``card``: a contact card that waits for one. ``room_id`` and ``event_id``,
     ``thread``: a message in another room, and the root of its thread.
@@ -76,7 +76,7 @@ class Outgoing:
         room_id: where to post it; a user id means the direct room with that user.
         media: the id of its pictures.
         private: only the owner and the bot may be in the room.
-        subject: remembered under the event's id once it is posted, with ✅ and ❌ to choose from if ``buttons``.
+        topic: remembered under the event's id once it is posted, with ✅ and ❌ to choose from if ``buttons``.
         draft: the draft whose photo it is; the outcome is reported.
     """
 
@@ -86,7 +86,7 @@ class Outgoing:
     type: str = "m.room.message"
     media: str | None = None
     private: bool = False
-    subject: Subject | None = None
+    topic: Topic | None = None
     buttons: bool = False
     draft: str | None = None
 
@@ -115,10 +115,10 @@ class PostDraft:
 
 @dataclass(frozen=True)
 class _Kept:
-    """A `Subject` with the event that it belongs to."""
+    """A `Topic` with the event that it belongs to."""
 
     event_id: str
-    subject: Subject
+    topic: Topic
 
 
 def reference(post: Post) -> bytes:
@@ -136,7 +136,7 @@ class Queues:
         self.media = profile.records("bot media", Media)
         self.inbox = profile.records("bot inbox", Post)
         self.outbox = profile.records("bot outbox", Outgoing)
-        self._subjects = profile.records("bot subject", _Kept)
+        self._topics = profile.records("bot topic", _Kept)
 
     def transaction(self) -> AbstractContextManager[None]:
         return self.profile.transaction()
@@ -185,7 +185,7 @@ class Queues:
         thread: str | None = None,
         content: Mapping[str, Any] | None = None,
         media: Media | str | None = None,
-        subject: Subject | None = None,
+        topic: Topic | None = None,
         buttons: bool = False,
     ) -> None:
         """Puts a message to the owner into the outbox: a text, or a picture with the text below it (``content``; ``media``,
@@ -200,7 +200,7 @@ class Queues:
             content={**shown, "body": text, "m.mentions": {}, **relation(answered, thread)},
             media=media if isinstance(media, str) else None,
             private=True,
-            subject=subject,
+            topic=topic,
             buttons=buttons,
         )
         self.post(outgoing, media if isinstance(media, Media) else None)
@@ -210,8 +210,8 @@ class Queues:
         self.outbox.delete(outgoing.id.encode())
         if outgoing.media == outgoing.id and outgoing.draft is None:
             self.media.delete(outgoing.id.encode())
-        if outgoing.subject is not None and event_id is not None:
-            self.remember(event_id, outgoing.subject)
+        if outgoing.topic is not None and event_id is not None:
+            self.remember(event_id, outgoing.topic)
 
     def bring_along(self) -> None:
         """Moves events for the owner from an abandoned control room to the present one."""
@@ -246,15 +246,15 @@ class Queues:
         self.drafts.delete(draft.id.encode())
         self.media.delete(draft.id.encode())
 
-    def subject(self, event_id: str) -> Subject | None:
-        """The subject of a message in the control room."""
-        kept = self._subjects.get(event_id.encode())
-        return None if kept is None else kept.subject
+    def topic(self, event_id: str) -> Topic | None:
+        """The topic of a message in the control room."""
+        kept = self._topics.get(event_id.encode())
+        return None if kept is None else kept.topic
 
-    def remember(self, event_id: str, subject: Subject) -> None:
-        self._subjects.put(event_id.encode(), _Kept(event_id, subject))
-        if len(self._subjects) > _SUBJECTS and (oldest := self._subjects.first()) is not None:
-            self._subjects.delete(oldest.event_id.encode())
+    def remember(self, event_id: str, topic: Topic) -> None:
+        self._topics.put(event_id.encode(), _Kept(event_id, topic))
+        if len(self._topics) > _TOPICS and (oldest := self._topics.first()) is not None:
+            self._topics.delete(oldest.event_id.encode())
 
 
 def thread_of(content: Mapping[str, Any]) -> str | None:
