@@ -38,7 +38,7 @@ from .messenger import (
     Messenger,
     ReceivedKeyFace,
 )
-from .models.shelf import Shelf
+from .models.model_cache import ModelCache
 from .pictures import Format, encode_picture, read_file
 from .profile import Contact, MyKeyFace, Profile, default_folder
 from .progress import Report, silent
@@ -122,7 +122,7 @@ class Incoming:
 
 
 # One for the whole program: models are large, and they remember nothing of whom they worked for.
-_MODELS = Shelf()
+_MODELS = ModelCache()
 
 
 class _Base:

@@ -22,7 +22,7 @@ from PIL import Image
 
 from stylecrypt_msg import AsyncStyleCrypt, StyleCrypt
 from stylecrypt_msg.cli import app, main
-from stylecrypt_msg.models import FaceModel, load_model, shelf
+from stylecrypt_msg.models import FaceModel, load_model, model_cache
 
 from .conftest import People
 
@@ -70,7 +70,9 @@ def folder(
 ) -> Path:
     """Where examples run: with the pictures that they take, and a folder for messages."""
     # The model of the other tests, so that it is loaded once.
-    monkeypatch.setattr(shelf, "load_model", lambda name: default_model if name == "default" else load_model(name))
+    monkeypatch.setattr(
+        model_cache, "load_model", lambda name: default_model if name == "default" else load_model(name)
+    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
     for variable in [variable for variable in os.environ if variable.startswith("STYLECRYPT_")]:

@@ -20,7 +20,7 @@ from stylecrypt_msg.messenger import (
     ReceivedKeyFace,
 )
 from stylecrypt_msg.models.graphs import give_back_memory
-from stylecrypt_msg.models.shelf import Shelf
+from stylecrypt_msg.models.model_cache import ModelCache
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.recognisers import installed_recogniser
 
@@ -36,7 +36,7 @@ class PictureWorker:
     """The messenger for a program with an event loop. Quick jobs go to ``messenger`` directly."""
 
     def __init__(self, profile: Profile, model: str, health: Health) -> None:
-        self.messenger = Messenger(lambda: profile, Shelf(), installed_recogniser)
+        self.messenger = Messenger(lambda: profile, ModelCache(), installed_recogniser)
         self._model, self._health = model, health
         self._one = ThreadPoolExecutor(1, "pictures")
 

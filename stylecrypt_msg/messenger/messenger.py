@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from stylecrypt_protocol import SeenStore
 
-from ..models.shelf import Shelf
+from ..models.model_cache import ModelCache
 from ..profile import Profile
 from ..progress import Report, silent
 from ..recognisers import Recogniser
@@ -22,7 +22,7 @@ class Messenger:
     """Prepares and opens messages for one profile. Safe to use from several threads."""
 
     def __init__(
-        self, profile: Callable[[], Profile | None], models: Shelf, recogniser: Callable[[], Recogniser | None]
+        self, profile: Callable[[], Profile | None], models: ModelCache, recogniser: Callable[[], Recogniser | None]
     ) -> None:
         """Profile and recogniser are asked for when they are needed.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from stylecrypt_protocol import CardId, StrangerError
 
 from ..errors import NotAuthorisedError, ProfileError, RefusedError, Remedy
-from ..models.shelf import Shelf
+from ..models.model_cache import ModelCache
 from ..profile import Contact, Profile
 from ..recognisers import Recogniser
 
@@ -20,7 +20,7 @@ class Parts:
     """Profile and recogniser are asked for when they are needed; there may be none."""
 
     profile_if_any: Callable[[], Profile | None]
-    models: Shelf
+    models: ModelCache
     recogniser: Callable[[], Recogniser | None]
 
     @property

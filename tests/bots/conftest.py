@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stylecrypt_msg.models import FaceModel, load_model, shelf
+from stylecrypt_msg.models import FaceModel, load_model, model_cache
 from stylecrypt_msg.pictures import encode_picture
 
 from ..conftest import People
@@ -25,7 +25,9 @@ def runner() -> Iterator[asyncio.Runner]:
 @pytest.fixture
 def one_model(default_model: FaceModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """The model of the other tests, so that it is loaded once."""
-    monkeypatch.setattr(shelf, "load_model", lambda name: default_model if name == "default" else load_model(name))
+    monkeypatch.setattr(
+        model_cache, "load_model", lambda name: default_model if name == "default" else load_model(name)
+    )
 
 
 @pytest.fixture(scope="package")

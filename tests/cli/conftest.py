@@ -10,7 +10,7 @@ import pytest
 
 from stylecrypt_msg.cli import demo as demo_command
 from stylecrypt_msg.cli import main
-from stylecrypt_msg.models import FaceModel, load_model, shelf
+from stylecrypt_msg.models import FaceModel, load_model, model_cache
 
 from ..conftest import People
 from .helpers import Ended, Run, saved
@@ -33,7 +33,7 @@ def run(
     def load(name: str) -> FaceModel:
         return default_model if name == "default" else load_model(name)
 
-    for user in (shelf, demo_command):
+    for user in (model_cache, demo_command):
         monkeypatch.setattr(user, "load_model", load)
     folder = tmp_path / "here"
     folder.mkdir()

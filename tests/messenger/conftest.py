@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from stylecrypt_msg import EncryptedPhoto, StyleCrypt
-from stylecrypt_msg.models import FaceModel, load_model, shelf
+from stylecrypt_msg.models import FaceModel, load_model, model_cache
 from stylecrypt_msg.pictures import encode_picture, read_picture
 
 from ..conftest import People, Pixels
@@ -32,7 +32,7 @@ class Parties:
 def _one_model(default_model: FaceModel) -> Iterator[None]:
     """The model of the other tests, so that it is loaded once."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shelf, "load_model", lambda name: default_model if name == "default" else load_model(name))
+        patch.setattr(model_cache, "load_model", lambda name: default_model if name == "default" else load_model(name))
         yield
 
 

@@ -6,7 +6,7 @@ import pytest
 from stylecrypt_lab.benchmarks import jobs
 
 from stylecrypt_msg.errors import InputError
-from stylecrypt_msg.models import FaceModel, shelf
+from stylecrypt_msg.models import FaceModel, model_cache
 
 from ... import quickly
 from ...conftest import People
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("short_descents")
 @pytest.fixture(autouse=True)
 def _small(default_model: FaceModel, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
     """Photos of a ninth of the size, of one person or two, and in this process the model of the other tests."""
-    monkeypatch.setattr(shelf, "load_model", lambda _: default_model)
+    monkeypatch.setattr(model_cache, "load_model", lambda _: default_model)
     made = jobs._photo
     monkeypatch.setattr(jobs, "_face", lambda model, name: people.ann)
     monkeypatch.setattr(jobs, "_photo", lambda faces, *sizes: made(faces[:2], *(size // 3 for size in sizes)))

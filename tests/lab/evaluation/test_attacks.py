@@ -38,7 +38,7 @@ from stylecrypt_msg.cli import main
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.faces import detect_faces
 from stylecrypt_msg.messenger import EncryptedPhoto
-from stylecrypt_msg.models import FaceModel, load_model, shelf
+from stylecrypt_msg.models import FaceModel, load_model, model_cache
 from stylecrypt_msg.pictures import encode_picture, read_picture
 from stylecrypt_msg.recognisers import load_recogniser
 from stylecrypt_msg.stylemix import LayerMask
@@ -248,7 +248,9 @@ def test_detection(bench: Bench) -> None:
 
 @pytest.fixture
 def _one_model(default_model: FaceModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(shelf, "load_model", lambda name: default_model if name == "default" else load_model(name))
+    monkeypatch.setattr(
+        model_cache, "load_model", lambda name: default_model if name == "default" else load_model(name)
+    )
     yield
 
 
@@ -280,7 +282,7 @@ def test_sizes_metadata_times_and_links(bench: Bench) -> None:
 def sent(default_model: FaceModel, bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Sent:
     """A message in a PNG."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shelf, "load_model", lambda _: default_model)
+        patch.setattr(model_cache, "load_model", lambda _: default_model)
         with StyleCrypt.create(tmp_path_factory.mktemp("profile") / "p", name="Sender") as sender:
             sender.profile.add_contact(
                 Card.create(Identity.generate(), user_id="b", display_name="B", created=0), trust=True

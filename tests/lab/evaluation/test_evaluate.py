@@ -26,7 +26,7 @@ from stylecrypt_lab.evaluation.trial import NOT_SENT, Column, Moments, first_tha
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.cli import main
 from stylecrypt_msg.errors import InputError
-from stylecrypt_msg.models import FaceModel, load_model, shelf
+from stylecrypt_msg.models import FaceModel, load_model, model_cache
 from stylecrypt_msg.standins import stand_in
 
 from ...cli.helpers import TINY, Ended
@@ -91,7 +91,7 @@ def _run(patch: pytest.MonkeyPatch, model: FaceModel, *arguments: object) -> End
 
     out, err = io.TextIOWrapper(io.BytesIO()), io.StringIO()
     patch.setattr(command, "load_model", load)
-    patch.setattr(shelf, "load_model", load)
+    patch.setattr(model_cache, "load_model", load)
     patch.setattr(sys, "argv", ["stylecrypt", "evaluate", *map(str, arguments)])
     patch.setattr(sys, "stdout", out)
     patch.setattr(sys, "stderr", err)

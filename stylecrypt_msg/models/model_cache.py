@@ -9,10 +9,10 @@ from ..errors import ModelError, Remedy
 from . import list_models, load_model
 from .face_model import FaceModel
 
-__all__ = ["Shelf"]
+__all__ = ["ModelCache"]
 
 
-class Shelf:
+class ModelCache:
     """The models of one program. Several threads may ask at once; each model is loaded by one of them."""
 
     def __init__(self) -> None:
