@@ -43,7 +43,7 @@ from .stylemix import LayerMask, mix
 
 __all__ = [
     "CoveredPhoto",
-    "KeyFace",
+    "EncryptionKeyFace",
     "UncoveredPhoto",
     "Unreplaced",
     "cover",
@@ -59,7 +59,7 @@ __all__ = [
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]
-KeyFace: TypeAlias = int | str | Pixels
+EncryptionKeyFace: TypeAlias = int | str | Pixels
 """An encryption key face: the seed of a person who does not exist, or a photo."""
 
 
@@ -118,7 +118,7 @@ def cover(
     pixels: Pixels,
     model: FaceModel,
     *,
-    key_face: KeyFace,
+    key_face: EncryptionKeyFace,
     form: Form = "photo",
     mask: LayerMask | None = None,
     face: int | None = None,
@@ -205,7 +205,7 @@ def exchange(
     covered: CoveredPhoto,
     model: FaceModel,
     *,
-    key_face: KeyFace,
+    key_face: EncryptionKeyFace,
     faces: Collection[int] | None = None,
     matting: bool = False,
     report: Report = silent,
@@ -385,7 +385,7 @@ def _picked(found: list[Face], face: int | None) -> list[Face]:
     return [found[face - 1]]
 
 
-def _key_codes(key_face: KeyFace, model: FaceModel, codes: Floats) -> Floats:
+def _key_codes(key_face: EncryptionKeyFace, model: FaceModel, codes: Floats) -> Floats:
     if isinstance(key_face, np.ndarray):
         return invert(key_face, model)
     return np.concatenate([stand_in(model, key_face, one[None], person) for person, one in enumerate(codes)])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .cipher import CoveredPhoto, KeyFace, exchange
+from .cipher import CoveredPhoto, EncryptionKeyFace, exchange
 from .errors import LikenessError, Remedy
 from .faces import crop
 from .models import FaceModel
@@ -30,14 +30,14 @@ class HiddenPhoto:
     """
 
     covered: CoveredPhoto
-    shown: tuple[KeyFace, ...]
+    shown: tuple[EncryptionKeyFace, ...]
     distances: tuple[float, ...] | None
 
 
 def hide(
     covered: CoveredPhoto,
     model: FaceModel,
-    key_faces: Sequence[KeyFace],
+    key_faces: Sequence[EncryptionKeyFace],
     recogniser: Recogniser | None,
     *,
     matting: bool = False,

@@ -12,7 +12,7 @@ import stylecrypt_protocol as protocol
 from stylecrypt_protocol import Envelope, PublicPart, Residual, ResidualKind
 
 from ..choices import Others
-from ..cipher import CoveredPhoto, KeyFace, cover
+from ..cipher import CoveredPhoto, EncryptionKeyFace, cover
 from ..effort import COVER_STEPS
 from ..errors import FaceError, InputError, Remedy
 from ..likeness import hide
@@ -151,7 +151,7 @@ def _level(draft: Draft) -> Level:
     return level
 
 
-def _key_faces(parts: Parts, order: _Order) -> Sequence[KeyFace]:
+def _key_faces(parts: Parts, order: _Order) -> Sequence[EncryptionKeyFace]:
     """The first is the conversation's; the others are for faces that it does not hide."""
     chosen = order.draft.stand_in
     if isinstance(chosen, bytes):
@@ -163,7 +163,7 @@ def _key_faces(parts: Parts, order: _Order) -> Sequence[KeyFace]:
     return seeds(parts.profile.conversation(order.conversation).stand_in)
 
 
-def _cover(order: _Order, key_face: KeyFace, report: Report) -> CoveredPhoto:
+def _cover(order: _Order, key_face: EncryptionKeyFace, report: Report) -> CoveredPhoto:
     draft, model = order.draft, order.model
     covered = cover(
         order.picture.pixels,
@@ -186,7 +186,9 @@ def _cover(order: _Order, key_face: KeyFace, report: Report) -> CoveredPhoto:
     return covered
 
 
-def _conversation_keeps(parts: Parts, order: _Order, first: KeyFace, shown: Sequence[KeyFace]) -> KeyFace:
+def _conversation_keeps(
+    parts: Parts, order: _Order, first: EncryptionKeyFace, shown: Sequence[EncryptionKeyFace]
+) -> EncryptionKeyFace:
     """The conversation's key face: a new one keeps what it showed first; of several, what most faces got."""
     if order.draft.stand_in is not None or not order.conversation or not shown:
         return first
