@@ -1,7 +1,7 @@
-"""The attacker's bench: what fakes give away, in counts, for each layer mask, so that a mask can be chosen by its price.
+"""The attacker's bench: what fakes reveal, in counts, for each layer mask, so that a mask can be chosen by its price.
 
-`run` tries everything, `write_report` puts it into a folder. What an attacker is able to do besides, and what follows for
-a user, is in docs/security.md. Every rate has its trials and its chance: what the same attack reaches without any message.
+`run` tries everything, `write_report` puts it into a folder. What else an attacker can do, and what that means for
+a user, is in docs/security.md. Every rate has its trials and its chance: the rate of the same attack without any message.
 """
 
 from __future__ import annotations

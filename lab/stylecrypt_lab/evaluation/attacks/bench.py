@@ -43,9 +43,9 @@ ATTACKS = {
 }
 """Names of the attacks, and what the attacker does."""
 
-_METHOD = 5  # rises when anything is measured in another way, so that old results are not mixed with new ones
+_METHOD = 5  # increases whenever a measurement changes, so that old results are not mixed with new ones
 _WITHOUT_KEY = ("recognition", "styles", "wrong keys", "averaging", "network", "linking")
-_SHARE = 4  # of the full effort, for masks that are there to compare
+_SHARE = 4  # of the full effort, for masks that only serve for comparison
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Effort:
         fakes: fakes of each of ``averaged`` senders.
         learnt: people that the networks learn from.
         steps: of the convolutional network's training.
-        photos: that are sent in each way, twice.
+        photos: sent in each way, twice.
     """
 
     keys: int = 50
@@ -217,11 +217,11 @@ def run(
     report: Report,
     effort: Effort | None = None,
 ) -> AttackResult:
-    """Attacks fakes of the subjects with every mask that is not yet in ``folder``, where each is kept when it is done.
+    """Attacks fakes of the subjects with every mask that is not yet in ``folder``, which keeps each finished one.
 
-    The same input gives the same result, but for sizes and times of messages. With pairs the gallery and the key faces are
-    the other photos, otherwise the photos that are sent. ``report`` hears what is being done, how much of it is done, out
-    of how much. Raises ModelError for a model without an encoder, InputError for a folder with results of something else.
+    The same input gives the same result, except for sizes and times of messages. With pairs the gallery and the key faces
+    are the other photos, otherwise the sent ones. ``report`` is called with the current work, how much of it is done, and
+    the total. Raises ModelError for a model without an encoder, InputError for a folder with other results.
     """
     effort = effort or Effort()
     settings = tuple(Setting.of(mask) for mask in masks)
@@ -270,7 +270,7 @@ def _attack(
     pipeline: Pipeline,
     report: Report,
 ) -> _Found:
-    """What is tried with one mask. Nothing here may depend on which masks were tried before."""
+    """Every attack on one mask. Nothing here may depend on which masks were tried before."""
     tried = effort if setting.in_use else effort.less()
     here = post(people, people.sent, "A", setting, pipeline, report)
     there = post(people, people.others, "B", setting, pipeline, report)

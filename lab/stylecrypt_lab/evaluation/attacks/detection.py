@@ -13,11 +13,12 @@ from .odds import Figure, Finding, Floats, cross_validated, roc
 __all__ = ["detection", "features"]
 
 _SIDE = 256
-_QUALITY = 90  # both kinds travelled as JPEG files of one quality: the file's own tables would tell nothing of faces
+_QUALITY = 90  # both kinds travelled as JPEG files of one quality: different tables would give them away
 
 
 def detection(people: People, posted: Posted, setting: Setting, pipeline: Pipeline) -> list[Finding | Figure]:
-    """A linear classifier of spectra and encoder features, on faces of 256 px; nobody it is asked about did it see."""
+    """A linear classifier of spectra and encoder features, on faces of 256 px; it is never asked about people that it
+    saw."""
     n = len(people)
     real = features([view.square for view in people.sent], pipeline)
     fake = features(posted.squares, pipeline)

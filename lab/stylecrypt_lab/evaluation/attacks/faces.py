@@ -1,4 +1,4 @@
-"""Attacks with one or two fakes: who is it, what another photo of them makes of it, and are these two the same person?"""
+"""Attacks with one or two fakes: who is it, what does another photo of them recover, and are these two the same person?"""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def same(between: Floats) -> int:
 def recognition(
     people: People, posted: Posted, strange: Strangers, setting: Setting, pipeline: Pipeline
 ) -> list[Finding | Figure]:
-    """(a) Somebody who has a gallery with one photo of each sender looks for the fake in it."""
+    """(a) Looks for the fake in a gallery with one photo of each sender."""
     n, gallery = len(people), people.other_faces
     to_others = distances(posted.faces, gallery)
     found: list[Finding | Figure] = [
@@ -64,7 +64,7 @@ def recognition(
 def public_photo(
     people: People, posted: Posted, strange: Strangers, setting: Setting, pipeline: Pipeline, report: Report
 ) -> list[Finding | Figure]:
-    """(b) The key face is another photo of the sender: what anybody gets who has one, and the sender's contact too.
+    """(b) The key face is another photo of the sender: what anybody with such a photo gets, including the sender's contact.
 
     An envelope that the attacker cannot open changes nothing here: the picture is the same.
     """
@@ -130,7 +130,7 @@ def linking(
 
 
 def by_chance(n: int) -> float:
-    """Of finding one in ``n``. Stand-ins are of the sender's sex, on purpose: that halves the choice."""
+    """The chance of finding one in ``n``. Stand-ins have the sender's sex on purpose, which halves the choice."""
     return min(1.0, 2 / n)
 
 

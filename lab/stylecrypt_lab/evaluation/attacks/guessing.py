@@ -27,7 +27,7 @@ def wrong_keys(
 ) -> list[Finding | Figure]:
     """Each of ``keys`` strangers as the key for each of ``victims`` senders, at 128 px.
 
-    An oracle, the sender's own face, picks the best. Of that many people some look like the sender anyway: what counts
+    An oracle, the sender's own face, picks the best. Among so many people, some look like the sender anyway: what counts
     is whether the message helped, against the same strangers without it.
     """
     chosen = people.some(victims)

@@ -1,4 +1,4 @@
-"""(d) Many fakes of one sender, each with another stand-in: what is common to them?"""
+"""(d) Many fakes of one sender, each with another stand-in: what do they have in common?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SIDE = 128  # px: the preview's
 
 @dataclass(frozen=True, eq=False)
 class Averages:
-    """What averaging gave.
+    """The results of averaging.
 
     Attributes:
         counts: how many fakes were averaged.
@@ -65,7 +65,7 @@ def averaging(
     report("averaging", len(chosen), len(chosen))
     found: list[Finding | Figure] = []
     curves = {}
-    # What is the mean of many is near to everybody: luck is what the mean of as many strangers reaches.
+    # The mean of many is near to everybody: chance is the rate that the mean of as many strangers reaches.
     means = strange.small_faces[:, :fakes].mean(1, keepdims=True)
     for what, levels in averages.items():
         to_sender = [np.linalg.norm(np.stack(level) - people.sent_faces[chosen], axis=1) for level in levels]

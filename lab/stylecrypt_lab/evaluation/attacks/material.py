@@ -74,7 +74,7 @@ class Setting:
 
     @property
     def kept(self) -> list[int]:
-        """The layers that are still the sender's; all of them, where none is: then there is nothing else to compare."""
+        """The layers that are still the sender's; all of them if none is, since there is nothing else to compare."""
         every = range(self.mask.n_styles)
         return sorted(set(every) - self.mask.layers) or list(every)
 
@@ -84,8 +84,8 @@ class View:
     """A photo of somebody: the aligned ``square`` and ``landmarks`` (5, 2) in it.
 
     Attributes:
-        codes: (n_styles, style_dim), as who has the photo for a key face reads it.
-        sent: the same as its sender reads it for a fake, by the fake's form: to send takes less effort (`level`).
+        codes: (n_styles, style_dim), as inverted by a holder of the photo as a key face.
+        sent: the same as inverted by its sender, by the fake's form: sending takes less effort (`effort`).
     """
 
     square: Pixels
@@ -100,7 +100,7 @@ class People:
 
     Attributes:
         sent: the photos that they send.
-        others: other photos of them, in public; where there are none, those that they send (the paper's case).
+        others: other, public photos of them; the sent ones if there are none (the paper's case).
         sent_faces, other_faces: descriptors (N, D).
         paired: whether ``others`` are others.
     """
@@ -172,16 +172,16 @@ class Pipeline:
         return preview
 
     def encode(self, squares: Sequence[Pixels], steps: int | None = None) -> Codes:
-        """By default as thoroughly as who opens a picture with a key face."""
+        """By default as thoroughly as opening a picture with a key face."""
         steps = effort.READING_STEPS if steps is None else steps
         return self.model.encode(to_images([resized(square, _ENCODED) for square in squares]), steps=steps)
 
     def read(self, square: Pixels, key: Codes, mask: LayerMask) -> Codes:
-        """As who has a key face does, (1, n_styles, style_dim)."""
+        """Inverts as the holder of a key face does, (1, n_styles, style_dim)."""
         return read(to_images([resized(square, _ENCODED)]), key, self.model, mask)
 
     def glance(self, squares: Sequence[Pixels]) -> Codes:
-        """What the encoder alone says: for pictures by the hundred, at a tenth of the time."""
+        """The encoder's codes alone: for hundreds of pictures, in a tenth of the time."""
         return self.encode(squares, steps=0)
 
     def view(self, square: Pixels, landmarks: NDArray[np.floating]) -> View:
@@ -191,7 +191,7 @@ class Pipeline:
         return View(square, landmarks.astype(np.float32), codes[effort.KEY_STEPS], sent)
 
     def describe(self, squares: Sequence[Pixels]) -> Floats:
-        # A few at a time: dlib takes all of them through its network together, and memory with them.
+        # A few at a time: dlib runs all of them through its network together, which takes memory.
         parts = [self.recogniser.describe(squares[i : i + _BATCH]) for i in range(0, len(squares), _BATCH)]
         return np.concatenate(parts)
 
@@ -204,7 +204,7 @@ class Pipeline:
 
 
 def show(view: View, square: Pixels, form: Form) -> Pixels:
-    """What third parties see where a face made of ``view`` stands in its photo; all of it, in a portrait."""
+    """What third parties see where the fake of ``view`` is pasted into its photo; a portrait is all fake."""
     if form == "portrait":
         return square
     side = view.square.shape[0]

@@ -21,8 +21,8 @@ from .odds import Figure, Finding, Ridge, by_strangers, distances
 
 __all__ = ["Lessons", "lessons", "networks"]
 
-_SIDE = 128  # px of what is learnt from: the preview's
-_SMALL = 64  # px of what the convolutional network makes
+_SIDE = 128  # px of the training pictures: the preview's
+_SMALL = 64  # px of the convolutional network's output
 _BATCH = 16
 _TRUNCATION = 0.9
 
@@ -36,7 +36,7 @@ class Lessons:
 
 
 def lessons(people: People, count: int, pipeline: Pipeline, report: Report) -> Lessons:
-    """``count`` people who do not exist: no two styles of one need be alike, for an encoder read them from a picture."""
+    """``count`` people who do not exist: the styles of one may all differ, since an encoder read them from a picture."""
     model = pipeline.model
     z = np.random.default_rng(5).standard_normal((2 * count, model.style_dim), np.float32)
     codes, keys = model.map(z[:count], _TRUNCATION), model.map(z[count:], 0.75)
@@ -58,7 +58,7 @@ def networks(
     report: Report,
 ) -> list[Finding | Figure]:
     """Two of them: ridge regression from the codes of a fake to those of the original, and a convolutional network from
-    pixels to pixels, trained for ``steps`` steps. Judged on the real senders, of whom neither saw any.
+    pixels to pixels, trained for ``steps`` steps. Judged on the real senders, whom neither has seen.
     """
     n = len(learnt.views)
     originals = np.stack([view.sent[setting.form] for view in learnt.views])
@@ -100,7 +100,7 @@ def networks(
 
 
 class _Network(nn.Module):
-    """(B, 3, 64, 64) -> the same: what is to be added to the fake. Sees the whole face: its middle is 8 px wide."""
+    """(B, 3, 64, 64) -> the same, to add to the fake. Sees the whole face: its middle is 8 px wide."""
 
     def __init__(self, width: int = 24) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What an attack found, in counts; and the statistics that make odds of them. Nothing here knows of pictures."""
+"""The findings of attacks, in counts, and the statistics that turn them into odds. Nothing here knows of pictures."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Finding:
 
     Attributes:
         attack: its name, such as "recognition".
-        mask: the layers that the sender replaced, as `LayerMask` writes them; "" where they do not matter.
+        mask: the layers that the sender replaced, as `LayerMask` writes them; "" if they do not matter.
         what: what counts as success.
         successes, trials: counts.
-        chance: the rate that the same attack has without a message of the sender's; None: it is told, not judged.
+        chance: the rate of the same attack without a message of the sender's; None if it is reported, not judged.
     """
 
     attack: str
@@ -43,12 +43,12 @@ class Finding:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """In which the true rate lies, 95 %."""
+        """The 95 % interval of the true rate."""
         return wilson(self.successes, self.trials)
 
     @property
     def luck(self) -> float:
-        """How probable it is to succeed so often or more often by chance (binomial); 1 where no chance is given."""
+        """The probability of succeeding at least this often by chance (binomial); 1 if no chance is given."""
         p, n = self.chance, self.trials
         if p is None:
             return 1.0
@@ -67,7 +67,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured number that is no rate: ``value`` in ``unit``, from ``trials`` of them. The rest as in `Finding`."""
+    """A measured number other than a rate: ``value`` in ``unit``, from ``trials`` measurements. The rest as in `Finding`."""
 
     attack: str
     mask: str
@@ -96,7 +96,8 @@ def distances(first: Floats, second: Floats) -> Floats:
 
 
 def by_strangers(faces: Floats, to: Floats, limit: float) -> float:
-    """The rate at which strangers, (N, K, D), are nearer than ``limit`` to whom they stand for, (N, D); never quite 0."""
+    """The rate at which strangers, (N, K, D), are nearer than ``limit`` to the person they replace, (N, D); never quite
+    0."""
     near = np.linalg.norm(faces - to[:, None], axis=2) < limit
     return float((near.sum() + 1) / (near.size + 1))
 
@@ -125,7 +126,7 @@ class Ridge:
         for penalty in _PENALTIES:
             inverse = np.linalg.inv(gram + penalty * scale * np.eye(len(x)))
             weights = inverse @ (y - self._y_mean)
-            # What is left of each, by the rest (Golub, Heath and Wahba, Technometrics 21, 1979, 215).
+            # The residual of each when predicted by the rest (Golub, Heath and Wahba, Technometrics 21, 1979, 215).
             error = float(np.square(weights / inverse.diagonal()[:, None]).mean())
             if error < best:
                 best, self._weights = error, weights

@@ -49,7 +49,7 @@ NOTE = (
 
 
 def write_report(result: AttackResult, folder: Path) -> Path:
-    """Writes ``attacks.json``, ``attacks.md`` and ``attacks.html``, which it returns, into a folder, made where it is missing.
+    """Writes ``attacks.json``, ``attacks.md`` and ``attacks.html``, which it returns, into a folder, made if it is missing.
 
     Raises PictureError when they cannot be written.
     """

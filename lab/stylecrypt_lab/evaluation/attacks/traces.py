@@ -1,4 +1,4 @@
-"""What one message says of when it was made, and two messages of each other, to whoever carries them and has no key."""
+"""What a message reveals of when it was made, and two messages of each other, to a carrier without a key."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .odds import Floats, cross_validated
 __all__ = ["Sent", "alike", "says_when", "seal", "told_apart", "unsealed"]
 
 _UNITS = ((1, 4), (10**3, 6), (10**6, 7), (10**9, 8))
-"""Parts of a second in which times are kept, and the bytes that count: wider integers begin or end with zeros."""
+"""Fractions of a second in which times are stored, and the bytes that count: wider integers begin or end with zeros."""
 
 _DATES = ("%Y:%m:%d %H", "%Y-%m-%dT%H", "%Y-%m-%d %H", "%Y%m%dT%H", "%Y%m%d%H")
 """As EXIF, XMP, text, ISO 8601 and file names have them, to the hour."""
 
-_PIECE = 16  # bytes: two messages do not have so many in common by luck, nor by what age fills its header with
+_PIECE = 16  # bytes: two messages do not share this many by luck, nor through age's filling of its header
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def unsealed(message: EncryptedPhoto) -> bytes:
 
 
 def _metadata(picture: bytes) -> bytes:
-    """A JPEG or PNG file without what is coded of its pixels, in which any number may be found by luck."""
+    """A JPEG or PNG file without its coded pixels, in which any number may turn up by luck."""
     if picture.startswith(b"\xff\xd8"):
         head, _, scans = picture.partition(b"\xff\xda")
         return head + scans.rpartition(b"\xff\xd9")[2]
@@ -66,7 +66,7 @@ def _metadata(picture: bytes) -> bytes:
 
 
 def says_when(data: bytes, first: float, last: float) -> bool:
-    """Whether a time from ``first`` to ``last`` (Unix seconds) stands in ``data``.
+    """Whether ``data`` contains a time from ``first`` to ``last`` (Unix seconds).
 
     Found are integers of seconds, milli-, micro- and nanoseconds in either byte order, whatever wraps them (CBOR, protobuf's
     fixed fields); the same in digits; and dates with an hour, of here or UTC, as text or as in PNG's tIME.
@@ -100,7 +100,7 @@ def told_apart(one: Sequence[float], two: Sequence[float], groups: Sequence[int]
 def alike(one: bytes, two: bytes, unrelated: bytes) -> bool:
     """Whether ``one`` and ``two`` have any 16 bytes in common of which ``unrelated``, of strangers, has neither half.
 
-    What all messages have in common belongs to the format. Halves, because one equal byte after the format's is luck.
+    Bytes that all messages have in common belong to the format. Halves, because one equal byte after the format's is luck.
     """
     half = _PIECE // 2
     known, common = _pieces(unrelated, half), _pieces(one, _PIECE) & _pieces(two, _PIECE)

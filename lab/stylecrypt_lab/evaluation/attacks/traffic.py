@@ -1,4 +1,4 @@
-"""(g) What sizes, metadata and times give away to whoever carries messages, and what two messages have in common."""
+"""(g) What sizes, metadata and times reveal to a carrier of messages, and what two messages have in common."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from .traces import Sent, alike, says_when, seal, told_apart, unsealed
 
 __all__ = ["ordinary_photo", "padding", "traffic"]
 
-MARKER = b"Elm Street 7"  # stands in all metadata of the photos that are sent
+MARKER = b"Elm Street 7"  # in all metadata of the sent photos
 
 _RECIPIENTS = (1, 2, 5, 20)
 _LEVELS = ("keyface", "latent", "original")
@@ -74,7 +74,7 @@ def traffic(subjects: Sequence[Subject], photos: int, model: FaceModel, report: 
             every.append(Sent(made, began, time.time()))
             return every[-1]
 
-        # First, because the first message waits for the model, and the times of these are not looked at.
+        # First, because the first message waits for the model, and the times of these are not used.
         some = [send(files[0], count, level="latent") for count in _RECIPIENTS[1:-1]]
         sent: dict[str, list[Sent]] = {way: [] for way in _WAYS}
         for _ in range(_TWICE):
@@ -135,7 +135,7 @@ def _metadata(
 
 
 def _times(every: Sequence[Sent], sent: dict[str, list[Sent]], two_faces: Sequence[Sent]) -> list[Finding | Figure]:
-    """When a message was made, by what anybody may read of it; and which kind it is, by how long it took to make."""
+    """When a message was made, from what anybody may read of it; and its kind, from how long it took to make."""
     dated = sum(says_when(unsealed(one.message), one.first, one.last) for one in every)
     found: list[Finding | Figure] = [Finding("traffic", "", "when it was made, without a key", dated, len(every), 0.0)]
     for way, made in {**sent, "latent, two faces": two_faces}.items():
@@ -150,7 +150,7 @@ def _times(every: Sequence[Sent], sent: dict[str, list[Sent]], two_faces: Sequen
 
 
 def _links(sent: dict[str, list[Sent]], elsewhere: Sequence[Sent]) -> list[Finding | Figure]:
-    """Pairs of messages whose envelopes have bytes in common that are not the format's."""
+    """Pairs of messages whose envelopes have bytes in common besides the format's."""
     n = len(elsewhere)
     first = [one.message for one in sent["latent"][:n]]
     again = [
@@ -176,7 +176,7 @@ def _links(sent: dict[str, list[Sent]], elsewhere: Sequence[Sent]) -> list[Findi
 
 
 def _drawn(message: EncryptedPhoto) -> bytes:
-    """What is drawn anew for each message, or encrypted with what is."""
+    """The parts that are drawn at random for each message, or encrypted under such parts."""
     assert message.message_id is not None  # noqa: S101 - it has an envelope
     return message.message_id + seal(message)
 
@@ -210,9 +210,11 @@ def whole(message: EncryptedPhoto) -> bytes:
 
 
 def padding() -> list[int]:
-    """Lengths of sealed parts of messages that differ in the length of their captions only."""
+    """Lengths of sealed parts of messages that differ only in the length of their captions."""
     made = [one.sealed or b"" for one in _between_strangers(["x" * length for length in _CAPTIONS])]
-    return [len(one) - one.index(b"\n---") for one in made]  # the header's random filling says nothing of the caption
+    return [
+        len(one) - one.index(b"\n---") for one in made
+    ]  # the header's random filling reveals nothing of the caption
 
 
 def _card(name: str) -> Card:
