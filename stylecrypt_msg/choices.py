@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-__all__ = ["Form", "Level", "Others"]
+__all__ = ["App", "Form", "Level", "Others"]
 
 
 class Level(StrEnum):
@@ -15,8 +15,22 @@ class Level(StrEnum):
     """An approximation, from the pixels of the cover and a key face of the sender."""
     LATENT = "latent"
     """The sender's own inversion, from sealed style vectors."""
+    IMPRINT = "imprint"
+    """The true faces as small pictures, from the pixels of the cover."""
     ORIGINAL = "original"
     """The photo as it was."""
+
+
+class App(StrEnum):
+    """What the cover will travel by, which decides what becomes of it on the way (`apps.APPS`)."""
+
+    SIGNAL = "signal"
+    WHATSAPP = "whatsapp"
+    TELEGRAM = "telegram"
+    ELEMENT = "element"
+    INSTAGRAM = "instagram"
+    FILE = "file"
+    """As a file, which nothing is done to."""
 
 
 Form: TypeAlias = Literal["photo", "portrait"]

@@ -15,6 +15,7 @@ __all__ = ["COVER_STEPS", "KEY_STEPS", "READING_STEPS"]
 COVER_STEPS = {
     Level.KEYFACE: STEPS,
     Level.LATENT: STEPS,
+    Level.IMPRINT: 0,
     Level.ORIGINAL: 0,  # recipients get pixels; covers by the encoder alone look as natural, and reveal less of the sender
 }
 """Steps of descent behind a cover of each level."""

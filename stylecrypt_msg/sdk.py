@@ -26,7 +26,7 @@ from stylecrypt_protocol import (
 from typing_extensions import Unpack
 
 from .cards import card_of
-from .choices import Form, Others
+from .choices import App, Form, Others
 from .errors import InputError, NoMessageError, RefusedError, StyleCryptError
 from .messenger import (
     Arrival,
@@ -91,6 +91,8 @@ class Options(TypedDict, total=False):
     refine_steps: int
     matting: bool
     covert: bool
+    imprint: bool
+    app: App | str | None
     format: Format
     caption: str
     file_name: str
@@ -188,6 +190,8 @@ class _Base:
         given: dict[str, Any] = {**options}
         if given.get("level") is not None:
             given["level"] = _as_level(given["level"])
+        if given.get("app") is not None:
+            given["app"] = _as_app(given["app"])
         if not isinstance(given.get("stand_in"), str | None):
             given["stand_in"] = _file(given["stand_in"])
         draft = Draft(photo=_file(photo), to=tuple(to), **given)
@@ -498,6 +502,15 @@ def _as_level(level: Level | str) -> Level:
         return Level(level)
     except ValueError:
         raise InputError(f"There is no level {level!r}.", hint=f"Levels are {', '.join(Level)}.") from None
+
+
+def _as_app(app: App | str) -> App:
+    try:
+        return App(app)
+    except ValueError:
+        raise InputError(
+            f"No app {app!r} is known.", hint=f"Apps are {', '.join(App)}; leave it out for any."
+        ) from None
 
 
 def _file(photo: Photo) -> bytes:

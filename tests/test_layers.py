@@ -24,9 +24,11 @@ PACKAGES = {
 IMPORTS = {
     "__init__": {"messenger", "sdk"},
     "cards": {"errors", "pictures"},
+    "apps": {"choices"},
     "choices": set(),
     "errors": set(),
     "faces": set(),
+    "imprint": {"errors"},
     "iresnet": {"errors"},
     "models": {"errors"},
     "pictures": {"errors"},
@@ -41,6 +43,7 @@ IMPORTS = {
     "cipher": {"choices", "effort", "errors", "faces", "models", "progress", "standins", "stylemix"},
     "likeness": {"cipher", "errors", "faces", "models", "progress", "recognisers"},
     "messenger": {
+        "apps", "imprint",
         "choices", "cipher", "effort", "errors", "faces", "likeness", "models", "pictures", "profile", "progress",
         "recognisers", "residual", "standins", "stylemix",
     },

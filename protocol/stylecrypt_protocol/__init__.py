@@ -10,6 +10,7 @@ Choose by what you are building:
 * something that manages people: ``Identity`` (your own keys), ``Card`` (theirs), ``compare_cards``,
   ``pair_words``, ``Revocation``.
 * something that keeps keys and files: ``lock``, ``unlock``, ``StorageKey``.
+* pictures whose pixels speak for themselves: ``seal_imprint`` and ``open_imprint``; how the bytes get there is yours.
 * key faces: ``KeyFace``, ``Inversion``, ``share_key_face``, ``open_key_face`` and ``pick_key_face``.
 * another implementation: protocol/SPEC.md and protocol/vectors/.
 
@@ -57,8 +58,25 @@ from .errors import (
     WrongPassphraseError,
 )
 from .identity import Identity
+from .imprint import (
+    IMPRINT_CELLS,
+    ImprintContent,
+    ImprintedFace,
+    OpenedImprint,
+    imprint_bytes,
+    open_imprint,
+    seal_imprint,
+)
 from .key_face import Inversion, SharedKeyFace, open_key_face, share_key_face
-from .limits import MAX_AGE, MAX_CARRIED_BYTES, MAX_CLOCK_SKEW, MAX_PIXELS, MAX_SIDE
+from .limits import (
+    MAX_AGE,
+    MAX_CARRIED_BYTES,
+    MAX_CLOCK_SKEW,
+    MAX_IMPRINT_FACES,
+    MAX_IMPRINT_RECIPIENTS,
+    MAX_PIXELS,
+    MAX_SIDE,
+)
 from .messages import OpenedMessage, open_message, seal_message
 from .replay import MemorySeenStore, Seen, SeenStore
 from .sealed import Residual, ResidualKind, SealedPart, context_of
@@ -70,10 +88,13 @@ __all__ = [
     "CARD_KEY",
     "ENVELOPE_SUFFIX",
     "EVENT_KEY",
+    "IMPRINT_CELLS",
     "KEY_FACE_KEY",
     "MAX_AGE",
     "MAX_CARRIED_BYTES",
     "MAX_CLOCK_SKEW",
+    "MAX_IMPRINT_FACES",
+    "MAX_IMPRINT_RECIPIENTS",
     "MAX_PIXELS",
     "MAX_SIDE",
     "BadSignatureError",
@@ -88,6 +109,8 @@ __all__ = [
     "ForwardedError",
     "FromFutureError",
     "Identity",
+    "ImprintContent",
+    "ImprintedFace",
     "Inversion",
     "KeyFace",
     "Level",
@@ -97,6 +120,7 @@ __all__ = [
     "MessageId",
     "MovedError",
     "NotForMeError",
+    "OpenedImprint",
     "OpenedMessage",
     "Opening",
     "Pixels",
@@ -130,9 +154,11 @@ __all__ = [
     "fits_event",
     "from_event",
     "has_key_face",
+    "imprint_bytes",
     "is_card",
     "key_face_event",
     "lock",
+    "open_imprint",
     "open_key_face",
     "open_message",
     "pair_words",
@@ -140,6 +166,7 @@ __all__ = [
     "put",
     "read_card",
     "remove",
+    "seal_imprint",
     "seal_message",
     "share_key_face",
     "take",

@@ -83,10 +83,11 @@ class PublicPart(WireModel):
         replaced: Iterable[int],
         faces: Sequence[WireQuad],
         key_face: KeyFace | None = None,
+        message_id: MessageId | None = None,
     ) -> Self:
-        """The public part of a new message: draws its id (``secrets``) and digests the cover."""
+        """The public part of a new message: digests the cover, and draws an id (``secrets``) if none is given."""
         public = cls(
-            message_id=MessageId(secrets.token_bytes(16)),
+            message_id=message_id or MessageId(secrets.token_bytes(16)),
             level=level,
             model_hash=model_hash,
             styles=styles,

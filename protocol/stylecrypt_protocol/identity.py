@@ -56,5 +56,9 @@ class Identity:
         """The 64-byte Ed25519 signature over domain and message."""
         return primitives.ed25519_sign(self._signing.reveal(), domain, message)
 
+    def open(self, domain: bytes, sealed: bytes) -> bytes | None:
+        """What `primitives.hpke_seal` sealed to the sealing key, with ``domain`` as its info; None: it is not for us."""
+        return primitives.hpke_open(self._sealing.reveal(), domain, sealed)
+
     def __repr__(self) -> str:
         return f"Identity({self.id.hex()})"

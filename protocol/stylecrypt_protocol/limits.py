@@ -85,6 +85,15 @@ MAX_KEY_FACE_BYTES: Final = 4 * 1024 * 1024
 MAX_INVERSIONS: Final = 4
 """Models that a key face is prepared for: people use one, perhaps two. 256 KB at most, 64 KB in practice."""
 
+MAX_IMPRINT_RECIPIENTS: Final = 8
+"""Recipients of an imprint: each costs 97 bytes of the 1.6 KB that a photo holds."""
+
+MAX_IMPRINT_BYTES: Final = 4080
+"""An imprint: what a square picture holds, 20 words of 204 bytes."""
+
+MAX_IMPRINT_FACES: Final = 8
+"""Faces in an imprint: below 120 bytes each, nobody is to be recognised."""
+
 MAX_PUBLIC_BYTES: Final = 8192
 """The public part: 4,221 bytes with 128 faces."""
 

@@ -20,7 +20,7 @@ from .errors import (
 )
 from .identity import Identity
 from .limits import MAX_AGE, MAX_CLOCK_SKEW
-from .replay import Seen, SeenStore
+from .replay import Seen, SeenStore, rank_of
 from .sealed import LEVELS, NO_CONTEXT, Residual, SealedPart, context_of
 from .signed import ids_of, seal, unseal
 from .wire import CardId, WireModel
@@ -126,7 +126,7 @@ def open_message(
     if seen is not None:
         if content.sent_at < now - MAX_AGE:
             raise TooOldError(f"sent {(now - content.sent_at) // 86400} days ago")
-        rank = 2 * (not elsewhere) + (verdict is CoverVerdict.EXACT)
+        rank = rank_of(elsewhere=elsewhere, exact=verdict is CoverVerdict.EXACT, imprint=False)
         if seen.check_and_remember(sender.id, public.message_id, content.sent_at, rank) is Seen.BEFORE:
             raise ReplayedError
     return OpenedMessage(sender=sender, public=public, content=content, cover=verdict, elsewhere=elsewhere)

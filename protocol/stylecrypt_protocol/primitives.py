@@ -9,6 +9,9 @@ import hashlib
 import hmac as _hmac
 from typing import Final
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from nacl import bindings
 from nacl.exceptions import CryptoError
 
@@ -23,6 +26,7 @@ COMMITMENT: Final = _DOMAIN + b"commitment\0"
 COMMITMENT_KEY: Final = _DOMAIN + b"commitment-key\0"
 CONTEXT: Final = _DOMAIN + b"context\0"
 FILE_AT_REST: Final = _DOMAIN + b"file-at-rest\0"
+IMPRINT: Final = _DOMAIN + b"imprint\0"
 KEY_FACE: Final = _DOMAIN + b"key-face\0"
 MESSAGE: Final = _DOMAIN + b"message\0"
 PASSPHRASE: Final = _DOMAIN + b"passphrase\0"
@@ -34,6 +38,10 @@ WORDS: Final = _DOMAIN + b"words\0"
 
 SIGNATURE_BYTES: Final = bindings.crypto_sign_BYTES
 TAG_BYTES: Final = bindings.crypto_aead_xchacha20poly1305_ietf_ABYTES
+HPKE_BYTES: Final = 32 + 16
+"""That `hpke_seal` adds: the ephemeral public key, and the tag."""
+
+_HPKE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 
 
 def sha256(domain: bytes, *parts: bytes | memoryview) -> bytes:
@@ -115,6 +123,20 @@ def xchacha20poly1305_decrypt(key: bytes, nonce: bytes, ciphertext: bytes, assoc
     try:
         return bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(ciphertext, associated, nonce, key)
     except CryptoError:
+        return None
+
+
+def hpke_seal(public_key: bytes, info: bytes, plaintext: bytes) -> bytes:
+    """HPKE in base mode (RFC 9180): DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305, no associated data. The
+    encapsulated key, ciphertext and tag."""
+    return _HPKE.encrypt(plaintext, X25519PublicKey.from_public_bytes(public_key), info)
+
+
+def hpke_open(secret_key: bytes, info: bytes, sealed: bytes) -> bytes | None:
+    """What `hpke_seal` sealed to this key's public one; None if it did not."""
+    try:
+        return _HPKE.decrypt(sealed, X25519PrivateKey.from_private_bytes(secret_key), info)
+    except (InvalidTag, ValueError):  # ValueError: a point of small order
         return None
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from .limits import MAX_AGE, MAX_CLOCK_SKEW
 from .wire import CardId, MessageId
 
-__all__ = ["MemorySeenStore", "Seen", "SeenStore"]
+__all__ = ["MemorySeenStore", "Seen", "SeenStore", "rank_of"]
 
 
 class Seen(Enum):
@@ -23,6 +23,12 @@ class Seen(Enum):
     """Seen before."""
 
 
+def rank_of(*, elsewhere: bool, exact: bool, imprint: bool) -> int:
+    """How good a copy of a message is, 0 to 5: 3 in the chat that the sender meant, or if none was meant; and 2 with the very
+    pixels that were sent, 1 with its envelope, 0 with its imprint alone."""
+    return 3 * (not elsewhere) + (0 if imprint else 1 + exact)
+
+
 class SeenStore(Protocol):
     """The store that ``open_message`` needs. Keep entries until ``sent_at + MAX_AGE + MAX_CLOCK_SKEW`` is past;
     older messages are refused without asking."""
@@ -30,8 +36,8 @@ class SeenStore(Protocol):
     def check_and_remember(self, sender: CardId, message_id: MessageId, sent_at: int, rank: int) -> Seen:
         """Answers for this sender's message and remembers it, in one step that two openings cannot both win.
 
-        ``rank``: 0 to 3, of the copy: 2 in the chat that the sender meant, and 1 with the very pixels that were sent. One of
-        a higher rank than all before is new: otherwise, posting a doctored copy first would block the sender's own.
+        ``rank``: of the copy, see `rank_of`. One of a higher rank than all before is new: otherwise, posting a doctored copy
+        first would block the sender's own.
 
         Asked only after everything else about the message was verified, so that strangers cannot fill the
         store, and by sender, so that a contact cannot use up the public message id of somebody else.

@@ -25,7 +25,7 @@ from .identity import Identity
 from .limits import MAX_RECIPIENTS
 from .wire import VERSION, CardId, CardIdField, Reader, Time, WireModel, opaque, received
 
-__all__ = ["Signed", "SignedPart", "ids_of", "seal", "unseal"]
+__all__ = ["Signed", "SignedPart", "attribute", "ids_of", "seal", "unseal"]
 
 T = TypeVar("T", bound="Signed")
 
@@ -48,12 +48,11 @@ class Signed(WireModel):
         return self
 
     def sign(self, identity: Identity) -> bytes:
-        """The bytes to encrypt: length, fields, signature, padding."""
+        """The bytes to pad and encrypt: length, fields, signature."""
         if identity.id != self.sender:
             raise LocalProtocolError("signed by another identity than the sender")
         fields = self.to_fields()
-        body = opaque(fields + identity.sign(self.DOMAIN, fields), 4)
-        return body + bytes(age.padme(len(body)) - len(body))
+        return opaque(fields + identity.sign(self.DOMAIN, fields), 4)
 
     def to_fields(self) -> bytes:
         """The canonical bytes that are signed."""
@@ -71,15 +70,19 @@ class Signed(WireModel):
 
 
 class SignedPart:
-    """A decrypted sealed part of which only the length, the padding and the version have been checked."""
+    """A decrypted sealed part of which only the length, the padding and the version have been checked.
 
-    __slots__ = ("fields", "sender", "signature")
+
+    ``length`` is that without the padding.
+    """
+
+    __slots__ = ("fields", "length", "sender", "signature")
 
     def __init__(self, plaintext: bytes) -> None:
         reader = Reader(plaintext, "sealed part")
         body = reader.opaque(4)
-        padding = reader.take(reader.remaining())
-        if padding.strip(b"\0") or len(plaintext) != age.padme(4 + len(body)):
+        self.length = 4 + len(body)
+        if reader.take(reader.remaining()).strip(b"\0"):
             raise MalformedError("sealed part: wrong padding")
         split = len(body) - primitives.SIGNATURE_BYTES
         if split < 0:
@@ -115,7 +118,8 @@ def ids_of(cards: Sequence[Card]) -> tuple[CardId, ...]:
 def seal(content: Signed, sender: Identity, recipients: Sequence[Card]) -> bytes:
     """An age file to these cards, with a key for each of ``content.recipients``. Raises LocalProtocolError."""
     keys = {card.id: card.sealing_key for card in recipients}
-    return age.encrypt(content.sign(sender), keys.values())
+    body = content.sign(sender)
+    return age.encrypt(body + bytes(age.padme(len(body)) - len(body)), keys.values())
 
 
 def unseal(
@@ -125,7 +129,20 @@ def unseal(
 
     Raises NotForMeError, StrangerError, RevokedKeyError, BadSignatureError, ForwardedError, or what parsing raises.
     """
-    part = SignedPart(age.decrypt(sealed, identity))
+    plaintext = age.decrypt(sealed, identity)
+    part = SignedPart(plaintext)
+    if len(plaintext) != age.padme(part.length):
+        raise MalformedError("sealed part: wrong padding")
+    return attribute(kind, part, identity, contacts, keys=age.check_header(sealed))
+
+
+def attribute(
+    kind: type[T], part: SignedPart, identity: Identity, contacts: Mapping[CardId, Card | Revocation], *, keys: int
+) -> tuple[Card, T]:
+    """The sender and what they signed, to ``identity`` among others, of what was sealed to so many ``keys``.
+
+    Raises StrangerError, RevokedKeyError, BadSignatureError, ForwardedError, or what parsing raises.
+    """
     sender = contacts.get(part.sender)
     if sender is None:
         raise StrangerError(part.sender)
@@ -134,7 +151,6 @@ def unseal(
     content = part.verify(kind, sender.signing_key)
     if identity.id not in content.recipients:
         raise ForwardedError
-    keys = age.check_header(sealed)
     if keys != len(content.recipients):  # the sender's program adds hidden recipients
         raise MalformedError(f"sealed to {keys} keys, and addressed to {len(content.recipients)} people")
     return sender, content

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..choices import Level, Others
+from ..choices import App, Level, Others
 
 if TYPE_CHECKING:
     from ..sdk import Options
@@ -63,7 +63,7 @@ def session_of(context: typer.Context) -> "Session":
 def photo_options(
     level: Annotated[
         Level | None,
-        typer.Option(help="What recipients get: the original (default), their inversion, or a likeness."),
+        typer.Option(help="What recipients get: the original (default), small faces, an inversion, or a likeness."),
     ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Seal the whole file, to be restored bit by bit.")] = False,
     mask: Mask = None,
@@ -78,6 +78,12 @@ def photo_options(
     conversation: Annotated[
         str | None, typer.Option(help="The chat this is for: it keeps its stand-in. Default: one per group.")
     ] = None,
+    no_imprint: Annotated[
+        bool, typer.Option("--no-imprint", help="Leave the pixels as they are: an app that re-encodes drops it all.")
+    ] = False,
+    app: Annotated[
+        App | None, typer.Option("--for", help="The app that it will travel by; default: any, as well as can be.")
+    ] = None,
     caption: Annotated[str, typer.Option(help="Text for the recipients, sealed with the photo.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Send a fake that still looks like you.")] = False,
 ) -> "Options":
@@ -91,6 +97,8 @@ def photo_options(
         "refine_steps": refine,
         "matting": matting,
         "conversation": conversation,
+        "imprint": not no_imprint,
+        "app": app,
         "caption": caption,
         "force": force,
     }

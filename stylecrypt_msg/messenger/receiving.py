@@ -8,22 +8,27 @@ from dataclasses import dataclass, replace
 import numpy as np
 import stylecrypt_protocol as protocol
 from PIL import Image
-from stylecrypt_protocol import Envelope, OpenedMessage, PublicPart, ResidualKind, SeenStore
+from stylecrypt_protocol import Envelope, OpenedImprint, OpenedMessage, PublicPart, ResidualKind, SeenStore
 
 from ..cipher import restore, uncover
 from ..errors import FaceError, InputError, MessageError, ModelError, NoMessageError, RefusedError, Remedy, explaining
+from ..imprint import paste_faces
 from ..models import FaceModel
 from ..pictures import Picture, read_picture
 from ..profile import Contact, MyKeyFace, TheirKeyFace
 from ..progress import Report
 from ..residual import restore_faces, unpack_styles
 from ..stylemix import LayerMask
+from .imprinting import read_imprint
 from .key_faces import Codes, key_codes
 from .parts import Parts
 from .values import Arrival, DecryptedPhoto, Level, Pixels
 from .wire import form_of, from_wire, wire_pixels
 
 __all__ = ["receive"]
+
+
+_ELSEWHERE = "It was sent to another chat: somebody posted it again in this one."
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class _Known:
         opened: the message, if we could open it.
         sender: who signed it, or else whom we were told to take for its sender.
         warnings: so far.
+        refused: why the message was not opened.
     """
 
     picture: Picture
@@ -43,6 +49,7 @@ class _Known:
     opened: OpenedMessage | None
     sender: Contact | None
     warnings: tuple[str, ...]
+    refused: RefusedError | None = None
 
     def warning(self, *more: str) -> _Known:
         return replace(self, warnings=(*self.warnings, *more))
@@ -72,6 +79,12 @@ def receive(
             if broken or not _keys(parts, public, known.sender, arrival.key_face):
                 raise
             known = known.warning(f"{error} The face was recovered with a key face instead.")
+    if opened is None:
+        imprinted, known = _open_imprint(parts, known, arrival, now, seen)
+        if imprinted is not None:
+            return _from_pixels(known, imprinted)
+        if known.refused is not None and not _may_fall_back(parts, known, arrival.key_face):
+            raise known.refused
     return _uncover(parts, known, arrival, model, report)
 
 
@@ -86,13 +99,13 @@ def _unseal(parts: Parts, arrival: Arrival, now: int, seen: SeenStore | None) ->
         with explaining():
             message, opened = _first_that_opens(parts, messages, picture.pixels, now, seen, arrival.chat)
     except RefusedError as refused:
-        public = messages[0].public
-        if not _may_fall_back(parts, refused, public, arrival.key_face):
+        # Something else may be tried: never on what somebody put together to deceive.
+        if not isinstance(refused.reason, protocol.UnsealedError | protocol.NotForMeError):
             raise
-        return _Known(picture, public, None, claimed, (f"{refused} Nothing proves who sent it.",))
+        return _Known(picture, messages[0].public, None, claimed, (_unproven(refused),), refused)
     known = _Known(picture, message.public, opened, parts.sender(opened.sender.id, "message"), ())
     if opened.elsewhere:
-        known = known.warning("It was sent to another chat: somebody posted it again in this one.")
+        known = known.warning(_ELSEWHERE)
     if opened.cover is protocol.CoverVerdict.CHANGED:
         known = known.warning("The picture was changed on the way: what lies outside the faces is as it arrived.")
     return known
@@ -143,11 +156,15 @@ def _first_that_opens(
     raise fault
 
 
-def _may_fall_back(parts: Parts, refused: RefusedError, public: PublicPart, key_face: bytes | None) -> bool:
-    """Whether a key face may be tried: never on what somebody put together to deceive."""
-    if isinstance(refused.reason, protocol.UnsealedError):
+def _may_fall_back(parts: Parts, known: _Known, key_face: bytes | None) -> bool:
+    """Whether a key face may be tried on a picture whose message is not for us."""
+    if known.refused is not None and isinstance(known.refused.reason, protocol.UnsealedError):
         return True
-    return isinstance(refused.reason, protocol.NotForMeError) and bool(_keys(parts, public, None, key_face))
+    return bool(_keys(parts, known.public, None if known.refused else known.sender, key_face))
+
+
+def _unproven(refused: RefusedError) -> str:
+    return f"{refused} Nothing proves who sent it."
 
 
 def _recover(parts: Parts, known: _Known, public: PublicPart, opened: OpenedMessage, report: Report) -> DecryptedPhoto:
@@ -183,6 +200,60 @@ def _recover(parts: Parts, known: _Known, public: PublicPart, opened: OpenedMess
         sent_at=content.sent_at,
         message_id=public.message_id,
         file=file,
+    )
+
+
+def _open_imprint(
+    parts: Parts, known: _Known, arrival: Arrival, now: int, seen: SeenStore | None
+) -> tuple[OpenedImprint | None, _Known]:
+    """What the pixels hold, if they hold anything for us. Where they do not, and a key face may be tried, a warning says why.
+
+    Raises RefusedError, or MessageError, if there is nothing else to try.
+    """
+    profile = parts.profile_if_any()
+    if profile is None:
+        return None, known
+    try:
+        with explaining():
+            opened = read_imprint(known.picture.pixels, profile, now=now, seen=seen, chat=arrival.chat)
+    except RefusedError as refused:
+        if not isinstance(refused.reason, protocol.NotForMeError):
+            raise
+        return None, replace(known, refused=known.refused or refused, warnings=known.warnings or (_unproven(refused),))
+    except MessageError as error:
+        if not _may_fall_back(parts, known, arrival.key_face):
+            raise MessageError(
+                "The picture's pixels hold a message that cannot be read any more: the picture was changed too much.",
+                hint="Ask the sender to send it again, as a file.",
+            ) from error
+        return None, known.warning("What the pixels held cannot be read any more: the picture was changed too much.")
+    if opened is None:
+        return None, known
+    known = replace(known, sender=parts.sender(opened.sender.id, "message"), warnings=())
+    if opened.elsewhere:
+        known = known.warning(_ELSEWHERE)
+    return opened, known.warning("The message beside the picture is lost. The faces come from the picture's pixels.")
+
+
+def _from_pixels(known: _Known, opened: OpenedImprint) -> DecryptedPhoto:
+    """Level ``imprint``. Raises MessageError."""
+    content = opened.content
+    if content.left_out:
+        which = "1 face is" if content.left_out == 1 else f"{content.left_out} faces are"
+        known = known.warning(f"{which} not the sender's: there was no room for more in the pixels.")
+    return DecryptedPhoto(
+        pixels=paste_faces(known.picture.pixels, content.faces),
+        level=Level.IMPRINT,
+        sender=known.sender,
+        signed=True,
+        cover=protocol.CoverVerdict.CHANGED.value,
+        warnings=known.warnings,
+        form="photo",
+        mask=None,
+        format=known.picture.format,
+        caption=content.caption,
+        sent_at=content.sent_at,
+        message_id=content.message_id,
     )
 
 

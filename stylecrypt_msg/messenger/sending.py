@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
 import stylecrypt_protocol as protocol
-from stylecrypt_protocol import Envelope, PublicPart, Residual, ResidualKind
+from stylecrypt_protocol import Envelope, MessageId, PublicPart, Residual, ResidualKind
 
+from ..apps import APPS, UNKNOWN_APP, reduced
 from ..choices import Others
 from ..cipher import CoveredPhoto, EncryptionKeyFace, cover
 from ..effort import COVER_STEPS
@@ -23,6 +24,7 @@ from ..progress import Report
 from ..residual import fit_cover, pack_faces, pack_styles
 from ..standins import seeds
 from ..stylemix import LayerMask
+from .imprinting import Imprinted, imprint
 from .parts import Parts
 from .values import Draft, EncryptedPhoto, LeakReport, Level, Pixels, writable
 from .wire import check_size, to_wire, wire_pixels
@@ -56,13 +58,15 @@ def prepare(parts: Parts, draft: Draft, *, now: int, model: str, report: Report)
     hidden = hide(covered, order.model, key_faces, recogniser, matting=draft.matting, force=draft.force, report=report)
     covered = hidden.covered
     key_face = _conversation_keeps(parts, order, key_faces[0], hidden.shown)
+    message_id = MessageId(secrets.token_bytes(16)) if order.recipients and not draft.covert else None
+    imprinted = _imprinted(parts, order, covered, message_id, now, report)
 
-    format = draft.format or writable(order.picture.format)
+    format = draft.format or ("JPEG" if draft.app else writable(order.picture.format))
 
     def write(extra_bytes: int) -> bytes:
         return fit_cover(
             order.picture,
-            covered.pixels,
+            imprinted.pixels,
             format,
             source_bytes=len(draft.photo),
             extra_bytes=extra_bytes,
@@ -70,13 +74,14 @@ def prepare(parts: Parts, draft: Draft, *, now: int, model: str, report: Report)
         )
 
     envelope = None
-    if not order.recipients or draft.covert:
+    if message_id is None or order.level is Level.IMPRINT:
         file = write(0)
     else:
         residual = _residual(order, covered)
+        about = message_id
 
         def seal(pixels: Pixels) -> Envelope:
-            return _seal(parts, order, covered, residual, pixels, now)
+            return _seal(parts, order, covered, residual, pixels, about, now)
 
         # How large the seal is does not depend on the cover's pixels, but the digest inside does: a corner of them tells
         # how much room to leave. The whole file beside it leaves no room to save any.
@@ -105,10 +110,12 @@ def prepare(parts: Parts, draft: Draft, *, now: int, model: str, report: Report)
             blurred=covered.blurred,
             kept=covered.kept,
             substituted=sum(shown is not key_face for shown in hidden.shown),
+            imprint=imprinted.said,
         ),
         model=order.model.name,
         model_hash=order.model.digest,
-        message_id=envelope.public.message_id if envelope else None,
+        message_id=message_id,
+        imprinted=imprinted.held,
     )
 
 
@@ -117,6 +124,8 @@ def _order(parts: Parts, draft: Draft, model: str, report: Report) -> _Order:
     named = [parts.profile.authorised(name, draft.conversation) for name in draft.to]
     recipients = tuple({contact.card.id: contact for contact in named}.values())
     picture = read_picture(draft.photo)
+    if draft.app is not None:
+        picture = replace(picture, pixels=reduced(picture.pixels, APPS[draft.app].side))
     if recipients and draft.form == "photo":
         check_size(picture.pixels)
     report("loading the model", 0, 1)
@@ -144,6 +153,11 @@ def _level(draft: Draft) -> Level:
         )
     if draft.exact and level is not Level.ORIGINAL:
         raise InputError(f"The exact file goes with level original, not {level}.", remedy=Remedy.DROP_EXACT)
+    if level is Level.IMPRINT and not draft.imprint:
+        raise InputError(
+            "Level imprint without an imprint has nothing to send.",
+            hint="Choose level original, or leave the imprint in.",
+        )
     if draft.others not in (None, *get_args(Others)):
         raise InputError(
             f"Other faces cannot be treated as {draft.others!r}.", hint=f"Others are {', '.join(get_args(Others))}."
@@ -178,10 +192,10 @@ def _cover(order: _Order, key_face: EncryptionKeyFace, report: Report) -> Covere
         matting=draft.matting,
         report=report,
     )
-    if not covered.quads and order.level is not Level.ORIGINAL:
+    if not covered.quads and order.level not in (Level.ORIGINAL, Level.IMPRINT):
         raise FaceError(
             f"No face in the picture can be replaced: {covered.blurred[0].reason}.",
-            hint="Blurred faces come back at level original only: use that, or another photo.",
+            hint="Blurred faces come back at levels original and imprint: use one of them, or another photo.",
         )
     return covered
 
@@ -199,6 +213,39 @@ def _conversation_keeps(
     return most
 
 
+def _imprinted(
+    parts: Parts, order: _Order, covered: CoveredPhoto, message_id: MessageId | None, now: int, report: Report
+) -> Imprinted:
+    """The cover with the faces in its pixels, where they are wanted. At level ``keyface`` they are not: it gives recipients no
+    more than a likeness.
+
+    Raises InputError if there is no room for them, and nothing else brings them back.
+    """
+    draft, level = order.draft, order.level
+    if message_id is None or level is Level.KEYFACE or not draft.imprint:
+        return Imprinted(covered.pixels, False, "")
+    profile = parts.profile
+    cards = [contact.card for contact in order.recipients]
+    if level is Level.IMPRINT:
+        cards.append(profile.card)  # or the sender could not open it
+    report("writing into the pixels", 0, 1)
+    handling = UNKNOWN_APP if draft.app is None else (APPS[draft.app],)
+    done = imprint(
+        covered,
+        profile,
+        cards,
+        message_id=message_id,
+        now=now,
+        chat=draft.chat,
+        caption=draft.caption,
+        trials=[one.deliver for one in handling],
+    )
+    report("writing into the pixels", 1, 1)
+    if level is Level.IMPRINT and not done.held:
+        raise InputError(f"{done.said} Level imprint has nothing else.", hint="Use level original, or a larger photo.")
+    return done
+
+
 def _residual(order: _Order, covered: CoveredPhoto) -> Residual:
     draft, picture = order.draft, order.picture
     if order.level is Level.KEYFACE:
@@ -211,7 +258,15 @@ def _residual(order: _Order, covered: CoveredPhoto) -> Residual:
     return Residual(kind=ResidualKind.FACES, data=pack_faces(covered.original, covered.pixels, tables))
 
 
-def _seal(parts: Parts, order: _Order, covered: CoveredPhoto, residual: Residual, pixels: Pixels, now: int) -> Envelope:
+def _seal(
+    parts: Parts,
+    order: _Order,
+    covered: CoveredPhoto,
+    residual: Residual,
+    pixels: Pixels,
+    message_id: MessageId,
+    now: int,
+) -> Envelope:
     """``pixels`` are the cover's as its file has them."""
     profile, draft = parts.profile, order.draft
     cards = [contact.card for contact in order.recipients]
@@ -230,6 +285,7 @@ def _seal(parts: Parts, order: _Order, covered: CoveredPhoto, residual: Residual
             replaced=covered.mask.layers,
             faces=[to_wire(quad) for quad in covered.quads],
             key_face=key_face,
+            message_id=message_id,
         )
         return protocol.seal_message(
             profile.identity,

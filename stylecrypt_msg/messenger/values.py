@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from stylecrypt_protocol import ENVELOPE_SUFFIX, MessageId
 
-from ..choices import Form, Level, Others
+from ..choices import App, Form, Level, Others
 from ..cipher import Unreplaced
 from ..errors import PictureError
 from ..pictures import Format, encode_picture, format_of, write_atomically
@@ -42,6 +42,9 @@ class Draft:
             these contacts.
         chat: its public name, the same for all in it, such as a Matrix room id. It is signed: whoever posts the message again
             elsewhere is found out.
+        imprint: write the true faces into the cover's pixels as well, small, for apps that drop the envelope. Not at level
+            ``keyface``.
+        app: what it will travel by; the cover gets the size and format that this leaves alone. None: not known.
         mask, face, others, form, refine_steps, matting: as in `cipher.cover`; the mask as text.
         covert: no envelope, no mark that the picture was made by AI.
         format: of the cover; by default the photo's, if it can be written.
@@ -63,6 +66,8 @@ class Draft:
     refine_steps: int = 0
     matting: bool = False
     covert: bool = False
+    imprint: bool = True
+    app: App | None = None
     format: Format | None = None
     caption: str = ""
     file_name: str = ""
@@ -103,6 +108,7 @@ class LeakReport:
         metadata_dropped: what the photo's file held besides pixels, and the cover's does not.
         distances: of each covered face to its original, by ``recogniser``; None when there is no recogniser.
         threshold: two faces closer than this are the same person to the recogniser.
+        imprint: what had no room in the pixels, a sentence; "" if all of it had.
     """
 
     faces_found: int
@@ -114,6 +120,7 @@ class LeakReport:
     blurred: tuple[Unreplaced, ...] = ()
     kept: tuple[Unreplaced, ...] = ()
     substituted: int = 0
+    imprint: str = ""
 
     @property
     def faces(self) -> str:
@@ -159,6 +166,8 @@ class LeakReport:
     def lines(self) -> tuple[str, ...]:
         """All that the sender should know before the picture goes, but for `faces`, a sentence each."""
         lines = [*self.notes]
+        if self.imprint:
+            lines.append(self.imprint)
         if self.metadata_dropped:
             lines.append(f"Left out of the file: {', '.join(self.metadata_dropped)}.")
         if not self.faces_covered:
@@ -190,6 +199,7 @@ class EncryptedPhoto:
         packed: the envelope, wherever it travels; None for covert pictures and those to nobody.
         stand_in: the seed of the person who is shown; None for a photo.
         recipients: the contacts who can open it.
+        imprinted: whether its pixels hold the faces.
     """
 
     picture: bytes
@@ -206,6 +216,7 @@ class EncryptedPhoto:
     model: str
     model_hash: str
     message_id: MessageId | None
+    imprinted: bool
 
     @property
     def media_type(self) -> str:
@@ -242,7 +253,7 @@ class DecryptedPhoto:
         signed: whether the message was signed by ``sender``. Without, anybody may have made it.
         cover: "exact" when every pixel of the cover is the sender's, "changed" when it was re-encoded on the way,
             "unsigned" when nobody vouches for it.
-        mask: the layers that the sender replaced.
+        mask: the layers that the sender replaced; None: not known.
         file: the sender's own file, bit by bit, if they sent it.
     """
 
@@ -253,7 +264,7 @@ class DecryptedPhoto:
     cover: str
     warnings: tuple[str, ...]
     form: Form
-    mask: LayerMask
+    mask: LayerMask | None
     format: str
     caption: str = ""
     file_name: str = ""
@@ -297,6 +308,7 @@ class DecryptedPhoto:
 
 
 _REACHED = {
+    Level.IMPRINT: "the sender's faces, small, from the pixels",
     Level.ORIGINAL: "the photo as it was",
     Level.LATENT: "the sender's own inversion",
     Level.KEYFACE: "a likeness, recovered from the pixels alone",

@@ -1,0 +1,19 @@
+"""The imprint: a small sealed message in the pixels of a cover, which is still there when an app has re-encoded the picture and
+dropped the envelope. SPEC.md, annex B."""
+
+from .channel import MIN_SIDE, Reading, Written, capacity, read, write
+from .code import WORD_BYTES
+from .faces import LEAST_BYTES, paste_faces, small_faces
+
+__all__ = [
+    "LEAST_BYTES",
+    "MIN_SIDE",
+    "WORD_BYTES",
+    "Reading",
+    "Written",
+    "capacity",
+    "paste_faces",
+    "read",
+    "small_faces",
+    "write",
+]

@@ -1,0 +1,282 @@
+"""Bytes in the pixels of a picture, which survive what apps do to photos. SPEC.md, annex B.1.
+
+The picture is looked at in one size, whatever size it has: 1024 px on its longer side, or 768. So a reader need not search for
+the scale. There it is cut into cells of 64 x 64 px, and a unit of the code is written into a cell by quantisation index
+modulation with dither (Chen and Wornell, IEEE Trans. Inf. Theory 47(4), 2001) of seven low frequencies of its 8 x 8 blocks. The
+dither tells which unit it is, so the writer takes the cells in which eyes see least, and the reader finds
+what is where. Whoever looks for an imprint finds it; it is no secret channel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import shake_256
+from itertools import takewhile
+from typing import Final, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .code import MAX_WORDS, UNIT_BITS, UNITS_PER_WORD, WORD_BYTES, Corrected, correct, protect, within_reach
+
+__all__ = ["MIN_PSNR", "MIN_SIDE", "Reading", "Written", "capacity", "read", "write"]
+
+Pixels = NDArray[np.uint8]
+_Array = TypeVar("_Array", NDArray[np.uint8], NDArray[np.float32])
+
+MIN_PSNR: Final = 42.0
+"""Decibels of a picture with an imprint against the one without."""
+_STEP: Final = 34.0  # levels between two places of a coefficient that mean the same bit
+_CELL: Final = 64
+_BLOCK: Final = 8
+_ACROSS: Final = _CELL // _BLOCK
+_FREQUENCIES: Final = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1))
+_SIDES: Final = (1024, 768)  # px of the longer side in which a picture is looked at
+_ENLARGED: Final = 1.3  # times that a picture may be enlarged for that
+MIN_SIDE: Final = math.ceil(_SIDES[-1] / _ENLARGED)
+"""Pixels of the longer side of a picture that can hold an imprint."""
+
+_LUMA: Final = np.array([[0.299, 0.587, 0.114]], np.float32)
+_DOMAIN: Final = b"stylecrypt.org/v1/imprint-dither\0"
+_SEEN: Final = 4.0  # standard deviations above chance at which a cell is taken to hold a unit
+_FAINT: Final = 3.0  # at which it counts, once it is known that the picture holds an imprint
+_TO_BE_SURE: Final = 5  # of a word's nine units
+_CERTAIN: Final = 5.0  # by chance one cell in 80 pictures gets there
+_TRACES: Final = 3  # so many of such units tell that there was an imprint
+_ATTEMPTS: Final = ((0.8, 1.0), (0.0, 1.0), (0.0, 1.5), (0.0, 2.0), (0.0, 3.0))
+"""Blocks smoother than this are left out, for eyes see most there; and how often each unit is written."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An imprint that was found.
+
+    Attributes:
+        payload: what was written; None: it is damaged beyond repair.
+        damage: the share of its bytes that had to be corrected, 0 to 1.
+    """
+
+    payload: bytes | None
+    damage: float
+
+
+@dataclass(frozen=True)
+class Written:
+    """A picture that holds an imprint.
+
+    Attributes:
+        pixels: (H, W, 3) uint8.
+        survived: how many of the trials, in their order.
+    """
+
+    pixels: Pixels
+    survived: int
+
+
+def capacity(width: int, height: int) -> int:
+    """Bytes that a picture of this size holds at `MIN_PSNR`. 0: it is too small."""
+    size = _size_to_write(width, height)
+    if size is None:
+        return 0
+    # Each coefficient moves by up to half a step either way, all places alike: by step^2 / 12 in the mean, and a little more
+    # where the picture is enlarged.
+    units = 0.93 * 255**2 / 10 ** (MIN_PSNR / 10) * size[0] * size[1] / (UNIT_BITS * _STEP**2 / 12)
+    return WORD_BYTES * min(int(units) // UNITS_PER_WORD, _cells(size) // UNITS_PER_WORD, MAX_WORDS)
+
+
+def write(pixels: Pixels, payload: bytes, trials: Sequence[Callable[[Pixels], Pixels]]) -> Written | None:
+    """``payload``, 1 to `MAX_WORDS` times `WORD_BYTES` bytes, in a picture, (H, W, 3) uint8.
+
+    It is read again after each of the ``trials``, the easiest first, which do to pictures what is done to them on the way; and
+    is changed no more than it takes to survive them all, if that can be with `MIN_PSNR`. None: it does not survive the first.
+    """
+    height, width = pixels.shape[:2]
+    size = _size_to_write(width, height)
+    units = protect(payload)
+    if size is None or len(units) > _cells(size):
+        return None
+    plain = _luminance(pixels, size)
+    before = _coefficients(plain)
+    roughness = _roughness(plain)
+    order = np.argsort((1 / (roughness + 1) ** 2).mean(1))
+    response = _response(size, (width, height))
+    best: Written | None = None
+    for spared, copies in _ATTEMPTS:
+        cells = order[: round(len(units) * copies)]
+        held = np.full(len(before), -1)
+        held[cells] = np.arange(len(cells)) % len(units)
+        touched = np.repeat((held >= 0)[:, None] & (roughness >= spared), len(_FREQUENCIES), 1)
+        offset = (_dither()[held] + units[held] / np.float32(2)) * np.float32(_STEP)
+        target = np.rint((before - offset) / _STEP) * _STEP + offset
+        change = np.where(touched, target - before, np.float32(0))
+        moved = change + np.where(touched, change - _coefficients(response(_picture(change, size))), np.float32(0))
+        written = _added(pixels, _picture(moved, size))
+        if len(cells) < len(units) * copies or _psnr(pixels, written) < MIN_PSNR:
+            break
+        survived = len(list(takewhile(lambda trial: _survives(trial(written), size, units), trials)))  # noqa: B023
+        if survived > (best.survived if best else 0):
+            best = Written(written, survived)
+        if survived == len(trials):
+            break
+    return best
+
+
+def read(pixels: Pixels) -> Reading | None:
+    """What is written in a picture, (H, W, 3) uint8. None: nothing, or nothing that is left."""
+    height, width = pixels.shape[:2]
+    found = False
+    for size in _sizes_to_read(width, height):
+        soft = _look(pixels, size)
+        if soft is None:
+            continue
+        found = True
+        corrected = correct(soft) if len(soft) else Corrected(None, 1.0)
+        if corrected.payload is not None:
+            return Reading(corrected.payload, corrected.wrong)
+    return Reading(None, 1.0) if found else None
+
+
+def _survives(pixels: Pixels, size: tuple[int, int], units: NDArray[np.uint8]) -> bool:
+    soft = _look(pixels, size)
+    return soft is not None and within_reach(soft, units)
+
+
+def _look(pixels: Pixels, size: tuple[int, int]) -> NDArray[np.float32] | None:
+    """What `correct` takes; no units, if there are traces alone. None: nothing is seen in this size."""
+    places = _coefficients(_luminance(pixels, size)) / np.float32(_STEP)
+    turned = np.exp(4j * np.pi * places).astype(np.complex64)  # twice around for a step: zeros and ones alike
+    score = (turned @ _turned_back()).real * np.sqrt(2 / UNIT_BITS)  # (cells, units), standard deviations
+    unit, score = score.argmax(1), score.max(1)
+    seen = np.zeros(MAX_WORDS * UNITS_PER_WORD, bool)
+    seen[unit[score > _SEEN]] = True
+    words = np.flatnonzero(seen.reshape(MAX_WORDS, UNITS_PER_WORD).sum(1) >= _TO_BE_SURE)
+    if not len(words):
+        traces = np.unique(unit[score > _CERTAIN])
+        return np.zeros((0, UNIT_BITS), np.float32) if len(traces) >= _TRACES else None
+    soft = np.zeros(((int(words[-1]) + 1) * UNITS_PER_WORD, UNIT_BITS), np.float32)
+    # Even cells all look alike, and like the same unit: beside the one that holds it, they do not count.
+    surest = np.zeros(MAX_WORDS * UNITS_PER_WORD, np.float32)
+    np.maximum.at(surest, unit, score)
+    cells = np.flatnonzero((score > np.maximum(_FAINT, surest[unit] / 2)) & (unit < len(soft)))
+    angle = 2 * np.pi * (places[cells] - _dither()[unit[cells]])
+    np.add.at(soft, unit[cells], np.cos(angle) * score[cells, None])
+    return soft
+
+
+# Sizes.
+
+
+def _size(width: int, height: int, longer: int, cells: int) -> tuple[int, int]:
+    return (longer, cells * _CELL) if width >= height else (cells * _CELL, longer)
+
+
+def _sizes_to_read(width: int, height: int) -> Iterator[tuple[int, int]]:
+    """In which a picture may have been written that has this size now, the likeliest first. Whoever scales a picture rounds, so
+    that its proportions do not tell for sure to how many cells they were rounded."""
+    for longer in _SIDES:
+        exact = longer * min(width, height) / max(width, height) / _CELL
+        near = {max(round(exact), 1)}
+        if abs(exact % 1 - 0.5) < 0.1:
+            near |= {max(int(exact), 1), int(exact) + 1}
+        for cells in sorted(near, key=lambda cells: abs(cells - exact)):
+            yield _size(width, height, longer, cells)
+
+
+def _size_to_write(width: int, height: int) -> tuple[int, int] | None:
+    longer = next((side for side in _SIDES if max(width, height) * _ENLARGED >= side), None)
+    if longer is None:
+        return None
+    return _size(width, height, longer, max(round(longer * min(width, height) / max(width, height) / _CELL), 1))
+
+
+def _cells(size: tuple[int, int]) -> int:
+    return size[0] * size[1] // _CELL**2
+
+
+def _resized(picture: _Array, size: tuple[int, int]) -> _Array:
+    if picture.shape[1::-1] == size:
+        return picture
+    smaller = size[0] * size[1] < picture.shape[0] * picture.shape[1]
+    how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, size, interpolation=how), picture.dtype)
+
+
+# Pixels to coefficients, and back.
+
+
+def _luminance(pixels: Pixels, size: tuple[int, int]) -> NDArray[np.float32]:
+    return np.asarray(cv2.transform(_resized(pixels, size).astype(np.float32), _LUMA), np.float32)
+
+
+@cache
+def _waves() -> NDArray[np.float32]:
+    """(frequencies, 64): the blocks of the orthonormal DCT."""
+    at = np.arange(_BLOCK)
+    wave = [np.cos((2 * at + 1) * k * np.pi / (2 * _BLOCK)) * np.sqrt((2 if k else 1) / _BLOCK) for k in range(_BLOCK)]
+    return np.array([np.outer(wave[down], wave[across]).reshape(-1) for down, across in _FREQUENCIES], np.float32)
+
+
+def _coefficients(luminance: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(cells, `UNIT_BITS`), block by block."""
+    height, width = luminance.shape
+    blocks = luminance.reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK).swapaxes(1, 2).reshape(-1, _BLOCK**2)
+    values = blocks @ _waves().T
+    cells = values.reshape(height // _CELL, _ACROSS, width // _CELL, _ACROSS, -1).swapaxes(1, 2)
+    return np.ascontiguousarray(cells.reshape(-1, UNIT_BITS), np.float32)
+
+
+def _picture(coefficients: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """(height, width): what `_coefficients` of this are."""
+    width, height = size
+    cells = coefficients.reshape(height // _CELL, width // _CELL, _ACROSS, _ACROSS, -1).swapaxes(1, 2)
+    blocks = cells.reshape(-1, len(_FREQUENCIES)) @ _waves()
+    rows = blocks.reshape(height // _BLOCK, width // _BLOCK, _BLOCK, _BLOCK).swapaxes(1, 2)
+    return np.ascontiguousarray(rows.reshape(height, width), np.float32)
+
+
+def _response(size: tuple[int, int], there: tuple[int, int]) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """What comes back of a change that is brought to the picture's own size, and looked at again."""
+    return lambda change: np.asarray(_resized(_resized(change, there), size), np.float32)
+
+
+def _added(pixels: Pixels, change: NDArray[np.float32]) -> Pixels:
+    """The same change to red, green and blue, which is a change of the luminance alone."""
+    height, width = pixels.shape[:2]
+    levels = np.rint(_resized(change, (width, height))).astype(np.int16)
+    return np.asarray(cv2.add(pixels, cv2.merge([levels] * 3), dtype=cv2.CV_8U), np.uint8)
+
+
+def _roughness(luminance: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(cells, blocks): how much goes on in a block, in levels; what hides a change there. A block beside an edge is as
+    smooth as its smooth side."""
+    height, width = luminance.shape
+    fine = luminance - cv2.GaussianBlur(luminance, (0, 0), 1.5)
+    energy = cv2.resize(fine * fine, (width // 4, height // 4), interpolation=cv2.INTER_AREA)
+    energy = (energy + cv2.erode(energy, np.ones((3, 3), np.uint8))) / 2
+    blocks = np.sqrt(cv2.resize(energy, (width // _BLOCK, height // _BLOCK), interpolation=cv2.INTER_AREA))
+    cells = blocks.reshape(height // _CELL, _ACROSS, width // _CELL, _ACROSS).swapaxes(1, 2)
+    return np.asarray(cells.reshape(-1, _ACROSS**2), np.float32)
+
+
+def _psnr(one: Pixels, other: Pixels) -> float:
+    return float(cv2.PSNR(one, other))
+
+
+# The dither.
+
+
+@cache
+def _dither() -> NDArray[np.float32]:
+    """(units, `UNIT_BITS`), 0 to 1: how far a unit's places are shifted, in steps."""
+    units = MAX_WORDS * UNITS_PER_WORD
+    raw = shake_256(_DOMAIN).digest(units * UNIT_BITS * 2)
+    return np.frombuffer(raw, ">u2").reshape(units, UNIT_BITS).astype(np.float32) / np.float32(65536)
+
+
+@cache
+def _turned_back() -> NDArray[np.complex64]:
+    return np.ascontiguousarray(np.exp(-4j * np.pi * _dither()).astype(np.complex64).T)

@@ -1,0 +1,189 @@
+"""The true faces of a photo as small pictures, and back into its cover. SPEC.md, annex B.4."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from stylecrypt_protocol import IMPRINT_CELLS, MAX_IMPRINT_FACES, ImprintedFace
+
+from ..errors import MessageError
+
+__all__ = ["LEAST_BYTES", "paste_faces", "small_faces"]
+
+Pixels = NDArray[np.uint8]
+
+LEAST_BYTES = 120
+"""Of a face, below which nobody is to be recognised."""
+
+_SIDES = (64, 96, 128, 192, 256)  # px of the longer side of a small picture
+_MAX_SIDE = 512  # of one that is read
+_FEATHER = 0.6  # cells from the edge of a face within which it fades into the cover
+_HEAD = 20  # bytes of a WebP file before the frame
+
+
+def small_faces(original: Pixels, cover: Pixels, room: int) -> tuple[tuple[ImprintedFace, ...], int]:
+    """What of the ``original`` differs from the ``cover``, both (H, W, 3) uint8, as pictures of ``room`` bytes together; and
+    how many regions had no room. The larger a region, the more of them it gets."""
+    cell = max(original.shape[:2]) / IMPRINT_CELLS
+    boxes = _boxes(_changed_cells(original, cover, cell))
+    boxes.sort(key=lambda box: int(box[1].sum()), reverse=True)
+    used = min(len(boxes), MAX_IMPRINT_FACES, room // LEAST_BYTES)
+    shares = np.sqrt([chosen.sum() for _, chosen in boxes[:used]])
+    faces: list[ImprintedFace] = []
+    for number, ((left, top, columns, rows), chosen) in enumerate(boxes[:used]):
+        given = int(room * shares[number] / shares[number:].sum())
+        head = ImprintedFace(
+            left=left, top=top, columns=columns, rows=rows, cells=np.packbits(chosen).tobytes(), picture=b"\0"
+        )
+        area = _area(left, top, columns, rows, cell, original.shape)
+        piece = _calmed(_reduced(original[area], _SIDES[-1]), chosen)
+        picture = _closest(piece, given - len(head.to_bytes()) + 1)
+        if picture is None:
+            break
+        faces.append(head.model_copy(update={"picture": picture}))
+        room -= len(faces[-1].to_bytes())
+    return tuple(faces), len(boxes) - len(faces)
+
+
+def paste_faces(cover: Pixels, faces: Sequence[ImprintedFace]) -> Pixels:
+    """The ``cover``, (H, W, 3) uint8 of whatever size, with the true faces over it, without a seam.
+
+    Raises:
+        MessageError: a face is not a picture, or too large a one.
+    """
+    result = cover.copy()
+    cell = max(cover.shape[:2]) / IMPRINT_CELLS
+    for face in faces:
+        area = _area(face.left, face.top, face.columns, face.rows, cell, cover.shape)
+        under = result[area]
+        if not under.size:
+            continue
+        bits = np.unpackbits(np.frombuffer(face.cells, np.uint8), count=face.columns * face.rows)
+        chosen = bits.reshape(face.rows, face.columns)
+        size = under.shape[1], under.shape[0]
+        picture = cv2.resize(_decoded(face.picture), size, interpolation=cv2.INTER_CUBIC)
+        result[area] = cv2.blendLinear(picture, under, *_weights(chosen, size, cell))
+    return result
+
+
+def _weights(chosen: NDArray[np.uint8], size: tuple[int, int], cell: float) -> tuple[NDArray[np.float32], ...]:
+    """How much a face and the cover count in each pixel of a box."""
+    region = cv2.resize(chosen, size, interpolation=cv2.INTER_NEAREST)
+    around = np.pad(region, 1)  # the box's border is an edge
+    depth = cv2.distanceTransform(around, cv2.DIST_L2, 3)[1:-1, 1:-1]
+    weight = np.minimum(depth / (_FEATHER * cell), 1).astype(np.float32)
+    weight = np.asarray(weight * weight * (3 - 2 * weight), np.float32)
+    return weight, 1 - weight
+
+
+def _changed_cells(original: Pixels, cover: Pixels, cell: float) -> NDArray[np.uint8]:
+    """(rows, columns): 1 where pictures differ, or nearly."""
+    changed = (cv2.absdiff(original, cover).max(2) > 0).astype(np.uint8)
+    height, width = changed.shape
+    rows, columns = round(height / cell + 0.499), round(width / cell + 0.499)
+    reach = 2 * round(_FEATHER * cell) + 1
+    near = cv2.dilate(changed, np.ones((reach, reach), np.uint8))
+    cells = np.zeros((rows, columns), np.uint8)
+    ys, xs = np.nonzero(near)
+    cells[
+        np.minimum((ys + 0.5) / cell, rows - 1).astype(int), np.minimum((xs + 0.5) / cell, columns - 1).astype(int)
+    ] = 1
+    return cells
+
+
+def _boxes(cells: NDArray[np.uint8]) -> list[tuple[tuple[int, int, int, int], NDArray[np.uint8]]]:
+    """Left, top, columns and rows of each region, and which of its cells belong to it."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(cells)
+    found = []
+    for label in range(1, count):
+        left, top, columns, rows = (int(value) for value in stats[label, :4])
+        found.append(
+            (
+                (left, top, columns, rows),
+                (labels[top : top + rows, left : left + columns] == label).astype(np.uint8),
+            )
+        )
+    return found
+
+
+def _area(left: int, top: int, columns: int, rows: int, cell: float, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """The pixels of a box of cells, as far as the picture goes."""
+    height, width = shape[:2]
+    return (
+        slice(min(round(top * cell), height), min(round((top + rows) * cell), height)),
+        slice(min(round(left * cell), width), min(round((left + columns) * cell), width)),
+    )
+
+
+def _calmed(piece: Pixels, chosen: NDArray[np.uint8]) -> Pixels:
+    """A piece of the original, of which nothing costs bytes but what is ``chosen``: the rest goes on smoothly from there."""
+    size = piece.shape[1], piece.shape[0]
+    reach = max(round(0.75 * size[0] / chosen.shape[1]), 1)
+    inside = cv2.resize(chosen.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)
+    inside = cv2.dilate(inside, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))  # the fade is to be true, too
+    blur = 0.08 * max(size)
+    spread = cv2.GaussianBlur(piece.astype(np.float32) * inside[..., None], (0, 0), blur)
+    weight = cv2.GaussianBlur(inside, (0, 0), blur)[..., None]
+    smooth = np.where(weight > 1e-3, spread / np.maximum(weight, 1e-3), piece[inside > 0].mean(0))
+    return np.where(inside[..., None] > 0, piece, smooth.clip(0, 255)).astype(np.uint8)
+
+
+def _closest(piece: Pixels, room: int) -> bytes | None:
+    """The frame of at most ``room`` bytes that comes closest to ``piece``; None: there is no such frame."""
+    size = piece.shape[1], piece.shape[0]
+    best: tuple[float, bytes] | None = None
+    for side in _SIDES:
+        frame = _within(_reduced(piece, side), room)
+        if frame is None:
+            break
+        error = float(cv2.norm(cv2.resize(_decoded(frame), size, interpolation=cv2.INTER_CUBIC), piece))
+        if best is not None and error >= best[0]:
+            break
+        best = error, frame
+    return best and best[1]
+
+
+def _reduced(piece: Pixels, side: int) -> Pixels:
+    """With no more than ``side`` pixels a side."""
+    share = min(1.0, side / max(piece.shape[:2]))
+    size = max(round(piece.shape[1] * share), 1), max(round(piece.shape[0] * share), 1)
+    return np.asarray(cv2.resize(piece, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _within(small: Pixels, room: int) -> bytes | None:
+    """The best frame of at most ``room`` bytes."""
+    image = Image.fromarray(small)
+
+    @cache
+    def frame(quality: int) -> bytes:
+        file = io.BytesIO()
+        image.save(file, "WEBP", quality=quality)
+        return file.getvalue()[_HEAD:]
+
+    low, high = 0, 100
+    if len(frame(low)) > room:
+        return None
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if len(frame(middle)) <= room else (low, middle - 1)
+    return frame(low)
+
+
+def _decoded(frame: bytes) -> Pixels:
+    """Raises MessageError."""
+    chunk = b"VP8 " + len(frame).to_bytes(4, "little") + frame
+    chunk += b"\0" * (len(frame) % 2)
+    file = b"RIFF" + (4 + len(chunk)).to_bytes(4, "little") + b"WEBP" + chunk
+    try:
+        with Image.open(io.BytesIO(file), formats=("WEBP",)) as image:
+            if max(image.size) <= _MAX_SIDE:
+                return np.asarray(image.convert("RGB"))
+    except Exception:  # noqa: S110 - whatever a decoder raises for damaged bytes
+        pass
+    raise MessageError("The faces in the picture's imprint cannot be read.", hint="Ask the sender to send it again.")

@@ -1,0 +1,125 @@
+"""What of a message goes into the pixels of its cover, and what comes out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import stylecrypt_protocol as protocol
+from stylecrypt_protocol import Card, MessageId, OpenedImprint, SeenStore
+
+from ..cipher import CoveredPhoto
+from ..imprint import LEAST_BYTES, MIN_SIDE, WORD_BYTES, capacity, read, small_faces, write
+from ..profile import Profile
+from .values import Pixels
+from .wire import wire_pixels
+
+__all__ = ["Imprinted", "imprint", "read_imprint"]
+
+_WORTH = 300  # bytes of the first face, below which a caption is left out
+
+
+@dataclass(frozen=True)
+class Imprinted:
+    """A cover that may hold an imprint.
+
+    Attributes:
+        pixels: of the cover.
+        held: whether it holds one.
+        said: what of it the sender should know.
+    """
+
+    pixels: Pixels
+    held: bool
+    said: str
+
+
+def imprint(
+    covered: CoveredPhoto,
+    profile: Profile,
+    cards: Sequence[Card],
+    *,
+    message_id: MessageId,
+    now: int,
+    chat: str | None,
+    caption: str,
+    trials: Sequence[Callable[[Pixels], Pixels]],
+) -> Imprinted:
+    """The cover with as much as there is room for: the true faces, as large as may be, for the first of the ``cards``; and the
+    caption, if it takes nothing away from them."""
+    height, width = covered.pixels.shape[:2]
+    plain = Imprinted(covered.pixels, False, "")
+    if max(width, height) < MIN_SIDE:
+        return _without(plain, f"the picture is too small: it needs {MIN_SIDE} pixels on its longer side")
+    named = cards[: protocol.MAX_IMPRINT_RECIPIENTS]
+    best: tuple[int, Pixels, str] | None = None
+    for size in _sizes(capacity(width, height)):
+        text = caption if size - protocol.imprint_bytes(len(named), caption) >= _WORTH else ""
+        faces, left_out = small_faces(covered.original, covered.pixels, size - protocol.imprint_bytes(len(named), text))
+        if not faces:
+            break
+        try:
+            sealed = protocol.seal_imprint(
+                profile.identity,
+                named,
+                wire_pixels(covered.pixels),
+                faces,
+                size=size,
+                message_id=message_id,
+                sent_at=now,
+                left_out=left_out,
+                chat=chat,
+                caption=text,
+            )
+        except protocol.LocalProtocolError:  # so even that copies of it could not be told from other pictures
+            return _without(plain, "the picture is too even")
+        written = write(covered.pixels, sealed, trials)
+        if written is None:
+            continue
+        lacking = [
+            *([f"{len(cards) - len(named)} of the recipients"] if len(named) < len(cards) else []),
+            *([f"{left_out} of the faces"] if left_out else []),
+            *(["the caption"] if text != caption else []),
+        ]
+        no_room = (
+            f"The pixels have no room for {' and '.join(lacking)}, if an app drops the message." if lacking else ""
+        )
+        again = best is not None and best[0] == written.survived
+        if best is None or written.survived > best[0]:
+            best = written.survived, written.pixels, no_room
+        if written.survived == len(trials) or again:  # less of it does not last longer, and shows less
+            break
+    if best is None:
+        return _without(plain, "there is too little room for them where eyes would not see it")
+    survived, pixels, said = best
+    if survived < len(trials):
+        said += " Not every app leaves the faces in the pixels: this picture is too smooth to hold them firmly."
+    return Imprinted(pixels, True, said.strip())
+
+
+def read_imprint(
+    pixels: Pixels, profile: Profile, *, now: int, seen: SeenStore | None, chat: str | None
+) -> OpenedImprint | None:
+    """What a picture that arrived holds for us. None: it holds nothing. Raises what `protocol.open_imprint` does, and
+    MalformedError for one that is damaged."""
+    reading = read(pixels)
+    if reading is None:
+        return None
+    if reading.payload is None:
+        raise protocol.MalformedError("imprint: damaged beyond repair")
+    return protocol.open_imprint(
+        reading.payload, profile.identity, profile.cards(), wire_pixels(pixels), now=now, seen=seen, chat=chat
+    )
+
+
+def _sizes(room: int) -> Iterator[int]:
+    """What to try, in turn: all that there is room for by the picture's size, then less."""
+    words = room // WORD_BYTES
+    least = -(-(protocol.imprint_bytes(1) + LEAST_BYTES) // WORD_BYTES)
+    for share in (1.0, 0.85, 0.7, 0.55, 0.4):
+        if round(words * share) >= least:
+            yield round(words * share) * WORD_BYTES
+
+
+def _without(plain: Imprinted, why: str) -> Imprinted:
+    return Imprinted(plain.pixels, False, f"The pixels do not hold the faces, for apps that drop the message: {why}.")

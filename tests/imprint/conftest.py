@@ -1,0 +1,13 @@
+"""A picture for all of these tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..conftest import Pixels
+from ..scenery import scene
+
+
+@pytest.fixture(scope="session")
+def view() -> Pixels:
+    return scene(1280, 960)
