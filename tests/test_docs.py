@@ -25,6 +25,7 @@ from stylecrypt_msg.cli import app, main
 from stylecrypt_msg.models import FaceModel, load_model, model_cache
 
 from .conftest import People
+from .scenery import scene
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -79,7 +80,9 @@ def folder(
         monkeypatch.delenv(variable)
     camera = Image.Exif()
     camera[0x010F] = "Camera"
-    Image.fromarray(people.photo).save("me.jpg", quality=92, exif=camera)
+    me = scene(900, 675)
+    me[150:406, 400:656] = people.photo[20:276, 30:286]
+    Image.fromarray(me).save("me.jpg", quality=92, exif=camera)
     Image.fromarray(people.ann).save("another-photo-of-me.jpg", quality=95)
     (tmp_path / "shared").mkdir()
     return tmp_path

@@ -51,7 +51,7 @@ IMPORTS = {
         "cards", "choices", "errors", "messenger", "models", "pictures", "profile", "progress", "recognisers", "transports",
     },
     "cli": {
-        "cards", "choices", "cipher", "errors", "faces", "messenger", "models", "pictures", "profile", "progress",
+        "cards", "choices", "cipher", "errors", "faces", "imprint", "messenger", "models", "pictures", "profile", "progress",
         "recognisers", "sdk", "standins", "transports",
     },
 }  # fmt: skip

@@ -142,6 +142,13 @@ def evaluate(
     attacks: Annotated[
         bool, typer.Option("--attacks", help="Attack the fakes instead: what they give away, for each layer mask.")
     ] = False,
+    channels: Annotated[
+        bool,
+        typer.Option("--channels", help="Measure instead which messages survive the apps that re-encode pictures."),
+    ] = False,
+    side: Annotated[
+        int | None, typer.Option(min=64, max=8192, help="With --channels: scale the photos to this many pixels first.")
+    ] = None,
     model: Model = "default",
     json: Json = False,
 ) -> None:
@@ -150,6 +157,11 @@ def evaluate(
 
     if same_file(faces, report):
         raise InputError(f"The report cannot be kept among the photos in {faces}.", hint="Use --report FOLDER.")
+    if channels:
+        from .evaluation import channels as ways
+
+        ways.run(faces, limit=limit, side=side, model_name=model, recogniser_name=recogniser, as_json=json)
+        return
     if attacks:
         from .evaluation.attacks import command as bench
 

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from stylecrypt_protocol import ENVELOPE_SUFFIX
 from stylecrypt_protocol.text import FileName
 
+from .. import imprint
 from ..errors import InputError, NoMessageError, RefusedError, StyleCryptError, explaining, os_reason
 from ..messenger import DecryptedPhoto, EncryptedPhoto
 from ..pictures import MAX_FILE_BYTES, format_of, read_file, read_picture, same_file, write_atomically
@@ -113,10 +114,15 @@ def inspect(picture: str, sealed: Path | None, envelope: Path | None, as_json: b
     with explaining():
         packed = read_file(envelope) if envelope else _carried(data)
         message = protocol.Envelope.unpack(packed) if packed is not None else None
+    reading = imprint.read(shown.pixels)
+    imprinted = (
+        None if reading is None else {"readable": reading.payload is not None, "damage": round(reading.damage, 3)}
+    )
     if message is None or packed is None:
         if sealed is not None:
             raise NoMessageError(f"{_name(picture, 'standard input')} carries no message, so there is no sealed part.")
-        _say({"message": None}, ["This picture carries no message."], as_json)
+        none = [] if reading else ["This picture carries no message."]
+        _say({"message": None, "imprint": imprinted}, [*none, *_imprint_lines(reading)], as_json)
         return
     public = message.public
     if sealed is not None:
@@ -142,17 +148,27 @@ def inspect(picture: str, sealed: Path | None, envelope: Path | None, as_json: b
             "sealed_bytes": len(message.sealed) if message.sealed else 0,
             "envelope_bytes": len(packed),
             "carried": "beside" if envelope else "inside",
-        }
+        },
+        "imprint": imprinted,
     }
     lines = [
         f"message {public.message_id.hex()}, level {public.level.name.lower()}, faces: {len(public.faces)}",
         f"layers replaced: {', '.join(map(str, public.replaced))} of {public.styles}; model {public.model_hash.hex()[:16]}",
         f"cover: {public.width} x {public.height} px, {'unchanged' if exact else 'changed on the way, or another picture'}",
         f"sealed: {len(message.sealed or b'')} bytes; who sent it and who can open it is inside",
+        *_imprint_lines(reading),
     ]
     if sealed is not None:
         lines.append(f"{sealed}: the sealed part, an age file")
     _say(result, lines, as_json)
+
+
+def _imprint_lines(reading: imprint.Reading | None) -> list[str]:
+    if reading is None:
+        return []
+    if reading.payload is None:
+        return ["imprint: in the pixels, but too damaged to be read"]
+    return [f"imprint: in the pixels, sealed; {100 * reading.damage:.1f} % of its bits are damaged, which does no harm"]
 
 
 def send(

@@ -1,0 +1,183 @@
+"""``evaluate --channels``: which messages still open when an app re-encoded the picture and dropped the envelope."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+from PIL import Image
+
+from stylecrypt_msg import StyleCrypt
+from stylecrypt_msg.apps import APPS, UNKNOWN_APP, Handling
+from stylecrypt_msg.choices import App
+from stylecrypt_msg.cli import console
+from stylecrypt_msg.errors import FaceError, StyleCryptError
+from stylecrypt_msg.faces import Quad, crop
+from stylecrypt_msg.messenger import Level
+from stylecrypt_msg.pictures import encode_picture, read_picture
+from stylecrypt_msg.recognisers import Recogniser, load_recogniser
+
+from .levels import friends
+from .metrics import Pixels, psnr
+from .subjects import Subject, read_subjects
+from .trial import Record
+
+__all__ = ["Way", "run", "try_channels"]
+
+_SIDE = 256  # px, of the squares that are compared
+
+
+class Way(Record):
+    """What became of the photos on one way.
+
+    Attributes:
+        name: of the app, or what was done.
+        photos: with a cover that holds an imprint.
+        opened: those whose faces the recipient got.
+        psnr: of the faces' squares at 256 px, in dB. None: none opened.
+        distance: of them to the originals, by the recogniser.
+        seconds: to open one. None: none opened.
+    """
+
+    name: str
+    photos: int
+    opened: int
+    psnr: float | None
+    distance: float | None
+    seconds: float | None
+
+
+class Channels(Record):
+    """``photos`` that were sent, ``imprinted`` of them, and the covers' ``cover_psnr`` against those without one, in dB."""
+
+    photos: int
+    imprinted: int
+    cover_psnr: float | None
+    ways: tuple[Way, ...]
+
+
+def _twice(first: Handling, second: Handling) -> Callable[[Pixels], Pixels]:
+    return lambda pixels: second.deliver(first.deliver(pixels))
+
+
+def _enlarged(pixels: Pixels) -> Pixels:
+    image = Image.fromarray(pixels)
+    larger = image.resize((image.width * 5 // 4, image.height * 5 // 4), Image.Resampling.BILINEAR)
+    return Handling("", quality=70).deliver(np.asarray(larger))
+
+
+WAYS: dict[str, Callable[[Pixels], Pixels]] = {
+    **{app.value: APPS[app].deliver for app in App},
+    "signal, then whatsapp": _twice(APPS[App.SIGNAL], APPS[App.WHATSAPP]),
+    **{handling.source: handling.deliver for handling in UNKNOWN_APP},
+    "x0.6, q80": Handling("", quality=80, scale=0.6).deliver,
+    "x1.25, q70": _enlarged,
+}
+
+
+def run(
+    faces: Path, *, limit: int | None, side: int | None, model_name: str, recogniser_name: str, as_json: bool
+) -> None:
+    recogniser = load_recogniser(recogniser_name)
+    with console.progress() as report:
+        subjects, _ = read_subjects(
+            faces, pairs=False, limit=limit, report=lambda done, total: report("reading photos", done, total)
+        )
+        done = try_channels(
+            subjects,
+            recogniser,
+            side=side,
+            model=model_name,
+            report=lambda at, total: report("sending photos", at, total),
+        )
+    if as_json:
+        console.print_json(done.model_dump())
+        return
+    rows = [
+        (
+            way.name,
+            f"{way.opened}/{way.photos}",
+            "" if way.psnr is None else f"{way.psnr:.1f} dB",
+            "" if way.distance is None else f"{way.distance:.2f}",
+            "" if way.seconds is None else f"{way.seconds:.2f} s",
+        )
+        for way in done.ways
+    ]
+    console.print_table(("way", ">opened", ">faces", f">{recogniser.name}", ">time"), rows)
+    against = "" if done.cover_psnr is None else f", at {done.cover_psnr:.1f} dB against the cover without"
+    console.say(f"{done.imprinted} of {done.photos} covers hold the faces{against}.")
+
+
+def try_channels(
+    subjects: Sequence[Subject],
+    recogniser: Recogniser,
+    *,
+    side: int | None,
+    model: str,
+    report: Callable[[int, int], None],
+) -> Channels:
+    """Sends each photo, scaled to ``side`` px on its longer side, and opens it after every way. Those that cannot be sent are
+    left out."""
+    results: dict[str, list[tuple[float, float, float] | None]] = {name: [] for name in WAYS}
+    tried, covers = 0, list[float]()
+    with friends(model) as (alice, bob):
+        for at, subject in enumerate(subjects):
+            report(at, len(subjects))
+            photo = _scaled(subject.photo.pixels, side)
+            quad = subject.photo.quad / max(subject.photo.pixels.shape[:2])
+            try:
+                sent = alice.encrypt(photo, ["Bob"], format="JPEG")
+                without = alice.encrypt(photo, ["Bob"], format="JPEG", imprint=False)
+            except FaceError:
+                continue
+            tried += 1
+            if not sent.imprinted:
+                continue
+            cover = read_picture(sent.picture).pixels
+            covers.append(psnr(read_picture(without.picture).pixels, cover))
+            for name, way in WAYS.items():
+                results[name].append(_opened(bob, way(cover), photo, quad, recogniser))
+    report(len(subjects), len(subjects))
+    return Channels(
+        photos=tried,
+        imprinted=len(covers),
+        cover_psnr=fmean(covers) if covers else None,
+        ways=tuple(_way(name, results[name]) for name in WAYS),
+    )
+
+
+def _opened(
+    bob: StyleCrypt, arrived: Pixels, original: Pixels, quad: Quad, recogniser: Recogniser
+) -> tuple[float, float, float] | None:
+    """PSNR, distance and seconds. None: it did not open."""
+    file = encode_picture(arrived, "PNG")
+    started = time.perf_counter()
+    try:
+        got = bob.decrypt(file)
+    except StyleCryptError:
+        return None
+    seconds = time.perf_counter() - started
+    if got.level is not Level.IMPRINT:
+        return None
+    squares = [crop(picture, quad * max(picture.shape[:2]), _SIDE) for picture in (original, got.pixels)]
+    first, second = recogniser.describe(squares)
+    return psnr(*squares), float(np.linalg.norm(first - second)), seconds
+
+
+def _way(name: str, results: Sequence[tuple[float, float, float] | None]) -> Way:
+    opened = [result for result in results if result is not None]
+    if not opened:
+        return Way(name=name, photos=len(results), opened=0, psnr=None, distance=None, seconds=None)
+    worth, distance, seconds = (fmean(values) for values in zip(*opened, strict=True))
+    return Way(name=name, photos=len(results), opened=len(opened), psnr=worth, distance=distance, seconds=seconds)
+
+
+def _scaled(pixels: Pixels, side: int | None) -> Pixels:
+    if side is None:
+        return pixels
+    image = Image.fromarray(pixels)
+    share = side / max(image.size)
+    return np.asarray(image.resize((round(image.width * share), round(image.height * share)), Image.Resampling.LANCZOS))
