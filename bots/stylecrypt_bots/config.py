@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from stylecrypt_msg.choices import App
 from stylecrypt_msg.errors import InputError, os_reason
 from stylecrypt_msg.pictures import MAX_FILE_BYTES
 from stylecrypt_msg.transports.matrix.devices import Trust
@@ -66,6 +67,7 @@ class RoomSettings(_Strict):
         send: photos may be sent there.
         receive: the bot looks at pictures there.
         auto_send: photos for it are posted without asking.
+        app: the app to which the room is bridged; covers get the size that it leaves alone.
         covert_from: contacts whose key faces are tried on their pictures without a message.
     """
 
@@ -73,6 +75,7 @@ class RoomSettings(_Strict):
     send: bool = True
     receive: bool = True
     auto_send: bool = False
+    app: App | None = None
     covert_from: tuple[str, ...] = ()
 
 

@@ -167,6 +167,7 @@ class Control:
             to=tuple(contacts),
             level=request.level,
             others=request.others,
+            app=request.app or (room.settings.app if room.settings else None),
             conversation=room.room_id,
             chat=room.room_id,
             caption=request.caption,

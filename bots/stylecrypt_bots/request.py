@@ -1,4 +1,4 @@
-"""Parses the owner's texts: ``#room @name @"a name" level=latent others=keep text`` and ``!command argument``."""
+"""Parses the owner's texts: ``#room @name @"a name" level=latent others=keep for=whatsapp text`` and ``!command argument``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stylecrypt_msg.choices import Others
+from stylecrypt_msg.choices import App, Others
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.messenger import Level
 from stylecrypt_msg.profile import Contact, Profile
@@ -27,14 +27,16 @@ class Request:
     level: Level | None
     others: Others | None
     caption: str
+    app: App | None = None
 
 
 def parse_request(text: str) -> Request:
-    """Raises InputError for two rooms, and for an unknown level or treatment of others."""
+    """Raises InputError for two rooms, and for an unknown level, app or treatment of others."""
     room: str | None = None
     to: list[str] = []
     level: Level | None = None
     others: Others | None = None
+    app: App | None = None
     at = 0
     while match := _WORD.match(text, at):
         word = match[1]
@@ -54,10 +56,15 @@ def parse_request(text: str) -> Request:
                 others = _OTHERS[word.removeprefix("others=")]
             except KeyError:
                 raise InputError(f"There is no {word}.", hint=f"Others are {', '.join(_OTHERS)}.") from None
+        elif word.startswith("for="):
+            try:
+                app = App(word.removeprefix("for="))
+            except ValueError:
+                raise InputError(f"There is no {word}.", hint=f"Apps are {', '.join(App)}.") from None
         else:
             break
         at = match.end()
-    return Request(room, tuple(to), level, others, text[at:].strip())
+    return Request(room, tuple(to), level, others, text[at:].strip(), app)
 
 
 def parse_command(text: str) -> tuple[str, list[str]]:

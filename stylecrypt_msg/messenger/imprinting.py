@@ -50,7 +50,7 @@ def imprint(
     height, width = covered.pixels.shape[:2]
     plain = Imprinted(covered.pixels, False, "")
     if max(width, height) < MIN_SIDE:
-        return _without(plain, f"the picture is too small: it needs {MIN_SIDE} pixels on its longer side")
+        return _without(plain, f"the picture is smaller than {MIN_SIDE} pixels")
     named = cards[: protocol.MAX_IMPRINT_RECIPIENTS]
     best: tuple[int, Pixels, str] | None = None
     for size in _sizes(capacity(width, height)):
@@ -82,7 +82,9 @@ def imprint(
             *(["the caption"] if text != caption else []),
         ]
         no_room = (
-            f"The pixels have no room for {' and '.join(lacking)}, if an app drops the message." if lacking else ""
+            f"The pixels have no room for {' and '.join(lacking)}; an app that drops the envelope drops that, too."
+            if lacking
+            else ""
         )
         again = best is not None and best[0] == written.survived
         if best is None or written.survived > best[0]:
@@ -90,10 +92,10 @@ def imprint(
         if written.survived == len(trials) or again:  # less of it does not last longer, and shows less
             break
     if best is None:
-        return _without(plain, "there is too little room for them where eyes would not see it")
+        return _without(plain, "the pixels have no room for them where nobody would notice")
     survived, pixels, said = best
     if survived < len(trials):
-        said += " Not every app leaves the faces in the pixels: this picture is too smooth to hold them firmly."
+        said += " The picture is too smooth to hold the faces firmly: not every app leaves them in the pixels."
     return Imprinted(pixels, True, said.strip())
 
 
@@ -122,4 +124,4 @@ def _sizes(room: int) -> Iterator[int]:
 
 
 def _without(plain: Imprinted, why: str) -> Imprinted:
-    return Imprinted(plain.pixels, False, f"The pixels do not hold the faces, for apps that drop the message: {why}.")
+    return Imprinted(plain.pixels, False, f"An app that drops the envelope drops the faces with it: {why}.")

@@ -232,7 +232,7 @@ def _open_imprint(
     known = replace(known, sender=parts.sender(opened.sender.id, "message"), warnings=())
     if opened.elsewhere:
         known = known.warning(_ELSEWHERE)
-    return opened, known.warning("The message beside the picture is lost. The faces come from the picture's pixels.")
+    return opened, known.warning("The envelope was lost on the way. The faces come from the picture's pixels, small.")
 
 
 def _from_pixels(known: _Known, opened: OpenedImprint) -> DecryptedPhoto:
@@ -240,7 +240,7 @@ def _from_pixels(known: _Known, opened: OpenedImprint) -> DecryptedPhoto:
     content = opened.content
     if content.left_out:
         which = "1 face is" if content.left_out == 1 else f"{content.left_out} faces are"
-        known = known.warning(f"{which} not the sender's: there was no room for more in the pixels.")
+        known = known.warning(f"{which} still hidden: the pixels had no room for more.")
     return DecryptedPhoto(
         pixels=paste_faces(known.picture.pixels, content.faces),
         level=Level.IMPRINT,

@@ -242,7 +242,9 @@ def _imprinted(
     )
     report("writing into the pixels", 1, 1)
     if level is Level.IMPRINT and not done.held:
-        raise InputError(f"{done.said} Level imprint has nothing else.", hint="Use level original, or a larger photo.")
+        raise InputError(
+            f"{done.said} Level imprint sends nothing else.", hint="Use level original, or a larger photo."
+        )
     return done
 
 

@@ -29,6 +29,7 @@ def test_the_sample_shows_every_key_with_its_default() -> None:
     )
     shown = re.sub(rf"^( *)# (({keys}):)", r"\1\2", text, flags=re.M)
     config = read_config(shown)
+    assert read_config(re.sub(r"# app:", "app:", text)).rooms["family"].app == "whatsapp"
     assert config.model_copy(update={"profile": None}) == load_config(SAMPLE)
     assert config.profile == Path("~/.local/share/stylecrypt/profile").expanduser()
     chosen = r"blacklist|  - |health|  host|  port|heartbeat"

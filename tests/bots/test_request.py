@@ -9,6 +9,7 @@ import pytest
 from stylecrypt_bots import texts
 from stylecrypt_bots.request import Request, contact_of, parse_command, parse_request
 
+from stylecrypt_msg.choices import App
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.messenger import Level
 from stylecrypt_msg.profile import Profile
@@ -29,6 +30,7 @@ SOURCES = Path(texts.__file__).parents[2] / "stylecrypt_msg"
         ("#family:example.org @bob", Request("#family:example.org", ("bob",), None, None, "")),
         ('#"family" hello', Request("family", (), None, None, "hello")),
         ("#family @bob others=keep us", Request("family", ("bob",), None, "keep", "us")),
+        ("#family for=whatsapp us", Request("family", (), None, None, "us", App.WHATSAPP)),
         ("hello #family", Request(None, (), None, None, "hello #family")),
         ("# @ x", Request(None, (), None, None, "# @ x")),
     ],
@@ -37,7 +39,7 @@ def test_requests(text: str, request_: Request) -> None:
     assert parse_request(text) == request_
 
 
-@pytest.mark.parametrize("text", ["#a #b @c", "#a @b level=best", "#a @b others=hide"])
+@pytest.mark.parametrize("text", ["#a #b @c", "#a @b level=best", "#a @b others=hide", "#a @b for=icq"])
 def test_requests_that_make_no_sense(text: str) -> None:
     with pytest.raises(InputError) as error:
         parse_request(text)

@@ -140,8 +140,8 @@ def test_what_has_no_imprint(together: Parties, photo: bytes, people: People) ->
         sent = together.alice.encrypt(photo, ["Bob"], **options)
         assert not sent.imprinted and not sent.leaks.imprint
     small = together.alice.encrypt(people.photo, ["Bob"], stand_in="somebody")
-    assert not small.imprinted and "too small: it needs 591 pixels" in small.leaks.imprint
-    with pytest.raises(InputError, match="Level imprint has nothing else"):
+    assert not small.imprinted and "smaller than 591 pixels" in small.leaks.imprint
+    with pytest.raises(InputError, match="Level imprint sends nothing else"):
         together.alice.encrypt(people.photo, ["Bob"], level="imprint", stand_in="somebody")
     with pytest.raises(InputError, match="nothing to send"):
         together.alice.encrypt(photo, ["Bob"], level="imprint", imprint=False)
