@@ -26,8 +26,9 @@ _COLUMNS = (
     "the photo",
     "what everybody sees",
     "whom it is sealed to",
-    "with the sender's key face",
-    "with a stranger's key face",
+    "the same, after an app re-encoded it",
+    "others, with the sender's key face",
+    "others, with a stranger's key face",
 )
 _TILE = 320
 _QUALITY = 85  # of the JPEG that "travels"
@@ -69,14 +70,23 @@ def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as
         stranger = _made(model, _STRANGER, model.latent_avg[None])
         jobs: list[tuple[_Person, Form]] = [(person, "photo") for person in people] + [(people[0], "portrait")]
         with TemporaryDirectory() as folder, ExitStack() as stack:
-            friend = stack.enter_context(StyleCrypt.create(Path(folder) / "friend", name="friend"))
+            # The friend may see the photos; the acquaintance only has key faces.
+            friend, acquaintance = (
+                stack.enter_context(StyleCrypt.create(Path(folder) / name, name=name))
+                for name in ("friend", "acquaintance")
+            )
             senders = {}
             for person in (*people, stranger):
                 sender = stack.enter_context(StyleCrypt.create(Path(folder) / person.name, name=person.name))
-                _introduce(sender, friend, person, report)
+                sender.profile.add_contact(friend.profile.card, trust=True)
+                friend.profile.add_contact(sender.profile.card)
+                _share_key_face(sender, acquaintance, person, report)
                 senders[person.name] = sender
             rows = [
-                (f"{person.name}, {form}", _row(senders[person.name], friend, person, form, refine, files, report))
+                (
+                    f"{person.name}, {form}",
+                    _row(senders[person.name], friend, acquaintance, person, form, refine, files, report),
+                )
                 for person, form in jobs
             ]
     sheet = output / "contact-sheet.jpg"
@@ -103,24 +113,25 @@ def _made(model: FaceModel, name: str, like: Floats) -> _Person:
     return _Person(name, first[:, side:-side], second)
 
 
-def _introduce(sender: StyleCrypt, friend: StyleCrypt, person: _Person, report: Report) -> None:
-    """Sender and friend exchange cards, and the friend gets the sender's key face."""
-    sender.profile.add_contact(friend.profile.card, trust=True)
-    friend.profile.add_contact(sender.profile.card)
+def _share_key_face(sender: StyleCrypt, acquaintance: StyleCrypt, person: _Person, report: Report) -> None:
+    name = sender.profile.add_contact(acquaintance.profile.card, trust=True).contact.name
+    acquaintance.profile.add_contact(sender.profile.card)
     sender.add_key_face(person.key_face, _KEY_FACE, report=report)
-    friend.receive_key_face(sender.share_key_face(_KEY_FACE, to=["friend"]), report=report)
+    acquaintance.receive_key_face(sender.share_key_face(_KEY_FACE, to=[name]), report=report)
 
 
 def _row(
     sender: StyleCrypt,
     friend: StyleCrypt,
+    acquaintance: StyleCrypt,
     person: _Person,
     form: Form,
     refine: int,
     files: dict[str, bytes],
     report: Report,
 ) -> list[Pixels]:
-    """The photo, its fake as a JPEG file, the friend's result, and what two key faces recover from the pixels alone."""
+    """The photo, its fake as a JPEG file, what the friend gets of it, with its envelope and without, and what two key faces
+    recover from the pixels alone."""
     sent = sender.encrypt(
         person.photo,
         to=["friend"],
@@ -136,8 +147,14 @@ def _row(
     opened = friend.decrypt(sent)
     files[f"{person.name}-{form}-original.jpg"] = opened.encoded("JPEG")
     row = [person.photo, read_picture(travels).pixels, opened.pixels]
+    if sent.imprinted:
+        small = friend.decrypt(travels)
+        files[f"{person.name}-{form}-imprint.jpg"] = small.encoded("JPEG")
+        row.append(small.pixels)
+    else:
+        row.append(np.full_like(row[1], 255))
     for name, whose in (("recovered", person.name), ("wrong-key", _STRANGER)):
-        recovered = friend.decrypt(travels, sender=whose, report=report)
+        recovered = acquaintance.decrypt(travels, sender=whose, report=report)
         files[f"{person.name}-{form}-{name}.jpg"] = recovered.encoded("JPEG")
         row.append(recovered.pixels)
     return row

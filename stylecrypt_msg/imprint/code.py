@@ -63,10 +63,12 @@ def protect(payload: bytes) -> NDArray[np.uint8]:
 def correct(soft: NDArray[np.float32]) -> Corrected:
     """The payload, of what was read: (units, `UNIT_BITS`), above 0 for a zero and below for a one, the surer the further."""
     words, sure = _inner(soft)
-    decoded = [_decoded(word, np.argsort(of_it)) for word, of_it in zip(words, sure, strict=True)]
-    if None in decoded:
-        return Corrected(None, 1.0)
-    payload = b"".join(filter(None, decoded))
+    payload = b""
+    for word, of_it in zip(words, sure, strict=True):
+        data = _decoded(word, np.argsort(of_it))
+        if data is None:  # the others are not worth the time
+            return Corrected(None, 1.0)
+        payload += data
     return Corrected(payload, float((protect(payload) != (soft < 0)).mean()))
 
 
