@@ -324,6 +324,9 @@ def _imprints(add: Add, seals: Seals) -> None:
     two = part.sign(PEOPLE["alice"], room(612, keys=2))
     to_two = seal("to two", two, "bob", "carol")
     stranger = imprint_content(sender=PEOPLE["carol"].id).sign(PEOPLE["carol"], room())
+    nine = imprint_content(
+        recipients=tuple(sorted([PEOPLE["bob"].id, *(sp.CardId(bytes([n]) * 16) for n in range(8))]))
+    )
     rows: list[tuple[str, type[sp.RemoteProtocolError], bytes]] = [
         ("empty", sp.NotForMeError, b""),
         ("cut off within the stanza", sp.NotForMeError, good[:80]),
@@ -339,7 +342,7 @@ def _imprints(add: Add, seals: Seals) -> None:
         ("sealed to Carol", sp.NotForMeError, seal("Carol's", for_carol.sign(PEOPLE["alice"], room()), "carol")),
         ("a stanza that counts none", bad, seal("none", plaintext, count=0)),
         ("a stanza that counts two", bad, seal("two", plaintext, count=2)),
-        ("a stanza that counts nine", bad, seal("nine", plaintext, count=9)),
+        ("nine recipients", bad, seal("nine", nine.sign(PEOPLE["alice"], room(1224, keys=9)), *["bob"] * 9)),
         ("the second stanza, which counts one", bad, seal("second of one", two, "carol", "bob", count=1)),
         ("sealed to Carol as well, addressed to Bob", bad, to_two),
         ("from a stranger", sp.StrangerError, seal("stranger", stranger)),
