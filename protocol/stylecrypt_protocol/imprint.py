@@ -21,6 +21,7 @@ from .errors import (
     MalformedError,
     NotForMeError,
     ReplayedError,
+    TooLargeError,
     TooOldError,
 )
 from .identity import Identity
@@ -137,11 +138,18 @@ class ImprintContent(Signed):
             height=reader.uint(2),
             sketch=reader.take(_SKETCH_BYTES),
             left_out=reader.uint(1),
-            faces=tuple(ImprintedFace.read(reader) for _ in range(reader.uint(1))),
+            faces=_read_faces(reader),
             caption=reader.text(2),
         )
         reader.done()
         return content
+
+
+def _read_faces(reader: Reader) -> tuple[ImprintedFace, ...]:
+    count = reader.uint(1)
+    if count > MAX_IMPRINT_FACES:
+        raise TooLargeError(f"imprint: {count} faces")
+    return tuple(ImprintedFace.read(reader) for _ in range(count))
 
 
 class OpenedImprint(WireModel):
@@ -173,7 +181,7 @@ def seal_imprint(
     chat: str | None = None,
     caption: str = "",
 ) -> bytes:
-    """Signs, pads to ``size`` bytes and seals to the cards' keys: bytes that nobody else can tell from random ones.
+    """Signs, pads to ``size`` bytes and seals to the cards' keys. The bytes name neither the sender nor the recipients.
 
     ``cover`` is the picture before they are written into it; ``message_id`` that of the envelope, if there is one. Raises
     LocalProtocolError if they do not fit, or the cover is too even for copies of it to be known again; nothing is sealed then.
@@ -197,16 +205,13 @@ def seal_imprint(
         caption=caption,
     )
     keys = {card.id: card.sealing_key for card in recipients}
-    body = content.sign(sender)
-    room = size - len(keys) * _STANZA_BYTES - primitives.TAG_BYTES
-    if len(body) > room or size > MAX_IMPRINT_BYTES:
-        raise LocalProtocolError(f"an imprint of {len(body)} bytes does not fit into {size}")
+    if size > MAX_IMPRINT_BYTES:
+        raise LocalProtocolError(f"an imprint has at most {MAX_IMPRINT_BYTES} bytes, not {size}")
+    plaintext = content.sign(sender, size - len(keys) * _STANZA_BYTES - primitives.TAG_BYTES)
     key = secrets.token_bytes(32)
     stanzas = b"".join(primitives.hpke_seal(one, primitives.IMPRINT, key + bytes([len(keys)])) for one in keys.values())
     # The key is of this message alone, so that the nonce may be zeros.
-    return stanzas + primitives.xchacha20poly1305_encrypt(
-        key, bytes(24), body + bytes(room - len(body)), primitives.IMPRINT + stanzas
-    )
+    return stanzas + primitives.xchacha20poly1305_encrypt(key, bytes(24), plaintext, primitives.IMPRINT + stanzas)
 
 
 def open_imprint(
@@ -246,9 +251,9 @@ def open_imprint(
 
 
 def _decrypt(imprint: bytes, identity: Identity) -> tuple[SignedPart, int]:
-    """What is inside, and to how many keys it is sealed. Raises NotForMeError, or MalformedError."""
+    """What is inside, and to how many keys it is sealed. Raises NotForMeError, TooLargeError or MalformedError."""
     if len(imprint) > MAX_IMPRINT_BYTES:
-        raise MalformedError(f"imprint: {len(imprint)} bytes")
+        raise TooLargeError(f"imprint: {len(imprint)} bytes")
     for at in range(0, min(len(imprint), MAX_IMPRINT_RECIPIENTS * _STANZA_BYTES), _STANZA_BYTES):
         opened = identity.open(primitives.IMPRINT, imprint[at : at + _STANZA_BYTES])
         if opened is None:
@@ -261,5 +266,5 @@ def _decrypt(imprint: bytes, identity: Identity) -> tuple[SignedPart, int]:
         )
         if plaintext is None:
             raise MalformedError("imprint: it does not decrypt")
-        return SignedPart(plaintext), opened[32]
+        return SignedPart(plaintext, len(plaintext)), opened[32]
     raise NotForMeError

@@ -86,10 +86,10 @@ MAX_INVERSIONS: Final = 4
 """Models that a key face is prepared for: people use one, perhaps two. 256 KB at most, 64 KB in practice."""
 
 MAX_IMPRINT_RECIPIENTS: Final = 8
-"""Recipients of an imprint: each costs 97 bytes of the 1.6 KB that a photo holds."""
+"""Recipients of an imprint: each costs 97 bytes of the 1.4 KB that a photo of 4 : 3 holds."""
 
 MAX_IMPRINT_BYTES: Final = 4080
-"""An imprint: what a square picture holds, 20 words of 204 bytes."""
+"""An imprint: 20 words of 204 bytes, for which a square picture has the cells; at 42 dB it has room for half as much."""
 
 MAX_IMPRINT_FACES: Final = 8
 """Faces in an imprint: below 120 bytes each, nobody is to be recognised."""

@@ -47,12 +47,16 @@ class Signed(WireModel):
             raise ValueError("the recipients are not in ascending order")
         return self
 
-    def sign(self, identity: Identity) -> bytes:
-        """The bytes to pad and encrypt: length, fields, signature."""
+    def sign(self, identity: Identity, size: int | None = None) -> bytes:
+        """The bytes to encrypt: length, fields, signature, and zeros up to ``size`` bytes, or to the Padmé length."""
         if identity.id != self.sender:
             raise LocalProtocolError("signed by another identity than the sender")
         fields = self.to_fields()
-        return opaque(fields + identity.sign(self.DOMAIN, fields), 4)
+        body = opaque(fields + identity.sign(self.DOMAIN, fields), 4)
+        zeros = _padded(len(body), size) - len(body)
+        if zeros < 0:
+            raise LocalProtocolError(f"{len(body)} bytes do not fit into {size}")
+        return body + bytes(zeros)
 
     def to_fields(self) -> bytes:
         """The canonical bytes that are signed."""
@@ -72,17 +76,16 @@ class Signed(WireModel):
 class SignedPart:
     """A decrypted sealed part of which only the length, the padding and the version have been checked.
 
-
-    ``length`` is that without the padding.
+    ``size``: to which it has to be padded; None: to the Padmé length.
     """
 
-    __slots__ = ("fields", "length", "sender", "signature")
+    __slots__ = ("fields", "sender", "signature")
 
-    def __init__(self, plaintext: bytes) -> None:
+    def __init__(self, plaintext: bytes, size: int | None = None) -> None:
         reader = Reader(plaintext, "sealed part")
         body = reader.opaque(4)
-        self.length = 4 + len(body)
-        if reader.take(reader.remaining()).strip(b"\0"):
+        padding = reader.take(reader.remaining())
+        if padding.strip(b"\0") or len(plaintext) != _padded(4 + len(body), size):
             raise MalformedError("sealed part: wrong padding")
         split = len(body) - primitives.SIGNATURE_BYTES
         if split < 0:
@@ -110,6 +113,10 @@ class SignedPart:
             return kind._read(reader, sender, recipients, reader.uint(8))
 
 
+def _padded(length: int, size: int | None) -> int:
+    return age.padme(length) if size is None else size
+
+
 def ids_of(cards: Sequence[Card]) -> tuple[CardId, ...]:
     """As `Signed.recipients` has them."""
     return tuple(sorted({card.id for card in cards}))
@@ -118,8 +125,7 @@ def ids_of(cards: Sequence[Card]) -> tuple[CardId, ...]:
 def seal(content: Signed, sender: Identity, recipients: Sequence[Card]) -> bytes:
     """An age file to these cards, with a key for each of ``content.recipients``. Raises LocalProtocolError."""
     keys = {card.id: card.sealing_key for card in recipients}
-    body = content.sign(sender)
-    return age.encrypt(body + bytes(age.padme(len(body)) - len(body)), keys.values())
+    return age.encrypt(content.sign(sender), keys.values())
 
 
 def unseal(
@@ -129,10 +135,7 @@ def unseal(
 
     Raises NotForMeError, StrangerError, RevokedKeyError, BadSignatureError, ForwardedError, or what parsing raises.
     """
-    plaintext = age.decrypt(sealed, identity)
-    part = SignedPart(plaintext)
-    if len(plaintext) != age.padme(part.length):
-        raise MalformedError("sealed part: wrong padding")
+    part = SignedPart(age.decrypt(sealed, identity))
     return attribute(kind, part, identity, contacts, keys=age.check_header(sealed))
 
 

@@ -11,6 +11,7 @@ from cast import (
     COVER,
     FACE,
     FACES,
+    IMPRINTED,
     INVERSION,
     KEY_FACE,
     NOW,
@@ -19,11 +20,13 @@ from cast import (
     Seals,
     content,
     file_at_rest,
+    imprint_content,
     key_face_file,
     locked_secret,
     pictures,
     png,
     public_part,
+    room,
 )
 from edges import EIGHTH, ONE, PRIME_AND_ONE, ZERO, larger_s, satisfying
 from stylecrypt_protocol import age, primitives
@@ -54,6 +57,7 @@ def malformed(seals: Seals) -> list[dict[str, Any]]:
     _plaintexts(add)
     _messages(add, seals, packed)
     _key_faces(add, seals, packed)
+    _imprints(add, seals)
     _cards(add)
     _carriers(add)
     _events(add, sp.to_event(sp.Envelope.unpack(packed))[sp.EVENT_KEY])
@@ -114,10 +118,10 @@ def _envelopes(add: Add, good: bytes, public: bytes) -> None:
         add("envelope", f"envelope: {name}", error, data)
 
 
-def _signed(fields: bytes, domain: bytes = primitives.MESSAGE) -> bytes:
+def _signed(fields: bytes, domain: bytes = primitives.MESSAGE, size: int | None = None) -> bytes:
     body = fields + PEOPLE["alice"].sign(domain, fields)
     body = len(body).to_bytes(4, "big") + body
-    return body + bytes(age.padme(len(body)) - len(body))
+    return body + bytes((age.padme(len(body)) if size is None else size) - len(body))
 
 
 def _plaintexts(add: Add) -> None:
@@ -299,6 +303,84 @@ def _key_faces(add: Add, seals: Seals, message: bytes) -> None:
         ),
     ):
         add("key-face", f"key face: {name}", error, data)
+
+
+def _imprints(add: Add, seals: Seals) -> None:
+    """Imprints that Bob opens at NOW, knowing Alice, from the cover of values.json."""
+    bad, large = sp.MalformedError, sp.TooLargeError
+    part, for_carol = imprint_content(), imprint_content(recipients=(PEOPLE["carol"].id,))
+    plaintext, fields, one = part.sign(PEOPLE["alice"], room()), part.to_fields(), IMPRINTED.to_bytes()
+    signature = 4 + len(fields)
+    faces = fields.index(one)
+    before, after = fields[: faces - 1], fields[faces + len(one) :]
+
+    def seal(name: str, plaintext: bytes, *to: str, count: int | None = None) -> bytes:
+        return seals.imprint(f"imprint, {name}", plaintext, *to, count=count)
+
+    def flipped(data: bytes, at: int) -> bytes:
+        return patch(data, at, bytes([data[at] ^ 1]))
+
+    good = seal("good", plaintext)
+    two = part.sign(PEOPLE["alice"], room(612, keys=2))
+    to_two = seal("to two", two, "bob", "carol")
+    stranger = imprint_content(sender=PEOPLE["carol"].id).sign(PEOPLE["carol"], room())
+    nine = imprint_content(
+        recipients=tuple(sorted([PEOPLE["bob"].id, *(sp.CardId(bytes([n]) * 16) for n in range(8))]))
+    )
+    rows: list[tuple[str, type[sp.RemoteProtocolError], bytes]] = [
+        ("empty", sp.NotForMeError, b""),
+        ("cut off within the stanza", sp.NotForMeError, good[:80]),
+        ("the stanza alone", bad, good[:81]),
+        ("a byte too few", bad, good[:-1]),
+        ("a byte too many", bad, good + b"\0"),
+        ("4081 bytes", large, good + bytes(4081 - len(good))),
+        ("a bit of the encapsulated key", sp.NotForMeError, flipped(good, 0)),
+        ("a bit of the stanza", sp.NotForMeError, flipped(good, 80)),
+        ("a bit of the ciphertext", bad, flipped(good, 81)),
+        ("a bit of the tag", bad, flipped(good, len(good) - 1)),
+        ("a bit of another's stanza", bad, flipped(to_two, 81)),
+        ("sealed to Carol", sp.NotForMeError, seal("Carol's", for_carol.sign(PEOPLE["alice"], room()), "carol")),
+        ("a stanza that counts none", bad, seal("none", plaintext, count=0)),
+        ("a stanza that counts two", bad, seal("two", plaintext, count=2)),
+        ("nine recipients", bad, seal("nine", nine.sign(PEOPLE["alice"], room(1224, keys=9)), *["bob"] * 9)),
+        ("the second stanza, which counts one", bad, seal("second of one", two, "carol", "bob", count=1)),
+        ("sealed to Carol as well, addressed to Bob", bad, to_two),
+        ("from a stranger", sp.StrangerError, seal("stranger", stranger)),
+        ("padding that is not zero", bad, seal("padding", plaintext[:-1] + b"\1")),
+        ("a length over the end", bad, seal("length", patch(plaintext, 2, b"\xff"))),
+        ("a bit of the signature", sp.BadSignatureError, seal("signature", flipped(plaintext, signature))),
+        ("signed as a message", sp.BadSignatureError, seal("domain", _signed(fields, size=room()))),
+    ]
+    rows += [
+        (name, error, seal(name, _signed(wrong, primitives.IMPRINT, room(612))))
+        for name, error, wrong in (
+            ("version 2", sp.UnsupportedError, patch(fields, 0, b"\2")),
+            ("width 0", bad, patch(fields, 74, b"\0\0")),
+            ("no faces", bad, before + b"\0" + after),
+            ("nine faces", large, before + b"\x09" + one * 9 + after),
+            ("a face too few", bad, before + b"\2" + one + after),
+            ("a face over the right border", bad, patch(fields, faces, b"\x38")),
+            ("a face over the lower border", bad, patch(fields, faces + 1, b"\x3e")),
+            ("a face of no columns", bad, patch(fields, faces + 2, b"\0")),
+            ("a bit beyond the map", bad, patch(fields, faces + 7, b"\xe1")),
+            ("a face without a picture", bad, before + b"\1" + one[:8] + b"\0\0" + after),
+            ("a caption with an escape character", bad, patch(fields, len(fields) - 1, b"\x1b")),
+            ("a byte after the caption", bad, fields + b"\0"),
+        )
+    ]
+    rows += [
+        (name, error, seal(name, other.sign(PEOPLE["alice"], room())))
+        for name, error, other in (
+            ("addressed to Carol, sealed again to Bob", sp.ForwardedError, for_carol),
+            ("another picture", sp.CoverMismatchError, imprint_content(sketch=bytes(b ^ 0xFF for b in part.sketch))),
+            ("a picture of other proportions", sp.CoverMismatchError, imprint_content(height=20)),
+            ("an even picture", sp.CoverMismatchError, imprint_content(sketch=b"\x80" * 64)),
+            ("601 seconds in the future", sp.FromFutureError, imprint_content(sent_at=NOW + 601)),
+            ("30 days and a second old", sp.TooOldError, imprint_content(sent_at=NOW - 30 * 86_400 - 1)),
+        )
+    ]
+    for name, error, data in rows:
+        add("imprint", f"imprint: {name}", error, data)
 
 
 def _cards(add: Add) -> None:

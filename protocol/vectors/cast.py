@@ -9,6 +9,7 @@ from typing import Any
 import stylecrypt_protocol as sp
 from stylecrypt_protocol import age, primitives
 from stylecrypt_protocol.cover import make_sketch
+from stylecrypt_protocol.imprint import ImprintContent
 from stylecrypt_protocol.residuals import FacePiece, FacesResidual, StylesResidual
 from stylecrypt_protocol.sealed import SealedPart
 
@@ -98,8 +99,37 @@ FACES = FacesResidual(
 ).to_bytes()
 
 
+# Two faces in cells: one of 27, and one of 3 in a box of 4 in the last corner.
+IMPRINTED = sp.ImprintedFace(left=10, top=5, columns=9, rows=3, cells=b"\xff\xff\xff\xe0", picture=b"a picture")
+CORNER = sp.ImprintedFace(left=62, top=62, columns=2, rows=2, cells=b"\xe0", picture=b"a picture")
+IMPRINT_KEY = b"\x1e" * 32  # random in practice
+_STANZA = primitives.HPKE_BYTES + 33
+
+
+def imprint_content(**changes: Any) -> ImprintContent:
+    """What Alice writes to Bob in the pixels."""
+    fields: dict[str, Any] = {
+        "sender": PEOPLE["alice"].id,
+        "recipients": (PEOPLE["bob"].id,),
+        "sent_at": NOW,
+        "message_id": ID,
+        "context": bytes(16),
+        "width": WIDTH,
+        "height": HEIGHT,
+        "sketch": make_sketch(COVER, ()),
+        "faces": (IMPRINTED,),
+        "caption": "Grüße",
+    }
+    return ImprintContent(**{**fields, **changes})
+
+
+def room(size: int = 408, keys: int = 1) -> int:
+    """Bytes of the plaintext of an imprint of ``size`` bytes, sealed to so many keys."""
+    return size - keys * _STANZA - primitives.TAG_BYTES
+
+
 class Seals:
-    """Age files, kept from one run to the next."""
+    """Age files, and the stanzas of imprints, kept from one run to the next."""
 
     def __init__(self, kept: dict[str, str]) -> None:
         self.kept = kept
@@ -117,6 +147,21 @@ class Seals:
             sealed = age.encrypt(plaintext, [PEOPLE[one].sealing_key for one in to])
         self.used[name] = self.kept[name] = sealed.hex()
         return sealed
+
+    def imprint(self, name: str, plaintext: bytes, *to: str, count: int | None = None) -> bytes:
+        """An imprint to Bob, or to others, under a name of its own; ``count``: of stanzas, as they say themselves."""
+        to = to or ("bob",)
+        inside = IMPRINT_KEY + bytes([len(to) if count is None else count])
+        stanzas = bytes.fromhex(self.kept.get(name, ""))
+        pieces = [stanzas[at : at + _STANZA] for at in range(0, len(stanzas), _STANZA)]
+        if len(pieces) != len(to) or any(
+            PEOPLE[one].open(primitives.IMPRINT, piece) != inside for one, piece in zip(to, pieces, strict=True)
+        ):
+            pieces = [primitives.hpke_seal(PEOPLE[one].sealing_key, primitives.IMPRINT, inside) for one in to]
+        stanzas = b"".join(pieces)
+        self.used[name] = self.kept[name] = stanzas.hex()
+        associated = primitives.IMPRINT + stanzas
+        return stanzas + primitives.xchacha20poly1305_encrypt(IMPRINT_KEY, bytes(24), plaintext, associated)
 
 
 def png(*chunks: tuple[bytes, bytes]) -> bytes:

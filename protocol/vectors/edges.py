@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import stylecrypt_protocol as sp
-from cast import CHAT, COVER, NOW, PEOPLE, RGB, Seals, content, public_part
+from cast import CHAT, COVER, NOW, PEOPLE, RGB, Seals, content, imprint_content, public_part, room
 from nacl import bindings
 
 SIDE = 16
@@ -166,10 +166,12 @@ def replays(seals: Seals) -> dict[str, Any]:
         "a day older": sealed("a day older", public_part(message_id=sp.MessageId(b"o" * 16)), sent_at=NOW - day),
         "with the same id, by Carol": sealed("by Carol", public, "carol"),
     }
+    pixels = imprint_content(context=sp.context_of(CHAT)[:16]).sign(PEOPLE["alice"], room())
+    imprints = {"pixels to a chat": seals.imprint("replay, pixels to a chat", pixels).hex()}
     pictures = {"exact": RGB, "changed": bytes(b & 0xFE for b in RGB), "swapped": RGB[::-1]}
 
     def step(of: str, outcome: str, picture: str = "exact", chat: str | None = None, now: int = NOW) -> dict[str, Any]:
-        return {"envelope": of, "picture": picture, "chat": chat, "now": now, "outcome": outcome}
+        return {"of": of, "picture": picture, "chat": chat, "now": now, "outcome": outcome}
 
     again, here, there = "ReplayedError", CHAT, "!elsewhere:example.org"
     sequences = {
@@ -186,12 +188,16 @@ def replays(seals: Seals) -> dict[str, Any]:
             step("to a chat", "opens", chat=here),
             step("to a chat", again, chat=there),
         ],
-        "four times, each time better": [
+        "six times, each time better": [
+            step("pixels to a chat", "opens elsewhere", "exact", there),
             step("to a chat", "opens elsewhere", "changed", there),
             step("to a chat", "opens elsewhere", "exact", there),
+            step("pixels to a chat", "opens", "changed", here),
+            step("pixels to a chat", again, "exact", here),
             step("to a chat", "opens", "changed", here),
             step("to a chat", "opens", "exact", here),
             step("to a chat", again, "exact", here),
+            step("pixels to a chat", again, "exact", here),
         ],
         "in a chat that the receiver does not know": [step("to a chat", "opens"), step("to a chat", again, chat=here)],
         "a copy elsewhere of a message to no chat": [
@@ -213,5 +219,6 @@ def replays(seals: Seals) -> dict[str, Any]:
     return {
         "pictures": {name: rgb.hex() for name, rgb in pictures.items()},
         "envelopes": envelopes,
+        "imprints": imprints,
         "sequences": [{"name": name, "steps": steps} for name, steps in sequences.items()],
     }

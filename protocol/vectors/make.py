@@ -14,6 +14,7 @@ from bad import malformed
 from cast import Seals
 from edges import replays
 from good import carriers, messages, values
+from imprints import imprints
 
 HERE = Path(__file__).parent
 
@@ -26,6 +27,7 @@ def build(kept: dict[str, str]) -> dict[str, Any]:
         "messages.json": messages(seals),
         "replays.json": replays(seals),
         "carriers.json": carriers(),
+        "imprint.json": imprints(seals),
         "malformed.json": malformed(seals),
     }
     return {**files, "sealed.json": seals.used}

@@ -21,7 +21,7 @@ __all__ = ["MAX_WORDS", "UNITS_PER_WORD", "UNIT_BITS", "WORD_BYTES", "Corrected"
 WORD_BYTES: Final = 204
 """Bytes of a payload in each word of the Reed-Solomon code."""
 MAX_WORDS: Final = 20
-"""Words of an imprint: 4 KB, which a square picture has room for."""
+"""Words of an imprint: 4 KB, for which a square picture has the cells."""
 UNIT_BITS: Final = 448
 """Bits that travel together: what a cell of the picture holds."""
 UNITS_PER_WORD: Final = 9

@@ -51,7 +51,7 @@ def test_how_large_it_is_is_known_before() -> None:
     for to, caption in ((("bob",), ""), (("bob", "carol"), "Grüße")):
         size = sp.imprint_bytes(len(to), caption) + len(FACE.to_bytes())
         assert len(seal(to, size=size, caption=caption)) == size
-        with pytest.raises(sp.LocalProtocolError, match="does not fit"):
+        with pytest.raises(sp.LocalProtocolError, match="do not fit"):
             seal(to, size=size - 1, caption=caption)
 
 

@@ -20,11 +20,15 @@ from stylecrypt_protocol.cover import judge_cover, make_sketch
 from stylecrypt_protocol.residuals import FacesResidual, StylesResidual
 from stylecrypt_protocol.signed import SignedPart
 
+from stylecrypt_msg.imprint import read
+from stylecrypt_msg.imprint.code import protect
+
 FOLDER = Path(__file__).parents[2] / "protocol" / "vectors"
 VALUES = json.loads((FOLDER / "values.json").read_text())
 MESSAGES = json.loads((FOLDER / "messages.json").read_text())
 REPLAYS = json.loads((FOLDER / "replays.json").read_text())
 CARRIERS = json.loads((FOLDER / "carriers.json").read_text())
+IMPRINT = json.loads((FOLDER / "imprint.json").read_text())
 MALFORMED = json.loads((FOLDER / "malformed.json").read_text())
 NOW = 1_760_000_000
 PEOPLE = {
@@ -164,11 +168,15 @@ def test_messages_that_come_again(row: dict[str, Any]) -> None:
     for step in row["steps"]:
         rgb = bytes.fromhex(REPLAYS["pictures"][step["picture"]])
         picture = sp.Pixels(width=COVER.width, height=COVER.height, rgb=rgb)
-        envelope = sp.Envelope.unpack(bytes.fromhex(REPLAYS["envelopes"][step["envelope"]]))
+        found: Any = (PEOPLE["bob"], contacts, picture)
+        when: Any = {"now": step["now"], "seen": seen, "chat": step["chat"]}
+        opened: sp.OpenedMessage | sp.OpenedImprint
         try:
-            opened = sp.open_message(
-                envelope, PEOPLE["bob"], contacts, picture, now=step["now"], seen=seen, chat=step["chat"]
-            )
+            if step["of"] in REPLAYS["imprints"]:
+                opened = sp.open_imprint(bytes.fromhex(REPLAYS["imprints"][step["of"]]), *found, **when)
+            else:
+                envelope = sp.Envelope.unpack(bytes.fromhex(REPLAYS["envelopes"][step["of"]]))
+                opened = sp.open_message(envelope, *found, **when)
             outcome = "opens elsewhere" if opened.elsewhere else "opens"
         except sp.RemoteProtocolError as error:
             outcome = type(error).__name__
@@ -226,6 +234,53 @@ def _open(
         sp.open_message(sp.Envelope.unpack(data), PEOPLE["bob"], contacts, COVER, now=NOW, seen=seen)
 
 
+def _open_imprint(data: bytes, who: str = "bob", chat: str | None = None) -> sp.OpenedImprint:
+    return sp.open_imprint(data, PEOPLE[who], {ALICE.id: ALICE}, COVER, now=NOW, seen=sp.MemorySeenStore(), chat=chat)
+
+
+@pytest.mark.parametrize("row", IMPRINT["code"], ids=lambda row: len(row["units"]))
+def test_the_code_of_an_imprint(row: dict[str, Any]) -> None:
+    units = protect(bytes.fromhex(row["payload"]))
+    assert [np.packbits(unit).tobytes().hex() for unit in units] == row["units"]
+
+
+@pytest.mark.parametrize("row", IMPRINT["pictures"], ids=lambda row: row["width"])
+def test_pictures_with_an_imprint(row: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made from the text of the specification; together they hold every unit that there can be."""
+    monkeypatch.syspath_prepend(FOLDER)
+    payload = bytes.fromhex(row["payload"])
+    grey = importlib.import_module("imprints").picture(payload, row["units"], row["width"], row["height"])
+    assert grey[:8, :8].tolist() == row["first_block"]
+    got = read(np.repeat(grey[..., None], 3, 2))
+    assert got is not None and (got.payload, got.damage) == (payload, 0)
+
+
+@pytest.mark.parametrize("row", IMPRINT["messages"], ids=lambda row: row["name"])
+def test_imprints(row: dict[str, Any]) -> None:
+    data = bytes.fromhex(row["imprint"])
+    stanzas = data[: 81 * len(row["stanzas"])]
+    for who in row["stanzas"]:
+        opened = _open_imprint(data, who, "!work:x")
+        assert opened.elsewhere == (row["chat"] is not None)
+    inside = primitives.xchacha20poly1305_decrypt(
+        bytes.fromhex(row["key"]), bytes(24), data[len(stanzas) :], primitives.IMPRINT + stanzas
+    )
+    content = opened.content
+    assert inside is not None and inside.hex() == row["plaintext"]
+    assert inside == content.sign(PEOPLE[row["sender"]], len(inside))
+    assert (content.sent_at, content.message_id.hex(), content.left_out, content.caption) == tuple(
+        row[key] for key in ("sent_at", "message_id", "left_out", "caption")
+    )
+    assert content.faces == tuple(
+        sp.ImprintedFace(
+            **dict(zip(("left", "top", "columns", "rows"), face["box"], strict=True)),
+            cells=bytes.fromhex(face["map"]),
+            picture=bytes.fromhex(face["picture"]),
+        )
+        for face in row["faces"]
+    )
+
+
 @pytest.mark.parametrize("row", VALUES["sketches"], ids=lambda row: row["face"])
 def test_sketches(row: dict[str, Any]) -> None:
     x, y = np.meshgrid(np.arange(280), np.arange(270))
@@ -262,6 +317,7 @@ READ: dict[str, Callable[[Any], object]] = {
     "message": _open,
     "revoked": lambda data: _open(data, {REVOCATION.id: REVOCATION}),
     "again": lambda data: _open(data, times=2),
+    "imprint": _open_imprint,
     "key-face": lambda data: sp.open_key_face(data, PEOPLE["bob"], {ALICE.id: ALICE}, now=NOW),
     "card": sp.Card.from_bytes,
     "card-text": sp.Card.from_text,
