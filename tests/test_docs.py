@@ -80,8 +80,8 @@ def folder(
         monkeypatch.delenv(variable)
     camera = Image.Exif()
     camera[0x010F] = "Camera"
-    me = scene(900, 675)
-    me[150:406, 400:656] = people.photo[20:276, 30:286]
+    me = scene(1024, 768, seed=2)
+    me[250:506, 520:776] = people.photo[20:276, 30:286]
     Image.fromarray(me).save("me.jpg", quality=92, exif=camera)
     Image.fromarray(people.ann).save("another-photo-of-me.jpg", quality=95)
     (tmp_path / "shared").mkdir()

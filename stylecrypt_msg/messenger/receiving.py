@@ -160,7 +160,8 @@ def _may_fall_back(parts: Parts, known: _Known, key_face: bytes | None) -> bool:
     """Whether a key face may be tried on a picture whose message is not for us."""
     if known.refused is not None and isinstance(known.refused.reason, protocol.UnsealedError):
         return True
-    return bool(_keys(parts, known.public, None if known.refused else known.sender, key_face))
+    # Of a message that is not for us, the key face that it is committed to; not that of whoever is said to have sent it.
+    return bool(_keys(parts, known.public, None if known.refused and known.public else known.sender, key_face))
 
 
 def _unproven(refused: RefusedError) -> str:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from stylecrypt_msg import EncryptedPhoto, Level
 from stylecrypt_msg.errors import InputError, MessageError, NoMessageError, RefusedError
+from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.pictures import encode_picture, read_picture
 from stylecrypt_msg.sdk import Options
 
@@ -71,6 +72,14 @@ def test_others_see_a_picture_without_a_message(together: Parties, sent: Encrypt
     with pytest.raises(RefusedError) as caught:
         together.mallory.decrypt(reencoded(sent.picture, quality=70))
     assert isinstance(caught.value.reason, protocol.NotForMeError)
+
+
+def test_a_key_face_still_helps_others(
+    together: Parties, sent: EncryptedPhoto, key_face: bytes, default_model: FaceModel, short_descents: None
+) -> None:
+    got = together.mallory.decrypt(reencoded(sent.picture, quality=70), key_face=key_face)
+    assert (got.level, got.signed) == (Level.KEYFACE, False)
+    assert any("Nothing proves who sent it" in warning for warning in got.warnings)
 
 
 def test_an_envelope_for_others_does_not_hide_it(together: Parties, sent: EncryptedPhoto) -> None:
