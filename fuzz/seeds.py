@@ -1,5 +1,5 @@
-"""Writes the fuzzers' first inputs: ``python fuzz/seeds.py FOLDER`` fills FOLDER/container and
-FOLDER/envelope."""
+"""Writes the fuzzers' first inputs: ``python fuzz/seeds.py FOLDER`` fills FOLDER/container, FOLDER/envelope and
+FOLDER/imprint."""
 
 import io
 import json
@@ -83,9 +83,32 @@ def main(folder: Path) -> None:
         ).sign(me),
     ]
     envelopes = {f"kind-{i}": bytes([i]) + data for i, data in enumerate(kinds)}
-    rotated = sp.Card.create(me, user_id="@me:example.org", display_name="Me", created=1, previous=me)
+    rotated = sp.Card.create(
+        me, user_id="@me:example.org", display_name="Me", created=1, previous=sp.Identity.generate()
+    )
     envelopes["rotated"] = b"\4" + rotated.to_bytes()
-    for kind, inputs in (("container", container), ("envelope", envelopes)):
+    file = io.BytesIO()
+    Image.effect_noise((48, 64), 40).convert("RGB").save(file, "WEBP", quality=20)
+    small = sp.ImprintedFace(left=1, top=2, columns=4, rows=3, cells=b"\xff\xf0", picture=file.getvalue()[20:])
+    view = sp.Pixels(width=16, height=16, rgb=bytes(384) + b"\xff" * 384)
+    imprint = sp.seal_imprint(me, [card], view, [small], size=1428, message_id=sp.MessageId(bytes(16)), sent_at=0)
+    inside = sp.ImprintContent(
+        sender=me.id,
+        recipients=(me.id,),
+        sent_at=0,
+        message_id=sp.MessageId(bytes(16)),
+        context=bytes(16),
+        width=16,
+        height=16,
+        sketch=bytes(64),
+        faces=(small,),
+        caption="hello",
+    )
+    imprints = {
+        f"kind-{i}": bytes([i]) + data
+        for i, data in enumerate((imprint, inside.sign(me, 1000), small.to_bytes(), bytes(1000)))
+    }
+    for kind, inputs in (("container", container), ("envelope", envelopes), ("imprint", imprints)):
         (folder / kind).mkdir(parents=True, exist_ok=True)
         for name, data in inputs.items():
             (folder / kind / name).write_bytes(data)
