@@ -106,7 +106,7 @@ def main(folder: Path) -> None:
     )
     imprints = {
         f"kind-{i}": bytes([i]) + data
-        for i, data in enumerate((imprint, inside.sign(me, 1000), small.to_bytes(), bytes(1000)))
+        for i, data in enumerate((imprint, inside.sign(me, 1300), small.to_bytes(), bytes(1000)))
     }
     for kind, inputs in (("container", container), ("envelope", envelopes), ("imprint", imprints)):
         (folder / kind).mkdir(parents=True, exist_ok=True)
