@@ -63,12 +63,12 @@ APPS: Mapping[App, Handling] = MappingProxyType(
 )
 
 UNKNOWN_APP: Sequence[Handling] = (
-    Handling("an ordinary JPEG", quality=70),
-    Handling("a strong one", quality=50),
-    Handling("a smaller copy", quality=70, scale=0.8),
-    Handling("a preview as WebP", quality=80, format="WEBP"),
+    Handling("an ordinary JPEG", 1600, quality=70),
+    Handling("a strong one", 1600, quality=50),
+    Handling("a smaller copy", 1600, quality=70, scale=0.8),
+    Handling("a preview as WebP", 1600, quality=80, format="WEBP"),
 )
-"""What a cover should live through that is for no app in particular, the easiest first."""
+"""What a cover for no app in particular should survive, the easiest first. No app keeps more pixels than these."""
 
 
 def reduced(pixels: Pixels, side: int | None) -> Pixels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from functools import cache
 
@@ -24,6 +25,7 @@ LEAST_BYTES = 120
 _SIDES = (64, 96, 128, 192, 256)  # px of the longer side of a small picture
 _MAX_SIDE = 512  # of one that is read
 _FEATHER = 0.6  # cells from the edge of a face within which it fades into the cover
+_FINE = 8  # places a side of a cell, in which is looked for what changed
 _HEAD = 20  # bytes of a WebP file before the frame
 
 
@@ -84,17 +86,15 @@ def _weights(chosen: NDArray[np.uint8], size: tuple[int, int], cell: float) -> t
 
 def _changed_cells(original: Pixels, cover: Pixels, cell: float) -> NDArray[np.uint8]:
     """(rows, columns): 1 where pictures differ, or nearly."""
-    changed = (cv2.absdiff(original, cover).max(2) > 0).astype(np.uint8)
-    height, width = changed.shape
-    rows, columns = round(height / cell + 0.499), round(width / cell + 0.499)
-    reach = 2 * round(_FEATHER * cell) + 1
-    near = cv2.dilate(changed, np.ones((reach, reach), np.uint8))
-    cells = np.zeros((rows, columns), np.uint8)
-    ys, xs = np.nonzero(near)
-    cells[
-        np.minimum((ys + 0.5) / cell, rows - 1).astype(int), np.minimum((xs + 0.5) / cell, columns - 1).astype(int)
-    ] = 1
-    return cells
+    height, width = original.shape[:2]
+    changed = cv2.transform(cv2.absdiff(original, cover), np.ones((1, 3), np.float32)).astype(np.float32)
+    size = max(round(_FINE * width / cell), 1), max(round(_FINE * height / cell), 1)
+    fine = (cv2.resize(changed, size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
+    reach = 2 * math.ceil(_FEATHER * _FINE) + 1
+    near = cv2.dilate(fine, np.ones((reach, reach), np.uint8))
+    near = np.pad(near, ((0, -size[1] % _FINE), (0, -size[0] % _FINE)))
+    blocks = near.reshape(near.shape[0] // _FINE, _FINE, near.shape[1] // _FINE, _FINE)
+    return np.asarray(blocks.max((1, 3)), np.uint8)
 
 
 def _boxes(cells: NDArray[np.uint8]) -> list[tuple[tuple[int, int, int, int], NDArray[np.uint8]]]:
