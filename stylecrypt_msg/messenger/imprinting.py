@@ -1,4 +1,4 @@
-"""What of a message goes into the pixels of its cover, and what comes out of them."""
+"""Puts part of a message into the pixels of its cover, and reads it back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .wire import wire_pixels
 
 __all__ = ["Imprinted", "imprint", "read_imprint"]
 
-_WORTH = 300  # bytes of the first face, below which a caption is left out
+_WORTH = 300  # bytes: if the caption leaves the first face fewer, the caption is dropped
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Imprinted:
     """A cover that may hold an imprint.
 
     Attributes:
-        pixels: of the cover.
-        held: whether it holds one.
-        said: what of it the sender should know.
+        pixels: the cover's.
+        held: whether they hold an imprint.
+        said: what the sender should know about it.
     """
 
     pixels: Pixels
@@ -45,8 +45,8 @@ def imprint(
     caption: str,
     trials: Sequence[Callable[[Pixels], Pixels]],
 ) -> Imprinted:
-    """The cover with as much as there is room for: the true faces, as large as may be, for the first of the ``cards``; and the
-    caption, if it takes nothing away from them."""
+    """Writes as much as fits into the cover: the true faces, as large as possible, for the first of the ``cards``; and the
+    caption, if it leaves the faces enough room."""
     height, width = covered.pixels.shape[:2]
     plain = Imprinted(covered.pixels, False, "")
     if max(width, height) < MIN_SIDE:
@@ -71,7 +71,7 @@ def imprint(
                 chat=chat,
                 caption=text,
             )
-        except protocol.LocalProtocolError:  # so even that copies of it could not be told from other pictures
+        except protocol.LocalProtocolError:  # so even that copies cannot be told from other pictures
             return _without(plain, "the picture is too even")
         written = write(covered.pixels, sealed, trials)
         if written is None:
@@ -89,7 +89,7 @@ def imprint(
         again = best is not None and best[0] == written.survived
         if best is None or written.survived > best[0]:
             best = written.survived, written.pixels, no_room
-        if written.survived == len(trials) or again:  # less of it does not last longer, and shows less
+        if written.survived == len(trials) or again:  # a smaller one shows less and survives no better
             break
     if best is None:
         return _without(plain, "the pixels have no room for them where nobody would notice")
@@ -102,8 +102,8 @@ def imprint(
 def read_imprint(
     pixels: Pixels, profile: Profile, *, now: int, seen: SeenStore | None, chat: str | None
 ) -> OpenedImprint | None:
-    """What a picture that arrived holds for us. None: it holds nothing. Raises what `protocol.open_imprint` does, and
-    MalformedError for one that is damaged."""
+    """The imprint that a received picture holds for us. None: it holds none. Raises what `protocol.open_imprint` does, and
+    MalformedError for a damaged imprint."""
     reading = read(pixels)
     if reading is None:
         return None
@@ -115,7 +115,7 @@ def read_imprint(
 
 
 def _sizes(room: int) -> Iterator[int]:
-    """What to try, in turn: all that there is room for by the picture's size, then less."""
+    """Sizes in bytes to try, in turn: first the picture's whole capacity, then less."""
     words = room // WORD_BYTES
     least = -(-(protocol.imprint_bytes(1) + LEAST_BYTES) // WORD_BYTES)
     for share in (1.0, 0.85, 0.7, 0.55, 0.4):

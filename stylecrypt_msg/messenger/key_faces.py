@@ -1,7 +1,7 @@
-"""Key faces: made of photos, given to contacts, taken from them; and the latent codes for which they are kept.
+"""Key faces: made from photos, shared with contacts, received from them; and the latent codes that they are kept for.
 
-Inverting a face takes the model seconds. It is done once, when a key face is added or received, and what comes of
-it is kept and shared. What was not prepared for a model is prepared when that is first used.
+Inverting a face takes the model seconds. It is done once, when a key face is added or received; the result is kept and
+shared. A key face not yet prepared for a model is prepared when that model is first used.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from .wire import wire_pixels
 
 __all__ = ["Codes", "KeyPhoto", "NewKeyFace", "ReceivedKeyFace", "key_codes", "prepare", "receive", "share"]
 
-_SIDE = 1024  # px: what the embedded model makes; more would not be used
-_MARGIN = 1.3  # times the face's square, so that the face is found in it again
+_SIDE = 1024  # px: the embedded model's output; more would be wasted
+_MARGIN = 1.3  # times the face's square, so that the face can be found in the crop again
 
 KeyPhoto: TypeAlias = bytes | str | os.PathLike[str]
-"""A picture file, or its path, by which errors name it."""
+"""A picture file, or its path, which errors then name."""
 
 Codes: TypeAlias = NDArray[np.float32]
 """Latent codes, (n_styles, style_dim)."""
@@ -52,12 +52,12 @@ class NewKeyFace(NamedTuple):
 
 @dataclass(frozen=True)
 class ReceivedKeyFace:
-    """What a contact shared.
+    """A key face that a contact shared.
 
     Attributes:
-        owner: the contact, whose face it is.
-        face: for `Profile.keep_key_face`.
-        new: it was not known before.
+        owner: the contact, whose face it shows.
+        face: the key face, for `Profile.keep_key_face`.
+        new: whether the profile did not have it yet.
         warning: why it is not prepared for the model; "" if it is.
     """
 
@@ -82,7 +82,7 @@ def prepare(parts: Parts, photos: Sequence[KeyPhoto], *, model: str, report: Rep
         heads.append(_head(photo, "the photo" if len(photos) == 1 else f"photo {number}"))
     report("finding faces", len(photos), len(photos))
     picture = encode_picture(heads[0], "JPEG")
-    seen = read_picture(picture).pixels  # of the first one what receivers of the picture see, too
+    seen = read_picture(picture).pixels  # the first photo as receivers of the picture see it
     return NewKeyFace(picture, wire_pixels(seen), (_inversion([seen, *heads[1:]], face_model, report),))
 
 
@@ -130,7 +130,7 @@ def receive(parts: Parts, data: bytes, *, now: int, model: str, report: Report) 
             inversion = _inversion([pixels], face_model, report)
             others = [one for one in face.prepared if one.model_hash != inversion.model_hash]
             face = replace(face, prepared=(inversion, *others[: MAX_INVERSIONS - 1]))
-    except InputError as error:  # no face, a model that is missing, or what it needs
+    except InputError as error:  # no face; or the model, or something that it needs, is missing
         warning = f"The key face is prepared when it is first used, not now. {error}"
     return ReceivedKeyFace(owner, face, known is None, warning)
 
@@ -138,7 +138,7 @@ def receive(parts: Parts, data: bytes, *, now: int, model: str, report: Report) 
 def key_codes(
     parts: Parts, picture: bytes, kept: MyKeyFace | TheirKeyFace | None, model: FaceModel, report: Report
 ) -> Codes:
-    """The codes of a key face for a model. Of a ``kept`` one they may be there, and else are kept from now on.
+    """The codes of a key face for a model. For a ``kept`` key face the profile may have them already; if not, they are saved.
 
     Raises PictureError, and what `cipher.prepare_key` raises.
     """
@@ -153,9 +153,9 @@ def key_codes(
 
 
 def _kept_codes(prepared: Iterable[Inversion], model: FaceModel) -> Codes | None:
-    """Those among them that are for the model. None: there are none."""
+    """The prepared codes for the model. None: there are none."""
     for inversion in prepared:
-        # What a contact shared may say that it is for the model, and not be.
+        # Codes from a contact may claim to be for the model without fitting it.
         if inversion.model_hash.hex() == model.digest and (inversion.styles, inversion.dimensions) == (
             model.n_styles,
             model.style_dim,
@@ -199,7 +199,7 @@ def _head(photo: KeyPhoto, name: str) -> Pixels:
     wide = centre + (quad - centre) * _MARGIN
     side = min(_SIDE, max(64, round(float(abs(wide[1] - wide[0]).max()))))
     head = crop(pixels, wide, side)
-    # Of several finds, as in what is mirrored at the photo's border, the largest is the face to all who use it.
+    # Several finds, such as reflections at the photo's border, are fine: everything that uses the head takes the largest.
     if not certain_faces(head):
         raise InputError(f"The face in {where} is too small or too far from the front.", hint="Use another photo.")
     return head

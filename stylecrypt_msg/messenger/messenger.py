@@ -24,18 +24,18 @@ class Messenger:
     def __init__(
         self, profile: Callable[[], Profile | None], models: ModelCache, recogniser: Callable[[], Recogniser | None]
     ) -> None:
-        """Profile and recogniser are asked for when they are needed.
+        """``profile`` and ``recogniser`` are called when needed.
 
-        Without a profile it prepares pictures for nobody in particular, and opens with key faces at hand only; without a
-        recogniser the leak report says that nothing compared faces.
+        Without a profile, the messenger prepares pictures for nobody in particular and opens pictures only with the key faces
+        it is given; without a recogniser, the leak report says that faces were not compared.
         """
         self._parts = Parts(profile, models, recogniser)
 
     def prepare(self, draft: Draft, *, now: int, model: str = "default", report: Report = silent) -> EncryptedPhoto:
         """The picture to send for ``draft``; ``now`` is Unix seconds.
 
-        Raises NotAuthorisedError for a recipient who may not see it, LikenessError for a fake that still looks like the
-        sender, and other errors below InputError; then there is nothing to send.
+        Raises NotAuthorisedError for a recipient who may not see the photo, LikenessError for a fake that still looks like the
+        sender, and other subclasses of InputError; then there is nothing to send.
         """
         return sending.prepare(self._parts, draft, now=now, model=model, report=report)
 
@@ -48,10 +48,10 @@ class Messenger:
         model: str = "default",
         report: Report = silent,
     ) -> DecryptedPhoto:
-        """What a picture that arrived is; ``now`` is Unix seconds.
+        """Opens a received picture; ``now`` is Unix seconds.
 
-        ``seen`` is asked whether the message is new. None: it is read from an archive, where it may be read again. ``model``
-        is the one that a picture without an envelope was made with.
+        ``seen`` tells whether the message is new. None: it comes from an archive, where it may be read again. ``model`` is the
+        model that a picture without an envelope was made with.
 
         Raises RefusedError for a message that must not be opened, MessageError for one that cannot be used, ModelError for a
         missing model, InputError where a key face is missing, and what `cipher.uncover` raises.
@@ -61,27 +61,27 @@ class Messenger:
     def prepare_key_face(
         self, photos: Sequence[KeyPhoto], *, model: str = "default", report: Report = silent
     ) -> NewKeyFace:
-        """A key face of several photos of one person, for `Profile.add_key_face`: the first is its picture, and all are
-        inverted together, which takes seconds. Nothing is kept yet.
+        """Makes a key face from one or more photos of one person, for `Profile.add_key_face`: the first becomes its picture,
+        and all are inverted together, which takes seconds. Saves nothing yet.
 
-        Raises FaceError, PictureError or InputError for a photo that cannot be used, ModelError for a model that is missing or
-        cannot invert here.
+        Raises FaceError, PictureError or InputError for an unusable photo, ModelError for a model that is missing or cannot
+        invert here.
         """
         return key_faces.prepare(self._parts, photos, model=model, report=report)
 
     def share_key_face(self, name: str, to: Sequence[str], *, now: int) -> bytes:
-        """A file that gives a key face of mine to contacts, sealed to them; the profile remembers that they have it.
+        """A file that gives one of my key faces to contacts, sealed to them; the profile remembers that they have it.
 
-        Raises InputError, and NotAuthorisedError for who may not see my photos.
+        Raises InputError, and NotAuthorisedError for a contact who may not see my photos.
         """
         return key_faces.share(self._parts, name, to, now=now)
 
     def open_key_face(
         self, data: bytes, *, now: int, model: str = "default", report: Report = silent
     ) -> ReceivedKeyFace:
-        """What `share_key_face` made, for `Profile.keep_key_face`. If it came without codes for the model, it is prepared here,
-        which takes seconds; what prevents that is told in ``warning``. Nothing is kept yet.
+        """Opens a file from `share_key_face`, for `Profile.keep_key_face`. A key face without codes for the model is prepared
+        here, which takes seconds; if that fails, ``warning`` says why. Saves nothing yet.
 
-        Raises MessageError, and NotAuthorisedError for one that is for others, forged, or from somebody who is blocked.
+        Raises MessageError, and NotAuthorisedError for a file that is for others, forged, or from a blocked contact.
         """
         return key_faces.receive(self._parts, data, now=now, model=model, report=report)

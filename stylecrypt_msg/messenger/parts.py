@@ -1,4 +1,4 @@
-"""What both halves of the messenger work with."""
+"""What both halves of the messenger use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Parts"]
 
 @dataclass(frozen=True)
 class Parts:
-    """Profile and recogniser are asked for when they are needed; there may be none."""
+    """Gets profile and recogniser when they are needed; either may be missing."""
 
     profile_if_any: Callable[[], Profile | None]
     models: ModelCache
@@ -32,10 +32,10 @@ class Parts:
         return profile
 
     def sender(self, card: CardId, what: str) -> Contact:
-        """Who wrote ``what``, a kind of thing, whose signature is good. Raises NotAuthorisedError for who is blocked."""
+        """The contact who wrote ``what``, a kind of thing with a verified signature. Raises NotAuthorisedError if blocked."""
         profile = self.profile
         contact = profile.me if card == profile.card.id else profile.by_card(card)
-        if contact is None:  # removed by another process since
+        if contact is None:  # another process has removed them since
             raise RefusedError("The sender is not among your contacts any more.", StrangerError(card))
         if contact.blocked:
             raise NotAuthorisedError(

@@ -1,4 +1,4 @@
-"""A picture that arrived to what its sender let us see."""
+"""Opens a received picture: what its sender let us see."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _ELSEWHERE = "It was sent to another chat: somebody posted it again in this one.
 
 @dataclass(frozen=True)
 class _Known:
-    """What is known of a picture that arrived.
+    """What we know about a received picture.
 
     Attributes:
         picture: the picture.
-        public: of its message, if it has one.
+        public: the public part of its message, if it has one.
         opened: the message, if we could open it.
-        sender: who signed it, or else whom we were told to take for its sender.
+        sender: the contact who signed it, otherwise the one whom we were told to treat as the sender.
         warnings: so far.
         refused: why the message was not opened.
     """
@@ -57,7 +57,7 @@ class _Known:
 
 @dataclass(frozen=True)
 class _Key:
-    """A key face at hand: a picture file, whose it is, and what the profile keeps of it."""
+    """A key face to try: a picture file, its owner, and what the profile keeps about it."""
 
     picture: bytes
     owner: Contact | None
@@ -74,7 +74,7 @@ def receive(
         try:
             return _recover(parts, known, public, opened, report)
         except (MessageError, ModelError) as error:
-            # A contact's broken message starts no model by itself: each would cost seconds.
+            # A contact's broken message must not start a model by itself: each one would cost seconds.
             broken = isinstance(error, MessageError) and arrival.key_face is None
             if broken or not _keys(parts, public, known.sender, arrival.key_face):
                 raise
@@ -89,7 +89,7 @@ def receive(
 
 
 def _unseal(parts: Parts, arrival: Arrival, now: int, seen: SeenStore | None) -> _Known:
-    """Opens the message, if there is one. Raises RefusedError for one that leaves nothing to be tried."""
+    """Opens the message, if there is one. Raises RefusedError if it is refused and nothing else may be tried."""
     picture = read_picture(arrival.picture)
     messages = _messages_of(arrival)
     claimed = parts.profile.contact(arrival.sender) if arrival.sender else None
@@ -99,7 +99,7 @@ def _unseal(parts: Parts, arrival: Arrival, now: int, seen: SeenStore | None) ->
         with explaining():
             message, opened = _first_that_opens(parts, messages, picture.pixels, now, seen, arrival.chat)
     except RefusedError as refused:
-        # Something else may be tried: never on what somebody put together to deceive.
+        # Nothing else is tried on a message that somebody put together to deceive.
         if not isinstance(refused.reason, protocol.UnsealedError | protocol.NotForMeError):
             raise
         return _Known(picture, messages[0].public, None, claimed, (_unproven(refused),), refused)
@@ -112,7 +112,7 @@ def _unseal(parts: Parts, arrival: Arrival, now: int, seen: SeenStore | None) ->
 
 
 def _messages_of(arrival: Arrival) -> list[Envelope]:
-    """The envelope beside the picture and the one inside, as far as they are whole: sealed ones first, each once."""
+    """The intact ones among the envelope beside the picture and the one inside: sealed ones first, without duplicates."""
     found: list[Envelope] = []
     fault: protocol.RemoteProtocolError | None = None
     for inside in (False, True):
@@ -137,7 +137,7 @@ def _taken(picture: bytes) -> bytes | None:
 def _first_that_opens(
     parts: Parts, messages: list[Envelope], pixels: Pixels, now: int, seen: SeenStore | None, chat: str | None
 ) -> tuple[Envelope, OpenedMessage]:
-    """Raises what is wrong with the first of all if none does."""
+    """If none opens, raises what is wrong with the first one."""
     profile = parts.profile_if_any()
     fault: protocol.RemoteProtocolError | None = None
     for message in messages:
@@ -160,7 +160,7 @@ def _may_fall_back(parts: Parts, known: _Known, key_face: bytes | None) -> bool:
     """Whether a key face may be tried on a picture whose message is not for us."""
     if known.refused is not None and isinstance(known.refused.reason, protocol.UnsealedError):
         return True
-    # Of a message that is not for us, the key face that it is committed to; not that of whoever is said to have sent it.
+    # If the message is not for us: the key face that it commits to, not that of the supposed sender.
     return bool(_keys(parts, known.public, None if known.refused and known.public else known.sender, key_face))
 
 
@@ -207,9 +207,9 @@ def _recover(parts: Parts, known: _Known, public: PublicPart, opened: OpenedMess
 def _open_imprint(
     parts: Parts, known: _Known, arrival: Arrival, now: int, seen: SeenStore | None
 ) -> tuple[OpenedImprint | None, _Known]:
-    """What the pixels hold, if they hold anything for us. Where they do not, and a key face may be tried, a warning says why.
+    """Opens the imprint, if the pixels hold one for us. If not, and a key face may be tried, a warning says why.
 
-    Raises RefusedError, or MessageError, if there is nothing else to try.
+    Raises RefusedError or MessageError if there is nothing else to try.
     """
     profile = parts.profile_if_any()
     if profile is None:
@@ -317,7 +317,7 @@ def _keys(parts: Parts, public: PublicPart | None, sender: Contact | None, key_f
 
 
 def _first_with_a_face(parts: Parts, keys: Sequence[_Key], model: FaceModel, report: Report) -> tuple[_Key, Codes]:
-    """Raises FaceError when none shows one."""
+    """Raises FaceError if none of them shows a face."""
     for key in keys:
         try:
             return key, key_codes(parts, key.picture, key.kept, model, report)

@@ -1,4 +1,4 @@
-"""A photo to a picture that may travel."""
+"""Turns a photo into a picture that is safe to send."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from .wire import check_size, to_wire, wire_pixels
 
 __all__ = ["prepare"]
 
-_SLACK = 512  # bytes: age adds up to 175 at random, carriers some for each piece
+_SLACK = 512  # bytes: age adds up to 175 at random, and carriers add some to each piece
 
 
 @dataclass(frozen=True)
 class _Order:
-    """A draft, and what it asks for.
+    """A draft, resolved.
 
     ``conversation`` is "" for a picture to nobody in particular.
     """
@@ -83,8 +83,8 @@ def prepare(parts: Parts, draft: Draft, *, now: int, model: str, report: Report)
         def seal(pixels: Pixels) -> Envelope:
             return _seal(parts, order, covered, residual, pixels, about, now)
 
-        # How large the seal is does not depend on the cover's pixels, but the digest inside does: a corner of them tells
-        # how much room to leave. The whole file beside it leaves no room to save any.
+        # The seal's size does not depend on the cover's pixels, although the digest inside it does: sealing a corner of them
+        # tells how much room to leave. When the whole original file is sealed, no cover is small enough to make room for it.
         file = write(0 if draft.exact else len(_packed(seal(covered.pixels[:8, :8]))) + _SLACK)
         envelope = seal(read_picture(file).pixels)
     packed = _packed(envelope) if envelope else None
@@ -166,7 +166,7 @@ def _level(draft: Draft) -> Level:
 
 
 def _key_faces(parts: Parts, order: _Order) -> Sequence[EncryptionKeyFace]:
-    """The first is the conversation's; the others are for faces that it does not hide."""
+    """The conversation's key face first; the others are for faces that it does not hide."""
     chosen = order.draft.stand_in
     if isinstance(chosen, bytes):
         return [read_picture(chosen).pixels]
@@ -203,7 +203,7 @@ def _cover(order: _Order, key_face: EncryptionKeyFace, report: Report) -> Covere
 def _conversation_keeps(
     parts: Parts, order: _Order, first: EncryptionKeyFace, shown: Sequence[EncryptionKeyFace]
 ) -> EncryptionKeyFace:
-    """The conversation's key face: a new one keeps what it showed first; of several, what most faces got."""
+    """The conversation's key face. A new conversation keeps what it showed first: of several, the one that most faces got."""
     if order.draft.stand_in is not None or not order.conversation or not shown:
         return first
     if parts.profile.conversation(order.conversation).chosen:
@@ -216,10 +216,10 @@ def _conversation_keeps(
 def _imprinted(
     parts: Parts, order: _Order, covered: CoveredPhoto, message_id: MessageId | None, now: int, report: Report
 ) -> Imprinted:
-    """The cover with the faces in its pixels, where they are wanted. At level ``keyface`` they are not: it gives recipients no
-    more than a likeness.
+    """The cover with the faces in its pixels, if the draft wants them there. Level ``keyface`` never does: it gives recipients
+    no more than a likeness.
 
-    Raises InputError if there is no room for them, and nothing else brings them back.
+    Raises InputError if they do not fit and nothing else would bring them back.
     """
     draft, level = order.draft, order.level
     if message_id is None or level is Level.KEYFACE or not draft.imprint:
@@ -227,7 +227,7 @@ def _imprinted(
     profile = parts.profile
     cards = [contact.card for contact in order.recipients]
     if level is Level.IMPRINT:
-        cards.append(profile.card)  # or the sender could not open it
+        cards.append(profile.card)  # otherwise the sender could not open it
     report("writing into the pixels", 0, 1)
     handling = UNKNOWN_APP if draft.app is None else (APPS[draft.app],)
     done = imprint(
@@ -269,11 +269,11 @@ def _seal(
     message_id: MessageId,
     now: int,
 ) -> Envelope:
-    """``pixels`` are the cover's as its file has them."""
+    """``pixels`` are the cover's, as decoded from its file."""
     profile, draft = parts.profile, order.draft
     cards = [contact.card for contact in order.recipients]
     theirs = {card.id for card in cards}
-    # The key face that most of them hold; of several, the newest.
+    # The key face that most recipients hold; if tied, the newest.
     held = [face for face in profile.key_faces() if face.shared_with & theirs]
     chosen = max(held, key=lambda face: len(face.shared_with & theirs), default=None)
     key_face = chosen.key_face if chosen else None

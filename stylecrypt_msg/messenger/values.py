@@ -23,7 +23,7 @@ from ..stylemix import LayerMask
 __all__ = ["Arrival", "DecryptedPhoto", "Draft", "EncryptedPhoto", "LeakReport", "Level", "Pixels"]
 
 _SUFFIXES: dict[str, str] = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp"}
-_QUALITY = 98  # of restored photos that are written as JPEG or WebP: 45 dB and more
+_QUALITY = 98  # for restored photos written as JPEG or WebP: 45 dB and more
 
 Pixels = NDArray[np.uint8]
 
@@ -34,20 +34,19 @@ class Draft:
 
     Attributes:
         photo: a picture file.
-        to: names of contacts, as `Profile.contact` takes them. None may be left out at level ``keyface`` only.
+        to: names of contacts, as `Profile.contact` takes them. May be empty only at level ``keyface``.
         level: by default ``original``, or ``keyface`` when ``covert``.
-        exact: at level ``original``, seal the whole file, to be restored bit by bit.
+        exact: at level ``original``, seal the whole file, so that it can be restored bit by bit.
         stand_in: a seed, or a picture file; by default the conversation's own.
-        conversation: what you call the chat that this is for, which has a stand-in of its own; by default the one with just
-            these contacts.
-        chat: its public name, the same for all in it, such as a Matrix room id. It is signed: whoever posts the message again
-            elsewhere is found out.
-        imprint: write the true faces into the cover's pixels as well, small, for apps that drop the envelope. Not at level
-            ``keyface``.
-        app: what it will travel by; the cover gets the size and format that this leaves alone. None: not known.
+        conversation: your name for the chat, which has its own stand-in; by default the chat with exactly these contacts.
+        chat: the chat's public name, the same for all its members, such as a Matrix room id. It is signed, so that reposting
+            the message elsewhere is detected.
+        imprint: also write small pictures of the true faces into the cover's pixels, for apps that drop the envelope. Not at
+            level ``keyface``.
+        app: the app that will carry the cover, which gets a size and format that the app leaves alone. None: unknown.
         mask, face, others, form, refine_steps, matting: as in `cipher.cover`; the mask as text.
-        covert: no envelope, no mark that the picture was made by AI.
-        format: of the cover; by default the photo's, if it can be written.
+        covert: no envelope, and no mark that the picture was made by AI.
+        format: the cover's; by default the photo's, if we can write it.
         caption, file_name: sealed with the message.
         force: send a fake that still looks like the sender.
     """
@@ -76,16 +75,16 @@ class Draft:
 
 @dataclass(frozen=True, kw_only=True)
 class Arrival:
-    """A picture that arrived, and what is known of it.
+    """A received picture, and what is known about it.
 
     Attributes:
         picture: a picture file.
-        envelope: what came beside it, packed.
-        chat: where it was found, as `Draft.chat` has it. A warning says when the sender meant another.
-        sender: the name of a contact, for pictures that do not say whom they are from.
+        envelope: the packed envelope that came beside it.
+        chat: where it was found, named as in `Draft.chat`. A warning says when the sender meant another chat.
+        sender: the name of a contact, for pictures that do not name their sender.
         key_face: a picture file, another photo of the sender, for level ``keyface``.
         mask: the layers that were replaced, for pictures without an envelope, as in `cipher.uncover`; as text.
-        face: which one, in such a picture.
+        face: which face, for pictures without an envelope.
     """
 
     picture: bytes = field(repr=False)
@@ -102,13 +101,13 @@ class LeakReport:
     """What the cover still says about its sender.
 
     Attributes:
-        faces_found, faces_covered: in the photo; covered are those with another face.
-        substituted: how many of them show another stand-in than the conversation's, which did not hide them.
-        blurred, kept: the others, blurred beyond recognition or as they are. What lies outside a portrait is neither.
-        metadata_dropped: what the photo's file held besides pixels, and the cover's does not.
-        distances: of each covered face to its original, by ``recogniser``; None when there is no recogniser.
-        threshold: two faces closer than this are the same person to the recogniser.
-        imprint: what had no room in the pixels, a sentence; "" if all of it had.
+        faces_found, faces_covered: faces in the photo, and how many of them were replaced.
+        substituted: how many of those show a different stand-in, because the conversation's did not hide them.
+        blurred, kept: the other faces, blurred beyond recognition or left as they are. Faces outside a portrait are neither.
+        metadata_dropped: what the photo's file held besides pixels and the cover's does not.
+        distances: from each covered face to its original, by ``recogniser``; None without a recogniser.
+        threshold: the recogniser takes two faces closer than this for the same person.
+        imprint: a sentence saying what did not fit in the pixels; "" if everything did.
     """
 
     faces_found: int
@@ -124,7 +123,7 @@ class LeakReport:
 
     @property
     def faces(self) -> str:
-        """How many were found, and what became of them: "2 of 4 faces replaced, 1 blurred, 1 left as it is"."""
+        """How many faces were found, and what became of them: "2 of 4 faces replaced, 1 blurred, 1 left as it is"."""
         parts = [f"{self.faces_covered} of {self.faces_found} faces replaced"]
         if self.blurred:
             parts.append(f"{len(self.blurred)} blurred")
@@ -134,7 +133,7 @@ class LeakReport:
 
     @property
     def unreplaced(self) -> tuple[str, ...]:
-        """A sentence for those that were not replaced for the same reason, and what became of them."""
+        """A sentence for each reason why faces were not replaced, and what became of those faces."""
         sentences = []
         for others, what in ((self.blurred, "blurred"), (self.kept, "still to be seen")):
             for reason in dict.fromkeys(other.reason for other in others):
@@ -153,7 +152,7 @@ class LeakReport:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """`unreplaced`, and a sentence for those with another stand-in."""
+        """`unreplaced`, and a sentence about faces with a different stand-in."""
         if not self.substituted:
             return self.unreplaced
         who = "1 face shows" if self.substituted == 1 else f"{self.substituted} faces show"
@@ -164,7 +163,7 @@ class LeakReport:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """All that the sender should know before the picture goes, but for `faces`, a sentence each."""
+        """Everything except `faces` that the sender should know before sending, a sentence each."""
         lines = [*self.notes]
         if self.imprint:
             lines.append(self.imprint)
@@ -191,13 +190,13 @@ class LeakReport:
 
 @dataclass(frozen=True, kw_only=True)
 class EncryptedPhoto:
-    """A picture that may travel.
+    """A picture that is safe to send.
 
     Attributes:
-        picture: the file, with the envelope inside unless that is too large or there is none.
-        envelope: what has to travel beside the picture; None: nothing.
+        picture: the file, with the envelope inside unless there is none or it is too large.
+        envelope: the packed envelope, if it must be sent beside the picture; None: send the picture alone.
         packed: the envelope, wherever it travels; None for covert pictures and those to nobody.
-        stand_in: the seed of the person who is shown; None for a photo.
+        stand_in: the seed of the person shown; None if that is a photo.
         recipients: the contacts who can open it.
         imprinted: whether its pixels hold the faces.
     """
@@ -224,13 +223,13 @@ class EncryptedPhoto:
 
     @property
     def suffix(self) -> str:
-        """Of a file name for the picture: ".jpg", ".png" or ".webp"."""
+        """The suffix for the picture's file name: ".jpg", ".png" or ".webp"."""
         return _SUFFIXES[self.format]
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the picture, and what has to travel beside it into a ``.scenv`` file of the same name.
+        """Writes the picture; an envelope that must be sent beside it goes into a ``.scenv`` file of the same name.
 
-        Raises PictureError when it cannot be written, or the name's suffix is that of another format.
+        Raises PictureError when they cannot be written, or the name's suffix belongs to another format.
         """
         if format_of(path) != self.format:
             raise PictureError(
@@ -244,16 +243,16 @@ class EncryptedPhoto:
 
 @dataclass(frozen=True, kw_only=True)
 class DecryptedPhoto:
-    """What a picture that arrived turned out to be.
+    """A received picture, opened.
 
     Attributes:
         pixels: (H, W, 3) uint8 sRGB.
-        level: the level that was reached; ``warnings`` say why it is not a better one.
-        sender: who signed the message, or at level ``keyface`` whose key face was used; None: nobody is known.
-        signed: whether the message was signed by ``sender``. Without, anybody may have made it.
+        level: the level reached; ``warnings`` say why it is not a better one.
+        sender: the contact who signed the message, or at level ``keyface`` whose key face was used; None: unknown.
+        signed: whether ``sender`` signed the message. If not, anybody may have made it.
         cover: "exact" when every pixel of the cover is the sender's, "changed" when it was re-encoded on the way,
             "unsigned" when nobody vouches for it.
-        mask: the layers that the sender replaced; None: not known.
+        mask: the layers that the sender replaced; None: unknown.
         file: the sender's own file, bit by bit, if they sent it.
     """
 
@@ -274,12 +273,12 @@ class DecryptedPhoto:
 
     @property
     def verified(self) -> bool:
-        """Whether the sender signed it, and the words of their card were compared."""
+        """Whether the sender signed the message and the words of their card were compared."""
         return self.signed and self.sender is not None and self.sender.verified
 
     @property
     def reached(self) -> str:
-        """What it is, in words: "the photo as it was"."""
+        """The level reached, in words: "the photo as it was"."""
         return "the sender's own file" if self.file is not None else _REACHED[self.level]
 
     @cached_property
@@ -289,13 +288,13 @@ class DecryptedPhoto:
 
     @property
     def suffix(self) -> str:
-        """Of a file name for `encoded`: ".jpg", ".png", ".webp", ".gif" or ".bmp"."""
+        """The suffix for a file of `encoded`: ".jpg", ".png", ".webp", ".gif" or ".bmp"."""
         return _SUFFIXES[self.format if self.file is not None else writable(self.format)]
 
     def encoded(self, format: Format | None = None) -> bytes:
-        """A picture file; the sender's own where that was sent and is of the format that is wanted.
+        """A picture file; the sender's own, if they sent it and it has the format asked for.
 
-        By default the format in which the photo or its cover came. What a model had a part in is marked as such.
+        The default format is that of the photo or of its cover. Pictures that a model helped to make are marked as such.
         """
         if self.file is not None and format in (None, self.format):
             return self.file
@@ -303,7 +302,7 @@ class DecryptedPhoto:
         return encode_picture(self.pixels, format or writable(self.format), quality=_QUALITY, ai_made=made)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes `encoded` in the format that the name's suffix says. Raises PictureError."""
+        """Writes `encoded` in the format of the name's suffix. Raises PictureError."""
         write_atomically(path, self.encoded(format_of(path)))
 
 
@@ -316,5 +315,5 @@ _REACHED = {
 
 
 def writable(format: str) -> Format:
-    """The format itself where we write it; else PNG, which loses nothing."""
+    """``format`` itself if we can write it; otherwise PNG, which is lossless."""
     return "JPEG" if format == "JPEG" else "WEBP" if format == "WEBP" else "PNG"

@@ -1,4 +1,4 @@
-"""Between the SDK's pixels and quads and those of the wire."""
+"""Converts between the SDK's pixels and quads and those on the wire."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def check_size(pixels: Pixels) -> None:
 
 
 def wire_pixels(pixels: Pixels) -> protocol.Pixels:
-    """(H, W, 3) uint8 as the protocol takes them. Raises as `check_size`."""
+    """(H, W, 3) uint8 as the protocol takes them. Raises what `check_size` does."""
     check_size(pixels)
     return protocol.Pixels(width=pixels.shape[1], height=pixels.shape[0], rgb=np.ascontiguousarray(pixels).data)
 
 
-# Corners run clockwise here, and as Pillow's QUAD on the wire: top left, bottom left, bottom right, top right.
+# Corners run clockwise here; on the wire, in the order of Pillow's QUAD: top left, bottom left, bottom right, top right.
 _ORDER = (0, 3, 2, 1)
 
 
