@@ -1,5 +1,5 @@
-"""The imprint: a small sealed message in the pixels of a cover, which is still there when an app has re-encoded the picture and
-dropped the envelope. SPEC.md, annex B."""
+"""The imprint: a small sealed message in the pixels of a cover, which survives when an app re-encodes the picture and drops the
+envelope. SPEC.md, annex B."""
 
 from .channel import MIN_SIDE, Reading, Written, capacity, read, write
 from .code import WORD_BYTES

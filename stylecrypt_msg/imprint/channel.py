@@ -1,10 +1,10 @@
 """Bytes in the pixels of a picture, which survive what apps do to photos. SPEC.md, annex B.1.
 
-The picture is looked at in one size, whatever size it has: 1024 px on its longer side, or 768. So a reader need not search for
-the scale. There it is cut into cells of 64 x 64 px, and a unit of the code is written into a cell by quantisation index
-modulation with dither (Chen and Wornell, IEEE Trans. Inf. Theory 47(4), 2001) of seven low frequencies of its 8 x 8 blocks. The
-dither tells which unit it is, so the writer takes the cells in which eyes see least, and the reader finds
-what is where. Whoever looks for an imprint finds it; it is no secret channel.
+Writer and reader scale every picture to the same working size, 1024 px on its longer side, or 768, so the reader need not
+search for the scale. There the picture is cut into cells of 64 x 64 px, and each unit of the code is written into a cell by
+quantisation index modulation with dither (Chen and Wornell, IEEE Trans. Inf. Theory 47(4), 2001) of seven low frequencies of
+the cell's 8 x 8 blocks. The dither identifies the unit, so the writer can choose the cells where a change is least visible, and
+the reader still finds every unit. Anyone who looks for an imprint finds it; this is not a secret channel.
 """
 
 from __future__ import annotations
@@ -29,35 +29,35 @@ Pixels = NDArray[np.uint8]
 _Array = TypeVar("_Array", NDArray[np.uint8], NDArray[np.float32])
 
 MIN_PSNR: Final = 42.0
-"""Decibels of a picture with an imprint against the one without."""
-_STEP: Final = 34.0  # levels between two places of a coefficient that mean the same bit
+"""The lowest PSNR in dB of a picture with an imprint against the picture without it."""
+_STEP: Final = 34.0  # levels between two values of a coefficient that mean the same bit
 _CELL: Final = 64
 _BLOCK: Final = 8
 _ACROSS: Final = _CELL // _BLOCK
 _FREQUENCIES: Final = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1))
-_SIDES: Final = (1024, 768)  # px of the longer side in which a picture is looked at
-_ENLARGED: Final = 1.3  # times that a picture may be enlarged for that
+_SIDES: Final = (1024, 768)  # px on the longer side of the working size
+_ENLARGED: Final = 1.3  # how far a picture may be enlarged to it
 MIN_SIDE: Final = math.ceil(_SIDES[-1] / _ENLARGED)
-"""Pixels of the longer side of a picture that can hold an imprint."""
+"""The fewest pixels on the longer side of a picture that can hold an imprint."""
 
 _LUMA: Final = np.array([[0.299, 0.587, 0.114]], np.float32)
 _DOMAIN: Final = b"stylecrypt.org/v1/imprint-dither\0"
 _SEEN: Final = 4.0  # standard deviations above chance at which a cell is taken to hold a unit
-_FAINT: Final = 3.0  # at which it counts, once it is known that the picture holds an imprint
-_TO_BE_SURE: Final = 5  # of a word's nine units
-_CERTAIN: Final = 5.0  # by chance one cell in 80 pictures gets there
-_TRACES: Final = 3  # so many of such units tell that there was an imprint
+_FAINT: Final = 3.0  # the same, once the picture is known to hold an imprint
+_TO_BE_SURE: Final = 5  # of a word's nine units, seen before the word counts
+_CERTAIN: Final = 5.0  # by chance, one cell in 80 pictures reaches this
+_TRACES: Final = 3  # this many such units show that there was an imprint
 _ATTEMPTS: Final = ((0.8, 1.0), (0.0, 1.0), (0.0, 1.5), (0.0, 2.0), (0.0, 3.0))
-"""Blocks smoother than this are left out, for eyes see most there; and how often each unit is written."""
+"""Pairs: blocks smoother than this are skipped, because changes show most there; and how often each unit is written."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """An imprint that was found.
+    """An imprint found in a picture.
 
     Attributes:
-        payload: what was written; None: it is damaged beyond repair.
-        damage: the share of its bytes that had to be corrected, 0 to 1.
+        payload: the bytes written; None: damaged beyond repair.
+        damage: the share of its bits that were read wrongly, 0 to 1.
     """
 
     payload: bytes | None
@@ -70,7 +70,7 @@ class Written:
 
     Attributes:
         pixels: (H, W, 3) uint8.
-        survived: how many of the trials, in their order.
+        survived: how many trials it survived, in their order, before the first failure.
     """
 
     pixels: Pixels
@@ -78,21 +78,22 @@ class Written:
 
 
 def capacity(width: int, height: int) -> int:
-    """Bytes that a picture of this size holds at `MIN_PSNR`. 0: it is too small."""
+    """Bytes that a picture of this size can hold at `MIN_PSNR`. 0: the picture is too small."""
     size = _size_to_write(width, height)
     if size is None:
         return 0
-    # Each coefficient moves by up to half a step either way, all places alike: by step^2 / 12 in the mean, and a little more
+    # Each coefficient moves by up to half a step either way, uniformly: the mean square is step^2 / 12, and a little more
     # where the picture is enlarged.
     units = 0.93 * 255**2 / 10 ** (MIN_PSNR / 10) * size[0] * size[1] / (UNIT_BITS * _STEP**2 / 12)
     return WORD_BYTES * min(int(units) // UNITS_PER_WORD, _cells(size) // UNITS_PER_WORD, MAX_WORDS)
 
 
 def write(pixels: Pixels, payload: bytes, trials: Sequence[Callable[[Pixels], Pixels]]) -> Written | None:
-    """``payload``, 1 to `MAX_WORDS` times `WORD_BYTES` bytes, in a picture, (H, W, 3) uint8.
+    """Writes ``payload``, 1 to `MAX_WORDS` times `WORD_BYTES` bytes, into a picture, (H, W, 3) uint8.
 
-    It is read again after each of the ``trials``, the easiest first, which do to pictures what is done to them on the way; and
-    is changed no more than it takes to survive them all, if that can be with `MIN_PSNR`. None: it does not survive the first.
+    ``trials``, the easiest first, imitate what happens to a picture on the way; the payload is read back after each. The
+    picture changes no more than surviving all of them takes, within `MIN_PSNR`. None: the payload does not survive the first
+    trial.
     """
     height, width = pixels.shape[:2]
     size = _size_to_write(width, height)
@@ -126,7 +127,7 @@ def write(pixels: Pixels, payload: bytes, trials: Sequence[Callable[[Pixels], Pi
 
 
 def read(pixels: Pixels) -> Reading | None:
-    """What is written in a picture, (H, W, 3) uint8. None: nothing, or nothing that is left."""
+    """Reads the imprint of a picture, (H, W, 3) uint8. None: there is none, or no trace of one is left."""
     height, width = pixels.shape[:2]
     found = False
     for size in _sizes_to_read(width, height):
@@ -146,9 +147,9 @@ def _survives(pixels: Pixels, size: tuple[int, int], units: NDArray[np.uint8]) -
 
 
 def _look(pixels: Pixels, size: tuple[int, int]) -> NDArray[np.float32] | None:
-    """What `correct` takes; no units, if there are traces alone. None: nothing is seen in this size."""
+    """The input of `correct`; no units if there are only traces. None: nothing is seen at this size."""
     places = _coefficients(_luminance(pixels, size)) / np.float32(_STEP)
-    turned = np.exp(4j * np.pi * places).astype(np.complex64)  # twice around for a step: zeros and ones alike
+    turned = np.exp(4j * np.pi * places).astype(np.complex64)  # twice around a step: zeros and ones look alike
     score = (turned @ _turned_back()).real * np.sqrt(2 / UNIT_BITS)  # (cells, units), standard deviations
     unit, score = score.argmax(1), score.max(1)
     seen = np.zeros(MAX_WORDS * UNITS_PER_WORD, bool)
@@ -158,7 +159,7 @@ def _look(pixels: Pixels, size: tuple[int, int]) -> NDArray[np.float32] | None:
         traces = np.unique(unit[score > _CERTAIN])
         return np.zeros((0, UNIT_BITS), np.float32) if len(traces) >= _TRACES else None
     soft = np.zeros(((int(words[-1]) + 1) * UNITS_PER_WORD, UNIT_BITS), np.float32)
-    # Even cells all look alike, and like the same unit: beside the one that holds it, they do not count.
+    # Even cells all look like one and the same unit: they must not count beside the cell that really holds it.
     surest = np.zeros(MAX_WORDS * UNITS_PER_WORD, np.float32)
     np.maximum.at(surest, unit, score)
     cells = np.flatnonzero((score > np.maximum(_FAINT, surest[unit] / 2)) & (unit < len(soft)))
@@ -175,8 +176,8 @@ def _size(width: int, height: int, longer: int, cells: int) -> tuple[int, int]:
 
 
 def _sizes_to_read(width: int, height: int) -> Iterator[tuple[int, int]]:
-    """In which a picture may have been written that has this size now, the likeliest first. Whoever scales a picture rounds, so
-    that its proportions do not tell for sure to how many cells they were rounded."""
+    """Working sizes at which a picture that now has this size may have been written, the likeliest first. Scaling rounds the
+    sides, so the proportions do not always determine the number of cells."""
     for longer in _SIDES:
         exact = longer * min(width, height) / max(width, height) / _CELL
         near = {max(round(exact), 1)}
@@ -230,7 +231,7 @@ def _coefficients(luminance: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _picture(coefficients: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """(height, width): what `_coefficients` of this are."""
+    """(height, width): the inverse of `_coefficients`."""
     width, height = size
     cells = coefficients.reshape(height // _CELL, width // _CELL, _ACROSS, _ACROSS, -1).swapaxes(1, 2)
     blocks = cells.reshape(-1, len(_FREQUENCIES)) @ _waves()
@@ -239,20 +240,20 @@ def _picture(coefficients: NDArray[np.float32], size: tuple[int, int]) -> NDArra
 
 
 def _response(size: tuple[int, int], there: tuple[int, int]) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """What comes back of a change that is brought to the picture's own size, and looked at again."""
+    """What is left of a change after scaling it to the picture's own size and back."""
     return lambda change: np.asarray(_resized(_resized(change, there), size), np.float32)
 
 
 def _added(pixels: Pixels, change: NDArray[np.float32]) -> Pixels:
-    """The same change to red, green and blue, which is a change of the luminance alone."""
+    """Adds the same change to red, green and blue, which changes only the luminance."""
     height, width = pixels.shape[:2]
     levels = np.rint(_resized(change, (width, height))).astype(np.int16)
     return np.asarray(cv2.add(pixels, cv2.merge([levels] * 3), dtype=cv2.CV_8U), np.uint8)
 
 
 def _roughness(luminance: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(cells, blocks): how much goes on in a block, in levels; what hides a change there. A block beside an edge is as
-    smooth as its smooth side."""
+    """(cells, blocks): the fine detail in a block, in levels, which hides changes. A block beside an edge is as smooth as its
+    smooth side."""
     height, width = luminance.shape
     fine = luminance - cv2.GaussianBlur(luminance, (0, 0), 1.5)
     energy = cv2.resize(fine * fine, (width // 4, height // 4), interpolation=cv2.INTER_AREA)
@@ -271,7 +272,7 @@ def _psnr(one: Pixels, other: Pixels) -> float:
 
 @cache
 def _dither() -> NDArray[np.float32]:
-    """(units, `UNIT_BITS`), 0 to 1: how far a unit's places are shifted, in steps."""
+    """(units, `UNIT_BITS`), 0 to 1: how far each unit's values are shifted, in steps."""
     units = MAX_WORDS * UNITS_PER_WORD
     raw = shake_256(_DOMAIN).digest(units * UNIT_BITS * 2)
     return np.frombuffer(raw, ">u2").reshape(units, UNIT_BITS).astype(np.float32) / np.float32(65536)

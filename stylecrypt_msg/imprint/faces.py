@@ -1,4 +1,4 @@
-"""The true faces of a photo as small pictures, and back into its cover. SPEC.md, annex B.4."""
+"""Turns the true faces of a photo into small pictures, and pastes them back into its cover. SPEC.md, annex B.4."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ __all__ = ["LEAST_BYTES", "paste_faces", "small_faces"]
 Pixels = NDArray[np.uint8]
 
 LEAST_BYTES = 120
-"""Of a face, below which nobody is to be recognised."""
+"""The fewest bytes for a face: with less, nobody can be recognised."""
 
-_SIDES = (64, 96, 128, 192, 256)  # px of the longer side of a small picture
-_MAX_SIDE = 512  # of one that is read
+_SIDES = (64, 96, 128, 192, 256)  # px on the longer side of a small picture
+_MAX_SIDE = 512  # of one that we read
 _FEATHER = 0.6  # cells from the edge of a face within which it fades into the cover
-_FINE = 8  # places a side of a cell, in which is looked for what changed
+_FINE = 8  # samples along a cell's side in which to look for changes
 _HEAD = 20  # bytes of a WebP file before the frame
 
 
 def small_faces(original: Pixels, cover: Pixels, room: int) -> tuple[tuple[ImprintedFace, ...], int]:
-    """What of the ``original`` differs from the ``cover``, both (H, W, 3) uint8, as pictures of ``room`` bytes together; and
-    how many regions had no room. The larger a region, the more of them it gets."""
+    """The regions where ``original`` and ``cover``, both (H, W, 3) uint8, differ, as pictures of ``room`` bytes together; and
+    how many regions did not fit. Larger regions get more bytes."""
     cell = max(original.shape[:2]) / IMPRINT_CELLS
     boxes = _boxes(_changed_cells(original, cover, cell))
     boxes.sort(key=lambda box: int(box[1].sum()), reverse=True)
@@ -54,10 +54,10 @@ def small_faces(original: Pixels, cover: Pixels, room: int) -> tuple[tuple[Impri
 
 
 def paste_faces(cover: Pixels, faces: Sequence[ImprintedFace]) -> Pixels:
-    """The ``cover``, (H, W, 3) uint8 of whatever size, with the true faces over it, without a seam.
+    """Pastes the true faces seamlessly over the ``cover``, (H, W, 3) uint8 of any size.
 
     Raises:
-        MessageError: a face is not a picture, or too large a one.
+        MessageError: a face is not a picture, or is too large.
     """
     result = cover.copy()
     cell = max(cover.shape[:2]) / IMPRINT_CELLS
@@ -75,7 +75,7 @@ def paste_faces(cover: Pixels, faces: Sequence[ImprintedFace]) -> Pixels:
 
 
 def _weights(chosen: NDArray[np.uint8], size: tuple[int, int], cell: float) -> tuple[NDArray[np.float32], ...]:
-    """How much a face and the cover count in each pixel of a box."""
+    """The weights of the face and of the cover in each pixel of a box."""
     region = cv2.resize(chosen, size, interpolation=cv2.INTER_NEAREST)
     around = np.pad(region, 1)  # the box's border is an edge
     depth = cv2.distanceTransform(around, cv2.DIST_L2, 3)[1:-1, 1:-1]
@@ -85,7 +85,7 @@ def _weights(chosen: NDArray[np.uint8], size: tuple[int, int], cell: float) -> t
 
 
 def _changed_cells(original: Pixels, cover: Pixels, cell: float) -> NDArray[np.uint8]:
-    """(rows, columns): 1 where pictures differ, or nearly."""
+    """(rows, columns): 1 in cells where the pictures differ, and next to them."""
     height, width = original.shape[:2]
     changed = cv2.transform(cv2.absdiff(original, cover), np.ones((1, 3), np.float32)).astype(np.float32)
     size = max(round(_FINE * width / cell), 1), max(round(_FINE * height / cell), 1)
@@ -98,7 +98,7 @@ def _changed_cells(original: Pixels, cover: Pixels, cell: float) -> NDArray[np.u
 
 
 def _boxes(cells: NDArray[np.uint8]) -> list[tuple[tuple[int, int, int, int], NDArray[np.uint8]]]:
-    """Left, top, columns and rows of each region, and which of its cells belong to it."""
+    """Left, top, columns and rows of each region's box, and which cells of the box belong to the region."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(cells)
     found = []
     for label in range(1, count):
@@ -113,7 +113,7 @@ def _boxes(cells: NDArray[np.uint8]) -> list[tuple[tuple[int, int, int, int], ND
 
 
 def _area(left: int, top: int, columns: int, rows: int, cell: float, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """The pixels of a box of cells, as far as the picture goes."""
+    """The pixels of a box of cells, clipped to the picture."""
     height, width = shape[:2]
     return (
         slice(min(round(top * cell), height), min(round((top + rows) * cell), height)),
@@ -122,11 +122,11 @@ def _area(left: int, top: int, columns: int, rows: int, cell: float, shape: tupl
 
 
 def _calmed(piece: Pixels, chosen: NDArray[np.uint8]) -> Pixels:
-    """A piece of the original, of which nothing costs bytes but what is ``chosen``: the rest goes on smoothly from there."""
+    """A piece of the original in which only the ``chosen`` cells cost bytes: the rest continues smoothly from them."""
     size = piece.shape[1], piece.shape[0]
     reach = max(round(0.75 * size[0] / chosen.shape[1]), 1)
     inside = cv2.resize(chosen.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)
-    inside = cv2.dilate(inside, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))  # the fade is to be true, too
+    inside = cv2.dilate(inside, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))  # the fade must be true as well
     blur = 0.08 * max(size)
     spread = cv2.GaussianBlur(piece.astype(np.float32) * inside[..., None], (0, 0), blur)
     weight = cv2.GaussianBlur(inside, (0, 0), blur)[..., None]
@@ -135,7 +135,7 @@ def _calmed(piece: Pixels, chosen: NDArray[np.uint8]) -> Pixels:
 
 
 def _closest(piece: Pixels, room: int) -> bytes | None:
-    """The frame of at most ``room`` bytes that comes closest to ``piece``; None: there is no such frame."""
+    """The frame of at most ``room`` bytes that comes closest to ``piece``; None: no frame fits."""
     size = piece.shape[1], piece.shape[0]
     best: tuple[float, bytes] | None = None
     for side in _SIDES:
@@ -150,7 +150,7 @@ def _closest(piece: Pixels, room: int) -> bytes | None:
 
 
 def _reduced(piece: Pixels, side: int) -> Pixels:
-    """With no more than ``side`` pixels a side."""
+    """``piece``, scaled down to at most ``side`` pixels a side."""
     share = min(1.0, side / max(piece.shape[:2]))
     size = max(round(piece.shape[1] * share), 1), max(round(piece.shape[0] * share), 1)
     return np.asarray(cv2.resize(piece, size, interpolation=cv2.INTER_AREA), np.uint8)
