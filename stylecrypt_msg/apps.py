@@ -1,6 +1,7 @@
-"""What messengers do to the photos that pass through them: the one table of it, for shaping covers and for trying them.
+"""What messengers do to the photos that pass through them, in one table, for shaping covers and for testing them.
 
-No app promises any of this, and versions differ. It is what their sources said, or what others measured, in November 2026.
+No app promises any of this, and versions differ. The values come from the apps' sources or others' measurements, in November
+2026.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Handling:
-    """What becomes of a photo.
+    """What an app does to a photo.
 
     Attributes:
-        side: pixels of the longer side that it may have; a larger one is reduced. None: any.
-        quality: of the JPEG file that is made of it, on libjpeg's scale. None: the file stays as it is, with what it carries.
-        format: "JPEG", or "WEBP" where an app makes that of it.
-        scale: of the sides, beside ``side``.
-        source: who says so.
+        side: the most pixels on the longer side; larger photos are scaled down. None: no limit.
+        quality: of the JPEG file that the app writes, on libjpeg's scale. None: the file stays as it is, with what it carries.
+        format: "JPEG", or "WEBP" if the app converts to that.
+        scale: the factor by which the app scales the sides, besides ``side``.
+        source: where this comes from.
     """
 
     source: str
@@ -40,7 +41,7 @@ class Handling:
     scale: float = 1.0
 
     def deliver(self, pixels: Pixels) -> Pixels:
-        """What arrives of ``pixels``, (H, W, 3) uint8: simulated, with Pillow's codecs."""
+        """``pixels``, (H, W, 3) uint8, as they arrive: simulated with Pillow's codecs."""
         shown = reduced(pixels, self.side)
         if self.scale != 1:
             shown = reduced(shown, round(max(shown.shape[:2]) * self.scale))
@@ -72,7 +73,7 @@ UNKNOWN_APP: Sequence[Handling] = (
 
 
 def reduced(pixels: Pixels, side: int | None) -> Pixels:
-    """With no more than ``side`` pixels on the longer side, as apps do it. None: as it is."""
+    """Scales pixels down to at most ``side`` on the longer side, as apps do. None: leaves them as they are."""
     height, width = pixels.shape[:2]
     if side is None or max(width, height) <= side:
         return pixels

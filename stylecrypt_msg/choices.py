@@ -1,4 +1,4 @@
-"""A sender's choices, in the words that every surface shares. Imports nothing, so that `--help` may use it."""
+"""A sender's choices, in the words that every interface shares. Imports nothing, so that `--help` can use it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Level(StrEnum):
 
 
 class App(StrEnum):
-    """What the cover will travel by, which decides what becomes of it on the way (`apps.APPS`)."""
+    """The app that will carry the cover, which decides what happens to it on the way (`apps.APPS`)."""
 
     SIGNAL = "signal"
     WHATSAPP = "whatsapp"
@@ -30,7 +30,7 @@ class App(StrEnum):
     ELEMENT = "element"
     INSTAGRAM = "instagram"
     FILE = "file"
-    """As a file, which nothing is done to."""
+    """Sent as a file, which stays untouched."""
 
 
 Form: TypeAlias = Literal["photo", "portrait"]

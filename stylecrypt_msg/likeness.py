@@ -1,4 +1,4 @@
-"""Covers that a recogniser does not take for their originals: faces that one stand-in does not hide get another."""
+"""Covers that a recogniser does not match to their originals: a face that one stand-in does not hide gets another."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .recognisers import Recogniser
 
 __all__ = ["HiddenPhoto", "hide"]
 
-_DESCRIBED = 256  # px of the squares that a recogniser gets
+_DESCRIBED = 256  # px, the side of the squares that a recogniser gets
 
 
 @dataclass(frozen=True, eq=False)
 class HiddenPhoto:
-    """A cover, and what a recogniser says of it.
+    """A cover, and what a recogniser says about it.
 
     Attributes:
         covered: the cover.
         shown: whose styles each of its faces got, left to right.
-        distances: of each fake face to its original; None without a recogniser.
+        distances: from each fake face to its original; None without a recogniser.
     """
 
     covered: CoveredPhoto
@@ -46,8 +46,8 @@ def hide(
 ) -> HiddenPhoto:
     """``covered``, with the next of ``key_faces`` for every face that still looks like its original.
 
-    ``covered`` was made with the first of them, and with ``model`` and ``matting``. With ``force`` it is looked at and stays as
-    it is. Raises LikenessError when none of them hides a face.
+    ``covered`` was made with the first of them, and with ``model`` and ``matting``. With ``force``, distances are measured but
+    the cover stays as it is. Raises LikenessError when none of ``key_faces`` hides a face.
     """
     count = len(covered.quads)
     shown = [key_faces[0]] * count

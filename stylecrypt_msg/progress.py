@@ -1,4 +1,4 @@
-"""How work that takes its time tells how far it is."""
+"""How long-running work reports its progress."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TypeAlias
 __all__ = ["Report", "silent"]
 
 Report: TypeAlias = Callable[[str, int, int], None]
-"""Hears what is being done, how much of it is done, and out of how much."""
+"""Called with what is being done, how much of it is done, and out of how much."""
 
 
 def silent(what: str, done: int, total: int) -> None:
-    """The `Report` of whoever does not want to know."""
+    """The `Report` that ignores everything."""

@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CardSource: TypeAlias = Card | str | os.PathLike[str] | bytes
-"""A card: itself, its text, a file, or what is in one. Files may also be pictures of its QR code."""
+"""A card: the object, its text, or a file's path or contents. The file may also be a picture of its QR code."""
 
 Photo: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 """A picture file's path or bytes, a Pillow picture, or pixels (H, W, 3) uint8 sRGB."""
@@ -75,12 +75,12 @@ _FINAL = (NotForMeError, ForgedError, TooOldError, ReplayedError)
 
 
 class Options(TypedDict, total=False):
-    """Options of `StyleCrypt.encrypt`; see `Draft`, where they are described."""
+    """Options of `StyleCrypt.encrypt`; `Draft` describes them."""
 
     level: Level | str | None
     exact: bool
     stand_in: Photo | None
-    """Text is a seed; a photo is given in any other form."""
+    """Text is a seed; give a photo in any other form."""
     conversation: str | None
     chat: str | Transport | None
     """The chat's public name, or the transport that posts there."""
@@ -103,7 +103,7 @@ class DecryptOptions(TypedDict, total=False):
     """Options of `StyleCrypt.decrypt`."""
 
     envelope: bytes | None
-    """What came beside the picture. For a file, a ``.scenv`` file of the same name is found without asking."""
+    """What came beside the picture. For a file, a ``.scenv`` file of the same name is found automatically."""
     key_face: Photo | None
     """Another photo of the sender, for pictures that carry no message, or none that we can open."""
     sender: str | None
@@ -116,14 +116,14 @@ class DecryptOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Incoming:
-    """Something that a transport delivered: ``photo``, or the ``error`` for which it was not opened."""
+    """Something that a transport delivered: ``photo``, or the ``error`` that kept it from being opened."""
 
     delivery: Delivery
     photo: DecryptedPhoto | None
     error: StyleCryptError | None
 
 
-# One for the whole program: models are large, and they remember nothing of whom they worked for.
+# One for the whole program: models are large, and they remember nothing about whom they worked for.
 _MODELS = ModelCache()
 
 
@@ -137,12 +137,12 @@ class _Base:
         passphrase: str | Callable[[], str] | None = None,
         model: str | os.PathLike[str] = "default",
     ) -> None:
-        """Nothing is opened or loaded before it is needed.
+        """Opens and loads nothing before it is needed.
 
         Args:
-            profile: its folder; by default the one of the environment (`profile.default_folder`), if it is there. Without a
-                profile only level ``keyface`` works, with key faces at hand.
-            passphrase: of the profile, or what asks for it; called only when there is one to be asked for.
+            profile: its folder; by default that of the environment (`profile.default_folder`), if it exists. Without a profile
+                only level ``keyface`` works, with the key faces that you pass in.
+            passphrase: the profile's, or a function that asks for it, called only if the profile has one.
             model: makes the fake faces; a name or a file, as for `models.load_model`.
         """
         self._folder = None if isinstance(profile, Profile) else profile
@@ -162,9 +162,9 @@ class _Base:
         passphrase: str | None = None,
         model: str | os.PathLike[str] = "default",
     ) -> Self:
-        """Makes a profile in a folder, with new keys, for somebody called ``name``, and opens it.
+        """Makes a profile with new keys in a folder, for somebody called ``name``, and opens it.
 
-        Raises ProfileError when there is one already, or the folder cannot be made.
+        Raises ProfileError when the folder holds one already or cannot be made.
         """
         made = Profile.create(Path(profile), name=name, user_id=user_id, passphrase=passphrase, now=int(time.time()))
         return cls(made, model=model)
@@ -178,7 +178,7 @@ class _Base:
         return self._profile_if_any() or Profile.open(default_folder())
 
     def _profile_if_any(self) -> Profile | None:
-        """None when no folder was named, and there is no profile in the default place."""
+        """None when no folder was given and there is no profile in the default place."""
         with self._lock:
             if self._profile is None:
                 folder = default_folder() if self._folder is None else Path(self._folder)
@@ -257,7 +257,7 @@ class _Base:
             incoming = await _in_thread(self._take, delivery)
             if incoming is None:
                 continue
-            if incoming.photo is None or incoming.photo.sender != profile.me:  # or it is what we sent ourselves
+            if incoming.photo is None or incoming.photo.sender != profile.me:  # otherwise we sent it ourselves
                 yield incoming
             if incoming.photo is not None or _is_final(incoming.error):
                 profile.finish(delivery.reference)
@@ -269,9 +269,9 @@ class _Base:
 
 
 class StyleCrypt(_Base):
-    """A person's profile, the models, and what to do with them. Several threads may use one.
+    """A person's profile, the models, and what to do with them. Threads may share one.
 
-    What else there is about people, cards and contacts is at ``profile``.
+    Everything else about people, cards and contacts is at ``profile``.
     """
 
     def __init__(
@@ -290,10 +290,10 @@ class StyleCrypt(_Base):
     def encrypt(
         self, photo: Photo, to: Sequence[str] = (), *, report: Report = silent, **options: Unpack[Options]
     ) -> EncryptedPhoto:
-        """The photo with fake faces, which ``to``, names of contacts, can undo.
+        """Replaces the photo's faces by fake ones; ``to``, names of contacts, can undo this.
 
-        ``report`` hears of progress: what is being done, how much of it is done, out of how much.
-        Raises what `Messenger.prepare` does; nothing is written or sent here.
+        ``report`` is called with the progress: what is being done, how much of it is done, out of how much.
+        Raises what `Messenger.prepare` does; writes and sends nothing.
         """
         chat = options.get("chat")
         if chat is not None and not isinstance(chat, str):
@@ -303,22 +303,23 @@ class StyleCrypt(_Base):
     def decrypt(
         self, image: Photo | EncryptedPhoto, *, report: Report = silent, **options: Unpack[DecryptOptions]
     ) -> DecryptedPhoto:
-        """What a picture that arrived is. It may be looked at again and again; `receive` takes each message once.
+        """Opens a received picture, as often as you like; `receive` takes each message only once.
 
         Raises what `Messenger.open` does.
         """
         return self._decrypt(image, report, options)
 
     def send(self, photo: EncryptedPhoto, transport: Transport) -> str:
-        """Hands what `encrypt` made to a transport. Returns where it went, to show the user. Raises what that does."""
+        """Hands a picture from `encrypt` to a transport. Returns where it went, to show the user. Raises what the transport
+        does."""
         where: str = self._run(transport.send(_parcel(photo)))
         return where
 
     def receive(self, transport: Transport, *, follow: bool = False) -> Generator[Incoming, None, None]:
         """What a transport delivers, each message once; ends when nothing is left, unless ``follow``.
 
-        A message counts as received when the next one is asked for: whoever is stopped before gets it again. What could
-        not be opened but may be later (a stranger's, one for a model that is missing) comes again next time.
+        A message counts as received when you ask for the next one: a program stopped before that gets it again. Messages that
+        cannot be opened yet (from a stranger, for a missing model) come again next time.
         """
         incoming = self._incoming(transport, follow)
         try:
@@ -331,53 +332,53 @@ class StyleCrypt(_Base):
             self._run(incoming.aclose())
 
     def add_contact(self, card: CardSource, *, trust: bool = False) -> Contact:
-        """Remembers somebody's card; ``trust``: they may see my photos. Compare `words` with them before you rely on it.
+        """Saves somebody's card; ``trust``: they may see my photos. Compare `words` with them before you rely on it.
 
-        Raises InputError for what is no card, MessageError for a damaged one, and what `Profile.add_contact` does.
+        Raises InputError if it is no card, MessageError if it is damaged, and what `Profile.add_contact` does.
         """
         return self._add_contact(card, trust)
 
     def words(self, name: str) -> tuple[str, ...]:
-        """Twelve words that a contact and I see alike, unless somebody stands between us: read them to each other."""
+        """Twelve words, the same for a contact and me unless somebody intercepts us: read them to each other."""
         return self.profile.words(name)
 
     def verify(self, name: str, words: Sequence[str]) -> Contact:
-        """The ``words`` were compared, and match. Raises what `Profile.verify` does."""
+        """Records that the ``words`` were compared and match. Raises what `Profile.verify` does."""
         return self.profile.verify(name, words)
 
     def add_key_face(self, photos: Photo | Sequence[Photo], name: str, *, report: Report = silent) -> MyKeyFace:
-        """Keeps a key face of mine, made of one or several photos that show my face alone, from the front. The first is its
-        picture, of which the head is kept; all are inverted together, once, which takes tens of seconds.
+        """Saves a key face of mine, made from one or more photos that show only my face, from the front. The first becomes its
+        picture, cropped to the head; all are inverted together, once, which takes tens of seconds.
 
         Raises what `Messenger.prepare_key_face` and `Profile.add_key_face` do.
         """
         return self._add_key_face(photos, name, report)
 
     def key_faces(self) -> list[MyKeyFace]:
-        """Mine, the newest first. Those of a contact: `Profile.key_faces_of`."""
+        """My key faces, the newest first. For those of a contact: `Profile.key_faces_of`."""
         return self.profile.key_faces()
 
     def share_key_face(self, name: str, to: Sequence[str]) -> bytes:
-        """A file that gives a key face of mine to contacts, for their `receive_key_face`; nobody else can open it.
+        """A file that gives one of my key faces to contacts, for their `receive_key_face`; nobody else can open it.
 
         Raises what `Messenger.share_key_face` does.
         """
         return self._share_key_face(name, to)
 
     def receive_key_face(self, sealed: bytes, *, report: Report = silent) -> ReceivedKeyFace:
-        """Keeps a key face that a contact shared. If it came without codes for the model, it is prepared, which takes tens of
-        seconds; where that cannot be done, it is kept all the same, and prepared when it is first used.
+        """Saves a key face that a contact shared. Without codes for the model it is prepared now, which takes tens of seconds;
+        if that fails, it is saved anyway, and prepared when first used.
 
         Raises what `Messenger.open_key_face` does.
         """
         return self._receive_key_face(sealed, report)
 
     def remove_key_face(self, name: str) -> None:
-        """Forgets a key face of mine; who has it keeps it. Raises InputError."""
+        """Deletes one of my key faces; contacts who have it keep it. Raises InputError."""
         self.profile.remove_key_face(name)
 
     def wait(self, job: Coroutine[Any, Any, T]) -> T:
-        """Runs something else of a transport's, such as its ``close()``, in the event loop of `send` and `receive`."""
+        """Runs another coroutine of a transport, such as its ``close()``, in the event loop of `send` and `receive`."""
         result: T = self._run(job)
         return result
 
@@ -402,14 +403,14 @@ class StyleCrypt(_Base):
         # One loop for all calls: a transport's connections belong to the loop in which they were made.
         with self._running:
             if self._runner is None:
-                import asyncio  # a tenth of a second, which only those who send and receive need to wait
+                import asyncio  # takes a tenth of a second, which only sending and receiving should cost
 
                 self._runner = asyncio.Runner()
             return self._runner.run(wait())
 
 
 async def _in_thread(work: Callable[..., T], *given: Any) -> T:
-    import asyncio  # whoever awaits this has
+    import asyncio  # already imported by anybody who awaits this
 
     return await asyncio.to_thread(work, *given)
 
