@@ -1,6 +1,6 @@
-"""The message that a cover holds in its pixels, for where the envelope is lost on the way. SPEC.md annex B.3.
+"""The message in a cover's pixels, for ways on which the envelope is lost. SPEC.md annex B.3.
 
-How bytes get into pixels is the layer above's business; here they are sealed, signed and bound to the cover.
+The layer above puts the bytes into pixels; here they are sealed, signed and bound to the cover.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 IMPRINT_CELLS: Final = 64
-"""Cells along the longer side of a cover, in which the places of faces are given."""
+"""Cells along the longer side of a cover: the unit for the positions of faces."""
 
 _STANZA_BYTES: Final = primitives.HPKE_BYTES + 32 + 1
 _SKETCH_BYTES: Final = 64
@@ -62,16 +62,16 @@ Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 
 
 class ImprintedFace(WireModel):
-    """A part of the original, small: a box of cells, which of them count, and a picture of the box."""
+    """A small copy of a part of the original: a box of cells, which of them count, and a picture of the box."""
 
     left: Cell
     top: Cell
     columns: Cells
     rows: Cells
     cells: bytes = Field(repr=False)
-    """A bit for each cell of the box, row by row, the most significant first; those left over are 0."""
+    """A bit for each cell of the box, row by row, the most significant first; unused bits are 0."""
     picture: bytes = Field(repr=False, min_length=1)
-    """A key frame of VP8 (RFC 6386): what is in the ``VP8 `` chunk of a WebP file."""
+    """A VP8 key frame (RFC 6386): the contents of the ``VP8 `` chunk of a WebP file."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -95,20 +95,20 @@ class ImprintedFace(WireModel):
 
 
 class ImprintContent(Signed):
-    """What only the recipients of an imprint read; all of it is signed."""
+    """The part of an imprint that only its recipients can read; all of it is signed."""
 
     DOMAIN: ClassVar[bytes] = primitives.IMPRINT
 
     message_id: MessageIdField
     """The envelope's, if there is one."""
     context: Annotated[bytes, Field(min_length=_CONTEXT_BYTES, max_length=_CONTEXT_BYTES)]
-    """The first bytes of `context_of` the chat that the sender meant; zeros: none in particular."""
+    """The first bytes of `context_of` for the chat that the sender meant; zeros: none in particular."""
     width: Side
     height: Side
     sketch: Annotated[bytes, Field(min_length=_SKETCH_BYTES, max_length=_SKETCH_BYTES, repr=False)]
-    """Of the whole cover."""
+    """The sketch of the whole cover."""
     left_out: Annotated[int, Field(ge=0, le=255)] = 0
-    """Hidden faces for which there was no room."""
+    """The number of hidden faces that did not fit."""
     faces: tuple[ImprintedFace, ...] = Field(min_length=1, max_length=MAX_IMPRINT_FACES)
     caption: Caption = Field(default="", repr=False)
 
@@ -153,16 +153,16 @@ def _read_faces(reader: Reader) -> tuple[ImprintedFace, ...]:
 
 
 class OpenedImprint(WireModel):
-    """An imprint of which everything was verified: ``sender`` is the card of the contact who signed it to us."""
+    """A fully verified imprint: ``sender`` is the card of the contact who signed it to us."""
 
     sender: Card
     content: ImprintContent
     elsewhere: bool
-    """The sender meant another chat than the one in which it was found: somebody posted it again."""
+    """Whether the sender meant a different chat from the one where it was found: somebody reposted it."""
 
 
 def imprint_bytes(recipients: int, caption: str = "") -> int:
-    """Bytes of an imprint to so many recipients without its faces; a face adds those of `ImprintedFace.to_bytes`."""
+    """The size in bytes of an imprint to this many recipients, without faces; each face adds its `ImprintedFace.to_bytes`."""
     head = 1 + 16 + 1 + 16 * recipients + 8
     rest = 16 + _CONTEXT_BYTES + 4 + _SKETCH_BYTES + 2 + 2 + len(caption.encode())
     return _STANZA_BYTES * recipients + primitives.TAG_BYTES + 4 + head + rest + primitives.SIGNATURE_BYTES
@@ -183,8 +183,9 @@ def seal_imprint(
 ) -> bytes:
     """Signs, pads to ``size`` bytes and seals to the cards' keys. The bytes name neither the sender nor the recipients.
 
-    ``cover`` is the picture before they are written into it; ``message_id`` that of the envelope, if there is one. Raises
-    LocalProtocolError if they do not fit, or the cover is too even for copies of it to be known again; nothing is sealed then.
+    ``cover`` is the picture before the bytes are written into it; ``message_id`` is the envelope's, if there is one. Raises
+    LocalProtocolError if the content does not fit, or the cover is too even for its copies to be recognised; then nothing is
+    sealed.
     """
     if not 0 < len(recipients) <= MAX_IMPRINT_RECIPIENTS:
         raise LocalProtocolError(f"an imprint has 1 to {MAX_IMPRINT_RECIPIENTS} recipients, not {len(recipients)}")
@@ -210,7 +211,7 @@ def seal_imprint(
     plaintext = content.sign(sender, size - len(keys) * _STANZA_BYTES - primitives.TAG_BYTES)
     key = secrets.token_bytes(32)
     stanzas = b"".join(primitives.hpke_seal(one, primitives.IMPRINT, key + bytes([len(keys)])) for one in keys.values())
-    # The key is of this message alone, so that the nonce may be zeros.
+    # The key is for this message alone, so the nonce may be zeros.
     return stanzas + primitives.xchacha20poly1305_encrypt(key, bytes(24), plaintext, primitives.IMPRINT + stanzas)
 
 
@@ -224,9 +225,9 @@ def open_imprint(
     seen: SeenStore | None,
     chat: str | None = None,
 ) -> OpenedImprint:
-    """Opens and verifies what was read from the pixels of ``cover``. The rest as for `open_message`.
+    """Opens and verifies the bytes read from the pixels of ``cover``. The other arguments are as for `open_message`.
 
-    Raises one of the errors below RemoteProtocolError.
+    Raises subclasses of RemoteProtocolError.
     """
     part, keys = _decrypt(imprint, identity)
     sender, content = attribute(ImprintContent, part, identity, contacts, keys=keys)
@@ -251,7 +252,7 @@ def open_imprint(
 
 
 def _decrypt(imprint: bytes, identity: Identity) -> tuple[SignedPart, int]:
-    """What is inside, and to how many keys it is sealed. Raises NotForMeError, TooLargeError or MalformedError."""
+    """The signed content, and the number of keys it is sealed to. Raises NotForMeError, TooLargeError or MalformedError."""
     if len(imprint) > MAX_IMPRINT_BYTES:
         raise TooLargeError(f"imprint: {len(imprint)} bytes")
     for at in range(0, min(len(imprint), MAX_IMPRINT_RECIPIENTS * _STANZA_BYTES), _STANZA_BYTES):
