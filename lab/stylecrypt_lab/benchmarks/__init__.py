@@ -1,1 +1,1 @@
-"""What StyleCrypt's parts cost on this machine: functions that return typed rows. ``stylecrypt bench`` prints them."""
+"""What StyleCrypt's parts cost on this machine: functions that return typed rows, which ``stylecrypt bench`` prints."""

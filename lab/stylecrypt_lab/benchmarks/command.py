@@ -1,4 +1,4 @@
-"""``bench``: what the functions of ``benchmarks`` return, as tables."""
+"""``bench``: the results of the functions in ``benchmarks``, as tables."""
 
 from __future__ import annotations
 

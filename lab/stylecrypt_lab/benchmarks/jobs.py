@@ -1,7 +1,7 @@
-"""Whole jobs, as a user waits for them: in a program that runs already, and as a command of its own, with its memory.
+"""Whole jobs, as a user waits for them: in a running program, and as a separate command, with its memory.
 
-The people are made by the embedded model. Machines differ, and one that is busy differs from itself: every time is also
-told as a multiple of a yardstick that is measured between the jobs.
+The embedded model makes the people. Machines differ, and a busy machine varies: every time is also given as a multiple of a
+yardstick that is measured between the jobs.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ _ENOUGH = 3.0  # seconds, after which a call is not repeated
 
 @dataclass(frozen=True)
 class Job:
-    """Seconds ``warm``, by the SDK, and ``fresh``, as a command, which takes ``cpu`` seconds of the processors and
-    ``memory`` MB at most."""
+    """Seconds ``warm``, by the SDK, and ``fresh``, as a command, which takes ``cpu`` seconds of processor time and at most
+    ``memory`` MB."""
 
     name: str
     warm: float
@@ -52,7 +52,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Jobs:
-    """``yardstick``: what Python ran, ``unit`` how many seconds it took."""
+    """``yardstick`` is the Python code that ran, ``unit`` the seconds it took."""
 
     yardstick: str
     unit: float
@@ -63,7 +63,7 @@ def measure(report: Callable[[str, int, int], None]) -> Jobs:
     """``report`` hears (what, done, total). Raises InputError when a command fails."""
     yardstick = _HASHES if util.find_spec("torch") is None else _TORCH
     model = load_model()
-    # Linux counts what a command's parent holds as the command's memory: a parent without a model starts them.
+    # Linux counts a parent's memory as the command's: a parent that holds no model starts the commands.
     with tempfile.TemporaryDirectory() as name, ProcessPoolExecutor(1, get_context("spawn")) as commander:
         folder = Path(name)
         with (
@@ -122,7 +122,7 @@ def _face(model: FaceModel, name: str) -> Pixels:
 
 
 def _photo(faces: Sequence[Pixels], height: int, width: int, side: int) -> Pixels:
-    """(height, width, 3): the faces, ``side`` px each, in rows of four, before a wall with a camera's noise."""
+    """(height, width, 3): the faces, ``side`` px each, in rows of four, in front of a wall with camera noise."""
     columns, rows = min(len(faces), 4), -(-len(faces) // 4)
     light = np.linspace(90, 170, width)[None, :, None] + np.array([10, 0, -10])
     photo: Pixels = np.clip(light + np.random.default_rng(0).normal(0, 3, (height, width, 1)), 0, 255).astype(np.uint8)
@@ -135,7 +135,7 @@ def _photo(faces: Sequence[Pixels], height: int, width: int, side: int) -> Pixel
 
 
 def _seconds(call: Callable[[], object]) -> float:
-    """The fewest of some calls, after one that loads what it needs."""
+    """The shortest of several calls, after one that loads what the job needs."""
     call()
     times: list[float] = []
     while len(times) < _REPEATS and sum(times) < _ENOUGH:
@@ -146,7 +146,7 @@ def _seconds(call: Callable[[], object]) -> float:
 
 
 def _run(arguments: Sequence[str], folder: Path) -> tuple[float, float, float]:
-    """Seconds, seconds of the processors, and the most memory, in MB, that Python takes for the arguments."""
+    """Seconds, seconds of processor time, and peak memory in MB of Python with these arguments."""
     with tempfile.TemporaryFile() as said:
         start = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603

@@ -1,8 +1,8 @@
 """Speed and memory of a face model on this machine, against what the machine can do.
 
-Times are medians over repeats in one process, of whatever runs the model. The work of a network is counted by PyTorch
-(multiplications and additions of its convolutions and matrix products) and compared with the rate of a large matrix product
-measured in the same run, so that the share says how well the code uses the machine, whatever the machine is.
+Times are medians over repeats in one process, with whichever runtime runs the model. PyTorch counts a network's work (the
+multiplications and additions of its convolutions and matrix products); that is compared with the rate of a large matrix product
+measured in the same run, so the share says how well the code uses the machine, whatever the machine is.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def measure(model_name: str, report: Callable[[str, int, int], None]) -> Speed:
         repeats = 1 if job.startswith("encode") else _REPEATS
         times.append(_median(lambda f=function, x=x: f(model, x), repeats) / batch)  # type: ignore[misc]
     report("measuring", len(jobs), len(jobs))
-    peak_memory = _memory()  # before the matrices and the counter add theirs
+    peak_memory = _memory()  # before the matrices and the counter add to it
     peak, counted = _matmul_peak(), model.to_torch()
     work = {job: _gflop(lambda f=function, x=x: f(counted, x)) for job, batch, function, x in jobs if batch == 1}  # type: ignore[misc]
     rows = [
@@ -97,7 +97,7 @@ def _median(call: Callable[[], object], repeats: int = _REPEATS) -> float:
 def _matmul_peak() -> float:
     """GFLOP/s of a matrix product of 2048 x 2048, by the faster of torch's two ways of computing one.
 
-    As a 1x1 convolution it goes through oneDNN; on some processors that has twice the speed of ``@``.
+    As a 1x1 convolution it goes through oneDNN, which on some processors is twice as fast as ``@``.
     """
     n = 2048
     a, b = torch.randn(n, n), torch.randn(n, n)

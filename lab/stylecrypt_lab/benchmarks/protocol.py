@@ -1,4 +1,4 @@
-"""What the protocol costs in time and bytes, without the picture's own encoding and decoding.
+"""What the protocol costs in time and bytes, without encoding and decoding the picture itself.
 
 ``python -m stylecrypt_lab.benchmarks.protocol`` prints the rows.
 """
@@ -20,17 +20,17 @@ NOW = 1_760_000_000
 
 @dataclass(frozen=True)
 class ProtocolRow:
-    """One number of recipients."""
+    """The results for one number of recipients."""
 
     recipients: int
     contacts: int
-    """Contacts of the receiver, of whom one is the sender."""
+    """The receiver's contacts, one of whom is the sender."""
     seal_ms: float
     """Median of: digest and sketch of the cover, sign, pad, seal, pack."""
     open_ms: float
     """Median of: unpack, unseal, verify, digest of the cover; as the recipient whose stanza comes last on average."""
     overhead_bytes: float
-    """Mean length of the packed envelope less the payload. In it are the zeros that hide the payload's length (Padmé,
+    """Mean length of the packed envelope less the payload. It includes the zeros that hide the payload's length (Padmé,
     SPEC.md section 4.1) and the 16 to 175 random bytes that the age library adds to each message ("grease")."""
 
 
