@@ -1,9 +1,9 @@
-"""Adaptive discriminator augmentation (ADA; Karras et al. 2020, arXiv 2006.06676): what the discriminator sees is changed
-at random, the more often the more it overfits.
+"""Adaptive discriminator augmentation (ADA; Karras et al. 2020, arXiv 2006.06676): the discriminator's input is changed at
+random, the more often the more it overfits.
 
 From the paper: pixel blits, geometric and colour transformations with its strengths (appendix B), which are enough for
-faces, and the heuristic r_t (equation 1). Simpler than there: pictures are sampled bilinearly, without the wavelet
-filter; where only blits are drawn, pixels are moved exactly.
+faces, and the heuristic r_t (equation 1). Simpler than the paper: pictures are sampled bilinearly, without the wavelet
+filter; where only blits are drawn, pixels move exactly.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from .runs import Dice
 
 __all__ = ["Augmentation"]
 
-_IMAGES = 500_000  # of which the discriminator sees until p has gone from 0 to 1
+_IMAGES = 500_000  # that the discriminator sees while p goes from 0 to 1
 _EVERY = 4  # steps between adjustments of p
 
 
 class Augmentation(nn.Module):
-    """Draws transformations with the probability ``p`` (a buffer) each, and adjusts it.
+    """Draws each transformation with the probability ``p`` (a buffer), and adjusts ``p``.
 
-    ``target`` is the r_t, the mean sign of the discriminator's logits of real pictures, that p is adjusted to.
+    The adjustment aims at ``target`` for r_t, the mean sign of the discriminator's logits of real pictures.
     """
 
     p: Tensor
@@ -38,7 +38,7 @@ class Augmentation(nn.Module):
         self.register_buffer("signs", torch.zeros(()))
 
     def adjust(self, step: int, r_t: Tensor, batch: int) -> None:
-        """Hears r_t of the step's ``batch``, and moves p every fourth step: up if the discriminator is too sure."""
+        """Takes r_t of the step's ``batch``, and moves p every fourth step: up if the discriminator is too sure."""
         self.signs += r_t / _EVERY
         if step % _EVERY == _EVERY - 1:
             self.p += (self.signs - self.target).sign() * (batch * _EVERY / _IMAGES)
@@ -46,7 +46,7 @@ class Augmentation(nn.Module):
             self.signs.zero_()
 
     def forward(self, images: Tensor, dice: Dice) -> Tensor:
-        """images (B, 3, S, S) -> the same shape; colours may leave [-1, 1], as they do not in files."""
+        """images (B, 3, S, S) -> the same shape; unlike in files, colours may leave [-1, 1]."""
         p = float(self.p)
         if p == 0:
             return images
@@ -57,7 +57,7 @@ class Augmentation(nn.Module):
 
 
 def _some(p: float, dice: Dice, values: Tensor, otherwise: float) -> Tensor:
-    """Values (B,) with probability p, each."""
+    """``values`` (B,), each kept with probability p, else replaced by ``otherwise``."""
     return torch.where(dice.uniform() < p, values, otherwise)
 
 
@@ -77,7 +77,7 @@ def _geometry(p: float, size: int, dice: Dice) -> Tensor:
 
 
 def _colours(p: float, dice: Dice) -> Tensor:
-    """Colour transformations: (B, 4, 4), to be applied to (red, green, blue, 1)."""
+    """Colour transformations: (B, 4, 4), applied to (red, green, blue, 1)."""
     grey = torch.ones(3) / math.sqrt(3)  # the luma axis
     along = torch.zeros(4, 4)
     along[:3, :3] = torch.outer(grey, grey)
@@ -89,7 +89,7 @@ def _colours(p: float, dice: Dice) -> Tensor:
 
     along = along.to(brightness.device)
     across = torch.diag(along.new_tensor([1, 1, 1, 0])) - along
-    # Rodrigues: the rotation about the luma axis turns what lies across it.
+    # Rodrigues: the rotation about the luma axis turns the components across it.
     x, y, z = grey.tolist()
     cross = along.new_tensor([[0, -z, y, 0], [z, 0, -x, 0], [-y, x, 0, 0], [0, 0, 0, 0]])
     constant = torch.diag(along.new_tensor([0, 0, 0, 1]))

@@ -1,4 +1,4 @@
-"""Latent codes to train on: people who do not exist, and the mixes that decryption will have to invert."""
+"""Latent codes to train on: people who do not exist, and the mixes that decryption must invert."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def sample_codes(generator: MobileStyleGAN, count: int, rng: torch.Generator, pe
     A third are single people. The others take some layers from a second person: the layers outside the paper's
     3, 6, 7; the photo form's 3-7; a random run; or a random set. Truncation varies, because real faces lie closer to
     the mean than samples do, and some carry a little noise per layer, because inversions leave W. With ``people``
-    (M, n_styles, style_dim), codes that were found in pictures, half of the first persons are of them.
+    (M, n_styles, style_dim), codes found in pictures, half of the first persons come from them.
     """
     n, d = generator.n_styles, generator.style_dim
     z = torch.randn(2 * count, d, generator=rng)

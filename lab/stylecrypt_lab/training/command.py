@@ -120,11 +120,11 @@ def _say_model(run: Path, rank: int) -> None:
 
 
 def _fresh(generator: MobileStyleGAN, trunk: Path) -> MobileEncoder:
-    """An encoder that knows nothing but ImageNet: MobileNetV2's weights as torchvision publishes them."""
+    """An encoder that knows only ImageNet: MobileNetV2's weights as torchvision publishes them."""
     encoder = MobileEncoder(generator.n_styles, generator.style_dim)
     try:
         encoder.trunk.load_state_dict(torch.load(trunk, weights_only=True, map_location="cpu"), strict=False)
-    except Exception as error:  # of many types, on files that are something else
+    except Exception as error:  # any of many types, if the file is something else
         raise InputError(
             f"{trunk} cannot be read as weights of MobileNetV2.",
             hint="Give the .pth file that torchvision publishes, or leave --trunk away.",

@@ -17,13 +17,13 @@ from stylecrypt_msg.models.ops import EqualLinear, blur, leaky_relu
 
 __all__ = ["GROUP", "Discriminator"]
 
-GROUP = 4  # neighbours in a batch whose spread the discriminator sees
+GROUP = 4  # neighbours in a batch; the discriminator sees their spread
 
 _SQRT2 = math.sqrt(2)
 
 
 class _Conv(nn.Module):
-    """Convolution with equalised learning rate; with ``down``, low-pass and every other pixel: the size is halved."""
+    """Convolution with equalised learning rate; with ``down``, low-pass and every other pixel, which halves the size."""
 
     def __init__(self, c_in: int, c_out: int, kernel: int, *, down: bool = False, activate: bool = True) -> None:
         super().__init__()
@@ -58,9 +58,9 @@ class _Block(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Pictures (B, 3, size, size) to logits (B,): above zero for what looks real. B is a multiple of GROUP.
+    """Pictures (B, 3, size, size) to logits (B,): above zero for pictures that look real. B is a multiple of GROUP.
 
-    ``channels`` are as the generator's: at 4, 8, ..., size pixels.
+    ``channels`` are like the generator's: at 4, 8, ..., size pixels.
     """
 
     def __init__(self, channels: Sequence[int]) -> None:
@@ -85,7 +85,7 @@ class Discriminator(nn.Module):
 def _spread(x: Tensor) -> Tensor:
     """Mean standard deviation within each group of neighbours, as one more channel: (B, C, R, R) -> (B, 1, R, R).
 
-    Groups of neighbours, so that processes that share a batch see the groups that one process would.
+    Groups are neighbours, so that processes sharing a batch see the same groups as one process would.
     """
     groups = x.float().reshape(-1, GROUP, *x.shape[1:])  # (B/4, 4, C, R, R)
     spread: Tensor = (groups.var(1, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3))  # (B/4,)

@@ -1,15 +1,15 @@
 """Training of the embedded model's encoder: exact pairs first, then real-looking faces through the generator.
 
-Stage 1, *pairs*: pictures of people who do not exist, rendered from codes that we know (``codes.sample_codes``),
-degraded as on their way through a messenger; loss: mean squared error of the codes in units of W's deviation.
-Stage 2, *faces*: a part of each step stays stage 1, so that mixes stay invertible, those of the faces met here among
-them; the other part inverts faces of a folder and compares what the generator makes of the codes with the picture
-(pixels, features, who it is), with a prior that keeps codes where the generator is good. Both parts correct their codes
-as `FaceModel.encode` does, up to two times; gradients flow through the last correction. Batch norm is frozen from
-here on: its statistics are those of pairs.
+Stage 1, *pairs*: pictures of people who do not exist, rendered from known codes (``codes.sample_codes``) and degraded
+as a messenger would; loss: mean squared error of the codes in units of W's deviation.
+Stage 2, *faces*: part of each step remains stage 1, so that mixes stay invertible, including mixes of the faces met
+here; the other part inverts faces from a folder and compares the generator's picture of the codes with the original
+(pixels, features, identity), with a prior that keeps codes where the generator is good. Both parts correct their codes
+as `FaceModel.encode` does, up to twice; gradients flow through the last correction. From here on batch norm is frozen:
+its statistics are those of pairs.
 
-Everything is resumable: a checkpoint every few minutes, written atomically; a run killed at any moment goes on from
-the last one. Losses go to ``losses.csv``, from which ``losses.png`` is drawn.
+Everything is resumable: a checkpoint is written atomically every few minutes; a run killed at any moment resumes from
+the last one. Losses go to ``losses.csv``, and ``losses.png`` is drawn from it.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ __all__ = ["Plan", "train_encoder"]
 COLUMNS = ("stage", "pairs", "seconds", "latent", "pixels", "features", "identity", "prior", "rate")
 
 _WEIGHTS = {"latent": 0.5, "pixels": 10.0, "features": 1.0, "identity": 3.0, "prior": 0.02}
-_CORRECTIONS = (0, 1, 1, 2, 2)  # of a step, one of these
+_CORRECTIONS = (0, 1, 1, 2, 2)  # a step draws one of these
 _REPORT_STEPS = 25
-_KEPT_CODES = 240  # of the faces met last, for pairs
+_KEPT_CODES = 240  # of the latest faces, for pairs
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to train, and on what.
+    """How long to train, and on which data.
 
     ``pairs``: synthetic pairs of stage 1. ``face_steps``: steps of stage 2, each of ``face_batch`` pictures of
     ``faces`` (a folder of aligned squares) and ``batch`` pairs. ``rate``: peak learning rate of Adam; each stage warms up
@@ -102,9 +102,9 @@ class _State:
 
     @torch.no_grad()
     def blend(self) -> None:
-        """Moves the averaged weights, the ones that ship, towards the trained ones; batch-norm statistics too.
+        """Moves the averaged weights, which are the ones that ship, towards the trained ones; likewise batch-norm statistics.
 
-        Over 100 steps: the rate falls over the last thousand or so, and with 1000 the average was 0.6 dB behind.
+        The average spans 100 steps: the rate falls over the last thousand or so, and with 1000 the average was 0.6 dB behind.
         """
         step = self.pairs_steps + self.face_steps
         decay = min(0.99, (1 + step) / (10 + step))
@@ -142,10 +142,10 @@ def train_encoder(
     folder: Path,
     report: Callable[[Progress], None],
 ) -> MobileEncoder:
-    """Trains, or goes on training from ``folder``'s checkpoint; returns the encoder with averaged weights.
+    """Trains, or resumes from the checkpoint in ``folder``; returns the encoder with averaged weights.
 
-    ``encoder`` is where a new run starts, and is changed; its trunk as it is then judges pictures in stage 2. With a
-    ``recogniser``, that stage also compares who it is (the paper's angular margin loss stands for this). ``folder`` gets
+    A new run starts from ``encoder`` and changes it; a copy of its initial trunk judges pictures in stage 2. With a
+    ``recogniser``, that stage also compares identities (the paper uses its angular margin loss for this). ``folder`` gets
     ``checkpoint.pt``, ``losses.csv`` and, where matplotlib is installed, ``losses.png``.
 
     Raises InputError for a folder without faces, and when gradients are no longer finite.
@@ -158,7 +158,7 @@ def train_encoder(
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     feature_loss = _FeatureLoss(copy.deepcopy(encoder.trunk))
     state = _State(encoder, plan)
-    # Read now: what is wrong with them should not come out after the days that the first stage takes.
+    # Read now: problems with them should not surface after the days that the first stage takes.
     pictures = load_faces(plan.faces, MobileEncoder.input_size) if plan.faces else None
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "checkpoint.pt"
@@ -173,7 +173,7 @@ def train_encoder(
         images = degrade(generator.preview(codes), state.rng).contiguous(memory_format=torch.channels_last)
         return images, (codes - generator.w_mean) / generator.w_std
 
-    # One batch ahead, in a thread: what the renderer and the steps leave idle by turns is a fifth of the machine.
+    # One batch ahead, in a thread: the renderer and the steps in turn would leave a fifth of the machine idle.
     worker = ThreadPoolExecutor(1)
     pending = worker.submit(pairs)
 
@@ -184,7 +184,7 @@ def train_encoder(
         return images, wanted
 
     def inverted(images: Tensor, corrections: int) -> tuple[Tensor, Tensor]:
-        """Normalised codes at first, and after the corrections, of which the last has gradients."""
+        """Normalised codes at first, and after the corrections; only the last correction has gradients."""
         first = encoder.normalised(images)
         codes = first
         for left in reversed(range(corrections)):
@@ -207,7 +207,7 @@ def train_encoder(
             group["lr"] = rate
         state.optimiser.zero_grad()
         torch.stack([_WEIGHTS[name] * loss for name, loss in losses.items()]).sum().backward()  # type: ignore[no-untyped-call]
-        # Before the step, so that the weights stay as they were, and with them the next checkpoint.
+        # Before the step, so that the weights, and with them the next checkpoint, stay intact.
         if not torch.isfinite(nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)):
             raise InputError(
                 f"There are no finite numbers any more at step {done + 1} of the {stage}.",
@@ -233,7 +233,7 @@ def train_encoder(
         step("pairs", state.pairs_steps - 1, total, losses)
 
     if pictures is not None:
-        faces_rng = torch.Generator().manual_seed(plan.seed + state.face_steps)  # the worker draws from the other
+        faces_rng = torch.Generator().manual_seed(plan.seed + state.face_steps)  # the worker draws from the other one
         batches = face_batches(pictures, plan.face_batch, faces_rng)
         encoder.eval()  # freezes batch norm; there is no dropout
         while state.face_steps < plan.face_steps:

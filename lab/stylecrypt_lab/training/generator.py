@@ -1,10 +1,10 @@
 """Training of a StyleGAN2 generator (Karras et al. 2020, arXiv 1912.04958) on shards, with ADA (arXiv 2006.06676).
 
-Non-saturating logistic loss; R1 (Mescheder et al. 2018, arXiv 1801.04406) and path length regularisation, both lazily;
-style mixing; an exponential moving average of the generator, which is what comes out. R1 is taken at what the
-discriminator sees, the augmented pictures. Both regularisers are computed in float32, whatever the rest is.
+Non-saturating logistic loss; R1 (Mescheder et al. 2018, arXiv 1801.04406) and path length regularisation, both lazy;
+style mixing; an exponential moving average of the generator, which is the result. R1 is taken at the discriminator's
+input, the augmented pictures. Both regularisers are computed in float32, whatever the rest uses.
 
-A run's folder also gets ``model.safetensors``, for `models.load_model`, and ``samples/*.png``, with each checkpoint.
+With each checkpoint, a run's folder also gets ``model.safetensors``, for `models.load_model`, and ``samples/*.png``.
 """
 
 from __future__ import annotations
@@ -44,22 +44,22 @@ __all__ = [
 
 _R1_EVERY, _PATH_EVERY = 16, 4  # steps (section 3.1)
 _PATH_WEIGHT, _PATH_DECAY = 2.0, 0.01  # section 3.2, appendix B
-_MIXED = 0.9  # of the pictures are of two people (StyleGAN, arXiv 1812.04948, section 3.1)
-_HALF_LIFE = 10_000  # pictures after which the average has forgotten half; at first a twentieth of those seen
+_MIXED = 0.9  # the share of pictures that mix two people (StyleGAN, arXiv 1812.04948, section 3.1)
+_HALF_LIFE = 10_000  # pictures, the average's half-life; at first a twentieth of those seen
 _SHEET = 16
 
-# What dice are thrown for in a step.
+# The uses of dice in a step.
 _FOR_DISCRIMINATOR, _FOR_GENERATOR, _FOR_PATH, _FOR_FAKES, _FOR_REALS, _FOR_JUDGED = range(6)
 
 
 @dataclass(frozen=True)
 class GeneratorPlan:
-    """How long to train, and what.
+    """How long to train, and which network.
 
-    ``steps`` of ``batch`` pictures, over all processes. ``channels``: of the smallest maps; it scales the larger ones, and
+    ``steps`` of ``batch`` pictures, over all processes. ``channels``: those of the smallest maps, which scale the larger ones;
     512 gives the published networks. ``style_dim``: 128, 256 or 512, as `psp` needs it. ``rate``: Adam's learning rate.
-    ``gamma``: weight of R1; None is the rule of thumb of ADA's authors, 0.0002 size^2 / batch. ``save_seconds`` between
-    checkpoints.
+    ``gamma``: weight of R1; None is the rule of thumb of ADA's authors, 0.0002 size^2 / batch. ``save_seconds``: the time
+    between checkpoints.
     """
 
     steps: int = 800_000
@@ -75,10 +75,10 @@ class GeneratorPlan:
 def train_generator(
     shards: Shards, plan: GeneratorPlan, folder: Path, world: Processes, report: Callable[[Progress], None]
 ) -> TorchModel:
-    """Trains, or goes on training from the checkpoint in ``folder``; returns the model with averaged weights, no encoder.
+    """Trains, or resumes from the checkpoint in ``folder``; returns the model with averaged weights and no encoder.
 
-    Raises InputError if there are fewer pictures than a batch has, the batch cannot be shared out among the processes, or
-    the folder holds another run.
+    Raises InputError if there are too few pictures for a batch, the batch cannot be divided among the processes, or the
+    folder holds another run.
     """
     check_batch(plan.batch, GROUP, shards, world)
     device, places, style_dim = world.device, world.share(plan.batch), plan.style_dim
@@ -181,7 +181,7 @@ def train_generator(
 
 
 def check_batch(batch: int, multiple: int, shards: Shards, world: Processes) -> None:
-    """Raises InputError unless the batch can be filled, and each process can have a multiple of so many pictures."""
+    """Raises InputError unless the batch can be filled and each process can get a multiple of ``multiple`` pictures."""
     if batch < 1 or batch % (multiple * world.count):
         raise InputError(
             f"A batch of {batch} pictures cannot be shared out.",
@@ -195,12 +195,12 @@ def check_batch(batch: int, multiple: int, shards: Shards, world: Processes) -> 
 
 
 def channels_of(size: int, most: int) -> list[int]:
-    """Channels at 4, 8, ..., size pixels: ``most``, from where 64 px of them are as many as the published networks have."""
+    """Channels at 4, 8, ..., size pixels: ``most`` up to 64 px, then half as many at each size; 512 is the published number."""
     return [min(most, 64 * most // side) for side in (2**i for i in range(2, size.bit_length()))]
 
 
 def new_generator(channels: list[int], style_dim: int) -> Generator:
-    """A generator that has learnt nothing, as StyleGAN2 starts: weights and constants normal, biases of styles 1."""
+    """An untrained generator, initialised as StyleGAN2 is: weights and constants normal, biases of styles 1."""
     generator = Generator(channels, style_dim)
     for name, parameter in generator.named_parameters():
         if name.endswith((".conv.weight", ".modulation.weight", "input.input")):
@@ -216,7 +216,7 @@ def new_generator(channels: list[int], style_dim: int) -> Generator:
 
 
 def draw(generator: Generator, dice: Dice) -> tuple[Tensor, dict[str, Tensor]]:
-    """Codes (B, N, T) of people, nine in ten of them mixed of two; noise maps of their own, by the names of the buffers."""
+    """Codes (B, N, T) of people, nine in ten of them a mix of two; and noise maps for each, by the names of the buffers."""
     n, t = generator.n_styles, generator.style_dim
     z = dice.normal(2, t)
     first, second = generator.mapping(z.flatten(0, 1)).view(-1, 2, 1, t).unbind(1)  # (B, 1, T)
@@ -226,16 +226,16 @@ def draw(generator: Generator, dice: Dice) -> tuple[Tensor, dict[str, Tensor]]:
 
 
 def r1(discriminator: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """Squared norm of the gradient of the logit of each picture, (B, 3, S, S) -> (B,), with gradients of its own."""
+    """Squared norm of the gradient of each picture's logit, (B, 3, S, S) -> (B,), itself differentiable."""
     images = images.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(discriminator(images).sum(), images, create_graph=True)
     return gradient.square().sum((1, 2, 3))
 
 
 def path_lengths(images: Tensor, codes: Tensor, noise: Tensor) -> Tensor:
-    """|J^T y| of each picture (section 3.2), (B,), with gradients of their own; the root mean square over the styles.
+    """|J^T y| of each picture (section 3.2), (B,), itself differentiable; the root mean square over the styles.
 
-    ``images`` (B, 3, S, S) were made of ``codes`` (B, N, T); ``noise`` is as ``images``, standard normal.
+    ``images`` (B, 3, S, S) were made from ``codes`` (B, N, T); ``noise`` has the shape of ``images`` and is standard normal.
     """
     projected = (images * noise).sum() / math.sqrt(images.shape[2] * images.shape[3])
     (gradient,) = torch.autograd.grad(projected, codes, create_graph=True)
@@ -243,7 +243,7 @@ def path_lengths(images: Tensor, codes: Tensor, noise: Tensor) -> Tensor:
 
 
 class _PathLength(nn.Module):
-    """Squared difference of path lengths from their moving average, ``mean``: (B,) -> ()."""
+    """Mean squared difference between path lengths and their moving average, ``mean``: (B,) -> ()."""
 
     mean: Tensor
 
@@ -258,6 +258,6 @@ class _PathLength(nn.Module):
 
 
 def _optimiser(network: nn.Module, rate: float, every: int) -> torch.optim.Adam:
-    """Adam, as a lazy regulariser of its own step every so often needs it (appendix B)."""
+    """Adam, adjusted for a lazy regulariser that takes its own step after every ``every`` steps (appendix B)."""
     share = every / (every + 1)
     return torch.optim.Adam(network.parameters(), rate * share, betas=(0.0, 0.99**share), eps=1e-8)

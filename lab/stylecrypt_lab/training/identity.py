@@ -1,8 +1,8 @@
-"""Who is it: dlib's face recogniser as a torch network, so that gradients pass through it. For training only.
+"""Identity: dlib's face recogniser as a torch network, so that gradients pass through it. For training only.
 
 A ResNet with 29 layers (King, "High Quality Face Recognition with Deep Metric Learning", 2017), read from the weights
-that the npm package ``@vladmandic/face-api`` (MIT) publishes: ``model/face_recognition_model.bin`` and its manifest, values
-of one byte each. Two descriptors closer than 0.6 are the same person, by dlib's own measure.
+that the npm package ``@vladmandic/face-api`` (MIT) publishes: ``model/face_recognition_model.bin`` and its manifest, with
+one-byte values. By dlib's own measure, two descriptors closer than 0.6 are the same person.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class DlibNetwork(nn.Module):
     """images (B, 3, S, S) RGB in [-1, 1], aligned as in FFHQ -> descriptors (B, 128)."""
 
     def __init__(self, folder: Path) -> None:
-        """Reads the weights from ``folder``. Raises InputError where they are not, or do not fit."""
+        """Reads the weights from ``folder``. Raises InputError if they are missing or do not fit."""
         super().__init__()
         blocks = [("conv32_1", 32, False), ("conv32_2", 32, False), ("conv32_3", 32, False)]
         for width, count in ((64, 3), (128, 2), (256, 2)):

@@ -1,4 +1,4 @@
-"""Pictures to train on: exact pairs from the generator, faces from a folder, and what messengers do to pictures."""
+"""Pictures to train on: faces from a folder, variations of them, and the damage that messengers do."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def load_faces(folder: Path, size: int) -> Tensor:
 
 
 def face_batches(faces: Tensor, batch: int, rng: torch.Generator) -> Iterator[Tensor]:
-    """Endless batches (batch, 3, S, S) float32 in [-1, 1], each face once an epoch, mirrored half of the time."""
+    """Endless batches (batch, 3, S, S) float32 in [-1, 1], each face once per epoch, mirrored half of the time."""
     while True:
         for indices in torch.split(torch.randperm(len(faces), generator=rng), batch):
             images = faces[indices].float() / 127.5 - 1
@@ -46,9 +46,9 @@ def _some(count: int, share: float, rng: torch.Generator) -> Tensor:
 
 
 def vary(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Other people in another light, out of a folder that holds too few: images (B, 3, S, S) in [-1, 1] -> the same.
+    """Makes faces look like other people in other light, for small folders: images (B, 3, S, S) in [-1, 1] -> the same shape.
 
-    Shifts, turns and stretches by some percent, bends smoothly, and changes colour, contrast and the light from the side.
+    Shifts, turns and stretches by a few percent, bends smoothly, and changes colour, contrast and the light from the side.
     """
     n, _, size, _ = images.shape
     turn, stretch, tall, dx, dy = (
@@ -77,9 +77,9 @@ def _compress(image: Tensor, quality: int) -> Tensor:
 
 
 def degrade(images: Tensor, rng: torch.Generator) -> Tensor:
-    """What happens to a picture on its way: loss of resolution, JPEG, a touch of colour and noise.
+    """Imitates what happens to a picture on its way: loss of resolution, JPEG, slight changes of colour, and noise.
 
-    images (B, 3, S, S) in [-1, 1] -> the same shape. A fifth of the pictures are left as they are.
+    images (B, 3, S, S) in [-1, 1] -> the same shape. A fifth of the pictures stay as they are.
     """
     n, size = len(images), images.shape[-1]
     small = int(size * (0.4 + 0.5 * torch.rand((), generator=rng).item()))

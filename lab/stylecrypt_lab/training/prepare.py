@@ -1,7 +1,7 @@
-"""A folder of photos to shards: find the face, align it as in FFHQ, cut it out. The paper's preprocessing, figure 6.
+"""Turns a folder of photos into shards: finds the face, aligns it as in FFHQ, cuts it out. The paper's preprocessing, figure 6.
 
-Who a photo shows is the folder that it lies in; in the top folder, the part of its name before the first of "-", "_" and
-blank (``007-smiling.jpg``).
+The person in a photo is named by its folder; in the top folder, by the part of the file name before the first "-", "_" or blank
+(``007-smiling.jpg``).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ __all__ = ["check_size", "person_of", "prepare"]
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 _WHO = re.compile(r"(.+?)[-_ ]")
-_PHOTOS = 256  # of a shard: what a stopped run does again, and 50 MB at 256 px
-_BACKGROUND = 128  # grey, which is 0 to the networks
+_PHOTOS = 256  # per shard: as many as a stopped run repeats; 50 MB at 256 px
+_BACKGROUND = 128  # grey: 0 in the networks' range
 
 
 def check_size(size: int) -> None:
@@ -38,7 +38,7 @@ def check_size(size: int) -> None:
 
 
 def person_of(photo: str) -> str:
-    """Who is on the photo of this name, which is relative to the folder of photos, with "/" between folders."""
+    """The person in the photo of this name, which is relative to the folder of photos, with "/" between folders."""
     folder, _, name = photo.rpartition("/")
     who = _WHO.match(name)
     return folder or (who[1] if who else Path(name).stem)
@@ -49,11 +49,10 @@ def prepare(
 ) -> Index:
     """Cuts the largest face out of each photo below ``photos`` into shards in ``folder``; returns their index.
 
-    Squares have ``size`` pixels a side; ``with_matte`` lays the person over grey. Photos that the index knows already are
-    not read again: a run that was stopped goes on, and photos that came later are added. ``report`` hears (photos done,
-    photos in all).
+    Squares have ``size`` pixels a side; ``with_matte`` puts the person on grey. Photos that the index already lists are not
+    read again: a stopped run resumes, and new photos are added. ``report`` is called with (photos done, photos in total).
 
-    Raises InputError if there are no photos, none has a face, the size is not one of StyleGAN2's, or the folder holds
+    Raises InputError if there are no photos, none has a face, StyleGAN2 does not support the size, or the folder holds
     shards of another kind.
     """
     check_size(size)
@@ -98,7 +97,7 @@ def prepare(
                 np.save(data, np.stack(squares), allow_pickle=False)
                 write_atomically(folder / shard.file, data.getvalue())
                 index.shards.append(shard)
-            write_index(index, folder)  # last: what it does not list is done again
+            write_index(index, folder)  # last: whatever it does not list is done again
     finally:
         workers.shutdown(cancel_futures=True)
     if not index.shards:

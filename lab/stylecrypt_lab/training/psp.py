@@ -1,17 +1,17 @@
 """Training of a pSp encoder (Richardson et al. 2021, arXiv 2008.00951) for a StyleGAN2 generator, on shards.
 
-Losses, and their weights as in pSp: squared error of the pixels; distance of features, for which the embedded encoder's
-stand in for LPIPS's; who it is, by dlib's recogniser in place of ArcFace, where it is given; the norm of the codes' offsets
-from the average; and what the paper adds, the additive angular margin loss of ArcFace (Deng et al. 2019, arXiv 1801.07698).
+Losses, with weights as in pSp: squared error of the pixels; distance of features, using the embedded encoder's in place of
+LPIPS's; identity, by dlib's recogniser in place of ArcFace, if it is given; the norm of the codes' offsets from the average;
+and, added by the paper, the additive angular margin loss of ArcFace (Deng et al. 2019, arXiv 1801.07698).
 
-The paper gives that loss (its equation 6) over "the feature vector of the i-th sample", and leaves open which one it is,
-scale, margin and weight, and how it is added to StyleGAN2, whose pictures are of nobody. Here the feature vector is what
-the encoder itself makes of the sample, the offsets E(x) of equation 1, all styles in a row: they are what is exchanged with
-another photo of the same person. Scale 64 and margin 0.5 are ArcFace's. It applies where people have several photos.
-The generator is trained without.
+The paper gives that loss (its equation 6) over "the feature vector of the i-th sample", but does not say which vector that is,
+nor scale, margin and weight, nor how the loss is added to StyleGAN2, whose pictures show nobody. Here the feature vector is the
+encoder's own output for the sample, the offsets E(x) of equation 1, all styles in a row, because these are exchanged with those
+of another photo of the same person. Scale 64 and margin 0.5 are ArcFace's. The loss applies where people have several photos.
+The generator is trained without it.
 
-A run's folder also gets ``model.safetensors``, for `models.load_model`, and ``samples/*.png`` (pictures above, inversions
-below), with each checkpoint.
+With each checkpoint, a run's folder also gets ``model.safetensors``, for `models.load_model`, and ``samples/*.png`` (pictures
+above, inversions below).
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ _SHEET = 8
 
 @dataclass(frozen=True)
 class PspPlan:
-    """How long to train: ``steps`` of ``batch`` pictures, over all processes; Adam's ``rate``; ``save_seconds`` between
-    checkpoints."""
+    """How long to train: ``steps`` of ``batch`` pictures, over all processes; Adam's ``rate``; ``save_seconds``, the time
+    between checkpoints."""
 
     steps: int = 500_000
     batch: int = 8
@@ -58,10 +58,10 @@ class PspPlan:
 
 
 class AngularMargin(nn.Module):
-    """The paper's equation 6: cross entropy of s cos(theta_j), where m is added to the angle of the right class.
+    """The paper's equation 6: cross entropy of s cos(theta_j), with m added to the angle of the right class.
 
-    ``weight`` (C, D), a vector for each of C people, is trained along. Where the sum of angles would exceed pi, the loss goes
-    on falling by s m sin m instead, as ArcFace's own code has it.
+    ``weight`` (C, D), a vector for each of C people, is trained as well. Where the sum of angles would exceed pi, s m sin m is
+    subtracted instead, as in ArcFace's own code, so that the logit keeps falling.
     """
 
     def __init__(self, people: int, dimensions: int, scale: float = 64.0, margin: float = 0.5) -> None:
@@ -80,7 +80,7 @@ class AngularMargin(nn.Module):
 
 
 class GlobalBatchNorm(nn.BatchNorm2d):
-    """Batch norm over the batches of all processes, on any device (PyTorch's own needs GPUs)."""
+    """Batch norm over the batches of all processes, on any device (PyTorch's version needs GPUs)."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not (self.training and dist.is_initialized()):
@@ -128,14 +128,15 @@ def train_psp(
     recogniser: nn.Module | None = None,
     backbone: Path | None = None,
 ) -> TorchModel:
-    """Trains an encoder for the generator of ``model``, or goes on from the checkpoint in ``folder``; returns generator
-    and averaged encoder.
+    """Trains an encoder for the generator of ``model``, or resumes from the checkpoint in ``folder``; returns generator and
+    averaged encoder.
 
     ``judge`` is the embedded model, whose features are compared. ``recogniser``: images (B, 3, S, S) -> descriptors (B, D).
-    ``backbone`` is a file with ArcFace's IR-SE-50, as pSp's authors publish it, to start from; without, from nothing.
+    ``backbone`` is a file with ArcFace's IR-SE-50, as pSp's authors publish it, to start from; without it, training starts
+    from scratch.
 
-    Raises ModelError if the model is no StyleGAN2, InputError if shards or backbone do not fit, there are fewer pictures
-    than a batch has, it cannot be shared out among the processes, or the folder holds another run.
+    Raises ModelError if the model is not a StyleGAN2, InputError if shards or backbone do not fit, there are too few pictures
+    for a batch, the batch cannot be divided among the processes, or the folder holds another run.
     """
     generator = model.generator
     if not isinstance(generator, Generator):
@@ -219,7 +220,7 @@ def train_psp(
 
 
 def _difference(judge: TorchModel, made: Tensor, wanted: Tensor) -> Tensor:
-    """Squared distance of feature maps of length 1 per position, the mean over maps and positions."""
+    """Squared distance between feature maps, normalised at each position; the mean over maps and positions."""
     with torch.no_grad():
         targets = [F.normalize(features, dim=1) for features in judge.features(wanted)]
     found = [F.normalize(features, dim=1) for features in judge.features(made)]
@@ -244,7 +245,7 @@ def _new_encoder(model: TorchModel, size: int, backbone: Path | None) -> Gradual
             weights = torch.load(backbone, weights_only=True, map_location="cpu")
             parts = {name: value for name, value in weights.items() if name.startswith(_BACKBONE)}
             lacking = encoder.load_state_dict(parts, strict=False).missing_keys
-        except Exception as error:  # of many types, on files that are something else
+        except Exception as error:  # any of many types, if the file is something else
             raise bad from error
         if any(name.startswith(_BACKBONE) for name in lacking):
             raise bad

@@ -1,11 +1,11 @@
-"""What the runs of ``generator`` and ``psp`` share: processes, random numbers, averaged weights, a folder that goes on.
+"""What the runs of ``generator`` and ``psp`` share: processes, random numbers, averaged weights, a resumable folder.
 
-One process, or as many as ``torchrun`` starts, of which each has an equal part of the batch. Every random number of a step
-is a function of the seed, the step, and the sample's place in the whole batch (`Dice`): a run that was stopped goes on as
-if it had not been, several processes do what one does, and no state of a random number generator has to be kept.
+A run has one process, or as many as ``torchrun`` starts, each with an equal part of the batch. Every random number of a step
+is a function of the seed, the step, and the sample's place in the whole batch (`Dice`): a stopped run resumes as if it had
+never stopped, several processes do what one would, and there is no random generator state to save.
 
-Gradients are averaged after the backward pass and not by DistributedDataParallel, whose hooks do not allow for gradients
-of gradients and for losses that leave some weights out; R1 and path length are both (StyleGAN3's code does the same).
+Gradients are averaged after the backward pass, not by DistributedDataParallel, whose hooks allow neither gradients of
+gradients nor losses that leave some weights out; R1 and path length are both (StyleGAN3's code does the same).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CHECKPOINT = "checkpoint.pt"
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: ``done`` of ``total`` steps of a ``stage``, and the losses' means since the last report."""
+    """A run's progress: ``done`` of ``total`` steps of a ``stage``, and the mean losses since the last report."""
 
     done: int
     total: int
@@ -53,19 +53,19 @@ class Processes:
     device: torch.device
 
     def share(self, batch: int) -> range:
-        """The places in a batch that are this process's: each has equally many, in one piece."""
+        """This process's places in a batch: every process has the same number, in one piece."""
         part = batch // self.count
         return range(self.rank * part, (self.rank + 1) * part)
 
     def mean(self, values: Tensor) -> Tensor:
-        """The mean of what the processes have, without gradients."""
+        """The mean of ``values`` over the processes, without gradients."""
         values = values.detach().clone()
         if self.count > 1:
             dist.all_reduce(values)
         return values / self.count
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Gives all processes the mean of their gradients. They have to have them for the same parameters."""
+        """Gives all processes the mean of their gradients. All must have gradients for the same parameters."""
         if self.count == 1:
             return
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -75,14 +75,14 @@ class Processes:
             gradient.copy_(mean.view_as(gradient))
 
     def autocast(self) -> torch.autocast:
-        """Mixed precision, in bfloat16, which needs no scaling of losses: on GPUs that have it, else nothing."""
+        """Mixed precision in bfloat16, which needs no loss scaling, on GPUs that support it; elsewhere it does nothing."""
         has_it = self.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         return torch.autocast(self.device.type, torch.bfloat16, enabled=has_it)
 
 
 @contextlib.contextmanager
 def processes() -> Iterator[Processes]:
-    """The processes that ``torchrun`` started, connected by NCCL on GPUs and gloo on CPUs; without it, this one alone."""
+    """The processes that ``torchrun`` started, connected by NCCL on GPUs and gloo on CPUs; without it, only this one."""
     count, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     device = torch.device("cpu")
     if torch.cuda.is_available():
@@ -120,7 +120,7 @@ class Dice:
 
 @torch.no_grad()
 def blend(average: nn.Module, module: nn.Module, decay: float) -> None:
-    """Moves averaged weights towards the trained ones; statistics of batch norm too."""
+    """Moves averaged weights, and batch-norm statistics, towards the trained ones."""
     for mean, value in zip(average.state_dict().values(), module.state_dict().values(), strict=True):
         if mean.is_floating_point():
             mean.lerp_(value, 1 - decay)
@@ -129,7 +129,7 @@ def blend(average: nn.Module, module: nn.Module, decay: float) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a folder where there is none. Raises InputError if that cannot be."""
+    """Makes a folder if it does not exist. Raises InputError if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -139,7 +139,7 @@ def make_folder(folder: Path) -> None:
 
 
 def write_sheet(images: Tensor, path: Path, columns: int) -> None:
-    """A PNG of pictures (B, 3, S, S) in [-1, 1], row by row; what is beyond the range is cut off."""
+    """Writes a PNG of pictures (B, 3, S, S) in [-1, 1], row by row; values outside the range are clipped."""
     rows = math.ceil(len(images) / columns)
     size = images.shape[-1]
     squares = np.zeros((rows * columns, size, size, 3), np.uint8)
@@ -151,14 +151,14 @@ def write_sheet(images: Tensor, path: Path, columns: int) -> None:
 
 
 class _Part(Protocol):
-    """What a checkpoint keeps the state of: a module or an optimiser."""
+    """Something whose state a checkpoint keeps: a module or an optimiser."""
 
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: dict[str, Any], /) -> Any: ...
 
 
 class Run:
-    """A folder with what a run has come to: ``checkpoint.pt``, ``losses.csv``, ``losses.png`` where matplotlib is installed.
+    """A folder with a run's state: ``checkpoint.pt``, ``losses.csv``, and ``losses.png`` where matplotlib is installed.
 
     ``step`` is the number of steps done. Only the first process writes; all read.
     """
@@ -166,9 +166,9 @@ class Run:
     def __init__(
         self, folder: Path, settings: Mapping[str, str | int | float], parts: Mapping[str, _Part], world: Processes
     ) -> None:
-        """Loads the checkpoint into ``parts`` if there is one. ``settings`` are what a run cannot change on its way.
+        """Loads the checkpoint, if there is one, into ``parts``. ``settings`` cannot change during a run.
 
-        Raises InputError if the checkpoint is of a run with other settings, or is no checkpoint.
+        Raises InputError if the checkpoint belongs to a run with other settings, or the file is not a checkpoint.
         """
         self.folder = folder
         self.step = 0
@@ -188,10 +188,10 @@ class Run:
     ) -> None:
         """Calls ``step`` with the numbers of the steps until ``steps`` are done.
 
-        It trains, and returns its losses; not every step has to have every loss. Every ``save_seconds`` and at the end the
-        checkpoint is written, and ``snapshot`` called to write what people want to see.
+        ``step`` trains and returns its losses; a step need not have every loss. Every ``save_seconds`` and at the end, this
+        writes the checkpoint and calls ``snapshot``, which writes the files for people to look at.
 
-        Raises InputError when losses or weights are no longer finite; the last checkpoint is from before.
+        Raises InputError when losses or weights are no longer finite; the last checkpoint predates that.
         """
         if self._world.rank == 0:
             make_folder(self.folder)
@@ -199,7 +199,7 @@ class Run:
         began = saved = time.monotonic()
         began -= self._seconds
         if self.step >= steps and self._world.rank == 0:
-            snapshot()  # which may be what was missing when it was killed
+            snapshot()  # the run may have been killed before its last one
         while self.step < steps:
             for name, loss in step(self.step).items():
                 total, count = self._sums.get(name, (torch.zeros((), device=self._world.device), 0))
@@ -247,7 +247,7 @@ class Run:
         try:
             state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
             settings, self.step, self._seconds = dict(state["settings"]), int(state["step"]), float(state["seconds"])
-        except Exception as error:  # of many types, on files that are something else
+        except Exception as error:  # any of many types, if the file is something else
             raise bad from error
         for name in self._settings | settings:
             was, wanted = settings.get(name, "none"), self._settings.get(name, "none")
@@ -263,7 +263,7 @@ class Run:
             raise bad from error
 
     def _means(self) -> dict[str, float]:
-        """Of the losses since the last report, over all processes."""
+        """The mean losses since the last report, over all processes."""
         means = self._world.mean(torch.stack([total / count for total, count in self._sums.values()])).tolist()
         names = list(self._sums)
         self._sums = {}
@@ -280,7 +280,7 @@ class Run:
             return [(int(row["step"]), row["loss"], float(row["value"])) for row in csv.DictReader(file)]
 
     def _forget_losses_after(self, step: int) -> None:
-        """What a killed run wrote after its last checkpoint is done again."""
+        """Drops what a killed run logged after its last checkpoint: those steps are done again."""
         rows = [row for row in self._rows() if row[0] <= step]
         with self._csv.open("w", newline="") as file:
             csv.writer(file).writerows([("step", "loss", "value"), *rows])

@@ -1,8 +1,8 @@
-"""Aligned faces to train on, in files that load fast and run no code: shards, and the index that says what is in them.
+"""Aligned faces to train on, in files that load fast and run no code: shards, and the index of their contents.
 
 A shard is a NumPy file, (N, S, S, 3) uint8 RGB. ``index.json`` lists the shards in order, and for each picture the photo it
-was cut from and who it is, which may be changed by hand; and the photos that could not be used, with the reason.
-``prepare`` makes them.
+was cut from and the person it shows, which you may edit; and the photos that could not be used, with the reason.
+``prepare`` makes both.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .runs import Dice
 __all__ = ["INDEX", "Index", "Shard", "Shards", "Square", "read_index", "write_index"]
 
 INDEX = "index.json"
-_MIRROR = 100  # what dice are used for here; no other use of a step has this number
+_MIRROR = 100  # the use of dice here; no other use in a step has this number
 
 
 class _Strict(BaseModel):
@@ -33,7 +33,7 @@ class _Strict(BaseModel):
 
 
 class Square(_Strict):
-    """A picture: the photo it was cut from, relative to the folder of photos, and the name of who it shows."""
+    """A picture: the photo it was cut from, relative to the folder of photos, and the name of the person it shows."""
 
     photo: str
     person: str
@@ -47,7 +47,7 @@ class Shard(_Strict):
 
 
 class Index(_Strict):
-    """What is in a folder of shards. ``size``: pixels a side; ``refused``: photos without a picture, and why."""
+    """The contents of a folder of shards. ``size``: pixels a side; ``refused``: photos without a picture, and why."""
 
     format: Literal["stylecrypt-shards"] = "stylecrypt-shards"
     version: Literal[1] = 1
@@ -78,16 +78,16 @@ def write_index(index: Index, folder: Path) -> None:
 
 
 class Shards:
-    """The pictures of a folder of shards, N of them, read from the files as they are needed.
+    """The N pictures of a folder of shards, read from the files as they are needed.
 
     Attributes:
         size: pixels a side.
-        labels: who each picture shows, (N,) int64: 0 to ``people`` - 1, in the order of their names.
-        people: how many there are.
+        labels: the person each picture shows, (N,) int64: 0 to ``people`` - 1, in the order of their names.
+        people: the number of people.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Raises InputError if the folder holds no shards, or others than its index says."""
+        """Raises InputError if the folder holds no shards, or shards that do not match its index."""
         index = read_index(folder)
         self.size = index.size
         self._files: list[NDArray[np.uint8]] = []
@@ -114,7 +114,7 @@ class Shards:
     def batch(self, seed: int, step: int, size: int, places: range, device: torch.device) -> tuple[Tensor, Tensor]:
         """Pictures (B, 3, S, S) float32 in [-1, 1], and their labels (B,), for the ``places`` in a batch of ``size``.
 
-        Each picture comes once an epoch, mirrored half of the time.
+        Each picture comes once per epoch, mirrored half of the time.
         """
         numbers = [self._shuffled(seed, step * size + place) for place in places]
         pixels = torch.from_numpy(np.stack([self._picture(number) for number in numbers])).to(device)
