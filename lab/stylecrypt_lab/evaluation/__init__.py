@@ -1,1 +1,1 @@
-"""The paper's experiments on any model and any folder of faces, and what an attacker gets."""
+"""The paper's experiments on any model and any folder of faces, and what attackers learn."""

@@ -1,4 +1,4 @@
-"""``evaluate --channels``: which messages still open when an app re-encoded the picture and dropped the envelope."""
+"""``evaluate --channels``: which messages still open after an app has re-encoded the picture and dropped the envelope."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from .trial import Record
 
 __all__ = ["Way", "run", "try_channels"]
 
-_SIDE = 256  # px, of the squares that are compared
+_SIDE = 256  # px, the side of the squares compared
 
 
 class Way(Record):
-    """What became of the photos on one way.
+    """How the photos fared on one way.
 
     Attributes:
-        name: of the app, or what was done.
-        photos: with a cover that holds an imprint.
-        opened: those whose faces the recipient got.
-        psnr: of the faces' squares at 256 px, in dB. None: none opened.
-        distance: of them to the originals, by the recogniser.
-        seconds: to open one. None: none opened.
+        name: the app's, or what was done.
+        photos: the number of photos whose cover holds an imprint.
+        opened: the number of those whose faces the recipient got.
+        psnr: of the faces' squares at 256 px, in dB. None: no photo opened.
+        distance: from these faces to the originals, by the recogniser.
+        seconds: to open one. None: no photo opened.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Way(Record):
 
 
 class Channels(Record):
-    """``photos`` that were sent, ``imprinted`` of them, and the covers' ``cover_psnr`` against those without one, in dB."""
+    """``photos`` sent, ``imprinted`` of them, and the covers' ``cover_psnr`` against covers without an imprint, in dB."""
 
     photos: int
     imprinted: int
@@ -119,7 +119,7 @@ def try_channels(
     model: str,
     report: Callable[[int, int], None],
 ) -> Channels:
-    """Sends each photo, scaled to ``side`` px on its longer side, and opens it after every way. Those that cannot be sent are
+    """Sends each photo, scaled to ``side`` px on its longer side, and opens it after every way. Photos that cannot be sent are
     left out."""
     results: dict[str, list[tuple[float, float, float] | None]] = {name: [] for name in WAYS}
     tried, covers = 0, list[float]()
@@ -152,7 +152,7 @@ def try_channels(
 def _opened(
     bob: StyleCrypt, arrived: Pixels, original: Pixels, quad: Quad, recogniser: Recogniser
 ) -> tuple[float, float, float] | None:
-    """PSNR, distance and seconds. None: it did not open."""
+    """PSNR, distance and seconds. None: the picture did not open."""
     file = encode_picture(arrived, "PNG")
     started = time.perf_counter()
     try:

@@ -1,4 +1,4 @@
-"""Results as they come, a line each, so that a run that was stopped goes on where it was."""
+"""Results as they come, one per line, so that a stopped run resumes where it was."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["Conditions", "Header", "Journal", "inputs_of"]
 
 
 class Conditions(Record):
-    """What all results of a file have in common. ``model`` is the model hash; ``method`` counts what is measured how.
+    """What all results of a file have in common. ``model`` is the model hash; ``method`` is the version of the measurement.
 
-    Descriptions end the sentence "these results were measured with", where the value is another.
+    A field's description completes the sentence "these results were measured with" when its value differs.
     """
 
     method: int = Field(description="another version of this program")
@@ -30,14 +30,14 @@ class Conditions(Record):
 
 
 class Header(Conditions):
-    """Of the paper's experiments."""
+    """The conditions of the paper's experiments."""
 
     lpips: bool = Field(description="LPIPS, or without it")
     guard: str | None = Field(description="dlib installed, to pass over stand-ins, or without it")
 
 
 class _Line(Record):
-    """``part`` of what is measured for ``person``, or for everybody (""), made of the pictures whose digest is ``inputs``."""
+    """A ``part`` of the measurements of ``person``, or of everybody (""), from the pictures whose digest is ``inputs``."""
 
     part: str
     person: str
@@ -46,12 +46,12 @@ class _Line(Record):
 
 
 class Journal:
-    """A file of a report's folder: the header, then a line for each part and person."""
+    """A file in a report's folder: the header, then a line for each part and person."""
 
     def __init__(self, folder: Path, header: Conditions, name: str = "results.jsonl") -> None:
-        """Reads what is there, or begins. What a stopped run left half written is dropped.
+        """Reads the file, or starts a new one. A line that a stopped run left half-written is dropped.
 
-        Raises InputError when the folder holds the results of another header, or cannot be written.
+        Raises InputError when the folder holds results with another header, or cannot be written.
         """
         self._path = folder / name
         lines: list[_Line] = []
@@ -76,12 +76,12 @@ class Journal:
         self._results = {(line.part, line.person): line for line in lines}
 
     def get(self, part: str, person: str, inputs: str) -> tuple[dict[str, Any] | None] | None:
-        """The result in a tuple, None when there is none yet for these ``inputs``."""
+        """The result in a tuple; None when there is no result yet for these ``inputs``."""
         line = self._results.get((part, person))
         return (line.result,) if line is not None and line.inputs == inputs else None
 
     def add(self, part: str, person: str, inputs: str, result: Record | None) -> None:
-        """Keeps a result; None says that nothing could be measured."""
+        """Saves a result; None says that nothing could be measured."""
         values = None if result is None else result.model_dump(mode="json")
         line = _Line(part=part, person=person, inputs=inputs, result=values)
         with self._path.open("a", encoding="utf-8") as file:

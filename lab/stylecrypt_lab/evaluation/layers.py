@@ -1,8 +1,8 @@
-"""Figure 7 and a measured table I: what each style layer moves, when it alone is replaced.
+"""Figure 7 and a measured table I: what each style layer changes when it alone is replaced.
 
-Where eyes, brows, nose and mouth are, follows from five landmarks; the outline of the face, its hair and the background
-from the matte as well. A region's tone is its mean colour, in CIELAB; its drawing is what its pixels are besides. How far
-either moves is in CIE 1976 colour differences. Landmarks that move are YuNet's.
+Five landmarks locate eyes, brows, nose and mouth; the face's outline, hair and the background also need the matte. A region's
+tone is its mean colour, in CIELAB; its drawing is what remains of its pixels without the tone. Both are compared as CIE 1976
+colour differences. The landmarks whose moves are measured are YuNet's.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ AREAS = ("eyes", "brows", "nose", "mouth", "skin", "outline", "hair", "backgroun
 """Regions of an aligned face whose colours are compared."""
 
 MOVES = ("eyes", "nose", "mouth")
-"""Landmarks whose places are compared."""
+"""Landmarks whose positions are compared."""
 
 
 class LayerChange(Record):
     """What one replaced layer changed.
 
     Attributes:
-        drawing: by area, how far its pixels moved on average, less what its tone moved. Areas that do not show are missing.
-        tone: by area, how far its mean colour moved.
-        moves: by landmarks, how far they moved, in percent of the distance between the eyes. Empty, and ``yaw`` None, where
-            no face is found any more.
-        yaw: by how many degrees the head turned aside, either way.
+        drawing: by area, how far its pixels changed on average, less the change of tone. Areas that do not show are missing.
+        tone: by area, how far its mean colour changed.
+        moves: by landmark, how far it moved, in percent of the distance between the eyes. If no face is found any more, this is
+            empty and ``yaw`` is None.
+        yaw: by how many degrees the head turned, either way.
     """
 
     drawing: dict[str, float]
@@ -57,7 +57,7 @@ class LayerTrial(Record):
 
 
 def try_layers(subject: Subject, inversions: Inversions) -> tuple[LayerTrial, list[Pixels]] | None:
-    """The changes, and pictures (S, S, 3) uint8: the approximated one, then one for each layer. None: no face was found."""
+    """The changes, and pictures (S, S, 3) uint8: the approximation, then one for each layer. None: no face was found."""
     model, codes = inversions.model, inversions.of(subject.photo, COVER_STEPS[Level.KEYFACE])
     somebody = stand_in(model, f"evaluate {subject.name}", codes)
     before = scaled(synthesize(model, codes))
@@ -78,12 +78,12 @@ def _face(square: Pixels) -> Face | None:
 
 
 def areas(square: Pixels, face: Face) -> dict[str, NDArray[np.bool_]]:
-    """Masks (S, S) of those `AREAS` that an aligned square shows, (S, S, 3) uint8."""
+    """Masks (S, S) of the `AREAS` that an aligned square, (S, S, 3) uint8, shows."""
     first, second, nose, *corners = face.landmarks.astype(np.float64)
     eyes, mouth = (first + second) / 2, (corners[0] + corners[1]) / 2
     unit = face.eye_distance
     y, x = np.indices(square.shape[:2]) + 0.5
-    across, down = (x - eyes[0]) / unit, (y - eyes[1]) / unit  # from between the eyes, in their distance
+    across, down = (x - eyes[0]) / unit, (y - eyes[1]) / unit  # from between the eyes, in units of their distance
     length = max((mouth[1] - eyes[1]) / unit, 0.1)
 
     def oval(middle: tuple[float, float], width: float, height: float) -> NDArray[np.float64]:
@@ -108,7 +108,7 @@ def areas(square: Pixels, face: Face) -> dict[str, NDArray[np.bool_]]:
         "hair": (head > 1) & (down < 0.2) & (person > 0.5),
         "background": person < 0.1,
     }
-    least = square.shape[0]  # pixels; fewer are an accident of the matte
+    least = square.shape[0]  # pixels; fewer are a fluke of the matte
     return {name: mask for name, mask in masks.items() if mask.sum() >= least}
 
 

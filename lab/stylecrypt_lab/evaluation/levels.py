@@ -1,8 +1,8 @@
-"""What a contact gets back at each level of recovery, by the SDK: encrypted, sealed, sent some way, and decrypted.
+"""What a contact gets back at each level of recovery, by the SDK: encrypted, sealed, sent one of several ways, and decrypted.
 
-The photo form with its default mask. Levels ``latent`` and ``original`` go to a contact, with the envelope beside the
-picture; ``keyface`` goes to nobody in particular, and the receiver has another photo of the sender, or the original where
-there is none.
+Photos have the photo form with its default mask. Levels ``latent`` and ``original`` go to a contact, with the envelope beside
+the picture; ``keyface`` goes to nobody in particular, and the receiver has another photo of the sender, or failing that the
+original.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ LEVELS = ("keyface", "latent", "original")
 
 AS_THE_FILE = "as sent"
 LEVEL_WAYS = (AS_THE_FILE, "Matrix thumbnail")
-"""The file itself; the other is of `travel.WAYS`."""
+"""The file itself, and one of `travel.WAYS`."""
 
 
 class Recovery(Record):
-    """What came back. ``reached`` and ``score`` are None when the message was refused, or no face was found in it."""
+    """What came back. ``reached`` and ``score`` are None when the message was refused or shows no face."""
 
     reached: str | None
     score: Score | None
@@ -56,7 +56,7 @@ Friends: TypeAlias = tuple[StyleCrypt, StyleCrypt]
 
 @contextmanager
 def friends(model: str) -> Iterator[Friends]:
-    """Alice and Bob, who trust each other, in profiles that are gone afterwards; ``model`` as for `StyleCrypt`."""
+    """Alice and Bob, who trust each other, in temporary profiles; ``model`` as for `StyleCrypt`."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         with (
@@ -69,13 +69,13 @@ def friends(model: str) -> Iterator[Friends]:
 
 
 def try_levels(subject: Subject, pair: Friends, recogniser: Recogniser, lpips: Lpips | None) -> LevelTrial:
-    """Raises what `StyleCrypt.encrypt` does for photos that cannot be sent, such as one with a second, hidden face."""
+    """Raises what `StyleCrypt.encrypt` does for photos that cannot be sent, such as a photo with a second, hidden face."""
     alice, bob = pair
     photo, key_face = subject.photo, (subject.other or subject.photo).path
     judge = Judge(photo.square(SIZE), recogniser, lpips)
     recoveries: dict[str, dict[str, Recovery]] = {}
     for level in LEVELS:
-        # By force: whether the fake looks like the sender is table II's to say.
+        # Forced: table II tells whether the fake looks like the sender.
         sent = alice.encrypt(
             photo.path,
             [] if level == "keyface" else ["Bob"],
@@ -89,7 +89,7 @@ def try_levels(subject: Subject, pair: Friends, recogniser: Recogniser, lpips: L
             if got is None:
                 recoveries[level][way] = Recovery(reached=None, score=None)
                 continue
-            # A picture that came smaller is restored to that size, or to its own.
+            # A picture that arrived smaller is restored at that size or at its own.
             quad = photo.quad * (got.pixels.shape[1] / photo.pixels.shape[1])
             recoveries[level][way] = Recovery(reached=got.level, score=judge.score(crop(got.pixels, quad, SIZE)))
     return LevelTrial(recoveries=recoveries)

@@ -1,7 +1,7 @@
-"""How alike two pictures are, and two faces. The definitions with their sources: docs/evaluation.md.
+"""The similarity of two pictures, and of two faces. For definitions and sources see docs/evaluation.md.
 
-Pictures are compared as the paper's are, at 256 px: aligned squares, (256, 256, 3) uint8 RGB. Who somebody is, is for
-`recognisers` to describe; here descriptors are compared.
+Pictures are compared as in the paper, at 256 px: aligned squares, (256, 256, 3) uint8 RGB. `recognisers` describe identities;
+this module compares the descriptors.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ __all__ = ["FAR", "HIGHEST_PSNR", "SIZE", "Lpips", "cosine", "load_lpips", "psnr
 Pixels: TypeAlias = NDArray[np.uint8]
 
 SIZE = 256
-"""Pixels a side at which pictures are compared: the paper's."""
+"""Pixels a side at which pictures are compared, as in the paper."""
 
 HIGHEST_PSNR = 100.0
-"""dB for pictures that are the same; one value in 196,608 that is off by one gives 101 dB."""
+"""dB for identical pictures; a single one of 196,608 values off by one gives 101 dB."""
 
 FAR = 1e-3
-"""The share of pairs of two people that may pass for one person: false accepts."""
+"""The false accept rate: the share of pairs of two people that may pass for one person."""
 
-_TRUNK = "alexnet-owt-*.pth"  # torchvision's AlexNet, with the beginning of its hash
+_TRUNK = "alexnet-owt-*.pth"  # torchvision's AlexNet, with the start of its hash
 
 
 def psnr(original: Pixels, made: Pixels) -> float:
@@ -42,7 +42,7 @@ def psnr(original: Pixels, made: Pixels) -> float:
 
 
 def ssim(original: Pixels, made: Pixels) -> float:
-    """Structural similarity (equation 5) as Wang et al. 2004 have it: Gaussian windows of 1.5 px; the colours' mean."""
+    """Structural similarity (equation 5) as in Wang et al. 2004: Gaussian windows of 1.5 px; the mean over the colours."""
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     return float(_skimage().structural_similarity(original, made, channel_axis=2, data_range=255, **options))
 
@@ -60,18 +60,18 @@ def _skimage() -> Any:
 
 
 Lpips: TypeAlias = Callable[[Pixels, Pixels], float]
-"""LPIPS of two pictures (Zhang et al. 2018): 0 for the same, more the less alike they look."""
+"""LPIPS of two pictures (Zhang et al. 2018): 0 if identical; the less alike they look, the higher."""
 
 
 def load_lpips() -> Lpips:
-    """LPIPS with AlexNet, version 0.1, by the package ``lpips``; nothing is downloaded.
+    """LPIPS with AlexNet, version 0.1, by the package ``lpips``; downloads nothing.
 
-    Raises InputError, which says how to get it, when the package does not work here, or AlexNet's weights are not in
-    torch's folder of checkpoints.
+    Raises InputError, which says how to get what is missing, when the package does not work here or AlexNet's weights are not
+    in torch's checkpoint folder.
     """
     try:
         import lpips
-    except Exception as error:  # torchvision, which it imports, also fails with others than ImportError
+    except Exception as error:  # torchvision, which it imports, raises not only ImportError
         raise InputError(
             "LPIPS was not measured: the packages lpips and torchvision are not installed, or do not work here.",
             hint="Install lpips, and the torchvision that belongs to this torch, from where torch came.",
@@ -85,13 +85,13 @@ def load_lpips() -> Lpips:
         )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # lpips calls torchvision as older versions wanted it
+            warnings.simplefilter("ignore")  # lpips calls torchvision the way older versions wanted
             network = lpips.LPIPS(net="alex", version="0.1", pnet_rand=True, verbose=False)
-        # Not by torchvision, which would unpickle whatever the file holds.
+        # Not with torchvision, which would unpickle whatever the file holds.
         weights = torch.load(trunks[-1], map_location="cpu", weights_only=True)
-        names = network.net.state_dict()  # slice3.6.weight is features.6.weight of AlexNet
+        names = network.net.state_dict()  # slice3.6.weight is AlexNet's features.6.weight
         network.net.load_state_dict({name: weights[f"features.{name.partition('.')[2]}"] for name in names})
-    except Exception as error:  # of many types, on files that are something else
+    except Exception as error:  # any of many types, if the file is something else
         raise InputError(
             f"LPIPS was not measured: {trunks[-1]} does not hold AlexNet's weights.", hint="Download it again."
         ) from error
@@ -108,15 +108,15 @@ def load_lpips() -> Lpips:
 
 
 def cosine(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    """Cosine of the angle between two descriptors, times 100, as the paper's table II has it."""
+    """Cosine of the angle between two descriptors, times 100, as in the paper's table II."""
     lengths = float(np.linalg.norm(first)) * float(np.linalg.norm(second))
     return 100 * float(first @ second) / max(lengths, 1e-12)
 
 
 def threshold_at_far(impostors: Sequence[float]) -> float | None:
-    """The distance below which at most `FAR` of ``impostors``, distances between two people each, lie.
+    """The distance below which at most a share of `FAR` of ``impostors``, distances between two people, lie.
 
-    None when there are fewer than 1 / `FAR` of them, of which not one may pass: then the rate cannot be told.
+    None for fewer than 1 / `FAR` distances, of which not even one may pass: they do not determine the rate.
     """
     if len(impostors) * FAR < 1:
         return None

@@ -1,4 +1,4 @@
-"""The report's folder: a page, sheets of pictures, and ``report.json``. Nothing in it is loaded from elsewhere."""
+"""The report's folder: a page, sheets of pictures, and ``report.json``. The page loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ img { max-width: 100%; }
 
 
 def write_report(folder: Path, summary: Summary, *, lpips_note: str | None) -> Path:
-    """Writes ``index.html``, which it returns, the sheets, and ``report.json``, which is the summary.
+    """Writes ``index.html``, whose path it returns, the sheets, and the summary as ``report.json``.
 
     ``lpips_note`` says why there is no LPIPS. Raises PictureError when the folder cannot be written.
     """

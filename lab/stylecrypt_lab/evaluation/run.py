@@ -1,4 +1,4 @@
-"""The whole evaluation: person by person, each kept as soon as it is measured, and then the summary."""
+"""The whole evaluation: person by person, each saved as soon as it is measured, and then the summary."""
 
 from __future__ import annotations
 
@@ -34,29 +34,29 @@ Pixels: TypeAlias = NDArray[np.uint8]
 Result = TypeVar("Result", bound=Record)
 
 METHOD = 6
-"""Rises when anything is measured in another way, so that old results are not mixed with new ones."""
+"""Goes up when anything is measured differently, so that old results do not mix with new ones."""
 
 TRAVEL_OF = 6
-"""People whose portraits travel every way, the first ones; everybody's travels as it is sent."""
+"""The first so many people, whose portraits travel every way; everybody's travels as sent."""
 
 LAYERS_OF = 6
-"""People whose layers are looked at one by one, the first ones."""
+"""The first so many people, whose layers are examined one by one."""
 
 LEVELS_OF = 6
-"""People whose photos are sent at each level, the first ones."""
+"""The first so many people, whose photos are sent at each level."""
 
 TILE = 192
-"""Pixels a side of the pictures that are kept for the sheets."""
+"""Pixels a side of the pictures saved for the sheets."""
 
 
 class Strips:
-    """Rows of pictures of each person, JPEG files in the report's folder, for its sheets."""
+    """Rows of pictures of each person: JPEG files in the report's folder, for its sheets."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "people"
 
     def path(self, kind: str, person: str) -> Path:
-        """Not by the person's name, which may be anything."""
+        """The file for a row; not named after the person, whose name may be anything."""
         return self._folder / f"{hashlib.sha256(person.encode()).hexdigest()[:16]}-{kind}.jpg"
 
     def write(self, kind: str, person: str, pictures: Sequence[Pixels]) -> None:
@@ -79,17 +79,17 @@ def evaluate(
     model_name: str,
     report: Report,
 ) -> Summary:
-    """Measures everybody in ``subjects`` who is not yet in ``folder``, and sums up.
+    """Measures everybody in ``subjects`` who is not yet in ``folder``, and summarises the results.
 
     Args:
         passed_over: as `read_subjects` returns it.
         lpips: None leaves LPIPS out.
-        guard: the recogniser by which the sender's program tells whether a fake still looks like its sender, if it has one.
-        folder: of the report; results and strips of pictures are kept there.
-        model_name: what `StyleCrypt` loads ``model`` by, for the levels.
-        report: hears what is being measured, how much of it is done, out of how much.
+        guard: the recogniser with which the sender's program checks whether a fake still looks like its sender, if it has one.
+        folder: the report's, where results and strips of pictures are saved.
+        model_name: the name by which `StyleCrypt` loads ``model``, for the levels.
+        report: called with what is being measured, how much of it is done, and out of how much.
 
-    Raises InputError for fewer than two people, whose photos are each other's wrong keys, for a folder with results of
+    Raises InputError for fewer than two people (their photos serve as each other's wrong keys), for a folder with results of
     something else, or for a model without encoder.
     """
     if len(subjects) < 2:
@@ -108,7 +108,7 @@ def evaluate(
     subjects = [replace(subject, name=_plain(subject.name)) for subject in subjects]
 
     def once(part: str, kind: type[Result], measure: Callable[..., Result | None], *about: Subject) -> Result | None:
-        """What is known of the first of ``about``, or what is measured now."""
+        """The saved result for the first of ``about``, or else a new measurement."""
         name, inputs = about[0].name, inputs_of(*about)
         kept = journal.get(part, name, inputs)
         if kept is not None and (kept[0] is None or part == "levels" or strips.path(part, name).exists()):
@@ -136,7 +136,7 @@ def evaluate(
     trials, layer_trials, level_trials = [], [], []
     for i, subject in enumerate(subjects):
         report("people", i, len(subjects))
-        # The one before is the stranger, so that those who are added later change nothing.
+        # The stranger is the person before, so that people added later change nothing.
         trials.append(once("trial", Trial, trial, subject, subjects[i - 1 if i else 1]))
     report("people", len(subjects), len(subjects))
 
@@ -147,14 +147,14 @@ def evaluate(
     report("layers", len(some), len(some))
 
     with ExitStack() as stack:
-        pair: list[Friends] = []  # made when they are needed
+        pair: list[Friends] = []  # made when needed
 
         def level(subject: Subject) -> LevelTrial | None:
             if not pair:
                 pair.append(stack.enter_context(friends(model_name)))
             try:
                 return try_levels(subject, pair[0], recogniser, lpips)
-            except FaceError:  # another face in the photo that cannot be replaced
+            except FaceError:  # the photo has another face that cannot be replaced
                 return None
 
         some = subjects[:LEVELS_OF]
@@ -176,5 +176,5 @@ def evaluate(
 
 
 def _plain(name: str) -> str:
-    """A file's name without what UTF-8 cannot say."""
+    """A file's name without characters that UTF-8 cannot encode."""
     return name.encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""Who is measured: people with a photo, and another one of each where the folder has pairs."""
+"""The people to measure, each with a photo, and with a second one if the folder has pairs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WHO = re.compile(r"(.+?)[-_ ]")
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo with one face to be measured, the largest. ``pixels``: (H, W, 3) uint8 RGB."""
+    """A photo and the face to measure in it, the largest. ``pixels``: (H, W, 3) uint8 RGB."""
 
     path: Path
     pixels: NDArray[np.uint8]
@@ -42,7 +42,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class Subject:
-    """A person. ``photo`` is what they send; ``other``, another photo of them, None where there is none."""
+    """A person. ``photo`` is the one they send; ``other`` is another photo of them, None if there is none."""
 
     name: str
     photo: Photo
@@ -52,11 +52,12 @@ class Subject:
 def read_subjects(
     folder: Path, *, pairs: bool, limit: int | None = None, report: Callable[[int, int], None] | None = None
 ) -> tuple[list[Subject], dict[Path, str]]:
-    """The people of a folder of photos in the order of their names, and the files that are passed over, with the reason.
+    """The people in a folder of photos in the order of their names, and the files passed over, with the reason.
 
-    With ``pairs`` the part of a file's name before the first of "-", "_" and blank says who it is (``007-smiling.jpg``); the
-    first file of a person is what they send, the second is the other photo, and people with one file are passed over.
-    Otherwise every file is a person. ``report`` hears (files read, files in all). Raises InputError when nobody is left.
+    With ``pairs``, the part of a file's name before the first "-", "_" or blank names the person (``007-smiling.jpg``); a
+    person's first file is the photo they send, the second is the other photo, and people with one file are passed over.
+    Otherwise every file is a person. ``report`` is called with (files read, files in total). Raises InputError when nobody is
+    left.
     """
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}.", hint="Give a folder of photos.")

@@ -1,4 +1,4 @@
-"""People's results put together: means, verification rates, correlations. What ``report.json`` holds."""
+"""All people's results combined: means, verification rates, correlations. The content of ``report.json``."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ __all__ = ["Cell", "IdentityThresholds", "LayerMean", "LevelCell", "Summary", "s
 
 
 class Cell(Record):
-    """Means over ``people``, and the shares of them whom the recogniser takes for the original: at its own threshold, at
-    its strict one, and at the false accept rate `FAR` (None with too few pairs of people to tell)."""
+    """Means over ``people``, and the shares of them whom the recogniser matches to the original: at its own threshold, at its
+    strict one, and at the false accept rate `FAR` (None with too few pairs of people to tell)."""
 
     people: int
     psnr: float
@@ -37,7 +37,7 @@ class Cell(Record):
 
 
 class LevelCell(Record):
-    """``sent`` messages of which ``reached`` came back at the level that they were sent at; the means of those that came."""
+    """``sent`` messages, of which ``reached`` came back at the level they were sent at; means over those that came back."""
 
     sent: int
     reached: int
@@ -45,9 +45,9 @@ class LevelCell(Record):
 
 
 class IdentityThresholds(Record):
-    """The recogniser, and what it takes for one person: distances below these.
+    """The recogniser, and the distances below which it sees the same person.
 
-    ``impostors`` pairs of photos of two people decide ``threshold_at_far``; ``false_accepts`` is the share of them that
+    ``impostors`` pairs of photos of two people determine ``threshold_at_far``; ``false_accepts`` is the share of them that
     passes at ``threshold``, ``strict_false_accepts`` at ``strict``.
     """
 
@@ -62,7 +62,7 @@ class IdentityThresholds(Record):
 
 
 class LayerMean(Record):
-    """Means over people of what `LayerChange` holds."""
+    """Means over people of the values of `LayerChange`."""
 
     drawing: dict[str, float]
     tone: dict[str, float]
@@ -75,11 +75,11 @@ class Summary(Record):
 
     Attributes:
         table2: the paper's table II, by column, then by way.
-        guard: the recogniser to which no fake may look like its sender, or another stand-in is taken.
-        another: of each kind of fake, how many people's is not the first stand-in's for that reason; ``unsent``: for how many
-            no stand-in was left, so that `encrypt` sends nothing.
-        cycle: by who reads, by way, then by layer that the paper's mask keeps: how style vectors put in and read again
-            correlate.
+        guard: the recogniser that replaces a stand-in whose fake still looks like its sender.
+        another: for each kind of fake, how many people got another than the first stand-in for that reason; ``unsent``: for
+            how many no stand-in was left, so that `encrypt` sends nothing.
+        cycle: by reader, by way, then by each layer that the paper's mask keeps: how style vectors put in correlate with those
+            read back.
         levels: by level, then by way; ``levels_people`` were measured.
         table1: by layer; ``layers_people`` were measured.
     """
@@ -114,9 +114,9 @@ def summarise(
     people: list[str],
     passed_over: dict[str, str],
 ) -> Summary:
-    """``trials``, at least two, are those of ``people``; ``layers`` and ``levels`` those of some of them."""
+    """``trials``, at least two, are those of ``people``; ``layers`` and ``levels`` are those of some of them."""
     identity = _identity(trials, recogniser)
-    # Not everybody's portrait travelled every way.
+    # Only some people's portraits travelled every way.
     first = max(trials, key=lambda trial: len(trial.scores[Column.ENCRYPTED]))
     return Summary(
         method=header.method,

@@ -1,4 +1,4 @@
-"""A summary as tables of text, for the terminal and the report's page."""
+"""A summary as text tables, for the terminal and the report's page."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Table:
 
 
 def summary_tables(summary: Summary) -> list[Table]:
-    """All of them, table II first."""
+    """All tables, table II first."""
     tables = [table2(summary), _travel_table(summary), _level_table(summary), _cycle_table(summary)]
     return [table for table in [*tables, layer_table(summary)] if table.rows]
 
@@ -115,7 +115,7 @@ _READERS = {
 
 
 def layer_table(summary: Summary) -> Table:
-    """The paper's table I, measured: a region a row, a layer a column; ✓ from half of the row's largest on."""
+    """The paper's table I, measured: a row per region, a column per layer; ✓ from half of the row's largest value on."""
     means = summary.table1
     lines: list[tuple[str, Callable[[LayerMean], float | None]]] = [
         ("pose: head turned (degrees)", lambda mean: mean.yaw),

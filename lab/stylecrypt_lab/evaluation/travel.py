@@ -1,4 +1,4 @@
-"""What happens to a picture on its way: messengers compress it again, scale it, and drop its metadata."""
+"""What happens to a picture on its way: messengers recompress it, scale it, and drop its metadata."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _halved(pixels: Pixels) -> bytes:
 
 
 def _thumbnail(pixels: Pixels) -> bytes:
-    """As Synapse makes its largest one by default: within 800 x 600 px, method "scale", quality 80."""
+    """Synapse's largest default thumbnail: within 800 x 600 px, method "scale", quality 80."""
     height, width = pixels.shape[:2]
     return _jpeg(_scaled(pixels, min(800 / width, 600 / height)), 80)
 
@@ -49,9 +49,9 @@ WAYS: dict[str, Callable[[Pixels], bytes]] = {
     "half size": _halved,
     "Matrix thumbnail": _thumbnail,
 }
-"""Name -> pixels (H, W, 3) uint8 to the file that arrives, without metadata."""
+"""By name: functions from pixels (H, W, 3) uint8 to the file that arrives, without metadata."""
 
 
 def travelled(pixels: Pixels, way: str) -> Pixels:
-    """What is seen of a picture, (H, W, 3) uint8, that came one of the `WAYS`; scaled ones are smaller."""
+    """A picture, (H, W, 3) uint8, as it looks after one of the `WAYS`; smaller if the way scales it."""
     return read_picture(WAYS[way](pixels)).pixels

@@ -1,12 +1,12 @@
-"""Table II for one person: what everybody sees of their portrait, and what comes back with which key.
+"""Table II for one person: what everybody sees of their portrait, and what comes back with each key.
 
-The portrait is the aligned square, encrypted with the paper's mask and the styles of a person who does not exist: the
-first whose fake does not look like the sender to the sender's program. It travels each of `travel.WAYS`; what arrives is
-decrypted with the original as the key (the paper's case), with another photo of the person where there is one, and with a
-photo of somebody else. The photo form, pasted back, is looked at too. All is compared with the original.
+The portrait is the aligned square, encrypted with the paper's mask and the styles of a person who does not exist: the first one
+whose fake the sender's program does not match to the sender. It travels each of `travel.WAYS`; what arrives is decrypted with
+the original as the key (the paper's case), with another photo of the person if there is one, and with a photo of somebody else.
+The photo form, pasted back, is examined as well. Everything is compared with the original.
 
-What a photo is read for decides the effort, as in the program (`level`): portraits are those of level ``keyface``, which are
-read with a key face; photos are those of level ``original``, the program's default.
+As in the program (`level`), the effort of reading a photo depends on the purpose: portraits are those of level ``keyface``,
+which are read with a key face; photos are those of level ``original``, the program's default.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Column(StrEnum):
 
 
 class Record(BaseModel):
-    """A base for what is written to report folders, and read again."""
+    """A base for records that are written to report folders and read back."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -88,7 +88,7 @@ class Score(Record):
 
 
 class Moments(Record):
-    """Sums over pairs of values, of which correlations over several people can be made."""
+    """Sums over pairs of values, from which correlations over several people can be computed."""
 
     count: int
     a: float
@@ -103,10 +103,10 @@ class Trial(Record):
 
     Attributes:
         scores: by column, then by way.
-        descriptors: the recogniser's, of the photo and of the other photo if there is one.
-        refused: of each kind of fake, how many stand-ins the sender's program passes over until one hides the sender.
-        cycle: by who reads, the holder of a key or, as `Column.ENCRYPTED`, anybody; then by way, then by each layer that the
-            paper's mask keeps: style vectors put in (a) and read again (b), both less the average.
+        descriptors: the recogniser's, for the photo and, if there is one, for the other photo.
+        refused: for each kind of fake, how many stand-ins the sender's program passes over until one hides the sender.
+        cycle: by reader, who is the holder of a key or, as `Column.ENCRYPTED`, anybody; then by way, then by each layer that
+            the paper's mask keeps: style vectors put in (a) and read back (b), both less the average.
     """
 
     scores: dict[Column, dict[str, Score]]
@@ -116,7 +116,7 @@ class Trial(Record):
 
 
 class Inversions:
-    """Codes of photos by ``model``, each read once: encoders take seconds."""
+    """Codes of photos by ``model``, each inverted only once: encoders take seconds."""
 
     def __init__(self, model: FaceModel) -> None:
         self.model = model
@@ -163,11 +163,11 @@ def try_person(
     lpips: Lpips | None,
     guard: Recogniser | None,
 ) -> tuple[Trial, list[Pixels]]:
-    """The results, and the pictures of the paper's figures 8 and 9, which `figure_titles` names, (S, S, 3) uint8.
+    """The results, and the pictures of the paper's figures 8 and 9, (S, S, 3) uint8, which `figure_titles` names.
 
-    ``stranger`` is whose photo is the wrong key; ``ways`` are of `travel.WAYS`, `AS_SENT` first. ``guard`` is the
-    recogniser of the sender's program, which takes another stand-in while a fake looks like the sender to it. Raises
-    LayerMaskError for a model of fewer than 8 styles.
+    ``stranger``'s photo is the wrong key; ``ways`` are names from `travel.WAYS`, `AS_SENT` first. ``guard`` is the recogniser
+    of the sender's program, which takes another stand-in as long as the fake looks like the sender. Raises LayerMaskError for
+    a model with fewer than 8 styles.
     """
     model = inversions.model
     mask = LayerMask.paper(model.n_styles)
@@ -232,8 +232,8 @@ def try_person(
 def first_that_hides(
     original: Pixels, people: Sequence[Floats], fake: Callable[[Floats], Pixels], guard: Recogniser | None
 ) -> tuple[Floats, Pixels, int]:
-    """The first of the stand-ins whose fake, an aligned square, does not look like the original to ``guard``, that fake, and
-    how many were passed over; when that is all of them, and the program would send nothing, the last one."""
+    """The first stand-in whose fake, an aligned square, ``guard`` does not match to the original, that fake, and how many
+    stand-ins were passed over; if that is all of them, and the program would send nothing, the last one."""
     for number, somebody in enumerate(people):
         square = fake(somebody)
         if guard is None:
@@ -245,7 +245,7 @@ def first_that_hides(
 
 
 def figure_titles(pairs: bool) -> list[str]:
-    """What the pictures of `try_person` are, of people with and without another photo."""
+    """Titles for the pictures of `try_person`; ``pairs``: of people who have another photo."""
     titles = ["original", "(a) approximated", "stand-in", "(b) encrypted", "(b) in the photo", "(c) key: original"]
     if pairs:
         titles += ["another photo", "(c) key: that photo"]
@@ -256,7 +256,7 @@ _WITH_OTHER = (Column.OTHER, Column.KEY_OTHER)
 
 
 def scaled(square: Pixels, size: int = SIZE) -> Pixels:
-    """(S, S, 3) -> (size, size, 3), both uint8: by area from larger, cubic from smaller ones."""
+    """(S, S, 3) -> (size, size, 3), both uint8: area interpolation when shrinking, cubic when enlarging."""
     if square.shape[0] == size:
         return square
     how = cv2.INTER_AREA if square.shape[0] > size else cv2.INTER_CUBIC
@@ -269,7 +269,7 @@ def encode(model: FaceModel, square: Pixels, steps: int) -> Floats:
 
 
 def synthesize(model: FaceModel, codes: Floats) -> Pixels:
-    """The picture of codes (1, n_styles, style_dim): (S, S, 3) uint8."""
+    """The picture, (S, S, 3) uint8, of codes (1, n_styles, style_dim)."""
     return to_pixels(model.synthesize(codes))[0]
 
 
@@ -286,7 +286,7 @@ def _moments(a: Floats, b: Floats) -> Moments:
 
 
 def correlation(parts: Sequence[Moments]) -> float:
-    """Pearson's, over all pairs of values that went into ``parts``."""
+    """Pearson's correlation over all pairs of values that went into ``parts``."""
     n, a, b, aa, bb, ab = (sum(getattr(part, name) for part in parts) for name in ("count", "a", "b", "aa", "bb", "ab"))
     spread = (n * aa - a * a) * (n * bb - b * b)
     return float((n * ab - a * b) / spread**0.5) if spread > 0 else 0.0
