@@ -1,11 +1,12 @@
-"""How fast bots pass photos on, beside how fast Matrix itself does: against a real homeserver, in one run.
+"""How fast bots pass on photos, compared with Matrix itself: against a real homeserver, in one run.
 
     python scripts/bots/bench_bots.py [--messages 20] [--rooms 200] [-o FILE]
 
-A bare message is a picture that one nio client uploads and posts in an encrypted room, until another one has fetched and
-decrypted it. A photo's way takes three: from its owner to their bot, from bot to bot, and to the other owner. All run in this
-process. The work on pictures (faces, seals, compression) is measured by the bots themselves and taken off. Then the bots
-answer what was written while they were stopped; and last, one process of its own is in many rooms. Needs what the tests need.
+A bare message is timed from when one nio client uploads a picture and posts it in an encrypted room until another client has
+fetched and decrypted it. A photo takes three of these: from its owner to their bot, from bot to bot, and to the other owner.
+All of them run in this process. The bots themselves measure their work on pictures (faces, seals, compression), which is
+subtracted. Then the bots answer what was written while they were stopped; finally, a bot in a separate process is in many
+rooms. Needs what the tests need.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from tests.synapse import Homeserver
 
 
 class Listener:
-    """Somebody whose app is open: it hears at once, and fetches pictures."""
+    """Somebody whose app is open: it gets messages at once, and fetches pictures."""
 
     def __init__(self, person: Person) -> None:
         self.person = person
@@ -85,7 +86,7 @@ async def bench(server: Homeserver, folder: Path, arguments: argparse.Namespace)
         shown = await his.next(lambda post: post.is_picture and post.room_id == bob.control)
         whole.append(shown - started)
         work.append(spent(alice) + spent(bob) - before)
-    bare, whole, work = bare[2:], whole[2:], work[2:]  # the first ones load the model and share keys
+    bare, whole, work = bare[2:], whole[2:], work[2:]  # the first two load the model and share keys
 
     his.task.cancel()
     await asyncio.gather(his.task, return_exceptions=True)
@@ -124,7 +125,7 @@ async def bench(server: Homeserver, folder: Path, arguments: argparse.Namespace)
 
 
 async def in_many_rooms(server: Homeserver, folder: Path, rooms: int) -> dict[str, Any]:
-    """The memory of a bot that only listens."""
+    """Measures the memory of a bot that only listens."""
     house = Household(server, folder, "Carol")
     friend = server.register("friend")
     for number in range(rooms):

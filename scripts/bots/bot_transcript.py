@@ -1,8 +1,8 @@
-"""Plays a conversation between two owners, their bots and a bystander on a real homeserver, and draws what each of them sees.
+"""Plays a conversation of two owners, their bots and a bystander on a real homeserver, and draws what each of them sees.
 
     python scripts/bots/bot_transcript.py -o docs/bot-transcript.jpg
 
-The people are made by the embedded model; there are none like them. Needs what the tests need.
+The embedded model makes the people, who do not exist. Needs what the tests need.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class View:
 
 
 def said(post: Post) -> str:
-    """Without links and tokens, which are long and different each time; the font has no such buttons."""
+    """The text without links and tokens, which are long and change every time; and with words for buttons the font lacks."""
     body = str(post.content.get("body", "")).replace(YES, "[yes]").replace("\u274c", "[no]")
     return "\n".join(line for line in body.splitlines() if not line.startswith("https://matrix.to")).split("https://")[
         0

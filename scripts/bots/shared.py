@@ -1,4 +1,4 @@
-"""What the scripts here share: a homeserver of their own, somebody's face, and how a report is given."""
+"""What the scripts here share: a private homeserver, somebody's face, and the printing of reports."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def a_face(seed: str, size: int) -> NDArray[np.uint8]:
 
 
 def on_a_homeserver(job: Callable[[Homeserver, Path], Coroutine[Any, Any, T]]) -> T:
-    """Runs a job with an empty homeserver and an empty folder, which are gone afterwards."""
+    """Runs a job with an empty homeserver and an empty folder, both temporary."""
     with tempfile.TemporaryDirectory() as folder:
         server = Homeserver(Path(folder))
         server.start()
@@ -49,7 +49,7 @@ def report(
     parser: argparse.ArgumentParser,
     job: Callable[[Homeserver, Path, argparse.Namespace], Coroutine[Any, Any, dict[str, Any]]],
 ) -> None:
-    """Runs a job with the arguments, and prints what it found; ``-o`` writes that into a file as well."""
+    """Runs a job with the arguments and prints its results; ``-o`` also writes them to a file."""
     parser.add_argument("-o", "--output", type=Path)
     arguments = parser.parse_args()
     result = json.dumps(on_a_homeserver(lambda server, folder: job(server, folder, arguments)), indent=2)

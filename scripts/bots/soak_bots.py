@@ -2,9 +2,9 @@
 
     python scripts/bots/soak_bots.py --messages 250 --kills 50 --restarts 5 -o soak.json
 
-Each owner posts so many photos in their control room, as fast as their bot takes them; the bots post them in an encrypted room
-and show what the other one sent. Meanwhile bots are killed and started again, and the homeserver is restarted. What arrived
-is counted by the sealed captions, in the control rooms and in the room. Needs what the tests need.
+Each owner posts that many photos in their control room, as fast as their bot takes them; the bots post them in an encrypted
+room and show what the other one sent. Meanwhile, bots are killed and started again, and the homeserver is restarted. Arrivals
+are counted by the sealed captions, in the control rooms and in the room. Needs what the tests need.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from tests.bots import killing
 from tests.bots.people import Household, Person
 from tests.synapse import Homeserver
 
-AHEAD = 8  # photos that an owner has posted and that the other one has not seen
+AHEAD = 8  # photos that an owner has posted and the other has not yet seen
 
 
 def a_photo() -> bytes:
-    """Somebody who does not exist, before a wall; small, so that most of the time goes into messages."""
+    """Somebody who does not exist, in front of a wall; small, so that most of the time goes into messages."""
     picture = np.full((240, 240, 3), (90, 110, 130), np.uint8)
     picture[16:224, 16:224] = a_face("soak", 208)
     return encode_picture(picture, "JPEG")
@@ -59,13 +59,13 @@ class Runner:
         self.start()
 
     def revive(self) -> None:
-        """If it ended by itself, which it should not."""
+        """Starts the bot again if it ended by itself, which it should not."""
         if self.process.poll() is not None:
             self.deaths += 1
             self.start()
 
     async def look(self) -> None:
-        """Takes in what the bot shows."""
+        """Counts what the bot shows."""
         owner = self.house.owner
         try:
             await owner.look()
@@ -119,7 +119,7 @@ async def soak(server: Homeserver, folder: Path, arguments: argparse.Namespace) 
                 try:
                     await runner.house.owner.show(runner.house.control, photo, caption)
                     posted[runner] += 1
-                except Exception as error:  # the homeserver is being restarted: once more in the next round
+                except Exception as error:  # the homeserver is being restarted: retried in the next round
                     print(f"  {runner.house.name} cannot post: {type(error).__name__}")
             runner.revive()
             await runner.look()
@@ -145,7 +145,7 @@ async def soak(server: Homeserver, folder: Path, arguments: argparse.Namespace) 
             done_restarts += 1
         elif done_kills < kills and time.monotonic() > next_kill:
             await asyncio.to_thread(rng.choice(runners).kill)
-            # Spread over the whole, and never so fast that nothing gets done.
+            # Spread over the whole run, and never so fast that nothing gets done.
             left = max(1, 2 * messages - so_far) * (time.monotonic() - started) / max(1, so_far)
             next_kill = time.monotonic() + rng.uniform(0.3, 1.7) * max(4.0, left / (kills - done_kills + 1))
         if time.monotonic() - quiet_since > 600:
@@ -153,7 +153,7 @@ async def soak(server: Homeserver, folder: Path, arguments: argparse.Namespace) 
             break
         await asyncio.sleep(0.1)
     seconds = time.monotonic() - started
-    await asyncio.sleep(10)  # for what might come twice
+    await asyncio.sleep(10)  # for messages that might arrive twice
     for runner in runners:
         await runner.look()
         runner.process.terminate()

@@ -1,9 +1,9 @@
-"""Draws who imports whom, from the table that ``tests/test_layers.py`` holds the code to.
+"""Draws which part imports which, from the table that ``tests/test_layers.py`` enforces.
 
     python scripts/figures/draw_architecture.py [-o docs/architecture.svg]
 
-Each part of ``stylecrypt_msg`` stands in the row below the lowest part that imports it. Lines that follow from others are left
-out: where A imports B and B imports C, there is none from A to C.
+Each part of ``stylecrypt_msg`` goes into the row below the lowest part that imports it. Lines implied by others are left out:
+if A imports B and B imports C, there is no line from A to C.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.test_layers import IMPORTS, KNOWS
 
 WIDE, HIGH, BESIDE, BETWEEN, MARGIN = 104, 30, 20, 44, 24  # px
-SWEEPS = 8  # over the rows, until nothing moves any more
+SWEEPS = 8  # over the rows, after which nothing moves any more
 STYLE = """
 text { font: 14px sans-serif; text-anchor: middle; fill: #1e2024 }
 .package { fill: #f2f3f5; stroke: #9aa0a8 }
@@ -37,7 +37,7 @@ Place: TypeAlias = tuple[int, str]
 
 
 def depths(imports: Imports) -> dict[str, int]:
-    """How far each part is from the top."""
+    """Each part's distance from the top, in rows."""
     users = {part: {one for one in imports if part in imports[one]} for part in imports}
     depth: dict[str, int] = {}
     while len(depth) < len(imports):
@@ -47,7 +47,7 @@ def depths(imports: Imports) -> dict[str, int]:
 
 
 def essential(imports: Imports) -> list[tuple[str, str]]:
-    """Those imports that do not follow from others."""
+    """The imports that others do not imply."""
 
     def reach(part: str) -> set[str]:
         return imports[part].union(*(reach(one) for one in imports[part]))
@@ -60,7 +60,7 @@ def essential(imports: Imports) -> list[tuple[str, str]]:
 
 
 def middles(rows: list[Row]) -> dict[Place, float]:
-    """The x of everything in the rows, which are centred at 0."""
+    """The x of everything in the rows, which are centred on 0."""
     at = {}
     for depth, row in enumerate(rows):
         wide = [0 if ">" in name else WIDE for name in row]
@@ -72,9 +72,9 @@ def middles(rows: list[Row]) -> dict[Place, float]:
 
 
 def laid_out(imports: Imports, lines: list[tuple[str, str]]) -> tuple[list[Row], list[list[Place]]]:
-    """The rows, the top one first, and the way of each line through them.
+    """The rows, the top one first, and the path of each line through them.
 
-    Few lines cross: everything stands as near as can be to what it is joined to (Sugiyama, Tagawa and Toda 1981).
+    Few lines cross: everything goes as near as possible to its neighbours (Sugiyama, Tagawa and Toda 1981).
     """
     depth = depths(imports)
     rows: list[Row] = [[] for _ in range(max(depth.values()) + 1)]
@@ -108,7 +108,7 @@ def box(name: str, left: float, top: float, wide: float, kind: str = "package") 
 
 
 def line(points: list[tuple[float, float]]) -> str:
-    """From one box down to another, upright where it meets them and the points between."""
+    """A line from one box down to another, vertical where it meets them and at the points between."""
     drawn = [f"M{points[0][0]:g} {points[0][1]:g}"]
     for (x, y), (to_x, to_y) in pairwise(points):
         bend = (to_y - y) / 2

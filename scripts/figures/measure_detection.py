@@ -1,9 +1,9 @@
-"""What becomes of the faces in a folder of photos: how many are replaced, blurred, and for which reason.
+"""What happens to the faces in a folder of photos: how many are replaced, how many are blurred, and why.
 
     python scripts/figures/measure_detection.py FOLDER... [--sheet FILE.png]
 
-Prints a table with a line for each folder, and the processor time for each photo. With ``--sheet``, what is not replaced is
-drawn side by side, to be judged by eye: whether it is a face at all no program knows.
+Prints a table with a line for each folder, and the processor time per photo. With ``--sheet``, draws side by side what is not
+replaced, to be judged by eye: no program knows whether it is a face at all.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def drawn(pixels: NDArray[np.uint8], face: Face, label: str) -> NDArray[np.uint8]:
-    """The face, framed, in what is around it: (150, 150, 3) uint8."""
+    """The face, framed, with its surroundings: (150, 150, 3) uint8."""
     low = np.maximum(np.subtract(face.centre, 1.2 * face.size).astype(int), 0)
     high = np.add(face.centre, 1.2 * face.size).astype(int)
     part = pixels[low[1] : high[1], low[0] : high[0]]

@@ -1,11 +1,11 @@
-"""Measures how well a model inverts faces, and how its styles survive mixing and the way through a JPEG file.
+"""Measures how well a model inverts faces, and how well its styles survive mixing and a JPEG file.
 
     python scripts/figures/measure_encoder.py FACES [--model default] [--refine STEPS] [--recogniser FOLDER] [--sheet OUT.jpg]
 
-FACES is a folder of photos with one face each; one named ``pairs`` holds two of each person, one after the other, of which
-the second is a key face. Photos are found, aligned and inverted as `stylecrypt encrypt` does. With --recogniser (the folder
-`model` of the npm package @vladmandic/face-api) also says how far dlib's descriptor of the inversion is from the photo's; two
-pictures of one person are closer than 0.6 (strict: 0.5).
+FACES is a folder of photos with one face each; a folder named ``pairs`` holds two photos of each person, one after the other,
+and the second is the key face. Faces are found, aligned and inverted as in `stylecrypt encrypt`. With --recogniser (the folder
+`model` of the npm package @vladmandic/face-api), also prints the distance between dlib's descriptors of the inversion and of
+the photo; two pictures of one person are closer than 0.6 (strict: 0.5).
 """
 
 from __future__ import annotations

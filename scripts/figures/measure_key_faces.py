@@ -3,14 +3,14 @@
     python scripts/figures/measure_key_faces.py FACES [--form portrait] [--limit N] [--sheet FILE]
     python scripts/figures/measure_key_faces.py --made N [--form portrait] [--sheet FILE]
 
-FACES holds two photos of each person, `007-a.jpg` and `007-b.jpg`, in any words after the number: the first is sent at level
-`keyface`, as a JPEG, and the second was shared as the key face. With --made they are N people who do not exist, whom the
-embedded model shows turned, lit and coloured differently: the first photo is sent, and key faces are made of one, two and
-four others. Everything goes through two profiles, as people do it.
+FACES holds two photos of each person, `007-a.jpg` and `007-b.jpg`, with any words after the number: the first is sent at level
+`keyface`, as a JPEG, and the second is shared as the key face. With --made, the people are N who do not exist, whom the
+embedded model shows turned, lit and coloured differently: the first photo is sent, and key faces are made from one, two and
+four others. Everything goes through two profiles, as with real users.
 
-Verified is who the recogniser takes for the sender: closer than its threshold, its strict one, and the one below which one in a
-thousand pairs of two people of the folder lies (FAR 1e-3). The sheet has a row for each person: the photo sent, the key face's
-photo, the cover, and what came back; look there for faces that broke.
+Verified are the people whom the recogniser matches to the sender: at a distance below its threshold, its strict one, and the
+one below which one in a thousand pairs of two people in the folder lies (FAR 1e-3). The sheet has a row for each person: the
+photo sent, the key face's photo, the cover, and what came back; look there for broken faces.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SEVERAL = (1, 2, 4)
 
 
 class Person(NamedTuple):
-    """A photo that is sent, and others that a key face may be made of."""
+    """A photo to send, and others to make key faces from."""
 
     photo: Path
     others: tuple[Path, ...]
@@ -62,7 +62,7 @@ def real_people(folder: Path) -> Iterator[Person]:
 
 
 def made_people(number: int, folder: Path) -> Iterator[Person]:
-    """Photos of one person share the styles of shape and features, 3 to 7, and have half of their own others."""
+    """Photos of one person share the styles of shape and features, 3 to 7; the other styles are half the photo's own."""
     model = load_model()
     for person in range(number):
         codes = stand_in(model, f"person {person}", model.latent_avg[None])
@@ -78,7 +78,7 @@ def made_people(number: int, folder: Path) -> Iterator[Person]:
 
 
 def square(pixels: Pixels, quad: np.ndarray | None = None) -> Pixels:
-    """The largest face, or what lies where one was, aligned. Raises InputError where none is."""
+    """The largest face, or the area of ``quad``, aligned. Raises InputError if there is no face."""
     if quad is None:
         found = certain_faces(pixels)
         if not found:
@@ -143,9 +143,9 @@ def measure(folder: Path, people: Sequence[Person], form: Form, sheet: Path | No
 def bring_back(
     folder: Path, recogniser: Recogniser, person: Person, form: Form
 ) -> tuple[Pixels, dict[int, float], np.ndarray]:
-    """The row of the sheet, distances to the photo sent by the number of photos behind the key, and its descriptor.
+    """The sheet's row, distances to the photo sent by the number of photos behind the key face, and that photo's descriptor.
 
-    Each key face goes to a contact of its own, after the message: nobody else's can be taken for it.
+    Each key face goes to a different contact, after the message, so that none can be mistaken for another.
     """
     pixels = read_picture(person.photo).pixels
     original, key = square(pixels), square(read_picture(person.others[0]).pixels)

@@ -1,19 +1,19 @@
-"""Measures what a recipient gets back at each level, when the picture comes as it was sent or re-encoded on the way.
+"""Measures what a recipient gets back at each level, from pictures as sent and re-encoded on the way.
 
     python scripts/figures/measure_recovery.py FACES [--limit N] [--json FILE]
     python scripts/figures/measure_recovery.py FACES --twelve-megapixels
 
 FACES is a folder of photos with one face each. Where it holds `NNN-neutral.jpg` beside `NNN-smiling.jpg`, the first is the
-photo, and the second, another photo of the same person, the key face. Otherwise every photo is its own key face: the most
-that level keyface can give. Alice encrypts each photo to Bob, who has her key face, once a level; what she sent is then
-re-encoded as messengers do, without its metadata, and Bob decrypts it with the envelope that came beside it.
+photo, and the second, another photo of the same person, is the key face. Otherwise every photo is its own key face, the best
+case for level keyface. Alice encrypts each photo to Bob, who has her key face, once per level; the picture is then re-encoded
+as messengers do, without its metadata, and Bob decrypts it with the envelope that came beside it.
 
-With --twelve-megapixels a photo of 4000 x 3000 px with three faces is composed from FACES instead, and measured at level
+With --twelve-megapixels, a photo of 4000 x 3000 px with three faces is composed from FACES instead, and measured at level
 original with and without --exact.
 
-A face region is what the cover changed of the photo before it was compressed. PSNR is of the restored pixels against the
-photo's; what comes back smaller is enlarged first. Identity needs `stylecrypt_msg.recognisers`: two pictures whose
-descriptors are closer than its threshold are of the same person to it.
+A face region is the part of the photo that the cover, before compression, changed. PSNR compares the restored pixels with the
+photo's; smaller pictures are enlarged first. Identity needs `stylecrypt_msg.recognisers`, which takes two pictures for the same
+person if their descriptors are closer than its threshold.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ VERDICTS = ("exact", "changed", "refused", "no face")
 
 
 def resent(pixels: Pixels, format: str, *, scale: float = 1, **options: int) -> bytes:
-    """A picture file as a messenger makes it of what it was given: with Pillow's defaults, and no metadata."""
+    """A picture file as a messenger re-encodes it: with Pillow's defaults, and no metadata."""
     image = Image.fromarray(pixels)
     if scale != 1:
         image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
@@ -82,7 +82,7 @@ WAYS: dict[str, Callable[[Pixels], bytes]] = {
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo, its face region (H, W) bool, where its face is, and the face's descriptor, if there is a recogniser."""
+    """A photo, its face region (H, W) bool, the face's position, and its descriptor, if there is a recogniser."""
 
     path: Path
     pixels: Pixels
@@ -93,7 +93,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class Message:
-    """What one photo became at one level. ``beside``: the envelope is too large to travel inside the picture."""
+    """The message from one photo at one level. ``beside``: the envelope is too large to travel inside the picture."""
 
     photo: str
     level: str
@@ -108,10 +108,10 @@ class Message:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What Bob got of one message that came one way.
+    """What Bob got from one message that came one way.
 
-    ``verdict`` is that on the cover, "refused" when it was taken for another picture, or "no face" where none was found to
-    recover. The errors are mean squared differences to the photo, of values from 0 to 255. What was not recovered has none.
+    ``verdict`` is the verdict on the cover, "refused" if it was mistaken for another picture, or "no face" if there was none
+    to recover. The errors are mean squared differences from the photo, of values from 0 to 255; None if nothing was recovered.
     """
 
     photo: str
@@ -125,7 +125,7 @@ class Outcome:
 
 
 class Trial:
-    """Alice and Bob, who trust each other, in profiles of their own."""
+    """Alice and Bob, who trust each other, each with a profile."""
 
     def __init__(self, folder: Path) -> None:
         self.alice = StyleCrypt.create(folder / "alice", name="Alice")
@@ -138,7 +138,7 @@ class Trial:
             self.recogniser = None
 
     def share_key_face(self, photo: Path) -> None:
-        """Gives Bob a key face of Alice, in place of the one before. Raises InputError for a photo that makes none."""
+        """Gives Bob a key face of Alice, replacing the previous one. Raises InputError if the photo cannot become one."""
         for face in self.alice.key_faces():
             self.alice.remove_key_face(face.name)
         self.alice.add_key_face(photo, photo.stem)
@@ -147,14 +147,14 @@ class Trial:
     def read(self, path: Path) -> Photo:
         """Raises FaceError."""
         pixels = read_picture(path).pixels
-        # A PNG is the cover as it is before it is compressed.
+        # As a PNG, the cover is uncompressed.
         cover = self.alice.encrypt(path, ["Bob"], stand_in=STAND_IN, format="PNG", force=True)
         region = (read_picture(cover.picture).pixels != pixels).any(axis=2)
         quad = face_quad(certain_faces(pixels)[0].landmarks)
         return Photo(path, pixels, region, quad, self._descriptor(pixels, quad))
 
     def send(self, photo: Photo, level: str) -> tuple[EncryptedPhoto, Message]:
-        # By force: a fake that is too much like its original is for other measurements.
+        # Forced: fakes that look too much like their originals are for other measurements.
         options: Options = {**LEVELS[level], "stand_in": STAND_IN, "force": True}
         sent = self.alice.encrypt(photo.path, ["Bob"], **options)
         size = len(sent.picture) + len(sent.envelope or b"")
@@ -162,7 +162,7 @@ class Trial:
         return sent, Message(photo.path.name, level, photo.path.stat().st_size, size, beside)
 
     def receive(self, photo: Photo, level: str, sent: EncryptedPhoto) -> Iterator[Outcome]:
-        """What comes of each way."""
+        """The outcome of each way."""
         pixels = read_picture(sent.picture).pixels
         yield self._open(photo, level, AS_SENT, sent)
         for way, through in WAYS.items():
@@ -209,7 +209,7 @@ def mean_error(original: Pixels, made: Pixels) -> float:
 
 
 def pairs(folder: Path) -> list[tuple[Path, Path]]:
-    """Photos and their key faces."""
+    """Pairs of a photo and its key face."""
     neutral = sorted(folder.glob("*-neutral.jpg"))
     if neutral:
         return [(path, path.with_name(path.name.replace("-neutral", "-smiling"))) for path in neutral]
@@ -278,7 +278,7 @@ def size_table(messages: Sequence[Message]) -> Table:
 
 
 def psnr(errors: Sequence[float | None]) -> str:
-    """Median and worst of the PSNRs in dB that mean squared errors come to."""
+    """Median and worst of the PSNRs in dB that correspond to mean squared errors."""
     decibels = [10 * math.log10(255**2 / error) if error else math.inf for error in errors if error is not None]
     if not decibels:
         return ""
@@ -289,12 +289,12 @@ def psnr(errors: Sequence[float | None]) -> str:
 
 
 def twelve_megapixels(portraits: Sequence[Path]) -> bytes:
-    """A JPEG of 4000 x 3000 px: three portraits before a background with as much detail at each scale as nature has."""
+    """A JPEG of 4000 x 3000 px: three portraits in front of a background with as much detail at each scale as nature has."""
     random = np.random.default_rng(12)
     height, width = 3000, 4000
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
     frequency[0, 0] = 1
-    # Natural pictures have amplitudes that fall with the frequency (Field, JOSA A 4(12), 1987), and smooth colours.
+    # In natural pictures amplitudes fall with the frequency (Field, JOSA A 4(12), 1987), and colours are smooth.
     noise = np.fft.irfft2(np.fft.rfft2(random.standard_normal((height, width))) / frequency, (height, width))
     tint = np.linspace((0.9, 1, 1.1), (1.1, 1, 0.9), width)
     photo = (120 + 35 * noise / noise.std())[..., None] * tint
@@ -305,14 +305,14 @@ def twelve_megapixels(portraits: Sequence[Path]) -> bytes:
         photo[top : top + side, left : left + side] = np.asarray(portrait)
     photo += random.normal(
         0, 2, (height, width, 1)
-    )  # a sensor's noise, without that in its colours, which cameras remove
+    )  # a sensor's noise, but none in the colours, where cameras remove it
     return resent(photo.clip(0, 255).astype(np.uint8), "JPEG", quality=92, subsampling=2)
 
 
 def measure_twelve_megapixels(trial: Trial, portraits: Sequence[Path], folder: Path) -> Table:
     path = folder / "photo.jpg"
     path.write_bytes(twelve_megapixels(portraits))
-    for _ in range(2):  # models load at the first call, and are compiled at the second
+    for _ in range(2):  # models load in the first call and are compiled in the second
         trial.alice.encrypt(portraits[0], level="keyface", stand_in=STAND_IN, force=True)
     photo = trial.read(path)
     table = Table(box=box.MARKDOWN)

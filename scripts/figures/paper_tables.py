@@ -1,4 +1,4 @@
-"""Writes the figures of a report into docs/paper.md, between its two marks.
+"""Writes a report's figures into docs/paper.md, between its two marks.
 
     stylecrypt evaluate FACES --pairs --report REPORT
     python scripts/figures/paper_tables.py REPORT

@@ -3,12 +3,12 @@
     python scripts/model/convert_mobilestylegan.py OUT.safetensors [--wheel random_face-2021.7.21.1-py3-none-any.whl]
 
 Without --wheel, pip downloads it. The wheel is only read, never installed: it carries OpenVINO IR files (Apache-2.0,
-by Sergei Belousov), whose SHA-256 are checked below. Needs the package `openvino`, which reads them
-and nothing else here does.
+by Sergei Belousov), whose SHA-256 are checked below. Needs the package `openvino` to read them; nothing else here
+does.
 
-What is folded on the way, so that the network at run time has fewer steps: the constant that multiplies each
+Two things are folded in, so that the network has fewer steps at run time: the constant that multiplies each
 modulation (1/sqrt(fan_in * 9), 1/8 before to_img, and the 1/2 of the Haar transform behind `up`), and the order of
-channels that enter a Haar transform, which the file keeps as LL then (C/4, 3) and we keep as LL | LH | HL | HH.
+channels that enter a Haar transform, which is LL then (C/4, 3) in the file and LL | LH | HL | HH here.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def read_synthesis(path: Path) -> dict[str, np.ndarray]:
         state[f"{ours}.bias"] = bias if order is None else bias[order]
         state[f"{ours}.noise"] = noises.pop(0)
 
-    # Whatever feeds a Haar transform is stored subband by subband.
+    # Inputs of a Haar transform are stored subband by subband.
     conv("conv_in", "m.conv1", subbands(512))
     for i in range(LAYERS):
         ours, theirs = f"layers.{i}", f"m.layers.{i}"
@@ -123,7 +123,7 @@ def read_synthesis(path: Path) -> dict[str, np.ndarray]:
     to_img = f"m.layers.{LAYERS - 1}.to_img"
     modulation("to_img_modulation", f"{to_img}.conv.modulation", scales[f"{to_img}.conv.modulation"])
     order = subbands(12)
-    # The closing Haar transform has no modulation to carry its 1/2: the last convolution does.
+    # The last Haar transform has no modulation to carry its 1/2: the last convolution does.
     state["to_img.weight"] = dense.pop(0)[order] * 0.5
     state["to_img.bias"] = named[f"{to_img}.bias"].reshape(-1)[order] * 0.5
     if dense or noises:

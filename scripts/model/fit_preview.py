@@ -22,19 +22,19 @@ from torch import Tensor, nn
 from stylecrypt_msg.models.mobilestylegan import PREVIEW_LAYERS, MobileStyleGAN, PreviewHead, build
 
 BATCH = 8
-KEPT = 80  # batches of 8 that stay in memory, 67 MB each
+KEPT = 80  # batches of 8 to keep in memory, 67 MB each
 
 
 @torch.no_grad()
 def rendered(generator: MobileStyleGAN, codes: Tensor) -> tuple[Tensor, Tensor]:
-    """Features that the head reads, and the full render scaled down to the head's size."""
+    """The head's input features, and the full render scaled down to the head's size."""
     features = generator.features(codes, PREVIEW_LAYERS)
     x = features
     w = codes.unbind(1)
     for i in range(PREVIEW_LAYERS, len(generator.layers)):
         x = generator.layers[i](x, w[2 * i + 1], w[2 * i + 2])
     x = generator.to_img(x * generator.to_img_modulation(w[-1]))
-    # The LL band of the last wavelet is the 2x2 sum; the rest of the way down is a mean.
+    # The LL band of the last wavelet is the 2x2 sum; the rest of the downscaling is a mean.
     return features, F.avg_pool2d(x[:, :3], 4)
 
 
@@ -81,7 +81,7 @@ def main() -> None:
     renders = arguments.renders // BATCH
     rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, [2e-4, 2e-3], total_steps=2 * renders, pct_start=0.15)
 
-    # Renders cost more than steps: each batch is used when it is new and, most likely, once again later.
+    # Renders cost more than steps: each batch is used when it is new and, most likely, once more later.
     start = time.monotonic()
     kept: list[tuple[Tensor, Tensor, Tensor]] = []
     for step in range(renders):

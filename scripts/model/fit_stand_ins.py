@@ -1,16 +1,17 @@
-"""Fits the judge of stand-ins: no children, no headgear, no glasses, nobody turned aside; and who passes for whom.
+"""Fits the judge of stand-ins: no children, no headgear, no glasses, no turned heads; and who can pass for whom.
 
     python scripts/model/fit_stand_ins.py GENERATOR.safetensors OUT.safetensors [--sheets FOLDER]
 
-480 people were rendered (seed and truncation below; --sheets writes the sheets again) and those who look like children or
-teenagers, those with hats or sunglasses, those with any glasses, and, of the first 240, women and men were noted down. (Of
-glasses a mask that replaces some of the styles would keep a half.) All of it is nearly linear in W: a logistic regression on
-the 80 strongest principal directions. Thresholds lie where a share of all people is refused that leaves hardly any mistaken
-one. A stand-in of the other sex on somebody's neck and under their hair looks wrong, so a last score tells which of the two a
-person looks like; people are more than two kinds, the score only compares.
-A face that is turned aside gives the sender's, which mostly is not, a nose or a jaw that does not fit. How far somebody is
-turned is measured (where the nose is between the eyes), then a linear regression; those beyond the middle half are refused.
-Prints what ten-fold cross-validation says of it. Writes the generator with the judge (``judge_weight``, ``judge_bias``).
+480 people were rendered (seed and truncation below; --sheets writes the sheets again) and labelled by eye: those who look like
+children or teenagers, those with hats or sunglasses, those with any glasses, and, among the first 240, women and men. (A mask
+that replaces some of the styles would keep half of a pair of glasses.) All of this is nearly linear in W: a logistic regression
+on the 80 strongest principal directions. Each threshold refuses so large a share of all people that hardly any mistakes remain.
+A stand-in of the other sex on somebody's neck and under their hair looks wrong, so a last score tells which of the two a person
+looks like; there are more than two kinds of people, and the score only compares.
+A turned stand-in gives the sender, whose face mostly is not turned, a nose or a jaw that does not fit. How far people are
+turned is measured (by where the nose is between the eyes) and fitted by linear regression; those beyond the middle half are
+refused.
+Prints the results of ten-fold cross-validation. Writes the generator with the judge (``judge_weight``, ``judge_bias``).
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ from stylecrypt_msg.models.mobilestylegan import MobileStyleGAN, build
 
 PEOPLE, SEED, TRUNCATION = 480, 77, 0.75
 DIRECTIONS, PENALTY = 80, 0.01
-FEW = 20  # directions for women and men, of whom fewer were noted down, and for how far somebody is turned
+FEW = 20  # directions for women and men, of whom fewer were labelled, and for how far somebody is turned
 RIDGE = 10.0
-TURNED = 0.5  # of all people, the share that is refused for it
+TURNED = 0.5  # the share of all people refused for it
 CHILDREN = (
     2, 5, 15, 31, 50, 60, 65, 67, 73, 74, 80, 82, 84, 100, 109, 112, 114, 119, 126, 135, 142, 143, 154, 155, 156, 159,
     164, 168, 169, 173, 183, 185, 196, 215, 220, 228, 231, 240, 244, 248, 250, 252, 254, 257, 263, 272, 277, 289, 292,
@@ -70,7 +71,7 @@ REFUSED = {
     "children": (CHILDREN, 0.6),
     "headgear": (HEADGEAR, 0.6),
     "glasses": (GLASSES, 0.5),
-}  # share of all people that is refused
+}  # the share of all people refused
 
 
 Fit: TypeAlias = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -91,13 +92,13 @@ def logistic(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def least_squares(features: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-    mean = values.mean()  # features are of mean 0 nearly
+    mean = values.mean()  # features have a mean of nearly 0
     penalised = features.T @ features + RIDGE * torch.eye(features.shape[1])
     return torch.linalg.solve(penalised, features.T @ (values - mean)), mean
 
 
 def previews(generator: MobileStyleGAN, w: Tensor) -> list[NDArray[np.uint8]]:
-    """Of people (B, 512), each (128, 128, 3)."""
+    """Previews of people (B, 512), each (128, 128, 3)."""
     with torch.no_grad():
         images = [generator.preview(one.expand(1, generator.n_styles, -1))[0] for one in w]
     return [((image.clamp(-1, 1) + 1) * 127.5).byte().permute(1, 2, 0).numpy() for image in images]
@@ -145,7 +146,7 @@ def main() -> None:
     features, everybody = (w - mean) @ whiten, samples @ whiten
 
     def scores(people: Tensor, labels: Tensor, fit: Fit = logistic) -> Tensor:
-        """Of ten-fold cross-validation: each person's by a fit that did not see them."""
+        """Scores by ten-fold cross-validation: each person's by a fit that did not see them."""
         folds = torch.randperm(len(people), generator=torch.Generator().manual_seed(1)) % 10
         out = torch.empty(len(people))
         for fold in range(10):

@@ -1,7 +1,7 @@
 """Nodes of ONNX graphs, and how gradients go back through them.
 
-The gradient of a graph is nodes as well, by reverse-mode differentiation: each operation that `Builder` writes knows how its
-gradient is written. Weights stay outside, as external initializers, named as in the model's files.
+A graph's gradient consists of nodes as well, by reverse-mode differentiation: each operation that `Builder` writes knows how to
+write its gradient. Weights stay outside, as external initializers, named as in the model's files.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Shape = tuple[int, ...]  # -1: the batch
 
 @dataclass(frozen=True)
 class Value:
-    """A tensor of the graph. ``varies``: it depends on what gradients are wanted for."""
+    """A tensor of the graph. ``varies``: it depends on a value whose gradient is wanted."""
 
     name: str
     shape: Shape
@@ -122,7 +122,7 @@ class Builder:
 
     def leaky(self, x: Value, slope: float = 0.2) -> Value:
         def gradient(g: Value) -> list[tuple[Value, Value]]:
-            # 1 above 0, the slope below: by arithmetic, since the runtime chooses between tensors slowly.
+            # 1 above 0, the slope below: by arithmetic, because the runtime selects between tensors slowly.
             steep = self.scaled(x, 1e30)
             factor = self.node("Clip", (steep, self.constant(slope), self.constant(1.0)), x.shape)
             return [(x, self.mul(g, factor))]
@@ -138,7 +138,7 @@ class Builder:
         return out
 
     def matmul(self, x: Value, weight: Value) -> Value:
-        """(..., K) by a constant (..., K, N)."""
+        """(..., K) times a constant (..., K, N)."""
         turned = (*weight.shape[:-2], weight.shape[-1], weight.shape[-2])
         order = [*range(len(turned) - 2), len(turned) - 1, len(turned) - 2]
 
@@ -148,7 +148,7 @@ class Builder:
         return self.node("MatMul", (x, weight), (*x.shape[:-1], weight.shape[-1]), gradient)
 
     def linear(self, x: Value, name: str, *, haar: bool = False) -> Value:
-        """torch's: (B, K) -> (B, N); `interleaved` for ``haar``."""
+        """torch's linear layer: (B, K) -> (B, N); `interleaved` for ``haar``."""
         weight, bias = self.weight(f"{name}.weight"), self.weight(f"{name}.bias")
         if haar:
             weight, bias = self.interleaved(weight), self.interleaved(bias)
@@ -166,13 +166,13 @@ class Builder:
         return self.node("Transpose", (x,), shape, lambda g: [(x, self.transpose(g, back))], perm=list(order))
 
     def part(self, x: Value, start: int, end: int) -> Value:
-        """Of the second axis. Its gradient is not written: nothing needs it."""
+        """A slice of the second axis. It has no gradient: nothing needs one."""
         shape = (x.shape[0], end - start, *x.shape[2:])
         bounds = [self.constant(np.array([n])) for n in (start, end, 1)]
         return self.node("Slice", (x, *bounds), shape)
 
     def split(self, x: Value, sizes: Sequence[int]) -> list[Value]:
-        """Along the second axis; gradients are asked of all parts together."""
+        """Splits along the second axis; gradients are taken through all parts together."""
         first = len(self.nodes)
         parts = [Value(f"v{first}_{i}", (x.shape[0], size, *x.shape[2:]), x.varies) for i, size in enumerate(sizes)]
         names = [part.name for part in parts]
@@ -184,7 +184,7 @@ class Builder:
         return parts
 
     def joined(self, parts: Sequence[Value]) -> Value:
-        """Along the second axis."""
+        """Joins along the second axis."""
         shape = (parts[0].shape[0], sum(part.shape[1] for part in parts), *parts[0].shape[2:])
 
         def gradient(g: Value) -> list[tuple[Value, Value]]:
@@ -198,7 +198,7 @@ class Builder:
 
         def gradient(g: Value) -> list[tuple[Value, Value]]:
             spread = self.reshape(g, kept) if not keep else g
-            return [(x, Value(spread.name, kept, spread.varies))]  # broadcast by whatever uses it
+            return [(x, Value(spread.name, kept, spread.varies))]  # its user broadcasts it
 
         return self.node("ReduceSum", (x, self.constant(np.array(list(axes)))), shape, gradient, keepdims=int(keep))
 
@@ -207,7 +207,7 @@ class Builder:
         return self.scaled(self.sum(x, axes, keep=keep), 1 / count)
 
     def conv(self, x: Value, weight: Value, bias: Value | None = None, *, stride: int = 1, groups: int = 1) -> Value:
-        """(B, C, H, W) -> (B, O, H / stride, W / stride), by an odd kernel; depthwise where groups = C."""
+        """(B, C, H, W) -> (B, O, H / stride, W / stride), with an odd kernel; depthwise if groups = C."""
         out_channels, _, kernel, _ = weight.shape
         height, width = x.shape[2:]
         shape = (x.shape[0], out_channels, -(-height // stride), -(-width // stride))
@@ -215,7 +215,7 @@ class Builder:
         options = {"strides": [stride] * 2, "pads": [kernel // 2] * 4, "group": groups}
 
         def gradient(g: Value) -> list[tuple[Value, Value]]:
-            if stride > 1:  # what a stride passed over gets zeros
+            if stride > 1:  # positions that a stride skips get zeros
                 g = self.reshape(g, (-1, out_channels, shape[2], 1, shape[3], 1))
                 g = self.node(
                     "Pad", (g, self.constant(np.array([0] * 6 + [0, 0, 0, 1, 0, 1]))), (*g.shape[:3], 2, g.shape[4], 2)
@@ -248,10 +248,10 @@ class Builder:
     def inverse_haar(self, x: Value) -> Value:
         """(B, 4C, S, S), `interleaved` -> (B, C, 2S, 2S), without the factor 1/2.
 
-        As a transposed convolution of a fixed kernel, in groups: several times as fast as sums and transposes.
+        A grouped transposed convolution with a fixed kernel, several times as fast as sums and transposes.
         """
         batch, four, side, _ = x.shape
-        # Left above, right above, left below, right below.
+        # Top left, top right, bottom left, bottom right.
         signs = np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]]).reshape(4, 1, 2, 2)
         kernel = self.node(
             "Tile", (self.constant(signs * 1.0), self.constant(np.array([four // 4, 1, 1, 1]))), (four, 1, 2, 2)
@@ -266,7 +266,7 @@ class Builder:
         )
 
     def interleaved(self, weight: Value) -> Value:
-        """Weights (4C, ...) of LL | LH | HL | HH -> of LL, LH, HL, HH of each channel."""
+        """Weights (4C, ...) ordered LL | LH | HL | HH -> ordered LL, LH, HL, HH for each channel."""
         channels = weight.shape[0]
         parts = self.reshape(weight, (4, channels // 4, int(np.prod(weight.shape[1:]))))
         return self.reshape(self.transpose(parts, [1, 0, 2]), weight.shape)
@@ -282,7 +282,7 @@ class Builder:
         raise AssertionError(f"{value.name} gets no gradient")
 
     def gradient_of(self, loss: Value, wanted: Value) -> Value:
-        """Of the sum of ``loss`` (B, 1, ...), for ``wanted``."""
+        """The gradient of the sum of ``loss`` (B, 1, ...) with respect to ``wanted``."""
         self._grads: dict[str, Value] = {loss.name: self.constant(np.ones((1,) * len(loss.shape), np.float32))}
         tape, self.tape = self.tape, []
         for out, gradient in reversed(tape):

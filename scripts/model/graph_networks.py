@@ -1,4 +1,4 @@
-"""The embedded model's networks as nodes: those of ``models/mobilestylegan.py`` and ``models/mobile_encoder.py``, once more."""
+"""The embedded model's networks as nodes: ``models/mobilestylegan.py`` and ``models/mobile_encoder.py`` once more."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Generator:
         return self.g.reshape(factors, (-1, factors.shape[1], 1, 1))
 
     def _conv(self, x: Value, w: Value, name: str, *, separable: bool = True, haar: bool = False) -> Value:
-        """``haar``: what comes out goes into `Builder.inverse_haar`."""
+        """``haar``: the output goes into `Builder.inverse_haar`."""
         g = self.g
         x = g.mul(x, self._modulation(w, f"{name}.modulation"))
         if separable:
@@ -94,7 +94,7 @@ class Encoder:
         return taps
 
     def unit_maps(self, images: Value) -> list[Value]:
-        """Each of length 1: `refine.unit_features`."""
+        """The maps with length 1 at each position, as in `refine.unit_features`."""
         g = self.g
         return [g.div(x, g.root(g.add(g.sum(g.square(x), [1]), g.constant(1e-24)))) for x in self.maps(images)]
 

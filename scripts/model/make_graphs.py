@@ -1,11 +1,11 @@
-"""Writes the graphs by which ONNX Runtime runs the embedded model: ``stylecrypt_msg/models/data/*.onnx`` and ``graphs.json``.
+"""Writes the graphs with which ONNX Runtime runs the embedded model: ``stylecrypt_msg/models/data/*.onnx`` and ``graphs.json``.
 
     python scripts/model/make_graphs.py [--out FOLDER]
 
-The networks (``graph_networks.py``) are those of the model's modules, and the descent is that of ``models/refine.py``, once
-more, as nodes (``graph_builder.py``); ``tests/models/test_graphs.py`` holds them to each other. The files hold no weights:
-these are external initializers, which `models.graphs` supplies. What is made of weights alone (folded batch norms, turned
-kernels) is written as nodes too: the runtime computes it once, when it loads the graph.
+The networks (``graph_networks.py``) repeat the model's modules, and the descent repeats ``models/refine.py``, as nodes
+(``graph_builder.py``); ``tests/models/test_graphs.py`` keeps both versions equal. The files hold no weights: those are external
+initializers, which `models.graphs` supplies. Values that depend on weights alone (folded batch norms, turned kernels) are nodes
+as well: the runtime computes them once, when it loads the graph.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PIXELS, FEATURES, STRUCTURE, WINDOW = 4.0, 0.5, 1.0, 7  # of models/refine.py
 
 
 def read(weights: Weights) -> ModelProto:
-    """images (B, 3, 128, 128) -> codes: the encoder, which looks twice more at what the generator makes of them."""
+    """images (B, 3, 128, 128) -> codes: the encoder, which corrects its codes twice by what the generator makes of them."""
     g = Builder(weights)
     encoder, generator = Encoder(g), Generator(g)
     images = g.input("images", (-1, 3, 128, 128))
@@ -60,7 +60,7 @@ def features(weights: Weights) -> ModelProto:
 
 
 def descent(weights: Weights) -> ModelProto:
-    """The gradient of `refine`'s loss, for each picture on its own, for coordinates along the model's directions."""
+    """The gradient of `refine`'s loss for each picture separately, with respect to coordinates along the model's directions."""
     g = Builder(weights)
     generator, encoder = Generator(g), Encoder(g)
     coordinates = g.input("coordinates", (-1, sum(DIRECTIONS)), varies=True)
@@ -88,7 +88,7 @@ def descent(weights: Weights) -> ModelProto:
     made = g.add(generator.preview(styles), missing)
 
     def per_picture(x: Value, weight: float) -> Value:
-        """The mean of (B, ...), weighted, (B, 1)."""
+        """The weighted mean of (B, ...) for each picture, (B, 1)."""
         count = int(np.prod(x.shape[1:]))
         return g.scaled(g.reshape(g.sum(x, list(range(1, len(x.shape)))), (-1, 1)), weight / count)
 

@@ -1,9 +1,9 @@
-"""Packs the embedded model's two files in stylecrypt_msg/models/data, and writes down its hash beside them.
+"""Packs the embedded model's two files into stylecrypt_msg/models/data, and writes its hash beside them.
 
     python scripts/model/pack_default.py GENERATOR.safetensors ENCODER
 
-GENERATOR is what convert_mobilestylegan.py, fit_preview.py and fit_stand_ins.py made, one after the other. The encoder comes
-from a model file that `stylecrypt train encoder -o` wrote, or from the checkpoint of a run that still goes on.
+GENERATOR is the output of convert_mobilestylegan.py, fit_preview.py and fit_stand_ins.py, run one after the other. The encoder
+comes from a model file that `stylecrypt train encoder -o` wrote, or from the checkpoint of an unfinished run.
 """
 
 from __future__ import annotations
