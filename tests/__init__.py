@@ -1,5 +1,5 @@
 import os
 
-# Of several workers each has a core; libraries look at this as they are imported.
+# With several workers, each has one core; libraries read this when they are imported.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"

@@ -33,19 +33,19 @@ hypothesis.settings.load_profile("stylecrypt")
 
 Pixels = NDArray[np.uint8]
 
-# What a test asks for, directly or not, says what it needs; `make quick` leaves these out.
+# The fixtures that a test uses, directly or not, tell what it needs; `make quick` leaves these tests out.
 MARKS = {"homeserver": "homeserver"} | dict.fromkeys(
     ("default_model", "torch_model", "generator_only", "large", "psp", "psp_content", "small"),
     "model",
 )
 
 
-@pytest.hookimpl(tryfirst=True)  # before -m chooses among them
+@pytest.hookimpl(tryfirst=True)  # before -m selects tests
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for fixture in MARKS.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(MARKS[fixture])
-    # Files whose tests wait for a homeserver lie evenly among those that compute: two workers seldom wait at the same time.
+    # Spread files whose tests wait for a homeserver evenly among those that compute, so that two workers seldom wait at once.
     waiting = {item.path for item in items if item.get_closest_marker("homeserver")}
     files = list(dict.fromkeys(item.path for item in items))
     place: dict[Path, float] = {}
@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of pictures and fixtures that lie beside the repository; tests that need it skip without it."""
+    """The folder of pictures and fixtures beside the repository; tests that need it are skipped without it."""
     folder = Path(os.environ.get("STYLECRYPT_SHARED", Path(__file__).parents[2] / "shared"))
     if not folder.is_dir():
         pytest.skip(f"{folder} is not there; set STYLECRYPT_SHARED to a folder with its pictures and fixtures")
@@ -65,14 +65,14 @@ def shared() -> Path:
 
 @pytest.fixture(scope="module")
 def short_descents() -> Iterator[None]:
-    """For a whole module, whose ``pytestmark`` asks for it: descents take seconds for each face otherwise, as with users."""
+    """Short descents for a whole module, by its ``pytestmark``: otherwise they take seconds per face, as they do for users."""
     with shortened():
         yield
 
 
 @pytest.fixture(scope="session")
 def default_model() -> FaceModel:
-    """The embedded model. What it once made of something, it remembers."""
+    """The embedded model, which remembers its results."""
     model = load_model()
     assert isinstance(model, EmbeddedModel)
     model._graph = remembering(model._graph)  # type: ignore[method-assign, assignment]
@@ -90,11 +90,11 @@ class People:
     """Pictures of people who do not exist, (H, W, 3) uint8, made by the embedded model's generator.
 
     Attributes:
-        photo: Ann, 420 x 300 px, her head in the left half before a plain wall.
+        photo: Ann, 420 x 300 px, her head in the left half, in front of a plain wall.
         ann: the same girl on another day, an aligned square of 256 px: her key face.
         bea: a woman, an aligned square of 256 px.
         group: Ann, then Bea, 560 x 260 px.
-        cut: Ann, then what the right border leaves of Bea: half of her face.
+        cut: Ann, then Bea, of whose face the right border leaves half.
     """
 
     photo: Pixels
@@ -108,7 +108,7 @@ class People:
 def people(default_model: FaceModel) -> People:
     somebody = default_model.latent_avg[None]
     bea, other = (stand_in(default_model, name, somebody) for name in ("bea", "another day"))
-    # Made-up adults look much alike to a recogniser, more so than real ones do. Ann is a girl, whom every stand-in hides.
+    # To a recogniser, made-up adults look more alike than real ones do. Ann is a girl, so every stand-in hides her.
     import torch  # not needed for anything else here
 
     z = torch.randn(1, default_model.style_dim, generator=torch.Generator().manual_seed(4)).numpy()

@@ -1,8 +1,8 @@
-"""Implementations of age by others: what we seal they open, and what they seal we open.
+"""Other implementations of age: they open what we seal, and we open what they seal.
 
-pyrage is always there, used here as anybody would. The protocol stands on it too, so it shows that nothing of ours is needed to
-read a message. That the format is the one of the specification is shown by the stock program, where it is installed, and by the
-vectors of its author, everywhere.
+pyrage is always available, used here as anybody would use it. The protocol uses it as well, so it shows that reading a message
+needs nothing of ours. The stock program, where it is installed, and its author's vectors, everywhere, show that the format is
+that of the specification.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Descents of two steps instead of a user's: for tests of what goes with a descent, and not of what it brings."""
+"""Descents of two steps instead of a user's many: for tests of everything about a descent except its effect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from tests.quickly import shorten
 shorten()
 """
-"""What programs begin with that tests start as processes of their own."""
+"""The first lines of programs that tests start in separate processes."""
 
 
 def shorten() -> None:

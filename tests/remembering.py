@@ -20,7 +20,7 @@ Run = Callable[..., list[Floats]]
 
 
 def remembering(graph: Callable[[str], Graph]) -> Callable[[str], Run]:
-    """``graph``, which finds graphs by their names, with the latest results of all of them."""
+    """Wraps ``graph``, which finds graphs by their names, to remember the latest results of them all."""
     results: OrderedDict[bytes, list[Floats]] = OrderedDict()
     lock = Lock()
 

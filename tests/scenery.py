@@ -1,4 +1,4 @@
-"""Pictures with what photos have: smooth walls, edges and texture."""
+"""Pictures with the features of photos: smooth walls, edges and texture."""
 
 from __future__ import annotations
 

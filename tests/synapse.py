@@ -1,4 +1,4 @@
-"""A real homeserver, Synapse, on the loopback interface: what tests of Matrix run against."""
+"""A real homeserver, Synapse, on the loopback interface, for the Matrix tests."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ class User:
     id: str
     password: str
     access_token: str
-    """Of a session of its own."""
+    """The token of a separate session."""
 
 
 class Homeserver:
-    """Synapse with an empty database in ``folder``. Nobody is limited in what they send, but to 2 MB at a time."""
+    """Synapse with an empty database in ``folder``. The only limit on what people send is 2 MB at a time."""
 
     name = SERVER_NAME
     max_upload = MAX_UPLOAD
@@ -124,7 +124,7 @@ class Homeserver:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Without the server, as long as it lasts. What it stored is there again afterwards."""
+        """Stops the server within the block. Its data is there again afterwards."""
         self.stop()
         try:
             yield

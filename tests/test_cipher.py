@@ -55,7 +55,7 @@ def within(quads: tuple[Quad, ...], pixels: Pixels) -> NDArray[np.bool_]:
 
 
 def centre(pixels: Pixels) -> tuple[slice, slice]:
-    """Where eyes, nose and mouth of the only face are."""
+    """The area of eyes, nose and mouth of the only face."""
     (face,) = detect_faces(pixels)
     (left, top), (right, bottom) = face.landmarks.min(0).astype(int), face.landmarks.max(0).astype(int)
     return slice(top, bottom), slice(left, right)
@@ -71,7 +71,7 @@ def codes_apart(a: Floats, b: Floats) -> float:
 
 
 def tensors(*arrays: Floats) -> list[Tensor]:
-    """What the refinement, which runs on PyTorch, takes."""
+    """Arrays as the refinement, which runs on PyTorch, takes them."""
     return [torch.from_numpy(array) for array in arrays]
 
 
@@ -115,7 +115,7 @@ def test_photo_changes_the_face_and_nothing_else(covered: CoveredPhoto, people: 
     assert apart(covered.pixels[centre(photo)], photo[centre(photo)]) > 8
     assert covered.mask == LayerMask.photo(16)
     assert covered.found == 1
-    # There is a face still, and it sits where the other was.
+    # There is still a face, in the place of the other one.
     (fake,) = detect_faces(covered.pixels)
     assert np.abs(fake.landmarks - face.landmarks).max() < face.eye_distance / 3
 
@@ -291,7 +291,7 @@ def test_more_faces_than_a_message_holds(
 
 
 def test_mask_decides_what_is_replaced(default_model: FaceModel, people: People, portrait: CoveredPhoto) -> None:
-    """Colours alone: the square keeps what the face looks like, and changes its light."""
+    """Colours alone: the square keeps the face's features, and changes its light."""
     colours = cover(
         people.photo, default_model, key_face="some stand-in", form="portrait", mask=LayerMask.parse("8-", 16)
     )
@@ -372,7 +372,7 @@ def test_descent_is_not_misled_by_what_previews_lack(
 def test_the_key_face_is_kept_in_mind_while_reading(
     default_model: FaceModel, people: People, portrait: CoveredPhoto
 ) -> None:
-    """Styles that a picture leaves open are taken to be like the key face's."""
+    """Styles that a picture leaves open are assumed to be like the key face's."""
     picture = to_images([crop(portrait.pixels, portrait.quads[0], 256)])
     mask = portrait.mask
     kept = [layer for layer in range(16) if layer not in mask.layers]
@@ -383,14 +383,14 @@ def test_the_key_face_is_kept_in_mind_while_reading(
 
     seen = default_model.encode(picture, steps=8)
     assert off(read(picture, portrait.codes, default_model, mask, steps=8)) < 0.6 * off(seen)
-    # A wrong key leads astray, but the picture has its say, too.
+    # A wrong key misleads the search, but the picture counts as well.
     assert off(seen) < off(read(picture, wrong, default_model, mask, steps=8)) < 1.2 * off(wrong)
 
 
 def test_a_model_without_descent_reads_as_it_encodes(
     default_model: FaceModel, portrait: CoveredPhoto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Effort is for those models that are made for it; pSp's encoders are not."""
+    """Effort is only for models made for it; pSp's encoders are not."""
     picture, key = to_images([portrait.pixels]), np.zeros_like(portrait.codes)
     seen = default_model.encode(picture, steps=0)
     assert not np.array_equal(read(picture, key, default_model, portrait.mask), seen)
@@ -462,7 +462,7 @@ def test_recovery_survives_files(
     portrait: CoveredPhoto,
     uncovered: dict[Form, tuple[UncoveredPhoto, UncoveredPhoto]],
 ) -> None:
-    """What a file's compression does to the result is less than what another key does."""
+    """A file's compression changes the result less than another key does."""
     sent = covered if form == "photo" else portrait
     arrived = read_picture(encode_picture(sent.pixels, format, quality=85, ai_made=True)).pixels
     recovered = undo(arrived, people.ann, default_model)
@@ -516,7 +516,7 @@ def test_what_cannot_be_recovered(default_model: FaceModel, people: People) -> N
 
 
 def test_astronaut(default_model: FaceModel) -> None:
-    """A photograph of a real person, with a helmet and a flag about her."""
+    """A photograph of a real person, surrounded by a helmet and a flag."""
     pixels: Pixels = pytest.importorskip("skimage.data").astronaut()
     fake = cover(pixels, default_model, key_face="some stand-in")
     assert fake.found == len(fake.quads) == 1
@@ -540,7 +540,7 @@ def test_photos_as_phones_take_them(name: str, shared: Path, default_model: Face
 
 
 def test_another_photo_of_the_sender_is_the_key(shared: Path, default_model: FaceModel) -> None:
-    """Two photos of one person each, 4 people: whose key it is shows in what comes out, in most cases at least."""
+    """Two photos each of 4 people: the result shows whose key was used, at least in most cases."""
     names = ["001", "005", "009", "013"]
     read = [
         [read_picture(shared / "faces" / "pairs" / f"{name}-{look}.jpg").pixels for look in ("neutral", "smiling")]

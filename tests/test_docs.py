@@ -1,4 +1,4 @@
-"""The documents: examples are run, and commands, options, errors, links and the rest that they name have to be there."""
+"""The documents: examples run, and the commands, options, errors, links and other things they name exist."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def prose(page: Path) -> str:
 def folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short_descents: None, default_model: FaceModel, people: People
 ) -> Path:
-    """Where examples run: with the pictures that they take, and a folder for messages."""
-    # The model of the other tests, so that it is loaded once.
+    """The folder where examples run, with the pictures they use and a folder for messages."""
+    # The other tests' model, so that it is loaded only once.
     monkeypatch.setattr(
         model_cache, "load_model", lambda name: default_model if name == "default" else load_model(name)
     )
@@ -96,7 +96,7 @@ def test_python_examples_run_and_print_what_they_say(
     examples = list(blocks(page, "python"))
     assert examples
     try:
-        for example in examples:  # the later ones go on where the earlier ones stopped
+        for example in examples:  # later ones continue where earlier ones stopped
             code = compile("\n" * example.line + example.text, str(page), "exec")
             exec(code, space)  # noqa: S102 - that is the point
             assert capsys.readouterr().out.splitlines() == re.findall(r"print\(.*\)  # (.+)", example.text)
@@ -109,7 +109,7 @@ def test_python_examples_run_and_print_what_they_say(
 def test_shell_sessions_print_what_they_show(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    """``alice$ command``, and what it prints: "…" is what is left out; ids and numbers are others each time."""
+    """``alice$ command`` and its output: "…" marks omissions; ids and numbers differ each time."""
     pytest.importorskip("dlib", reason="the session shows its leak report")
     monkeypatch.setenv("STYLECRYPT_PASSPHRASE", "correct horse")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
@@ -136,7 +136,7 @@ def varying(text: str) -> str:
 
 @cache
 def tree() -> Any:
-    """The commands, which do nothing but parse."""
+    """The commands, which only parse."""
     root = typer.main.get_command(app.program())
     for command in walk(root):
         command.callback = lambda **_: None
@@ -261,7 +261,7 @@ def test_files_and_variables_exist(page: Path) -> None:
 
 
 def test_errors_are_those_of_the_program() -> None:
-    """Each in the guide's tables stands in the code, where "…" is what is filled in."""
+    """Each error in the guide's tables appears in the code; "…" stands for inserted values."""
     said = set()
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -1,4 +1,4 @@
-"""The effort that users have is worth its time."""
+"""The effort that users get is worth its time."""
 
 from __future__ import annotations
 

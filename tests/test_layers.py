@@ -1,4 +1,4 @@
-"""The architecture: who imports whom (docs/how-it-works.md, "Parts"), and what packages export."""
+"""The architecture: which part imports which (docs/how-it-works.md, "Parts"), and what packages export."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKAGES = {
     "stylecrypt_lab": REPOSITORY / "lab" / "stylecrypt_lab",
 }
 
-# Each part of stylecrypt_msg, and the parts that it imports besides itself: no others, and no fewer.
+# Each part of stylecrypt_msg, and exactly those parts that it imports besides itself.
 IMPORTS = {
     "__init__": {"messenger", "sdk"},
     "cards": {"errors", "pictures"},
@@ -56,7 +56,7 @@ IMPORTS = {
     },
 }  # fmt: skip
 
-# Of the packages, which others each knows. What is not here reaches the command line as a plug-in.
+# The packages, and those that each one knows. All others reach the command line as plug-ins.
 KNOWS = {
     "stylecrypt_protocol": set(),
     "stylecrypt_msg": {"stylecrypt_protocol"},
@@ -77,7 +77,7 @@ def modules(package: str) -> Iterator[tuple[str, Path]]:
 
 
 def imports(module: str, path: Path) -> Iterator[str]:
-    """Dotted names of all that a module imports, anywhere in it; relative ones resolved."""
+    """Dotted names of everything that a module imports, anywhere in it; relative names are resolved."""
     package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -173,7 +173,7 @@ def test_what_a_module_exports_is_there(module: str, path: Path) -> None:
     ("module", "path"), [pytest.param(m, p, id=m) for m, p in ALL_MODULES if p.name == "__init__.py" and exported(p)]
 )
 def test_packages_export_what_they_offer(module: str, path: Path) -> None:
-    """No public function or class that a package defines or takes from its own modules is left out."""
+    """No public function or class that a package defines or takes from its own modules is missing."""
     offered = {
         name
         for name, value in vars(importlib.import_module(module)).items()

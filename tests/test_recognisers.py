@@ -1,4 +1,4 @@
-"""The recogniser: tells people apart as dlib does, whatever calls it and how; and reads no model but the published one."""
+"""The recogniser: tells people apart as dlib does, whatever calls it and how; and reads only the published model."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ asyncio.run(work())
 
 
 def python(folder: Path, program: str, *arguments: str) -> list[str]:
-    """Lines that a program prints, which must do well and warn of nothing."""
+    """The lines that a program prints, which must succeed without warnings."""
     command = [sys.executable, "-W", "error", "-c", program, *arguments]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr

@@ -17,14 +17,14 @@ from .people import Household, at_home
 
 @pytest.fixture(scope="package")
 def runner() -> Iterator[asyncio.Runner]:
-    """One loop for all: bots go on in it where the last test left them."""
+    """One loop for all tests: bots continue in it where the last test left them."""
     with asyncio.Runner() as runner:
         yield runner
 
 
 @pytest.fixture
 def one_model(default_model: FaceModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The model of the other tests, so that it is loaded once."""
+    """The other tests' model, so that it is loaded only once."""
     monkeypatch.setattr(
         model_cache, "load_model", lambda name: default_model if name == "default" else load_model(name)
     )
@@ -34,7 +34,7 @@ def one_model(default_model: FaceModel, monkeypatch: pytest.MonkeyPatch) -> None
 def household(
     homeserver: Homeserver, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Household]:
-    """Ann and her bot, for what takes no second one."""
+    """Ann and her bot, for tests that need no second household."""
     with at_home(homeserver, runner, tmp_path_factory.mktemp("household")) as ann:
         yield ann
 
@@ -43,7 +43,7 @@ def household(
 def ann(
     homeserver: Homeserver, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Household]:
-    """A household of the test's own."""
+    """A household for this test alone."""
     with at_home(homeserver, runner, tmp_path_factory.mktemp("ann")) as ann:
         yield ann
 

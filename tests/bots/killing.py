@@ -1,6 +1,6 @@
-"""Bots that are processes of their own, and such as are killed when they come to a certain point.
+"""Bots in separate processes, some of which are killed when they reach a certain point.
 
-``python -m tests.bots.killing CONFIG PROFILE`` runs one that is not killed.
+``python -m tests.bots.killing CONFIG PROFILE`` runs a bot that is not killed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ..quickly import shorten
 if TYPE_CHECKING:
     from .people import Household
 
-# Where it is killed: after (or before) a function has done its work. "Accepted": the server has it, the profile does not know.
+# Where a bot is killed: after (or before) a function's work. "Accepted": the server has it, the profile does not know yet.
 POINTS: dict[str, tuple[Any, str, bool]] = {
     "received": (queues.Queues, "receive", True),
     "before the work": (worker.PictureWorker, "run", False),
@@ -42,20 +42,20 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
 }
 
 
-# A bot that is killed soon works for less time than its imports take: they are done once, and each bot is a fork.
+# A bot that is killed early works for less time than its imports take: import once, and fork each bot.
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.bots.killing"])
 
 
 def start(house: Household) -> subprocess.Popen[bytes]:
-    """A household's bot as a process of its own."""
+    """Starts a household's bot in a separate process."""
     command = [sys.executable, "-m", "tests.bots.killing", str(_configured(house)), str(house.profile.folder)]
     with _log(house).open("ab") as output:
         return subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=output, stderr=output)
 
 
 def fork(house: Household, point: str = "never", count: int = 1) -> BaseProcess:
-    """As `start`; killed when it comes to ``point`` for the ``count``-th time."""
+    """As `start`; the bot is killed when it reaches ``point`` for the ``count``-th time."""
     process = _FORKS.Process(
         target=_forked, args=(_configured(house), house.profile.folder, _log(house), point, count), daemon=True
     )

@@ -26,7 +26,7 @@ BOTH = ("m.room.message", "m.reaction")
 
 
 async def until(true: Callable[[], bool], why: str) -> None:
-    """Waits for what nobody is told of."""
+    """Waits for a condition that nothing announces."""
     end = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < end, why
@@ -50,12 +50,12 @@ class Person:
         return cls(user, session)
 
     async def look(self) -> None:
-        """Takes in what is new."""
+        """Fetches what is new."""
         async for post in self.session.posts(follow=False, types=BOTH):
             self.seen.append(post)
 
     async def wait(self, wanted: Callable[[Post], bool], why: str = "a message") -> Post:
-        """The first post that is wanted, which is taken away. Of others' posts only."""
+        """Waits for the first post by somebody else that is ``wanted``, and removes it."""
         end = time.monotonic() + PATIENCE
         while True:
             for post in self.seen:
@@ -68,7 +68,7 @@ class Person:
             await asyncio.sleep(0.05)
 
     async def text(self, room: str, containing: str) -> str:
-        """The text of the first message that contains something."""
+        """The text of the first message that contains ``containing``."""
         post = await self.wait(
             lambda post: post.room_id == room and containing in str(post.content.get("body")), repr(containing)
         )
@@ -80,7 +80,7 @@ class Person:
     async def show(
         self, room: str, picture: bytes, caption: str = "", *, kind: str = "image/jpeg", **relation: Any
     ) -> str:
-        """Posts a picture; with a text below it as apps do that."""
+        """Posts a picture, with a caption as apps write it."""
         content = picture_content(Parcel(picture, kind)) | relation
         if caption:
             content["body"] = caption
@@ -120,7 +120,7 @@ class Household:
         self._task: asyncio.Task[None] | None = None
 
     def configure(self, **changes: Any) -> None:
-        """For the next start."""
+        """Writes the configuration for the next start."""
         self.config = Config.model_validate(self.config.model_dump() | changes)
 
     async def set_up(self) -> None:
@@ -154,7 +154,7 @@ class Household:
             await asyncio.gather(task, return_exceptions=True)
 
     def check(self) -> None:
-        """Raises what ended the bot."""
+        """Raises the error that ended the bot, if any."""
         if self._task is not None and self._task.done():
             self._task.result()
 
@@ -173,15 +173,15 @@ class Household:
         return await self.owner.wait(lambda post: post.room_id == self.control and post.is_picture, why)
 
     async def ask(self, command: str, answer: str, **relation: Any) -> str:
-        """What the bot answers to a command."""
+        """The bot's answer to a command."""
         await self.owner.say(self.control, command, **relation)
         return await self.owner.text(self.control, answer)
 
     async def looked(self) -> None:
-        """Returns when the bot has nothing left to look at of what was posted before, as its owner would find out.
+        """Waits, as the owner could, until the bot has dealt with everything posted before.
 
-        One question is not enough: the bot may answer it before the pictures that came with it are in its inbox. What was
-        posted before the first question is there before the second one is.
+        One question is not enough: the bot may answer it before the pictures that came with it are in its inbox. Posts from
+        before the first question arrive before the second one does.
         """
         await self.ask("!status", "To be looked at: ")
         end = time.monotonic() + PATIENCE
@@ -191,7 +191,7 @@ class Household:
 
 @contextmanager
 def at_home(homeserver: Homeserver, runner: asyncio.Runner, folder: Path) -> Iterator[Household]:
-    """Ann and her bot, for as long as tests need them."""
+    """Ann and her bot, as long as tests need them."""
     ann = Household(homeserver, folder, "Ann")
     runner.run(ann.set_up())
     yield ann

@@ -1,4 +1,4 @@
-"""Cards through Matrix: in profiles, in direct rooms, and what becomes of them."""
+"""Cards through Matrix: in profiles, in direct rooms, and what happens to them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_card_in_a_direct_room_is_kept_if_the_owner_agrees(
             else:
                 await bob.ask("!status", "All is well")
             assert [contact.name for contact in bob.profile.contacts()] == there
-        # One direct room serves for both, and nobody was trusted by it.
+        # One direct room serves both, and nobody became trusted through it.
         rooms = await asyncio.to_thread(bob.server.ask, "GET", "/_matrix/client/v3/joined_rooms", None, bob.bot_account)
         assert len(rooms["joined_rooms"]) == 2
         assert not bob.profile.contact("Alice").trusted

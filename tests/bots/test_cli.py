@@ -1,4 +1,4 @@
-"""`stylecrypt bot`, as an operator uses it: set up, check, run, look at its health, stop it."""
+"""`stylecrypt bot`, as an operator uses it: set it up, check it, run it, look at its health, stop it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Ended(NamedTuple):
 
 
 def stylecrypt(*arguments: object, env: dict[str, str] | None = None, code: int = 0) -> Ended:
-    """The command in this process: a process of its own, which takes a second to import, is for what goes on."""
+    """Runs the command in this process; a separate one takes a second to import and is only for commands that keep running."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         for name, value in {**SECRETS, **(env or {})}.items():
@@ -108,7 +108,7 @@ def test_setup_makes_what_is_missing(operator: Operator) -> None:
         assert profile.card.user_id == operator.bot.id
     for secret in (operator.bot.password, "open sesame"):
         assert secret not in done.out + done.err + operator.config.read_text()
-    # Again: on the same device.
+    # Once more: on the same device.
     again = json.loads(
         stylecrypt(
             "--profile",
@@ -165,7 +165,7 @@ def test_setup_with_a_browser(operator: Operator) -> None:
     address = urllib.parse.urlsplit(line.split()[-1])
     assert address.path == "/_matrix/client/v3/login/sso/redirect"
     back = urllib.parse.parse_qs(address.query)["redirectUrl"][0]
-    # What the server and the browser do, once somebody has logged in there.
+    # What server and browser do once somebody has logged in there.
     token = operator.server.ask("POST", "/_matrix/client/v1/login/get_token", {}, operator.bot)["login_token"]
     with pytest.raises(urllib.error.HTTPError):
         fetched(back.rsplit("/", 1)[0] + "/?loginToken=stolen")
@@ -222,7 +222,7 @@ def test_run_and_stop(operator: Operator) -> None:
         )
         assert second.returncode == 1
         assert f"Nothing can be served at 127.0.0.1:{port}: address already in use." in second.stderr
-        with operator.server.stopped():  # it does not wait for a server that is gone
+        with operator.server.stopped():  # it must not wait for a server that is gone
             process.send_signal(signal.SIGTERM)
             assert process.wait(PATIENCE) == 0
     finally:
@@ -246,7 +246,7 @@ def _ask(url: str) -> dict[str, Any]:
         try:
             found: dict[str, Any] = json.loads(fetched(url))
             return found
-        except OSError as error:  # it does not listen yet, or is not well yet
+        except OSError as error:  # it is not listening yet, or not healthy yet
             assert time.monotonic() < end, error
             time.sleep(0.2)
 

@@ -1,4 +1,4 @@
-"""What can be told to the bot in the control room, and what it answers."""
+"""The commands of the control room, and the bot's answers."""
 
 from __future__ import annotations
 

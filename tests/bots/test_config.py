@@ -1,4 +1,4 @@
-"""The bot's configuration: what is wrong in it is said with its line."""
+"""The bot's configuration: errors in it are reported with their line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_the_sample_is_valid_and_says_nothing_but_the_defaults() -> None:
 
 
 def test_the_sample_shows_every_key_with_its_default() -> None:
-    """Uncommented, it is a configuration that means the same, but for what has to be chosen."""
+    """Uncommented, it means the same, except for the keys that must be chosen."""
     text = SAMPLE.read_text()
     keys = (
         r"profile|control_room|send|receive|auto_send|covert_from|invite_allow|trust|media|  max_bytes|model|log_level"

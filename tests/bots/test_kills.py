@@ -1,4 +1,4 @@
-"""Killed at any point, and started again: every photo is there once."""
+"""Killed at any point and started again: every photo is there exactly once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def ended(process: BaseProcess) -> None:
 
 
 async def settle(*people: Person, quiet: float = 2.0) -> None:
-    """Until nobody hears anything new."""
+    """Waits until nobody gets anything new."""
     end = time.monotonic() + quiet
     while time.monotonic() < end:
         before = sum(len(person.seen) for person in people)
@@ -84,7 +84,7 @@ def test_a_photo_on_its_way_past_all_kills(
         running = killing.fork(alice)
         await alice.owner.text(alice.control, "Posted in #family")
 
-        # Bob's bot was not there meanwhile.
+        # Bob's bot was not running meanwhile.
         for point in POINTS:
             await run_until_killed(bob, point)
         second = killing.fork(bob)
@@ -95,7 +95,7 @@ def test_a_photo_on_its_way_past_all_kills(
             process.terminate()
             await ended(process)
 
-        # One of each: the preview and the photo that were shown are taken away already.
+        # Exactly one of each: the preview and the photo shown were already removed.
         assert pictures(alice.owner, alice.control, alice.bot_account.id) == []
         assert pictures(bob.owner, bob.control, bob.bot_account.id) == []
         assert len(pictures(mallory, room, alice.bot_account.id)) == 1

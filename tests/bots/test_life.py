@@ -19,7 +19,7 @@ from .people import Household, until
 
 
 async def answers(ann: Household, sent: list[str]) -> list[tuple[str, str]]:
-    """The message that each answer answers, and its text, in the order in which they came; those to the last ones too."""
+    """The message that each answer refers to, and its text, in order of arrival, up to the answers to the last messages."""
     found: list[Post] = []
     while not found or answered(found[-1]) != sent[-1]:
         found.append(await ann.owner.wait(lambda post: answered(post) in sent, "an answer"))
@@ -78,11 +78,11 @@ def test_what_was_there_before_it_was_set_up_is_not_looked_at(
         )
         ann.configure(control_room=room)
         ann.start()
-        # The newer one is dealt with, if only to say that it was not encrypted; an older one would be before it.
+        # The newer one gets an answer, if only that it was not encrypted; the older one's would precede it.
         answer = {"m.in_reply_to": {"event_id": newer["event_id"]}}
 
         def relations() -> list[object]:
-            """Of what is encrypted, which the bot alone writes."""
+            """The relations of encrypted events, which only the bot writes."""
             ann.check()
             events = [e for e in homeserver.events(room, ann.owner_account) if e["type"] == "m.room.encrypted"]
             return [event["content"].get("m.relates_to") for event in events]
@@ -149,7 +149,7 @@ def test_a_token_that_is_withdrawn_ends_it(runner: asyncio.Runner, ann: Househol
             await ann._task
         assert error.value.exit_code == 3
         ann._task = None
-        # Logging in anew mends it: on the same device, with the keys that others know.
+        # Logging in again fixes it: on the same device, with the keys that others know.
         await log_in(ann.config, ann.profile, Password(ann.bot_account.id, ann.bot_account.password))
         ann.start()
         assert "All is well" in await ann.ask("!status", "All is well")
@@ -202,7 +202,7 @@ def test_a_message_that_ends_the_bot_again_and_again_is_given_up(runner: asyncio
 
 
 def test_a_command_that_the_server_posts_again_is_not_obeyed_again(runner: asyncio.Runner, ann: Household) -> None:
-    """In another run, and as another event: it cannot make another ciphertext."""
+    """In another run, as another event: the server cannot make another ciphertext."""
 
     async def test() -> None:
         sent = [await ann.owner.say(ann.control, "!contacts")]
@@ -218,7 +218,7 @@ def test_a_command_that_the_server_posts_again_is_not_obeyed_again(runner: async
 
 
 def test_a_control_room_that_was_left_is_replaced(runner: asyncio.Runner, ann: Household) -> None:
-    """What the owner did not see yet comes to the new one."""
+    """Whatever the owner has not seen yet goes to the new one."""
 
     async def test() -> None:
         await ann.stop()

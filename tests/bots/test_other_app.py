@@ -1,4 +1,4 @@
-"""An app that nobody here wrote, matrix-js-sdk with the crypto of Element: it sees an ordinary picture, and compares emoji."""
+"""A foreign app, matrix-js-sdk with Element's crypto: it sees an ordinary picture, and compares emoji."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class OtherApp:
         self.told: list[dict[str, Any]] = []
 
     async def wait(self, key: str, **wanted: object) -> dict[str, Any]:
-        """The next thing that it tells with a key, and with these values."""
+        """The next report from the app that has a key, and these values."""
         assert self.process.stdout is not None
         while True:
             for told in self.told:

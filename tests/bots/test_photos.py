@@ -74,14 +74,14 @@ def is_picture(post: Post) -> bool:
 
 
 async def said_besides(house: Household) -> list[str]:
-    """What the bot has said to its owner, and nobody waited for."""
+    """What the bot has said to its owner without a test waiting for it."""
     await house.owner.look()
     mine = [post for post in house.owner.seen if post.sender == house.bot_account.id and post.type == "m.room.message"]
     return [str(post.content["body"]) for post in mine if post.room_id == house.control]
 
 
 def near(one: bytes, other: np.ndarray, where: Any = ...) -> float:
-    """How far two pictures of a size are apart, on average, in 0..255."""
+    """The mean difference between two pictures of the same size, in 0..255."""
     return float(np.abs(read_picture(one).pixels[where].astype(int) - other[where]).mean())
 
 
@@ -97,7 +97,7 @@ def test_the_family_sees_a_stranger_and_bob_the_photo(
         original = read_picture(photo).pixels
         await alice.owner.show(alice.control, photo, f"#{name} @bob level=original On the beach")
 
-        # What everybody would see, and what it tells, for Alice alone.
+        # What everybody would see and what it reveals, shown to Alice alone.
         preview = await alice.shown("the preview")
         said = str(preview.content["body"])
         assert f"For Bob in #{name}" in said
@@ -125,7 +125,7 @@ def test_the_family_sees_a_stranger_and_bob_the_photo(
         blurred = np.array(blurhash.decode(info["xyz.amorgan.blurhash"], 8, 8))
         mean = read_picture(fake).pixels.mean((0, 1))
         assert np.abs(blurred.mean((0, 1)) - mean).max() < 25
-        # Without what is sealed, whose base64 spells any short name by chance.
+        # Without the sealed part, whose base64 may spell any short name by chance.
         everything = str({key: value for key, value in content.items() if key != "org.stylecrypt.envelope"})
         for secret in ("beach", "Alice", alice.profile.card.id.hex()):
             assert secret not in everything
@@ -142,7 +142,7 @@ def test_the_family_sees_a_stranger_and_bob_the_photo(
             assert (guess.level, guess.sender, guess.caption) == (Level.KEYFACE, None, "")
             assert near(encode_picture(guess.pixels, "PNG"), original, FACE) > 8
 
-        # Bob: the photo, and what there is to know of it.
+        # Bob: the photo, and what there is to know about it.
         shown = await bob.shown("the photo")
         assert near(await bob.owner.picture(shown), original) < 2
         said = str(shown.content["body"])
@@ -217,7 +217,7 @@ def test_what_is_wrong_with_a_request_is_said_and_nothing_is_posted(
 
 
 def test_a_photo_without_a_text_is_sent_by_a_reply_to_it(runner: asyncio.Runner, family: Family, photo: bytes) -> None:
-    """And who lost the right to see it meanwhile does not: nothing is posted."""
+    """If a recipient has meanwhile lost the right to see it, nothing is posted."""
 
     async def test() -> None:
         alice = family.alice
@@ -239,9 +239,9 @@ def test_a_photo_without_a_text_is_sent_by_a_reply_to_it(runner: asyncio.Runner,
 
 
 def test_an_answer_goes_where_the_photo_came_from(runner: asyncio.Runner, family: Family, photo: bytes) -> None:
-    """Bob replies with a photo to what his bot showed him: in its room, to its event, in its thread; at once, as he wants it.
+    """Bob replies with a photo to a picture from his bot: it goes to that room, event and thread, at once, as he asked.
 
-    Whoever posts Alice's message for her is named.
+    If somebody else posts Alice's message for her, the bot names them.
     """
 
     async def test() -> None:
@@ -292,7 +292,7 @@ def test_strangers_and_blocked_contacts_are_named_and_not_opened(
             assert f"A message in #plain, posted by {mallory.id}, was not opened" in said
             assert "somebody who is not among your contacts" in said
 
-            # As a contact she can be looked at again, but not when she is blocked.
+            # Once she is a contact, her message can be shown again, but not while she is blocked.
             bob.profile.add_contact(stranger.profile.card)
             bob.profile.block("Mallory")
             await bob.owner.say(bob.control, "!open", **reply_to(notice.event_id))
@@ -302,7 +302,7 @@ def test_strangers_and_blocked_contacts_are_named_and_not_opened(
             assert "Mallory (not verified) in #plain" in str((await bob.shown("the photo")).content["body"])
             bob.profile.remove("Mallory")
 
-        # What is damaged is said to be so; what is for others, or ordinary, or a copy, is not worth a word.
+        # Damaged pictures are reported; those for others, ordinary ones and copies are not worth a word.
         for house in (alice, bob):
             await house.owner.look()
             house.owner.seen.clear()
@@ -364,7 +364,7 @@ def test_key_faces_and_covert_pictures(runner: asyncio.Runner, family: Family, p
 def test_a_photo_that_the_server_does_not_take(
     runner: asyncio.Runner, family: Family, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The owner is told; a draft that could be shown can be posted later."""
+    """The owner is told, and can still post a draft that was shown."""
     limit = BotSession.upload_limit
 
     async def small(session: BotSession) -> int:

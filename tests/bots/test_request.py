@@ -1,4 +1,4 @@
-"""What the owner writes, taken apart; and what they are advised to write."""
+"""Parsing what the owner writes, and advising what to write instead."""
 
 from __future__ import annotations
 

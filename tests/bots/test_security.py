@@ -1,4 +1,4 @@
-"""Whom the bot obeys, where it goes, and who gets to see what it shows."""
+"""Whom the bot obeys, which rooms it joins, and who can see what it shows."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def texts(ann: Household) -> list[str]:
 
 
 async def problem(ann: Household, said: str) -> None:
-    """Waits until the bot is not well, for a reason."""
+    """Waits until the bot reports a problem that mentions ``said``."""
     await until(lambda: said in str(ann.bot.health.status()), f"the bot is well: {said!r} is not said")
     assert not ann.bot.health.status()[0]
 
 
 def test_commands_that_were_not_encrypted_are_not_obeyed(runner: asyncio.Runner, household: Household) -> None:
-    """The server alone says who sent them."""
+    """Only the server vouches for their sender."""
 
     async def test() -> None:
         ann = household
@@ -49,9 +49,9 @@ def test_a_new_device_of_the_owner_is_not_obeyed_before_it_is_verified(runner: a
         before = texts(ann)
         await other.say(ann.control, "!status")
         await ann.owner.look()
-        await problem(ann, "a new device")  # it could read the answer, so there is none
+        await problem(ann, "a new device")  # it could read an answer, so there is none
         assert texts(ann) == before
-        # On the bot's machine it can be verified; then the bot goes on where it was.
+        # It can be verified on the bot's machine; then the bot continues where it was.
         await ann.stop()
         session = await open_session(ann.config, ann.profile)
         key = other.session.client.olm.account.identity_keys["ed25519"]
@@ -83,7 +83,7 @@ def test_nothing_is_said_while_somebody_else_is_in_the_control_room(runner: asyn
 
 
 def test_invitations(runner: asyncio.Runner, ann: Household) -> None:
-    """The owner's are accepted, and those of whom the configuration names; all others are declined."""
+    """Those from the owner and from people in the configuration are accepted; all others are declined."""
     server = ann.server
     friend, stranger = server.register("friend"), server.register("stranger")
 
@@ -110,7 +110,7 @@ def test_invitations(runner: asyncio.Runner, ann: Household) -> None:
 def test_in_verified_mode_only_verified_devices_get_anything(
     homeserver: Homeserver, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """And what waits for the owner is there as soon as theirs is one."""
+    """The owner gets what was waiting as soon as their device is verified."""
 
     async def test() -> None:
         ann = Household(homeserver, tmp_path_factory.mktemp("strict"), "Ann")
@@ -135,7 +135,7 @@ def test_in_verified_mode_only_verified_devices_get_anything(
 
 
 def test_devices_of_the_blacklist_get_nothing(runner: asyncio.Runner, ann: Household) -> None:
-    """The owner's own old phone, in the control room itself; neither is it obeyed."""
+    """Not even the owner's old phone in the control room, which is not obeyed either."""
 
     async def test() -> None:
         old = await Person.log_in(ann.server, ann.owner_account, ann.folder / "old phone")
@@ -172,7 +172,7 @@ def test_posts_of_any_shape_stop_nothing(runner: asyncio.Runner, ann: Household)
             for place, user in ((room, ann.owner_account), (ann.control, ann.owner_account)):
                 for kind in ("m.room.message", "m.reaction"):
                     path = f"/_matrix/client/v3/rooms/{place}/send/{kind}/{kind}{number}"
-                    with contextlib.suppress(urllib.error.HTTPError):  # what the server itself does not take
+                    with contextlib.suppress(urllib.error.HTTPError):  # requests that the server itself rejects
                         await asyncio.to_thread(server.ask, "PUT", path, content, user)
         encrypted: list[dict[str, object]] = [
             {"m.relates_to": 1, "msgtype": "m.text", "body": "!"},

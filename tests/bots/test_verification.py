@@ -23,7 +23,7 @@ from .people import PATIENCE, Household, Person, at_home, until
 def ann(
     homeserver: Homeserver, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Household]:
-    """One household for all: each test comes with a device of its own."""
+    """One household for all tests: each brings its own device."""
     with at_home(homeserver, runner, tmp_path_factory.mktemp("ann")) as ann:
         yield ann
 

@@ -27,7 +27,7 @@ def run(
 ) -> Run:
     """Runs ``stylecrypt`` with the arguments in this process, in an empty folder.
 
-    The embedded model is loaded once for all. Made a few pictures for ``people``, it has settled on its runtime.
+    The embedded model is loaded once for all tests. Having made the pictures for ``people``, it has settled on its runtime.
     """
 
     def load(name: str) -> FaceModel:

@@ -1,4 +1,4 @@
-"""How commands are run and what is expected of them."""
+"""Runs commands and checks how they end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AI_MADE = b"compositeWithTrainedAlgorithmicMedia"
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: exit code, and what it wrote."""
+    """How a command ended: its exit code and output."""
 
     code: int
     out: bytes
@@ -60,7 +60,7 @@ def refused(ended: Ended, says: str, code: int = 1) -> None:
 
 
 def refused_without_trace(run: Run, says: str, *arguments: object, stdin: bytes = b"") -> None:
-    """With OUT among the arguments: refused, and neither is OUT made, nor one touched that was there before."""
+    """Refused, with OUT among the arguments: a new OUT is not made, and an existing OUT is not touched."""
     for before in (None, b"what was there before"):
         out = Path("out.png")
         if before is not None:
@@ -78,6 +78,6 @@ def read(path: str | Path) -> Pixels:
 
 
 def stylecrypt(*arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
-    """The command in a process of its own."""
+    """Runs the command in a separate process."""
     command = [sys.executable, "-c", f"{quickly.PROGRAM}\nfrom stylecrypt_msg.cli import main; main()"]
     return subprocess.run([*command, *map(str, arguments)], stderr=subprocess.PIPE, timeout=300, **options)

@@ -1,4 +1,4 @@
-"""``doctor``: what works here, and what to do about the rest."""
+"""``doctor``: what works here, and how to fix the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where pictures are read and written: nothing that was there is lost, and no name is too strange."""
+"""Where pictures are read and written: no existing file is lost, and no name is too strange."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_pictures_that_are_not_there(run: Run, photo: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="such names are no names elsewhere")
 def test_hostile_names(run: Run, photo: Path) -> None:
-    """A name is quoted in one line, and does nothing to the terminal that shows it."""
+    """A name is quoted on one line, and cannot affect the terminal that shows it."""
     hostile = "a\x1b[31m\r\n[bold]b\udcff\u202e.png"
     ended = run("encrypt", hostile, "-o", "out.png", *SOMEBODY)
     refused(ended, "[bold]b")
@@ -70,7 +70,7 @@ def test_hostile_names(run: Run, photo: Path) -> None:
     assert b"[bold]b" in ended.out
     assert len(ended.out.splitlines()) == 2
     assert run("encrypt", photo, "-o", hostile, *SOMEBODY, "--json").json["output"] == hostile
-    # A locale that cannot write the name: said with a ? in it, not a failure after the fact.
+    # In a locale that cannot write the name, it is shown with a ?, instead of failing after the work.
     environment = os.environ | {"PYTHONIOENCODING": "ascii:strict"}
     there = stylecrypt("encrypt", photo, "-o", "é.png", *SOMEBODY, stdout=subprocess.PIPE, env=environment)
     assert (there.returncode, there.stderr) == (0, b"")

@@ -30,7 +30,7 @@ def test_there_and_back_from_the_file_alone(form: str, suffix: str, run: Run, ph
     }
     assert sent["mask"] == {"photo": "3-7", "portrait": "0-2,4-5,8-15"}[form]
     assert sent["model_hash"] == load_model().digest
-    # Whatever the file was called and lay beside: only its bytes count.
+    # Whatever its name and folder: only the file's bytes count.
     Path("elsewhere").mkdir()
     arrived = Path(fake).rename(f"elsewhere/arrived.{suffix}")
     got = run("decrypt", arrived, "-o", back, "--key-face", ann, "--json").json
@@ -72,7 +72,7 @@ def test_a_seed_gives_the_same_bytes_and_another_seed_others(run: Run, photo: Pa
     a, b, c, d = (Path(f"{name}.png").read_bytes() for name in "abcd")
     assert a == b
     assert len({a, c, d}) == 3
-    # Without a seed, a new person each time, whom the result names.
+    # Without a seed, a new person each time, named in the result.
     first, second = (run("encrypt", photo, "-o", "e.png", *options, "--json").json["stand_in"] for _ in range(2))
     assert first != second
     assert run("encrypt", photo, "-o", "f.png", *options, "--stand-in", second).code == 0
@@ -80,7 +80,7 @@ def test_a_seed_gives_the_same_bytes_and_another_seed_others(run: Run, photo: Pa
 
 
 def test_stand_in_photo(run: Run, photo: Path, ann: Path, people: People) -> None:
-    Path("bea").write_bytes(saved(people.bea, "JPEG"))  # a file without a suffix is a file still
+    Path("bea").write_bytes(saved(people.bea, "JPEG"))  # a file without a suffix is still a file
     for name, source in (("a", "ann.jpg"), ("b", "bea"), ("c", "./bea")):
         sent = run("encrypt", photo, "-o", f"{name}.png", *KEYFACE, "--stand-in", source, "--json").json
         assert sent["stand_in"] == source

@@ -62,7 +62,7 @@ def test_the_first_session(met: As, photo: Path) -> None:
     restored, original = read(got["output"]), read(photo)
     cover = read(next(Path("box").iterdir()))
     assert np.abs(restored.astype(int) - original).mean() < 0.5 < np.abs(cover.astype(int) - original).mean()
-    # Once; the folder is remembered; what one sent oneself is not received.
+    # Only once; the folder is remembered; your own messages are not received.
     assert as_("Bob", "receive").err == "Nothing new.\n"
     assert as_("Alice", "receive").err == "Nothing new.\n"
 
@@ -273,7 +273,7 @@ def test_passphrases(as_: As, photo: Path, monkeypatch: pytest.MonkeyPatch) -> N
     refused(as_("Alice", "card", "show"), "passphrase is wrong", 4)
     monkeypatch.delenv("STYLECRYPT_PASSPHRASE")
     refused(as_("Alice", "card", "show"), "no terminal to ask", 4)
-    # What needs no keys asks for none.
+    # Commands that need no keys ask for no passphrase.
     assert as_("Alice", "encrypt", photo, "-o", "fake.png", "--level", "keyface").code == 0
     reading, writing = os.pipe()
     os.write(writing, b"open sesame\n")
@@ -281,7 +281,7 @@ def test_passphrases(as_: As, photo: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert as_("Alice", "--passphrase-fd", reading, "card", "show").code == 0
     os.close(reading)
     assert b"open sesame" not in b"".join(path.read_bytes() for path in Path("Alice").iterdir() if path.is_file())
-    # The next one does not come from where the present one does.
+    # The new passphrase must not come from the source of the current one.
     monkeypatch.setenv("STYLECRYPT_PASSPHRASE", "open sesame")
     refused(as_("Alice", "key", "passphrase"), "no terminal to ask", 4)
     monkeypatch.setenv("STYLECRYPT_NEW_PASSPHRASE", "shut sesame")

@@ -1,4 +1,4 @@
-"""Every kind of picture, whole, broken or hostile, and what of its file is left behind."""
+"""Every kind of picture, intact, broken or hostile, and what is left behind from its file."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def broken(name: str, pixels: Pixels) -> bytes:
     ],
 )
 def test_broken_pictures(name: str, says: str, run: Run, people: People, ann: Path) -> None:
-    """As the photo, as the stand-in, as the picture that arrived, as the key face, and through a pipe."""
+    """As the photo, the stand-in, the received picture, the key face, and through a pipe."""
     data = broken(name, people.photo)
     Path("broken.jpg").write_bytes(data)
     refused_without_trace(run, says, "encrypt", "broken.jpg", "-o", "OUT", *KEYFACE)

@@ -1,4 +1,4 @@
-"""What errors advise: each surface in its own words, of which none is missing and none is another's."""
+"""The advice in errors: each interface has its own words, with none missing and none from another."""
 
 from __future__ import annotations
 

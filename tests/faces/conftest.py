@@ -1,4 +1,4 @@
-"""Pictures for the tests of faces. Most lie beside the repository and may not be part of it."""
+"""Pictures for the face tests. Most are kept beside the repository and must not become part of it."""
 
 from __future__ import annotations
 

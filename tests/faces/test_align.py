@@ -104,7 +104,7 @@ def test_beyond_the_border_the_picture_is_mirrored() -> None:
 def test_any_square_can_be_cropped(
     centre: tuple[float, float], half: float, angle: float, height: int, width: int, size: int
 ) -> None:
-    """Far outside, tiny, larger than the picture: the size asked for, in colours that the picture has."""
+    """Far outside, tiny, larger than the picture: the crop has the requested size and only colours from the picture."""
     picture = np.full((height, width, 3), 77, np.uint8)
     result = crop(picture, turned_square(centre, half, angle), size)
     assert result.shape == (size, size, 3)
@@ -113,9 +113,9 @@ def test_any_square_can_be_cropped(
 
 @pytest.mark.slow
 def test_pictures_in_ffhq_framing_keep_their_square(shared_faces: Path) -> None:
-    """Faces of StyleGAN are in FFHQ's framing already: aligned again, the square is the picture's own border.
+    """StyleGAN's faces already have FFHQ's framing: aligned again, the square is the picture's own border.
 
-    They are not exactly so, which bounds what can be measured: 4.3 % of the side on 250 of them, mean over corners.
+    Their framing is not exact, which limits the measurement: 4.3 % of the side on 250 of them, mean over corners.
     """
     upright = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
     quads, points = [], []

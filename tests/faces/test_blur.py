@@ -1,4 +1,4 @@
-"""Of a blurred face a dozen colours are left, whatever it looked like; and what is around it stays."""
+"""A blurred face keeps only a dozen colours, whatever it looked like; its surroundings stay."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_nothing_of_the_face_is_left_but_a_few_colours(astronaut: NDArray[np.uin
     (face,) = detect_faces(astronaut)
     inside = radius(astronaut.shape, face) < 1.2
     blurred = blur(astronaut, face)
-    # Another picture of the same mean colours, with none of her in it, comes out the same.
+    # Another picture with the same mean colours, but nothing of her, comes out the same.
     rows, columns = (slice(round(face.centre[i] - face.size), round(face.centre[i] + face.size)) for i in (1, 0))
     small = cv2.resize(blurred[rows, columns], (8, 8), interpolation=cv2.INTER_AREA)
     back = cv2.resize(small, (blurred[rows, columns].shape[1::-1]), interpolation=cv2.INTER_CUBIC)

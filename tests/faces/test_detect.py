@@ -1,4 +1,4 @@
-"""Every face is found, whatever its size and whichever way up; and what cannot be replaced is said."""
+"""Every face is found, whatever its size and orientation; faces that cannot be replaced are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pasting: nothing outside the mask changes, and inside nobody sees the seam."""
+"""Pasting: nothing outside the mask changes, and inside it no seam shows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def landmarks_at(quad: Quad) -> NDArray[np.float32]:
 
 
 def shown(alpha: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-    """How far a square of 512 px shows: 0 to 1. What is pasted is the photo itself and a pattern of one level all over."""
+    """How strongly a square of 512 px shows, 0 to 1: the photo itself is pasted, plus a pattern of one level everywhere."""
     y, x = np.indices((512, 512)) // 8
     pattern = np.where((x + y) % 2, 40, -40)[..., None]
     grey = np.full((512, 512, 3), 128, np.uint8)
@@ -139,7 +139,7 @@ def test_a_drift_of_colours_is_taken_out(shift: tuple[int, int, int]) -> None:
 
 @pytest.mark.parametrize("brightness", [0.4, 0.6, 1.0])
 def test_another_persons_contrast_is_subdued(brightness: float) -> None:
-    """As weaker light takes of it; unasked, as for the sender's own face, all of it stays."""
+    """As much as weaker light would do; by default, as for the sender's own face, all contrast stays."""
     bright = smooth(300, 300)
     photo = (brightness * bright).astype(np.uint8)
     quad = turned_square((150, 150), 120, 0.1)
@@ -151,7 +151,7 @@ def test_another_persons_contrast_is_subdued(brightness: float) -> None:
     square, dull, landmarks = crop(bright, quad, 512), crop(photo, quad, 512) // 2, landmarks_at(quad)
     subdued = contrast(paste(photo, square, quad, landmarks, subdue=True))
     assert subdued == pytest.approx(min(1 / brightness, 1.3), rel=0.05)
-    # As it is, but for shadows that end in black.
+    # Unchanged, except for shadows that end in black.
     assert contrast(paste(photo, square, quad, landmarks)) > 0.75 / brightness
     assert contrast(paste(photo, dull, quad, landmarks, subdue=True)) == pytest.approx(0.5, abs=0.1)
 

@@ -1,4 +1,4 @@
-"""A picture for all of these tests."""
+"""A picture for all these tests."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def written(view: Pixels) -> Pixels:
 
 def test_eyes_see_nothing(view: Pixels, written: Pixels) -> None:
     assert psnr(view, written) >= 42
-    # The wall, on which one would see most, is left alone.
+    # The wall, where changes would show most, is left alone.
     assert np.abs(view[:, :320].astype(int) - written[:, :320]).mean() < 0.3
 
 
@@ -97,7 +97,7 @@ def test_pictures_without_one() -> None:
 
 
 def test_one_that_is_mostly_gone_is_told(written: Pixels) -> None:
-    """Bands of it painted over, until nothing can be read: it is said to be there, and nothing is made up."""
+    """With bands painted over until nothing can be read, the imprint is still reported, and no content is invented."""
     seen = set()
     for share in np.linspace(0.1, 1, 10):
         worse = written.copy()
@@ -114,7 +114,7 @@ def test_too_small() -> None:
 
 
 def test_it_does_not_depend_on_the_rest_of_the_picture(written: Pixels) -> None:
-    """Whoever edits one corner does not lose it."""
+    """Editing one corner does not destroy it."""
     edited = written.copy()
     edited[700:, 900:] = 255
     got = imprint.read(encoded(edited, "JPEG", quality=75))

@@ -1,4 +1,4 @@
-"""The error correction of an imprint: what it bears, and that it never takes damage for data."""
+"""The error correction of an imprint: how much damage it tolerates, and that it never takes damage for data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def payload(words: int) -> bytes:
 
 
 def read(units: NDArray[np.uint8], noise: float, seed: int = 0) -> NDArray[np.float32]:
-    """As soft values, with noise of this standard deviation."""
+    """The units as soft values, with noise of this standard deviation."""
     return (1.0 - 2.0 * units + np.random.default_rng(seed).normal(0, noise, units.shape)).astype(np.float32)
 
 
@@ -38,7 +38,7 @@ def test_a_bit_in_twelve_may_be_wrong() -> None:
 
 
 def test_units_that_are_lost_are_made_good() -> None:
-    """An eighth of a picture painted over, wherever it is."""
+    """With an eighth of a picture painted over, wherever it is."""
     for first in range(0, 56, 8):
         soft = read(protect(payload(7)), 0.3)
         soft[first : first + 8] = 0

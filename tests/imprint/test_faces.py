@@ -1,4 +1,4 @@
-"""True faces as small pictures, and back into the cover."""
+"""True faces become small pictures, and go back into the cover."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def psnr(one: Pixels, other: Pixels) -> float:
 
 @pytest.fixture(scope="module")
 def photo(view: Pixels, people: People) -> Pixels:
-    """Ann and Bea before a landscape."""
+    """Ann and Bea in front of a landscape."""
     made = view.copy()
     made[300:556, 500:756], made[100:356, 900:1156] = people.photo[20:276, 30:286], people.bea
     return made
@@ -27,7 +27,7 @@ def photo(view: Pixels, people: People) -> Pixels:
 
 @pytest.fixture(scope="module")
 def cover(photo: Pixels) -> Pixels:
-    """With two ovals of nobody in their places."""
+    """The photo with two blank ovals in place of their faces."""
     made = photo.copy()
     for centre in ((628, 428), (1028, 228)):
         cv2.ellipse(made, centre, (70, 95), 0, 0, 360, (0, 160, 0), -1)
@@ -42,7 +42,7 @@ def test_the_faces_come_back(photo: Pixels, cover: Pixels) -> None:
     for top, left in ((300, 500), (100, 900)):
         area = slice(top, top + 256), slice(left, left + 256)
         assert psnr(back[area], photo[area]) > 29
-    # What was not hidden stays as it is.
+    # Whatever was not hidden stays as it is.
     assert np.array_equal(back[:, :400], cover[:, :400])
 
 
@@ -73,7 +73,7 @@ def test_the_largest_come_first(photo: Pixels, cover: Pixels) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"\x30\x01\x00\x9d\x01\x2a\xff\x3f\xff\x3f", b"garbage" * 9])
 def test_what_is_no_picture_is_refused(cover: Pixels, damage: bytes) -> None:
-    """The second says that it has 16383 x 16383 pixels."""
+    """The second one claims 16383 x 16383 pixels."""
     face = protocol.ImprintedFace(left=0, top=0, columns=8, rows=8, cells=b"\xff" * 8, picture=damage or b"\0")
     with pytest.raises(MessageError, match="cannot be read"):
         imprint.paste_faces(cover, [face])

@@ -30,7 +30,7 @@ class Parties:
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_model(default_model: FaceModel) -> Iterator[None]:
-    """The model of the other tests, so that it is loaded once."""
+    """The other tests' model, so that it is loaded only once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(model_cache, "load_model", lambda name: default_model if name == "default" else load_model(name))
         yield
@@ -64,7 +64,7 @@ def parties(tmp_path: Path) -> Iterator[Parties]:
 
 @pytest.fixture(scope="session")
 def photo(people: People) -> bytes:
-    """Ann's photo as a JPEG file as phones make them, with her address in it."""
+    """Ann's photo as a JPEG file like those from phones, with her address in it."""
     exif = Image.Exif()
     exif[0x010E] = MARKER.decode()
     file = io.BytesIO()
@@ -101,13 +101,13 @@ def send(together: Parties, photo: bytes) -> Send:
 
 
 def share_key_face(owner: StyleCrypt, to: StyleCrypt, photo: bytes, name: str = "me") -> None:
-    """Made of a photo, sealed, received."""
+    """Makes a key face from a photo, seals it, and receives it."""
     owner.add_key_face(photo, name)
     to.receive_key_face(owner.share_key_face(name, [to.profile.card.user_id]))
 
 
 def reencoded(picture: bytes, format: str = "JPEG", scale: float = 1, **options: object) -> bytes:
-    """As a messenger does: pixels alone, compressed again."""
+    """A picture as a messenger re-encodes it: only the pixels, recompressed."""
     with Image.open(io.BytesIO(picture)) as image:
         small = image.convert("RGB").resize((round(image.width * scale), round(image.height * scale)))
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What recipients see of a picture that an app re-encoded and stripped."""
+"""What recipients see of a picture that an app has re-encoded and stripped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .conftest import Parties, reencoded
 
 @pytest.fixture(scope="module")
 def landscape(people: People) -> Pixels:
-    """Ann before a landscape, 1024 x 768 px."""
+    """Ann in front of a landscape, 1024 x 768 px."""
     pixels = scene(1024, 768, seed=2)
     pixels[250:506, 520:776] = people.photo[20:276, 30:286]
     return pixels
@@ -83,7 +83,7 @@ def test_a_key_face_still_helps_others(
 
 
 def test_an_envelope_for_others_does_not_hide_it(together: Parties, sent: EncryptedPhoto) -> None:
-    """Whoever strips the sealed part, and adds one of their own, keeps nobody from the pixels."""
+    """Replacing the sealed part by another does not keep recipients from the pixels."""
     stripped = reencoded(sent.picture, quality=80)
     shown = read_picture(stripped).pixels
     pixels = protocol.Pixels(width=shown.shape[1], height=shown.shape[0], rgb=shown.tobytes())
@@ -104,7 +104,7 @@ def test_an_envelope_for_others_does_not_hide_it(together: Parties, sent: Encryp
 
 
 def test_it_is_not_moved_to_another_picture(together: Parties, sent: EncryptedPhoto, landscape: Pixels) -> None:
-    """The same change to the pixels of another view."""
+    """Makes the same change to the pixels of another view."""
     hidden = read_picture(sent.picture).pixels.astype(int)
     plain = together.alice.encrypt(
         encode_picture(landscape, "PNG"), ["Bob"], stand_in="somebody", imprint=False, format="PNG"
@@ -116,7 +116,7 @@ def test_it_is_not_moved_to_another_picture(together: Parties, sent: EncryptedPh
 
 
 def test_what_is_damaged_is_said_to_be(together: Parties, sent: EncryptedPhoto) -> None:
-    """Smaller and smaller, until nothing is left."""
+    """Makes the picture smaller and smaller, until nothing is left."""
     original, refused = read_picture(sent.picture).pixels, 0
     for side in range(960, 400, -40):
         try:

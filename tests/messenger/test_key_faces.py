@@ -1,4 +1,4 @@
-"""Key faces: made of photos once, shared with their codes, prepared where these are missing."""
+"""Key faces: made from photos once, shared with their codes, prepared where codes are missing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("short_descents")
 
 @pytest.fixture(autouse=True)
 def prepared(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Pixels]]:
-    """What was inverted so far."""
+    """The pictures inverted so far."""
     calls: list[Sequence[Pixels]] = []
 
     def counting(photos: Sequence[Pixels], model: FaceModel) -> NDArray[np.float32]:
@@ -39,13 +39,13 @@ def prepared(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Pixels]]:
 
 
 def theirs(parties: Parties) -> TheirKeyFace:
-    """The one that Bob has of Alice."""
+    """Alice's key face as Bob has it."""
     (face,) = parties.bob.profile.key_faces_of(parties.bob.profile.contact("Alice"))
     return face
 
 
 def inversion(model_hash: str = "09" * 32) -> protocol.Inversion:
-    """Of another shape than the embedded model's."""
+    """Codes with another shape than the embedded model's."""
     return protocol.Inversion(model_hash=bytes.fromhex(model_hash), styles=1, dimensions=1, codes=bytes(2))
 
 
@@ -77,7 +77,7 @@ def test_the_receiver_reads_only_the_picture_that_arrived(
     assert theirs(parties).prepared == added.prepared
     assert [one.model_hash.hex() for one in added.prepared] == [default_model.digest]
     assert not parties.bob.receive_key_face(parties.alice.share_key_face("me", ["Bob"])).new
-    # From now on nothing but pictures that arrive is inverted.
+    # From now on only received pictures are inverted.
     sent = send(covert=True)
     assert parties.bob.decrypt(sent.picture, sender="Alice").level == "keyface"
     parties.alice.remove_key_face("me")
@@ -100,7 +100,7 @@ def test_codes_that_are_missing_are_prepared_on_receipt(
 def test_codes_that_do_not_fit_are_not_used(
     parties: Parties, key_face: bytes, prepared: list[Sequence[Pixels]], default_model: FaceModel
 ) -> None:
-    """They are for another model, or say that they are for this one and have another shape."""
+    """They are for another model, or claim to be for this one but have another shape."""
     (made,) = parties.alice.add_key_face(key_face, "me").prepared
     parties.bob.receive_key_face(shared(parties, inversion(), inversion(default_model.digest)))
     assert set(theirs(parties).prepared) == {made, inversion()}
@@ -167,7 +167,7 @@ def test_photos_that_make_no_key_face(
         alice.add_key_face(key_face, "")
     assert (prepared, alice.key_faces()) == ([], [])
     alice.add_key_face(key_face, "me")
-    with pytest.raises(InputError, match="already"):  # which is told before the work
+    with pytest.raises(InputError, match="already"):  # refused before the work
         alice.add_key_face(key_face, "me")
     assert len(prepared) == 1
 

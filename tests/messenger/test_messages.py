@@ -1,4 +1,4 @@
-"""Messages as people meet them: who gets what back, and what is refused."""
+"""Messages as users see them: who gets what back, and what is refused."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_photo_as_it_was(together: Parties, send: Send, photo: bytes, origin
     assert abs(got.sent_at - time.time()) < 60
     assert decibels(got.pixels, original, face_of(original)) >= 45
     assert got.image.size == original.shape[1::-1]
-    # The sender can open it too.
+    # The sender can open it as well.
     own = together.alice.decrypt(sent)
     assert (str(own.sender), own.verified, own.level) == ("Alice", True, "original")
 
@@ -112,7 +112,7 @@ def test_the_whole_file(together: Parties, send: Send, photo: bytes) -> None:
     got = together.bob.decrypt(sent)
     assert got.file == got.encoded() == photo
     assert read_picture(got.encoded("PNG")).pixels.shape == got.pixels.shape
-    # What lies in the file is sealed, and nowhere else.
+    # The file's content is sealed, and nowhere else.
     assert MARKER in photo
     assert MARKER not in sent.picture
 
@@ -137,7 +137,7 @@ def test_a_likeness_from_a_key_face(parties: Parties, photo: bytes, key_face: by
     assert as_message(sent).public.commitment is not None
     got = parties.bob.decrypt(sent)
     assert (got.level, str(got.sender), got.signed, got.warnings) == ("keyface", "Alice", True, ())
-    # It is the key face that Alice meant: the same as with just that.
+    # It is the key face that Alice meant: the result is the same as with only that one.
     meant = protocol.pick_key_face(
         as_message(sent).public, [face.key_face for face in parties.alice.profile.key_faces()]
     )
@@ -178,7 +178,7 @@ def test_a_picture_that_was_changed_on_the_way(
 ) -> None:
     sent = send()
     arrived = reencoded(sent.picture, format, scale, quality=quality)
-    with pytest.raises(NoMessageError):  # what was inside is stripped
+    with pytest.raises(NoMessageError):  # the envelope inside was stripped
         together.bob.decrypt(arrived)
     got = together.bob.decrypt(arrived, envelope=sent.packed)
     assert (got.level, got.cover) == ("original", "changed")
@@ -209,7 +209,7 @@ def test_an_envelope_without_a_seal_hides_no_sealed_one(together: Parties, send:
 
 
 def sealed(alice: StyleCrypt, to: StyleCrypt, sent: EncryptedPhoto, **changes: Any) -> bytes:
-    """A message by Alice's keys, beside the picture of ``sent``, that her program would not make."""
+    """A message signed by Alice's keys, for the picture of ``sent``, that her program would never make."""
     pixels = read_picture(sent.picture).pixels
     shown = protocol.Pixels(width=pixels.shape[1], height=pixels.shape[0], rgb=pixels.tobytes())
     known = as_message(sent).public
@@ -279,7 +279,7 @@ def test_others_cannot_open_it(together: Parties, send: Send, key_face: bytes) -
         together.mallory.decrypt(send())
     assert isinstance(caught.value.reason, protocol.NotForMeError)
     assert caught.value.exit_code == 4
-    # With a photo of the sender she gets what anybody gets from the pixels, and is told that nothing proves it.
+    # With a photo of the sender she gets what anybody gets from the pixels, and a warning that nothing proves it.
     got = together.mallory.decrypt(send(), key_face=key_face)
     assert (got.level, got.sender, got.signed, got.verified) == ("keyface", None, False, False)
     assert "Nothing proves" in got.warnings[0]
@@ -365,7 +365,7 @@ def test_a_message_is_received_once(parties: Parties, send: Send, photo: bytes) 
     with pytest.raises(RefusedError) as caught:
         open_(parties.bob, sent, b"third", envelope=again)
     assert isinstance(caught.value.reason, protocol.ReplayedError)
-    # By hand it may be looked at as often as one likes.
+    # By hand, it may be opened as often as you like.
     assert parties.bob.decrypt(sent).level == "original"
 
 
@@ -445,7 +445,7 @@ def test_a_fake_that_looks_like_the_sender_is_refused(together: Parties, photo: 
 def test_a_stand_in_who_looks_like_the_sender_is_passed_over(
     parties: Parties, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To a recogniser that takes the first two fakes for the sender, whoever they show; the sender is described once."""
+    """A recogniser takes the first two fakes for the sender, whoever they show; the sender is described only once."""
     alice, dlib = parties.alice, load_recogniser()
     described: list[Pixels] = []
 

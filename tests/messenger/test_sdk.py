@@ -95,14 +95,14 @@ def test_through_a_folder_once(parties: Parties, send: Send, photo: bytes, tmp_p
     def received(one: StyleCrypt) -> list[str]:
         return [i.photo.caption if i.photo else type(i.error).__name__ for i in one.receive(transport)]
 
-    # Whoever stops before the next one is asked for gets it again.
+    # A program that stops before asking for the next one gets it again.
     stopped = parties.bob.receive(transport)
     assert next(stopped).photo is not None
     stopped.close()
     assert received(parties.bob) == ["one"]
     assert received(parties.bob) == []
     assert received(parties.alice) == []  # what she sent herself
-    # The same bytes under another name are the same delivery; a copy that was changed is a repetition.
+    # The same bytes under another name are the same delivery; a changed copy is a repetition.
     (box / "copy.jpg").write_bytes(sent.picture)
     assert received(parties.bob) == []
     (box / "changed.jpg").write_bytes(sent.picture + b"\0")

@@ -142,7 +142,7 @@ def test_threads(generator_only: TorchModel) -> None:
 
 
 def test_arrays_and_tensors_give_the_same(psp: TorchModel, default_model: FaceModel) -> None:
-    """Who gives an array gets one, and who gives a tensor a tensor."""
+    """Arrays give arrays, and tensors give tensors."""
     for model in (psp, default_model):
         z = torch.randn(1, 512, generator=torch.Generator().manual_seed(3))
         as_tensor, as_array = model.map(z, truncation=0.5), model.map(z.numpy(), truncation=0.5)

@@ -1,4 +1,4 @@
-"""The stored graphs of the embedded model against the same networks as PyTorch modules, and against what writes them."""
+"""The stored graphs of the embedded model against the same networks as PyTorch modules, and against their writer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TOLERANCE = 1e-3  # of the root mean square
 
 
 def apart(got: Floats, wanted: torch.Tensor | Floats) -> float:
-    """How far results are from those wanted: root mean squares."""
+    """The distance of results from the expected ones: root mean squares."""
     reference = np.asarray(wanted.detach() if isinstance(wanted, torch.Tensor) else wanted)
     assert got.shape == reference.shape
     return float(np.sqrt(np.mean((got - reference) ** 2) / np.mean(reference**2)))

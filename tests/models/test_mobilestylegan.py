@@ -1,4 +1,4 @@
-"""The embedded generator against the published file's own outputs, and what it adds to them."""
+"""The embedded generator against the published file's own outputs, and its additions."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def check(rule: ModuleType, wanted: dict[str, np.ndarray], name: str, images: Te
 
 @pytest.fixture(params=["onnxruntime", "torch"])
 def either(request: pytest.FixtureRequest, default_model: FaceModel, torch_model: TorchModel) -> FaceModel:
-    """The embedded model by each of the runtimes that it has."""
+    """The embedded model with each of its runtimes."""
     return {model.runtime: model for model in (default_model, torch_model)}[request.param]
 
 
@@ -62,7 +62,7 @@ def people(model: FaceModel, *seeds: object) -> Tensor:
 
 
 def scores(model: FaceModel, w: Tensor) -> Tensor:
-    """What says woman (below 0) or man of w (B, 512)."""
+    """The score of w (B, 512) for woman (below 0) or man."""
     state = dict(model.to_torch().state())
     return w @ state["generator.judge_weight"][-1] + state["generator.judge_bias"][-1]
 
@@ -131,7 +131,7 @@ def test_stand_ins_suit_whom_they_stand_in_for(default_model: FaceModel) -> None
 
 
 def test_stand_ins_suit_whom_a_picture_shows(default_model: FaceModel) -> None:
-    """Who is judged is what the encoder makes of a picture, whose codes are not those of the mapping."""
+    """The judge sees the encoder's codes of a picture, which the mapping would not produce."""
     everybody = default_model.map(torch.randn(80, 512, generator=torch.Generator().manual_seed(1)), truncation=0.75)
     shown = everybody[scores(default_model, everybody[:, 0]).abs() > 1.5][:16]
     men = scores(default_model, shown[:, 0]) > 0
@@ -172,9 +172,9 @@ def test_any_square_size_encodes(size: int, default_model: FaceModel, torch_mode
 
 
 def test_the_encoder_inverts_what_the_generator_makes(default_model: FaceModel, torch_model: TorchModel) -> None:
-    """Codes read from a picture lie in the direction of those put in, layer by layer, and not of somebody else's.
+    """Layer by layer, codes read from a picture point in the direction of those put in, and not of somebody else's.
 
-    Styles 0 to 2, which turn the head, say little of who it is: these people all look into the camera.
+    Styles 0 to 2, which turn the head, say little about identity: these people all look into the camera.
     """
     made = people(default_model, *range(6))
     read = default_model.encode(torch_model.preview(made).clamp(-1, 1), steps=2)

@@ -28,7 +28,7 @@ def low_pass(x: Tensor) -> Tensor:
 
 
 def plain_modulated_conv(conv: ModulatedConv, x: Tensor, w: Tensor) -> Tensor:
-    """Equations (1) and (3) as they stand: weights of its own for every sample, one grouped convolution."""
+    """Equations (1) and (3) literally: separate weights for every sample, one grouped convolution."""
     B, C, H, W = x.shape
     style = F.linear(w, conv.modulation.weight / math.sqrt(w.shape[1]), conv.modulation.bias)
     weight = conv.weight / math.sqrt(C * 9) * style[:, None, :, None, None]  # (B, O, C, 3, 3)

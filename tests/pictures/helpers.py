@@ -1,4 +1,4 @@
-"""Pictures, and what files of them may hold."""
+"""Pictures, and what their files may hold."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FORMATS: list[Format] = ["PNG", "JPEG", "WEBP"]
 
 
 def scene(height: int = 48, width: int = 64) -> NDArray[np.uint8]:
-    """Smooth, coloured, without any symmetry: a turn or a swapped channel shows."""
+    """A smooth, coloured picture without any symmetry: a turn or a swapped channel shows."""
     y, x = np.mgrid[0:height, 0:width]
     return np.stack([x * 255 // width, y * 255 // height, (x + 2 * y) % 160], axis=2).astype(np.uint8)
 

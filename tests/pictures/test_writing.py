@@ -106,7 +106,7 @@ def test_jpeg_keeps_colours_at_full_resolution() -> None:
 
 
 def test_jpeg_of_noise_is_written_all_the_same() -> None:
-    """Progressive and optimised files are made in one buffer, which noise outgrows."""
+    """Progressive and optimised files are written into one buffer, which noise outgrows."""
     noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
     assert psnr(read_picture(encode_picture(noise, "JPEG", quality=100)).pixels, noise) > 45
 

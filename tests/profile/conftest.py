@@ -23,7 +23,7 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def profile(tmp_path: Path) -> Iterator[Profile]:
-    """Ann's."""
+    """Ann's profile."""
     with Profile.create(tmp_path / "ann", name="Ann", passphrase=None, now=NOW) as made:
         yield made
 
@@ -36,7 +36,7 @@ def card(
     created: int = NOW,
     previous: sp.Identity | None = None,
 ) -> sp.Card:
-    """A card; of new keys, if none are given."""
+    """A card; with new keys if none are given."""
     user_id = user_id or f"@{name.lower()}:example.org"
     keys = keys or sp.Identity.generate()
     return sp.Card.create(keys, user_id=user_id, display_name=name, created=created, previous=previous)

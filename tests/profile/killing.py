@@ -1,7 +1,7 @@
-"""Kills a process that writes to a profile, many times, and looks each time for what it had acknowledged.
+"""Kills a process that writes to a profile, many times, and checks each time that everything it acknowledged is there.
 
-Run as ``python -m tests.profile.killing FOLDER ROUNDS SEED``; prints one line of JSON. It is a program of its own, so that it
-can fork: it imports little, has one thread, and holds no profile open while it does.
+Run as ``python -m tests.profile.killing FOLDER ROUNDS SEED``; prints one line of JSON. It is a separate program so that it can
+fork: it imports little, has one thread, and holds no profile open while it forks.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def message_id(n: int) -> sp.MessageId:
 
 
 def write(profile: Profile, n: int) -> None:
-    """The n-th of the writes, which are of all kinds in turn."""
+    """Makes the n-th write; the writes go through all kinds in turn."""
     name = f"{n}"
     match n % KINDS:
         case 0:

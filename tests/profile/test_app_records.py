@@ -1,4 +1,4 @@
-"""What a program keeps in a profile besides: in order, sealed, and all or nothing."""
+"""A program's own records in a profile: in order, sealed, and all or nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom a profile knows, and whom it lets see photos (SPEC.md section 6.2)."""
+"""The people a profile knows, and those it lets see photos (SPEC.md section 6.2)."""
 
 from __future__ import annotations
 

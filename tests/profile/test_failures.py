@@ -1,4 +1,4 @@
-"""Files that are damaged, newer or read-only, and disks that are full: one sentence each, and nothing is lost."""
+"""Damaged, newer or read-only files, and full disks: one sentence each, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ READS: list[Callable[[Profile], object]] = [
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_damaged_file_is_told_and_never_believed(full: Path, tmp_path: Path, seed: int) -> None:
-    """Any changed bytes end in an error, or what is still read is what was written."""
+    """Any changed bytes end in an error, or else everything still readable is what was written."""
     whole = (full / "profile.db").read_bytes()
     with Profile.open(full) as profile:
         right = [read(profile) for read in READS]
@@ -114,7 +114,7 @@ def test_what_is_no_database_is_told_and_left(tmp_path: Path, content: bytes) ->
 
 
 def test_rows_cannot_be_put_in_each_others_places(profile: Profile) -> None:
-    """Whoever may write to the disk cannot unblock a contact by another's row, nor give away a key face."""
+    """Write access to the disk does not suffice to unblock a contact with another's row, or to give away a key face."""
     for name in ("Bob", "Eve"):
         keys = sp.Identity.generate()
         profile.add_contact(card(name, keys=keys))

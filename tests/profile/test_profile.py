@@ -142,7 +142,7 @@ def test_a_passphrase_is_set_changed_and_removed(profile: Profile) -> None:
 
 
 def test_a_passphrase_costs_a_quarter_of_a_gigabyte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And one that cost less is brought up to that when it is next typed."""
+    """One that cost less is upgraded when it is next typed."""
     folder = tmp_path / "p"
     Profile.create(folder, name="Ann", passphrase="x", now=NOW).close()
     monkeypatch.undo()

@@ -34,7 +34,7 @@ def painting(seed: int, width: int = 320, height: int = 240) -> Image.Image:
 
 
 def pixels(image: Image.Image) -> sp.Pixels:
-    """What the protocol wants to know of a decoded picture."""
+    """What the protocol needs to know about a decoded picture."""
     return sp.Pixels(width=image.width, height=image.height, rgb=image.convert("RGB").tobytes())
 
 

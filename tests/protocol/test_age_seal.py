@@ -21,7 +21,7 @@ VECTORS = sorted((Path(__file__).parent / "vectors" / "age").iterdir())
 
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.name)
 def test_age_vector(path: Path) -> None:
-    """What must open, opens; all else fails closed, and so does what we refuse (armor, other keys)."""
+    """Files that must open do; all others fail closed, including those we refuse (armor, other keys)."""
     head, _, file = path.read_bytes().partition(b"\n\n")
     lines = [line.partition(": ")[::2] for line in head.decode().splitlines()]
     fields = dict(lines)

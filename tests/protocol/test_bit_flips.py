@@ -40,7 +40,7 @@ def test_decrypted_part() -> None:
 
 
 def test_decrypted_part_signed_again() -> None:
-    """As if the sender's program had a bug: what parses encodes to the very same bytes."""
+    """As if the sender's program had a bug: whatever parses encodes to the very same bytes."""
     fields = SignedPart(age.decrypt(message().sealed or b"", BOB)).fields
     for flipped in flips(fields):
         signed = SignedPart.__new__(SignedPart)

@@ -56,7 +56,7 @@ def test_a_copy_that_is_a_little_lighter_or_darker_is_recognised(seed: int, tone
 
 
 def test_another_face_with_the_same_coarse_light_is_swapped() -> None:
-    """Eight by eight means met by a smooth shift, as a forger would who knows what was compared once."""
+    """A smooth shift matches the means of eight by eight areas, as a forger might who knows an earlier comparison."""
     original, left, top, side = COVER_IMAGE, 60, 40, 128
     for seed in range(2, 12):
         forged = np.asarray(original, np.float64).copy()

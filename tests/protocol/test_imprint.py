@@ -120,7 +120,7 @@ def test_time_and_chat() -> None:
 
 
 def test_it_is_one_message_with_its_envelope() -> None:
-    """Whoever saw the imprint sees the envelope, which brings more, and not the other way about."""
+    """After the imprint, the envelope still opens, because it brings more; not the other way round."""
     public = sp.PublicPart.describe(
         COVER, level=sp.Level.ORIGINAL, model_hash=b"\x11" * 32, styles=18, replaced=[3], faces=[], message_id=ID
     )

@@ -154,7 +154,7 @@ def test_moved_to_another_public_part() -> None:
 
 
 def test_swapped_picture_is_not_attributed() -> None:
-    """Neither with the envelope as it was, nor with a public part that describes the swapped picture."""
+    """Neither with the original envelope, nor with a public part that describes the swapped picture."""
     envelope, other = message(), pixels(painting(2))
     with pytest.raises(sp.CoverMismatchError):
         open_as(BOB, envelope, other)
@@ -197,7 +197,7 @@ def test_replay() -> None:
 
 
 def test_an_exact_copy_is_new_after_changed_ones() -> None:
-    """Or whoever posts a doctored copy first would bar the sender's own."""
+    """Otherwise, posting a doctored copy first would block the sender's own."""
     envelope, store = message(), sp.MemorySeenStore()
     copy = pixels(decoded(encoded(COVER_IMAGE, "JPEG", quality=70)))
     assert open_as(BOB, envelope, copy, seen=store).cover is sp.CoverVerdict.CHANGED
@@ -286,7 +286,7 @@ def test_captions() -> None:
 
 @pytest.mark.parametrize("name", ["recipients", "sketch", "residual", "opening"])
 def test_signed_nonsense_is_malformed(name: str) -> None:
-    """What a contact's broken or malicious program signs is refused as well."""
+    """Nonsense signed by a contact's broken or malicious program is refused as well."""
     key_face = sp.KeyFace.new(COVER)
     public = describe(key_face=key_face)
     content = content_of(message(public, key_face=key_face))

@@ -246,7 +246,7 @@ def test_the_code_of_an_imprint(row: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("row", IMPRINT["pictures"], ids=lambda row: row["width"])
 def test_pictures_with_an_imprint(row: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Made from the text of the specification; together they hold every unit that there can be."""
+    """Made from the text of the specification; together they hold every possible unit."""
     monkeypatch.syspath_prepend(FOLDER)
     payload = bytes.fromhex(row["payload"])
     grey = importlib.import_module("imprints").picture(payload, row["units"], row["width"], row["height"])

@@ -62,7 +62,7 @@ def base64(data: bytes) -> bytes:
 
 
 def test_x25519() -> None:
-    """Through age: the file opens if and only if the library comes to the vector's shared secret."""
+    """Through age: the file opens if and only if the library computes the vector's shared secret."""
     zero = bytes(32)
     seen = set()
     for _, test in vectors("x25519"):
@@ -113,7 +113,7 @@ def test_hkdf_sha256() -> None:
 
 
 def test_hmac_sha256() -> None:
-    """Commitments use whole tags: a truncated one has to be the beginning of ours."""
+    """Commitments use whole tags: a truncated tag must be the start of ours."""
     for group, test in vectors("hmac_sha256"):
         tag = primitives.hmac_sha256(bytes.fromhex(test["key"]), bytes.fromhex(test["msg"]))
         matches = tag[: group["tagSize"] // 8] == bytes.fromhex(test["tag"])

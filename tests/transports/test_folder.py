@@ -1,4 +1,4 @@
-"""The folder transport: what one puts in, the other finds, once; what sync tools leave half done does no harm."""
+"""The folder transport: each message is found exactly once; half-finished work of sync tools does no harm."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_folders_empty_files_and_large_ones_are_left_alone(tmp_path: Path, monke
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
-    """Whoever shares the folder could otherwise have any picture of this machine taken for a message, or an endless file."""
+    """Otherwise, people who share the folder could pass off any picture on this machine, or an endless file, as a message."""
     (secret := tmp_path / "private.png").write_bytes(PICTURE)
     (shared := tmp_path / "shared").mkdir()
     (shared / "link.png").symlink_to(secret)
@@ -283,7 +283,7 @@ def test_a_file_that_cannot_be_read_yet_is_tried_again(tmp_path: Path, monkeypat
 
 @pytest.mark.usefixtures("quick")
 def test_a_file_that_is_replaced_is_delivered_again(tmp_path: Path) -> None:
-    """Also by one of the same size and time, as sync tools set it."""
+    """Even by a file of the same size and time, which sync tools may set."""
 
     async def follow() -> None:
         (tmp_path / "photo.jpg").write_bytes(b"before")
@@ -330,7 +330,7 @@ def test_a_folder_that_is_none(tmp_path: Path, act: object) -> None:
 
 @pytest.fixture
 def another_users() -> Iterator[Path]:
-    """A folder that somebody else than root owns. With it, root does without the right to do everything."""
+    """A folder owned by somebody other than root. Meanwhile, root gives up the right to do everything."""
     where = Path(tempfile.mkdtemp())
     if os.geteuid() == 0:
         os.chown(where, 65534, 65534)
@@ -378,7 +378,7 @@ def no_room_over(size: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("room", [100, 10_000])
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, room: int) -> None:
-    """Neither where the envelope does not fit, nor where it does and the picture does not."""
+    """Neither if the envelope does not fit, nor if it does but the picture does not."""
     with no_room_over(room), pytest.raises(NetworkError, match=r"Nothing was sent through .*: file too large") as error:
         send(tmp_path, picture=PICTURE * 10, envelope=ENVELOPE[:5000])
     assert error.value.hint

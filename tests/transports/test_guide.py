@@ -58,7 +58,7 @@ Make = Callable[[], Transport]
 
 @pytest.fixture(params=["the example", "folder"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
-    """Another run of a program at each call, with the same server or folder."""
+    """Each call acts as another run of a program, with the same server or folder."""
     if request.param == "folder":
         return lambda: FolderTransport(tmp_path)
     server, transport = Server(), example()
@@ -93,7 +93,7 @@ def test_the_promises(make: Make) -> None:
             first = await anext(deliveries)
         assert first.reference == got[0].reference
         await transport.close()
-        assert await all_of(transport) == got  # nothing was lost, and a closed one is of use again
+        assert await all_of(transport) == got  # nothing was lost, and a closed transport can be used again
 
     asyncio.run(test())
 

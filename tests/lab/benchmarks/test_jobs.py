@@ -1,4 +1,4 @@
-"""Whole jobs are measured as somebody would wait for them."""
+"""Whole jobs are measured as a user would wait for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("short_descents")
 
 @pytest.fixture(autouse=True)
 def _small(default_model: FaceModel, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Photos of a ninth of the size, of one person or two, and in this process the model of the other tests."""
+    """Photos a ninth of the size, with one or two people, and in this process the other tests' model."""
     monkeypatch.setattr(model_cache, "load_model", lambda _: default_model)
     made = jobs._photo
     monkeypatch.setattr(jobs, "_face", lambda model, name: people.ann)
@@ -35,7 +35,7 @@ def test_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
         assert min(job.warm, job.fresh, job.cpu) > 0, job.name
         assert 50 < job.memory < 2000, job.name
     sent, opened, *_ = found.jobs
-    assert opened.memory < sent.memory - 100  # it has no need of the model
+    assert opened.memory < sent.memory - 100  # it does not need the model
 
 
 def test_a_command_that_fails_is_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Each attack where it has to succeed, and where it must not: against who keeps all layers but one, and who keeps none."""
+"""Each attack where it must succeed, and where it must not: against covers that keep all layers but one, and that keep none."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def value(found: list[Finding | Figure], words: str) -> float:
 
 
 def test_covers_are_made_as_the_program_makes_them(bench: Bench) -> None:
-    """Photos by what the encoder says, portraits and key faces with descent."""
+    """Photos use the encoder's codes; portraits and key faces use descent."""
     for view in bench.people.sent:
         looks, depth = (bench.pipeline.encode([view.square], steps)[0] for steps in (0, effort.KEY_STEPS))
         np.testing.assert_allclose(view.sent["photo"], looks, atol=1e-4)
@@ -155,7 +155,7 @@ def test_wrong_keys(bench: Bench) -> None:
 
     known, unknown = found(bench.open), found(bench.closed)
     assert of(known, "nearer than").successes == N
-    # Every layer is the key's: what comes out is the stranger, and the message helped nothing.
+    # Every layer is the key's: the result is the stranger, and the message did not help.
     assert of(unknown, "nearer than").successes == 0
     assert value(unknown, "the best of 3 keys") == pytest.approx(value(unknown, "the best of 3 strangers"), abs=1e-3)
 
@@ -231,7 +231,7 @@ def test_strangers_are_not_linked(bench: Bench) -> None:
 
 
 def test_detection(bench: Bench) -> None:
-    """Squares with a grid, such as some generators leave, and squares that differ in nothing but who they show."""
+    """Squares with a grid, as some generators leave it, and squares that differ only in the person they show."""
     squares = [view.square for view in bench.people.sent]
     grid = np.zeros_like(squares[0])
     grid[::8] = grid[:, ::8] = 150
@@ -272,7 +272,7 @@ def test_sizes_metadata_times_and_links(bench: Bench) -> None:
     ways = ("keyface", "latent", "original", "latent to 20", "covert", "latent, two faces")
     assert all(value(found, f"made in, {way}") > 0 for way in ways)
     assert sum("how long it took" in one.what for one in found) == 4
-    # The same cover, and another one with faces in the same places; nothing else.
+    # Only the same cover, and another one with faces in the same places.
     assert (of(found, "one stand-in: two messages").successes, of(found, "one stand-in: two messages").trials) == (4, 4)
     assert (of(found, "two stand-ins").successes, of(found, "two stand-ins").trials) == (1, 1)
     assert (of(found, "key shares or seal").successes, of(found, "key shares or seal").trials) == (0, 4)

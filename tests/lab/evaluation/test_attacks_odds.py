@@ -1,4 +1,4 @@
-"""What counts are made of: intervals, verdicts, curves and the detector, without any picture."""
+"""The statistics of attacks: intervals, verdicts, curves and the detector, without any picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`stylecrypt evaluate --channels`: what opens after which app."""
+"""`stylecrypt evaluate --channels`: what still opens after each app."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ...scenery import scene
 
 @pytest.fixture
 def folder(tmp_path: Path, people: People) -> Path:
-    """Ann before a landscape, and a picture of nobody."""
+    """Ann in front of a landscape, and a picture of nobody."""
     photos = tmp_path / "photos"
     photos.mkdir()
     pixels = scene(1024, 768, seed=2)

@@ -1,4 +1,4 @@
-"""``stylecrypt evaluate`` on a few people who do not exist: the figures, the report, and a run that goes on."""
+"""``stylecrypt evaluate`` on a few people who do not exist: the figures, the report, and resumed runs."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory, default_model: FaceModel) ->
 
 @pytest.fixture(scope="module")
 def evaluated(faces: Path, default_model: FaceModel, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
-    """A report of both; fewer ways, and they, layers and levels of the first one only."""
+    """A report of both people, with fewer ways; ways, layers and levels only for the first person."""
     pytest.importorskip("dlib")
     folder = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
@@ -84,7 +84,7 @@ def few(patch: pytest.MonkeyPatch) -> None:
 
 
 def _run(patch: pytest.MonkeyPatch, model: FaceModel, *arguments: object) -> Ended:
-    """The command in this process, with the model of the other tests."""
+    """Runs the command in this process, with the other tests' model."""
 
     def load(name: str) -> FaceModel:
         return model if name == "default" else load_model(name)
@@ -113,7 +113,7 @@ def evaluate(monkeypatch: pytest.MonkeyPatch, default_model: FaceModel, tmp_path
 
 @pytest.fixture
 def report(evaluated: tuple[Path, Ended], tmp_path: Path) -> Path:
-    """A copy that a test may go on with."""
+    """A copy of the report that a test may resume."""
     return shutil.copytree(evaluated[0], tmp_path / "report")
 
 
@@ -144,7 +144,7 @@ def test_the_figures_say_what_the_paper_says(evaluated: tuple[Path, Ended]) -> N
     approximated = table[Column.APPROXIMATED][NOT_SENT]
     assert approximated.psnr > table[Column.ENCRYPTED][AS_SENT].psnr
     assert approximated.distance < distance(Column.ENCRYPTED)
-    # The sender comes back with their key, and with nobody else's.
+    # Only the sender's own key brings them back.
     for way in FEW_WAYS:
         assert distance(Column.KEY_ORIGINAL, way) < distance(Column.KEY_WRONG, way)
         assert distance(Column.KEY_ORIGINAL, way) < distance(Column.ENCRYPTED, way)
@@ -159,7 +159,7 @@ def test_the_figures_say_what_the_paper_says(evaluated: tuple[Path, Ended]) -> N
     def travelled(reader: Column) -> float:
         return float(np.mean([value for values in summary.cycle[reader].values() for value in values.values()]))
 
-    assert travelled(Column.ENCRYPTED) > 0.1  # what is read has to do with what was put in
+    assert travelled(Column.ENCRYPTED) > 0.1  # what is read correlates with what was put in
     assert travelled(Column.KEY_ORIGINAL) > travelled(Column.KEY_OTHER) > travelled(Column.KEY_WRONG)
 
 
@@ -174,7 +174,7 @@ def test_fakes_are_those_that_would_be_sent(evaluated: tuple[Path, Ended]) -> No
 
 
 class Tones:
-    """A recogniser to which pictures are as far apart as they are bright."""
+    """A recogniser for which the difference in brightness is the distance."""
 
     name, threshold, strict = "tones", 100.0, 50.0
 
@@ -287,7 +287,7 @@ def test_the_terminal_shows_table_2_and_what_was_passed_over(evaluated: tuple[Pa
 
 @pytest.fixture
 def nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is measured once more fails the test."""
+    """Fails the test if anything is measured again."""
 
     def again(*_: Any) -> None:
         raise AssertionError("measured again")
@@ -307,7 +307,7 @@ def test_what_is_there_is_not_measured_again(evaluate: Command, faces: Path, rep
 
 
 def test_a_stopped_run_goes_on(evaluate: Command, faces: Path, report: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last line was cut off as it was written: it alone is measured again."""
+    """The last line was cut off while it was written: only that one is measured again."""
     journal = report / "results.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True)
     parts = [json.loads(line).get("part") for line in lines]

@@ -38,7 +38,7 @@ def picture(seed: int, size: int = 256) -> Pixels:
 
 
 def write_onnx(path: Path, *, size: int = 112, batch: int | str = 1) -> None:
-    """The mean of each colour, as three numbers."""
+    """Writes a network that returns the mean of each colour, three numbers."""
     onnx = pytest.importorskip("onnx")
     value = onnx.helper.make_tensor_value_info
     graph = onnx.helper.make_graph(

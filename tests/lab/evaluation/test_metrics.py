@@ -1,4 +1,4 @@
-"""Metrics against values worked out by hand, and against numpy where that is a second way."""
+"""Metrics against values computed by hand, and against numpy where it offers a second way."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_ssim_is_equation_5() -> None:
 
 
 def test_ssim_has_gaussian_windows() -> None:
-    """A checkerboard is one thing to windows of 7 px and another to Gaussian ones of 1.5 px: worked out at one place."""
+    """Windows of 7 px and Gaussian ones of 1.5 px see a checkerboard differently: computed by hand at one place."""
     first, second = flat(100), noise(2)
     axis = np.exp(-np.square(np.arange(-5, 6)) / (2 * 1.5**2))
     window = np.outer(axis, axis) / axis.sum() ** 2
@@ -103,7 +103,7 @@ def test_without_lpips_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch)
 
 
 class _Alex(nn.Module):
-    """As lpips slices AlexNet's features: the layer's number stays, in a slice."""
+    """Slices AlexNet's features as lpips does: the layer keeps its number, within a slice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class _Alex(nn.Module):
 
 
 class _Lpips(nn.Module):
-    """What `load_lpips` asks of the package: the trunk's weights decide, and pictures come in [-1, 1]."""
+    """The part of the package that `load_lpips` uses: the trunk's weights decide, and pictures are in [-1, 1]."""
 
     def __init__(self, *, net: str, version: str, pnet_rand: bool, verbose: bool) -> None:
         super().__init__()

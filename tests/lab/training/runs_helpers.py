@@ -1,4 +1,4 @@
-"""What the tests of `train prepare`, `generator` and `psp` share: faces that nobody has, small, and runs in processes."""
+"""What the tests of `train prepare`, `generator` and `psp` share: small faces of nobody, and runs in processes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def some_faces(model: TorchModel, count: int, size: int = 32) -> NDArray[np.uint
 
 
 def write_shards(faces: NDArray[np.uint8], folder: Path, person: Callable[[int], str] = str) -> Shards:
-    """Two shards of ``faces``; ``person`` names who is on the one of a number."""
+    """Writes ``faces`` into two shards; ``person`` names the person on the face with a given number."""
     folder.mkdir()
     half = len(faces) // 2
     shards = []
@@ -45,7 +45,7 @@ def write_shards(faces: NDArray[np.uint8], folder: Path, person: Callable[[int],
 
 
 def small_model(size: int = 32, seed: int = 1, channels: int = 8) -> TorchModel:
-    """A StyleGAN2 that has learnt nothing."""
+    """An untrained StyleGAN2."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         generator: Generator = new_generator(channels_of(size, channels), 128)
@@ -57,7 +57,7 @@ def environment() -> dict[str, str]:
 
 
 def torchrun(processes: int, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """``stylecrypt ARGUMENTS`` in so many processes, as docs/training.md starts it."""
+    """Runs ``stylecrypt ARGUMENTS`` in several processes, as docs/training.md starts it."""
     stylecrypt = Path(sys.executable).with_name("stylecrypt")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     return subprocess.run(
@@ -71,7 +71,7 @@ def torchrun(processes: int, *arguments: str) -> subprocess.CompletedProcess[str
 
 
 def distance(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor], start: dict[str, torch.Tensor]) -> float:
-    """How far two trained networks are apart, relative to how far they have come from the start."""
+    """The distance between two trained networks, relative to how far they have moved from the start."""
     floats = [name for name in ours if ours[name].is_floating_point()]
     apart = sum(float((ours[name] - theirs[name]).square().sum()) for name in floats)
     moved = sum(float((ours[name] - start[name]).square().sum()) for name in floats)

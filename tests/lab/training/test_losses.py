@@ -1,4 +1,4 @@
-"""What the losses of `train generator` and `train psp` are made of, against computations by hand."""
+"""The components of the losses of `train generator` and `train psp`, against computations by hand."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_path_length_is_the_norm_of_the_projected_jacobian() -> None:
 
 
 def along(network: nn.Module, loss: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """The derivative of a loss along its own gradient, and that way, of length 1."""
+    """The derivative of a loss along its own gradient, and that direction, with length 1."""
     loss.backward()
     gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in network.parameters()]
     norm = torch.stack([g.square().sum() for g in gradients]).sum().sqrt()
@@ -69,7 +69,7 @@ def move(network: nn.Module, way: list[Tensor], by: float) -> None:
 
 @pytest.mark.parametrize(("what", "step"), [("r1", 1e-3), ("path", 0.02)])
 def test_gradients_of_gradients_pass_through_the_networks(what: str, step: float) -> None:
-    """The networks' own derivative against differences: nothing on the way is lost, nor overwritten in place."""
+    """The networks' own derivative against differences: nothing is lost on the way or overwritten in place."""
     torch.manual_seed(0)
     channels = channels_of(32, 8)
     network = Discriminator(channels) if what == "r1" else new_generator(channels, 128)
@@ -96,7 +96,7 @@ def test_gradients_of_gradients_pass_through_the_networks(what: str, step: float
 
 
 def angular(degrees: float, margin: float) -> float:
-    """The loss of a feature at so many degrees from its class's weight, and square to that of the other class."""
+    """The loss of a feature at ``degrees`` from its class's weight, and perpendicular to that of the other class."""
     loss = AngularMargin(2, 3, 10.0, margin)
     loss.weight.data = torch.tensor([[2.0, 0.0, 0.0], [0.0, 0.0, 0.5]])  # lengths do not matter
     angle = math.radians(degrees)
@@ -111,7 +111,7 @@ def test_the_angular_margin_is_equation_6() -> None:
 
 
 def test_the_margin_asks_for_more_than_being_right() -> None:
-    """At 30 degrees a feature is nearest to its own class by far: done without a margin, not with one."""
+    """At 30 degrees a feature is by far nearest to its own class: good enough without a margin, but not with one."""
     assert angular(30, 0.5) > 20 * angular(30, 0)
     losses = [angular(degrees, 0.5) for degrees in range(0, 180, 5)]
     assert losses == sorted(losses)  # nearer is better, all the way from the other side
@@ -119,7 +119,7 @@ def test_the_margin_asks_for_more_than_being_right() -> None:
 
 @pytest.mark.slow
 def test_the_angular_margin_is_kept() -> None:
-    """Features trained by it: each is nearer to its own class than to every other by the margin, and not without one."""
+    """Each feature trained with it is nearer to its own class than to any other by the margin; without it, not."""
     labels = torch.arange(4).repeat(3)
     nearer = {}
     for margin in (0.0, 0.5):
@@ -211,7 +211,7 @@ def test_the_discriminator_sees_the_spread_of_groups_of_four(size: int) -> None:
 
 
 def test_the_networks_take_half_precision() -> None:
-    """As on GPUs; what becomes of the training there is not tested here."""
+    """As on GPUs; the quality of training there is not tested here."""
     torch.manual_seed(0)
     channels = channels_of(32, 8)
     generator, discriminator = new_generator(channels, 128), Discriminator(channels)

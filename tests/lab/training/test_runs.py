@@ -1,4 +1,4 @@
-"""`train generator` and `train psp`, small: they learn, go on where they were, and several processes do what one does."""
+"""`train generator` and `train psp`, small: they learn, resume where they were, and several processes do what one does."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def generator_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Networks this small gain nothing by more, and lose where other work goes on."""
+    """Networks this small gain nothing from more threads, and lose where other work is running."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -69,7 +69,7 @@ def losses(run: Path, name: str) -> list[float]:
 
 
 def test_a_generator_learns(folder: Path, tmp_path: Path) -> None:
-    """Its faces' mean and spread come to those of the pictures."""
+    """The mean and spread of its faces approach those of the pictures."""
     shards = Shards(folder)
     plan = replace(SMALL, steps=100, channels=16, rate=0.005)
     heard: list[Progress] = []
@@ -147,7 +147,7 @@ def test_two_processes_train_the_generator_that_one_trains(folder: Path, tmp_pat
     assert distance(*states) < 0.01
     for name in ("discriminator", "generator", "r1", "path", "r_t", "p"):
         assert losses(tmp_path / "two", name) == pytest.approx(losses(tmp_path / "one", name), rel=1e-3)
-    # What two began, one can go on with.
+    # One process can resume what two began.
     later = [
         train_generator(Shards(folder), replace(plan, steps=9), tmp_path / name, ALONE, silent)
         for name in ("two", "one")
@@ -209,7 +209,7 @@ def test_dice_fall_by_place_in_the_batch() -> None:
 
 
 def same(a: Path, b: Path) -> bool:
-    """Whether two runs have come to the same checkpoint but for the time that they took."""
+    """Whether two runs reached the same checkpoint, apart from the time they took."""
     first, second = (torch.load(run / "checkpoint.pt", weights_only=True) for run in (a, b))
     first.pop("seconds"), second.pop("seconds")
 
@@ -260,7 +260,7 @@ train_generator(Shards(Path(sys.argv[1])), replace(SMALL, steps=100_000), Path(s
 
 
 def test_a_killed_run_goes_on(folder: Path, tmp_path: Path) -> None:
-    """Killed somewhere after its first checkpoint: it goes on from the last one, as if nothing had been."""
+    """Killed somewhere after its first checkpoint, it resumes from the last one as if nothing had happened."""
     run = tmp_path / "killed"
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(folder), str(run)],
@@ -357,7 +357,7 @@ def test_numbers_that_are_not_finite_stop_a_run(folder: Path, tmp_path: Path) ->
 
 
 def test_a_backbone_is_taken_over(folder: Path, torch_model: TorchModel, tmp_path: Path, generator_file: Path) -> None:
-    """In the names that pSp's authors publish, with a head that is not needed."""
+    """With the names that pSp's authors publish, and a head that is not needed."""
     torch.manual_seed(3)
     other = GradualStyleEncoder(8, 128, 32)
     parts = {name: value for name, value in other.state_dict().items() if name.startswith(("input_layer.", "body."))}

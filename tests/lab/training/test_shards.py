@@ -59,7 +59,7 @@ def test_photos_become_shards(photos: Path, people: People, tmp_path: Path) -> N
         small = cv2.resize(face, (64, 64), interpolation=cv2.INTER_AREA)
         assert np.corrcoef(square.ravel(), small.ravel())[0, 1] > 0.9
 
-    # What is known is not read again; what is new is added.
+    # Known photos are not read again; new ones are added.
     (photos / "bea_1.webp").write_bytes(b"damaged since")
     write(people.bea[:, ::-1], photos / "bea" / "3.png")
     later = prepare(photos, shards, 64, with_matte=False)
@@ -157,7 +157,7 @@ def test_bad_shards_are_refused(tmp_path: Path) -> None:
 
 
 def test_batches_hold_every_picture_once_an_epoch(tmp_path: Path) -> None:
-    """And the processes' parts make up what one process has."""
+    """Together, the processes' parts equal the batch of a single process."""
     faces = np.stack([np.full((32, 32, 3), 20 * n, np.uint8) for n in range(6)])
     faces[:, :, :16] += 5  # a left side
     shards = write_shards(faces, tmp_path / "shards", person=lambda n: "even" if n % 2 == 0 else "odd")

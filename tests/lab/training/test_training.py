@@ -1,4 +1,4 @@
-"""Training of the encoder: short runs on the real generator, stopped and resumed; and what feeds them."""
+"""Training of the encoder: short runs on the real generator, stopped and resumed; and their input."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def faces(generator: MobileStyleGAN, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def fresh(generator: MobileStyleGAN) -> MobileEncoder:
-    """An encoder that knows nothing."""
+    """An untrained encoder."""
     encoder = MobileEncoder(generator.n_styles, generator.style_dim)
     encoder.w_mean.copy_(generator.w_mean)
     encoder.w_std.copy_(generator.w_std)
@@ -79,7 +79,7 @@ def test_a_run_goes_on_where_it_was(generator: MobileStyleGAN, faces: Path, tmp_
 def test_an_encoder_learns(
     generator: MobileStyleGAN, faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Some steps on four faces: their pictures come closer."""
+    """After some steps on four faces, their pictures come closer."""
     monkeypatch.setattr(encoder, "_REPORT_STEPS", 8)
     torch.manual_seed(0)
     losses: list[dict[str, float]] = []
@@ -160,7 +160,7 @@ def test_folders_without_faces_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_recogniser_reads_its_published_form(tmp_path: Path) -> None:
-    """Weights of one byte and of four, in the manifest's layout; the real file is no part of the repository."""
+    """Weights of one byte and of four, in the manifest's layout; the real file is not in the repository."""
     with pytest.raises(InputError, match="weights"):
         DlibNetwork(tmp_path)
     names = [("conv32_down/conv", (7, 7, 3, 32))]

@@ -1,4 +1,4 @@
-"""The room that a message is for is signed by whoever sends through the transport, and found out elsewhere."""
+"""The transport's sender signs the room that a message is for, so a copy in another room is detected."""
 
 from __future__ import annotations
 

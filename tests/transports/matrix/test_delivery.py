@@ -1,4 +1,4 @@
-"""The Matrix transport against a real homeserver: what one sends, the other gets, once, whoever was away meanwhile."""
+"""The Matrix transport against a real homeserver: every message arrives exactly once, whoever was away meanwhile."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_what_is_no_picture_is_not_sent(world: World, alice: User, bob: User) ->
 
 
 def test_a_damaged_envelope_is_passed_on_as_one(world: World, alice: User, bob: User) -> None:
-    """Not as none: what the event has counts, and the picture's own is not looked at (SPEC 3.5)."""
+    """Not as a missing one: the event's envelope counts, and the picture's own is ignored (SPEC 3.5)."""
     room = world.server.room(alice, bob)
 
     async def test() -> None:
@@ -150,7 +150,7 @@ def test_other_rooms_texts_and_own_pictures_are_not_delivered(world: World, alic
 def test_thirty_messages_while_away_all_arrive_in_order(
     world: World, alice: User, bob: User, encrypted: bool, pages: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a room that was busy, the server sends only the newest events by itself."""
+    """From a busy room, the server sends only the newest events by itself."""
     if pages:
         monkeypatch.setattr(session, "_PAGE", 7)
     room = world.server.room(alice, bob, encrypted=encrypted)
@@ -170,7 +170,7 @@ def test_thirty_messages_while_away_all_arrive_in_order(
 
 
 def test_a_key_behind_a_hundred_others_is_waited_for(world: World, alice: User, bob: User) -> None:
-    """Each run of a sender hands out a key of its own, and the server gives out a hundred at a time, the oldest first."""
+    """Each run of a sender distributes a new key, and the server passes on a hundred at a time, the oldest first."""
     room = world.server.room(alice, bob, encrypted=True)
 
     async def test() -> None:
@@ -236,7 +236,7 @@ def test_rooms_with_one_store_do_not_take_from_each_other(
 def test_messages_that_could_not_be_opened_yet_come_again(
     world: World, alice: User, bob: User, encrypted: bool
 ) -> None:
-    """Such as those of somebody who is not a contact yet. Not so ordinary pictures."""
+    """For example, those from somebody who is not a contact yet; but not ordinary pictures."""
     room = world.server.room(alice, bob, encrypted=encrypted)
     inside = protocol.put(picture(2), envelope(100))
     done: set[bytes] = set()
@@ -355,7 +355,7 @@ def test_following_delivers_as_it_comes(world: World, alice: User, bob: User, en
 
 @both
 def test_a_restarted_homeserver_changes_nothing(world: World, alice: User, bob: User, encrypted: bool) -> None:
-    """Without it, there is an error; with it, all goes on."""
+    """While it is down, there is an error; afterwards, everything continues."""
     room = world.server.room(alice, bob, encrypted=encrypted)
 
     async def test() -> None:

@@ -1,4 +1,4 @@
-"""Who can read what is sent into a Matrix room, and that nothing goes unencrypted where it is to be encrypted."""
+"""Who can read what is sent to a Matrix room, and that nothing that should be encrypted goes unencrypted."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_first_use_stops_at_a_new_device(world: World, alice: User, bob: User, w
 
 
 def test_a_device_that_is_new_since_the_last_message_of_a_run_stops_it(world: World, alice: User, bob: User) -> None:
-    """Who only sends is told of no changes, and has to ask."""
+    """A program that only sends is not told about changes, and must ask."""
     room = world.server.room(alice, bob, encrypted=True)
 
     async def test() -> None:
@@ -81,7 +81,7 @@ def test_a_device_that_is_new_since_the_last_message_of_a_run_stops_it(world: Wo
 
 
 def test_nothing_names_the_program(world: World, alice: User, bob: User) -> None:
-    """Neither what is posted, nor the name of a device, for which everybody in the room can ask."""
+    """Neither posts, nor the name of a device, which everybody in the room can query."""
     room = world.server.room(alice, bob)
 
     async def test() -> None:
@@ -202,7 +202,7 @@ def test_nothing_is_sent_when_encryption_fails(
 def test_a_server_that_denies_encryption_is_not_believed(
     world: World, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch, status: int, known: bool
 ) -> None:
-    """It could read what follows. Of a room that was never seen it can say what it likes, but it has to say so."""
+    """It could read what follows. About a room never seen before it can claim anything, but it must claim it explicitly."""
     room = world.server.room(alice, bob, encrypted=True)
     code = {403: "M_FORBIDDEN", 404: "M_NOT_FOUND", 500: "M_UNKNOWN"}[status]
     if status == 404 and not known:

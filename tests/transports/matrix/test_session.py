@@ -105,7 +105,7 @@ def test_another_programs_session_is_left_alone(world: World, alice: User, bob: 
 
 
 def test_a_device_that_was_logged_out_elsewhere_works_again(world: World, alice: User, bob: User) -> None:
-    """The server forgot its keys then, and nio believes that it has them."""
+    """The server has forgotten its keys, and nio believes that the server has them."""
     room = world.server.room(alice, bob, encrypted=True)
 
     async def test() -> None:

@@ -31,7 +31,7 @@ def picture(shade: int = 0, format: str = "PNG") -> bytes:
 
 
 def envelope(sealed: int) -> bytes:
-    """A packed envelope with so many sealed bytes; what is in them is no business of a transport's."""
+    """A packed envelope with ``sealed`` sealed bytes; their content does not concern a transport."""
     cover = protocol.Pixels(width=IMAGE.width, height=IMAGE.height, rgb=IMAGE.tobytes())
     public = protocol.PublicPart.describe(
         cover,
@@ -87,7 +87,7 @@ both = pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "encryp
 
 
 def ids(world: World, room: str, user: User) -> list[str]:
-    """Of all events in the room, whoever sent them."""
+    """The ids of all events in the room, whoever sent them."""
     return [event["event_id"] for event in world.server.events(room, user)]
 
 
