@@ -223,7 +223,7 @@ def test_a_picture_that_is_too_large_for_the_server(world: World, alice: User, b
     async def test() -> None:
         before = ids(world, room, alice)
         large = picture() + bytes(most - len(picture()) + 1)
-        with pytest.raises(NetworkError, match=rf"has {most + 1} bytes, and http\S+ takes at most {most}\.$") as error:
+        with pytest.raises(NetworkError, match=rf"has {most + 1} bytes, but http\S+ takes at most {most}\.$") as error:
             await world.send(alice, room, Parcel(large, "image/png"))
         assert error.value.hint or error.value.remedy
         assert ids(world, room, alice) == before
