@@ -40,6 +40,7 @@ _ENLARGED: Final = 1.3  # how far a picture may be enlarged to it
 MIN_SIDE: Final = math.ceil(_SIDES[-1] / _ENLARGED)
 """The fewest pixels on the longer side of a picture that can hold an imprint."""
 
+_TRIED_SIDE: Final = 1600  # px, of what apps leave
 _LUMA: Final = np.array([[0.299, 0.587, 0.114]], np.float32)
 _DOMAIN: Final = b"stylecrypt.org/v1/imprint-dither\0"
 _SEEN: Final = 4.0  # standard deviations above chance at which a cell is taken to hold a unit
@@ -100,12 +101,14 @@ def write(pixels: Pixels, payload: bytes, trials: Sequence[Callable[[Pixels], Pi
     units = protect(payload)
     if size is None or len(units) > _cells(size):
         return None
+    # A large picture is tried at the size that apps leave of it, and written to only once.
+    share = min(1.0, _TRIED_SIDE / max(width, height))
+    tried = np.ascontiguousarray(_resized(pixels, (round(width * share), round(height * share))))
     plain = _luminance(pixels, size)
     before = _coefficients(plain)
     roughness = _roughness(plain)
     order = np.argsort((1 / (roughness + 1) ** 2).mean(1))
-    response = _response(size, (width, height))
-    best: Written | None = None
+    best: tuple[int, NDArray[np.float32]] | None = None
     for spared, copies in _ATTEMPTS:
         cells = order[: round(len(units) * copies)]
         held = np.full(len(before), -1)
@@ -114,16 +117,15 @@ def write(pixels: Pixels, payload: bytes, trials: Sequence[Callable[[Pixels], Pi
         offset = (_dither()[held] + units[held] / np.float32(2)) * np.float32(_STEP)
         target = np.rint((before - offset) / _STEP) * _STEP + offset
         change = np.where(touched, target - before, np.float32(0))
-        moved = change + np.where(touched, change - _coefficients(response(_picture(change, size))), np.float32(0))
-        written = _added(pixels, _picture(moved, size))
-        if len(cells) < len(units) * copies or _psnr(pixels, written) < MIN_PSNR:
+        written = _changed(tried, change, size)
+        if len(cells) < len(units) * copies or _psnr(tried, written) < MIN_PSNR:
             break
         survived = len(list(takewhile(lambda trial: _survives(trial(written), size, units), trials)))  # noqa: B023
-        if survived > (best.survived if best else 0):
-            best = Written(written, survived)
+        if survived > (best[0] if best else 0):
+            best = survived, change
         if survived == len(trials):
             break
-    return best
+    return best and Written(_changed(pixels, best[1], size), best[0])
 
 
 def read(pixels: Pixels) -> Reading | None:
@@ -239,15 +241,13 @@ def _picture(coefficients: NDArray[np.float32], size: tuple[int, int]) -> NDArra
     return np.ascontiguousarray(rows.reshape(height, width), np.float32)
 
 
-def _response(size: tuple[int, int], there: tuple[int, int]) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """What is left of a change after scaling it to the picture's own size and back."""
-    return lambda change: np.asarray(_resized(_resized(change, there), size), np.float32)
-
-
-def _added(pixels: Pixels, change: NDArray[np.float32]) -> Pixels:
-    """Adds the same change to red, green and blue, which changes only the luminance."""
+def _changed(pixels: Pixels, change: NDArray[np.float32], size: tuple[int, int]) -> Pixels:
+    """A picture whose coefficients, looked at in ``size``, are changed so. Red, green and blue change alike, which changes the
+    luminance alone."""
     height, width = pixels.shape[:2]
-    levels = np.rint(_resized(change, (width, height))).astype(np.int16)
+    seen = _coefficients(_resized(_resized(_picture(change, size), (width, height)), size))
+    more = np.where(change == 0, np.float32(0), change - seen)  # scaling there and back takes a little away
+    levels = np.rint(_resized(_picture(change + more, size), (width, height))).astype(np.int16)
     return np.asarray(cv2.add(pixels, cv2.merge([levels] * 3), dtype=cv2.CV_8U), np.uint8)
 
 
