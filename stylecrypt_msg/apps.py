@@ -69,7 +69,7 @@ UNKNOWN_APP: Sequence[Handling] = (
     Handling("a smaller copy", 1600, quality=70, scale=0.8),
     Handling("a preview as WebP", 1600, quality=80, format="WEBP"),
 )
-"""What a cover for no app in particular should survive, the easiest first. No app keeps more pixels than these."""
+"""What a cover for no app in particular should survive, the easiest first. More pixels than these are easier."""
 
 
 def reduced(pixels: Pixels, side: int | None) -> Pixels:

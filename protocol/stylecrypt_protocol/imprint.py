@@ -16,24 +16,19 @@ from .card import Card, Revocation
 from .cover import MIN_SPAN, CoverVerdict, Pixels, judge_cover, make_sketch
 from .errors import (
     CoverMismatchError,
-    FromFutureError,
     LocalProtocolError,
     MalformedError,
     NotForMeError,
-    ReplayedError,
     TooLargeError,
-    TooOldError,
 )
 from .identity import Identity
 from .limits import (
-    MAX_AGE,
-    MAX_CLOCK_SKEW,
     MAX_IMPRINT_BYTES,
     MAX_IMPRINT_FACES,
     MAX_IMPRINT_RECIPIENTS,
     MAX_SIDE,
 )
-from .replay import Seen, SeenStore, rank_of
+from .replay import SeenStore, check_time_and_replay, rank_of
 from .sealed import NO_CONTEXT, context_of
 from .signed import Signed, SignedPart, attribute, ids_of
 from .text import Caption
@@ -240,14 +235,8 @@ def open_imprint(
     )
     if verdict is CoverVerdict.SWAPPED:
         raise CoverMismatchError
-    if content.sent_at > now + MAX_CLOCK_SKEW:
-        raise FromFutureError(f"{content.sent_at - now} seconds ahead")
-    if seen is not None:
-        if content.sent_at < now - MAX_AGE:
-            raise TooOldError(f"sent {(now - content.sent_at) // 86400} days ago")
-        rank = rank_of(elsewhere=elsewhere, exact=False, imprint=True)
-        if seen.check_and_remember(sender.id, content.message_id, content.sent_at, rank) is Seen.BEFORE:
-            raise ReplayedError
+    rank = rank_of(elsewhere=elsewhere, exact=False, imprint=True)
+    check_time_and_replay(sender.id, content.message_id, content.sent_at, now=now, seen=seen, rank=rank)
     return OpenedImprint(sender=sender, content=content, elsewhere=elsewhere)
 
 

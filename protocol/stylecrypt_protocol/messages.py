@@ -10,17 +10,13 @@ from .cover import CoverVerdict, Pixels, judge_cover, make_sketch, sketch_bytes
 from .envelope import Envelope, PublicPart
 from .errors import (
     CoverMismatchError,
-    FromFutureError,
     LocalProtocolError,
     MalformedError,
     MovedError,
-    ReplayedError,
-    TooOldError,
     UnsealedError,
 )
 from .identity import Identity
-from .limits import MAX_AGE, MAX_CLOCK_SKEW
-from .replay import Seen, SeenStore, rank_of
+from .replay import SeenStore, check_time_and_replay, rank_of
 from .sealed import LEVELS, NO_CONTEXT, Residual, SealedPart, context_of
 from .signed import ids_of, seal, unseal
 from .wire import CardId, WireModel
@@ -121,14 +117,8 @@ def open_message(
     )
     if verdict is CoverVerdict.SWAPPED:
         raise CoverMismatchError
-    if content.sent_at > now + MAX_CLOCK_SKEW:
-        raise FromFutureError(f"{content.sent_at - now} seconds ahead")
-    if seen is not None:
-        if content.sent_at < now - MAX_AGE:
-            raise TooOldError(f"sent {(now - content.sent_at) // 86400} days ago")
-        rank = rank_of(elsewhere=elsewhere, exact=verdict is CoverVerdict.EXACT, imprint=False)
-        if seen.check_and_remember(sender.id, public.message_id, content.sent_at, rank) is Seen.BEFORE:
-            raise ReplayedError
+    rank = rank_of(elsewhere=elsewhere, exact=verdict is CoverVerdict.EXACT, imprint=False)
+    check_time_and_replay(sender.id, public.message_id, content.sent_at, now=now, seen=seen, rank=rank)
     return OpenedMessage(sender=sender, public=public, content=content, cover=verdict, elsewhere=elsewhere)
 
 

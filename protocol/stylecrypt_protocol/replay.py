@@ -8,10 +8,11 @@ from __future__ import annotations
 from enum import Enum
 from typing import Protocol
 
+from .errors import FromFutureError, ReplayedError, TooOldError
 from .limits import MAX_AGE, MAX_CLOCK_SKEW
 from .wire import CardId, MessageId
 
-__all__ = ["MemorySeenStore", "Seen", "SeenStore", "rank_of"]
+__all__ = ["MemorySeenStore", "Seen", "SeenStore", "check_time_and_replay", "rank_of"]
 
 
 class Seen(Enum):
@@ -27,6 +28,21 @@ def rank_of(*, elsewhere: bool, exact: bool, imprint: bool) -> int:
     """How good a copy of a message is, 0 to 5: 3 in the chat that the sender meant, or if none was meant; and 2 with the very
     pixels that were sent, 1 with its envelope, 0 with its imprint alone."""
     return 3 * (not elsewhere) + (0 if imprint else 1 + exact)
+
+
+def check_time_and_replay(
+    sender: CardId, message_id: MessageId, sent_at: int, *, now: int, seen: SeenStore | None, rank: int
+) -> None:
+    """The last of a receiver's checks, on a message that is otherwise verified. ``seen`` is None to read it again from an
+    archive. Raises FromFutureError, TooOldError or ReplayedError."""
+    if sent_at > now + MAX_CLOCK_SKEW:
+        raise FromFutureError(f"{sent_at - now} seconds ahead")
+    if seen is None:
+        return
+    if sent_at < now - MAX_AGE:
+        raise TooOldError(f"sent {(now - sent_at) // 86400} days ago")
+    if seen.check_and_remember(sender, message_id, sent_at, rank) is Seen.BEFORE:
+        raise ReplayedError
 
 
 class SeenStore(Protocol):
