@@ -37,7 +37,7 @@ from .faces import (
 )
 from .faces.align import quad_matrix, transform
 from .models import FaceModel
-from .progress import Report, silent
+from .progress import Progress, silent
 from .standins import stand_in
 from .stylemix import LayerMask, mix
 
@@ -126,7 +126,7 @@ def cover(
     steps: int = 0,
     refine_steps: int = 0,
     matting: bool = False,
-    report: Report = silent,
+    progress: Progress = silent,
 ) -> CoveredPhoto:
     """Replaces the faces of a photo, (H, W, 3) uint8 sRGB.
 
@@ -146,7 +146,7 @@ def cover(
     """
     mask = mask or _default_mask(form, model)
     others = others or ("blur" if face is None else "keep")
-    report("finding faces", 0, 1)
+    progress("finding faces", 0, 1)
     found = detect_faces(pixels)
     chosen, unreplaced = _chosen(found, face, form, others, pixels)
     backdrop = pixels
@@ -159,10 +159,10 @@ def cover(
         for other in blurred:
             backdrop = blur(backdrop, found[other.number - 1])
     quads = tuple(face_quad(one.landmarks) for one in chosen)
-    codes = _encode(model, pixels, quads, steps, report)
+    codes = _encode(model, pixels, quads, steps, progress)
     if refine_steps and quads:
         squares = to_images([crop(pixels, quad, model.image_size) for quad in quads])
-        codes = model.refine(squares, codes, refine_steps, lambda done, total: report("refining", done, total))
+        codes = model.refine(squares, codes, refine_steps, lambda done, total: progress("refining", done, total))
     landmarks = np.reshape([one.landmarks for one in chosen], (-1, 5, 2)).astype(np.float32)
     if form == "portrait":
         size = model.image_size
@@ -170,7 +170,7 @@ def cover(
         pixels, quads = crop(pixels, quads[0], size), (_whole(size),)
         backdrop = pixels
     bare = CoveredPhoto(backdrop, pixels, backdrop, quads, landmarks, codes, mask, (), len(found), blurred, kept)
-    covered = exchange(bare, model, key_face=key_face, matting=matting, report=report)
+    covered = exchange(bare, model, key_face=key_face, matting=matting, progress=progress)
     return covered if form == "portrait" else _looked_over(covered, found, others)
 
 
@@ -208,7 +208,7 @@ def exchange(
     key_face: EncryptionKeyFace,
     faces: Collection[int] | None = None,
     matting: bool = False,
-    report: Report = silent,
+    progress: Progress = silent,
 ) -> CoveredPhoto:
     """The same photo with the styles of another key face, without finding and inverting its faces again.
 
@@ -220,7 +220,7 @@ def exchange(
     changing = range(len(covered.quads)) if faces is None else sorted(faces)
     keys = _key_codes(key_face, model, covered.codes)
     mixed = mix(covered.codes, keys, covered.mask)[list(changing)]
-    made = dict(zip(changing, _synthesise(model, mixed, report), strict=True))
+    made = dict(zip(changing, _synthesise(model, mixed, progress), strict=True))
     fakes = tuple(made[i] if i in made else covered.fakes[i] for i in range(len(covered.quads)))
     if _is_square(covered.quads, covered.original):
         return replace(covered, pixels=fakes[0], fakes=fakes)
@@ -236,7 +236,7 @@ def uncover(
     mask: LayerMask | None = None,
     form: Form | None = None,
     face: int | None = None,
-    report: Report = silent,
+    progress: Progress = silent,
 ) -> UncoveredPhoto:
     """Recovers an approximation of the sender's face from a received picture, (H, W, 3) uint8 sRGB.
 
@@ -247,7 +247,7 @@ def uncover(
 
     Raises FaceError when there is no face in the picture, LayerMaskError for a mask of another model.
     """
-    report("finding faces", 0, 1)
+    progress("finding faces", 0, 1)
     found = certain_faces(pixels)
     warnings: tuple[str, ...] = ()
     if face is None and len(found) > 1:
@@ -260,10 +260,10 @@ def uncover(
         quad = _whole(pixels.shape[0])
     mask = mask or _default_mask(form, model)
     codes = key[None]
-    report("reading faces", 0, 1)
+    progress("reading faces", 0, 1)
     received = read(to_images([crop(pixels, quad, _READ)]), codes, model, mask)
-    report("reading faces", 1, 1)
-    recovered = _synthesise(model, mix(received, codes, mask), report)
+    progress("reading faces", 1, 1)
+    recovered = _synthesise(model, mix(received, codes, mask), progress)
     if form == "portrait":
         result = recovered[0]
         if result.shape != pixels.shape:
@@ -279,13 +279,13 @@ def restore(
     quads: Sequence[Quad],
     model: FaceModel,
     *,
-    report: Report = silent,
+    progress: Progress = silent,
 ) -> Pixels:
     """A cover, (H, W, 3) uint8, with the sender's own inversion in place of the fake faces.
 
     ``codes``, ``landmarks`` and ``quads`` are those of the `CoveredPhoto`. Raises ModelError for codes of another model.
     """
-    squares = _synthesise(model, codes, report)
+    squares = _synthesise(model, codes, progress)
     size = pixels.shape[0]
     if _is_square(quads, pixels):
         return squares[0] if squares[0].shape == pixels.shape else crop(squares[0], _whole(squares[0].shape[0]), size)
@@ -402,21 +402,21 @@ def to_pixels(images: Floats) -> list[Pixels]:
     return list(np.rint(scaled).astype(np.uint8).transpose(0, 2, 3, 1))
 
 
-def _encode(model: FaceModel, pixels: Pixels, quads: Sequence[Quad], steps: int, report: Report) -> Floats:
+def _encode(model: FaceModel, pixels: Pixels, quads: Sequence[Quad], steps: int, progress: Progress) -> Floats:
     if not quads:  # all that were found are blurred
         return np.empty((0, model.n_styles, model.style_dim), np.float32)
-    report("reading faces", 0, len(quads))
+    progress("reading faces", 0, len(quads))
     codes = model.encode(to_images([crop(pixels, quad, _READ) for quad in quads]), steps=steps)
-    report("reading faces", len(quads), len(quads))
+    progress("reading faces", len(quads), len(quads))
     return codes
 
 
-def _synthesise(model: FaceModel, codes: Floats, report: Report) -> list[Pixels]:
+def _synthesise(model: FaceModel, codes: Floats, progress: Progress) -> list[Pixels]:
     squares = []
     for i, one in enumerate(codes):  # one by one: as numbers, a picture takes four times the memory
-        report("making faces", i, len(codes))
+        progress("making faces", i, len(codes))
         squares += to_pixels(model.synthesize(one[None]))
-    report("making faces", len(codes), len(codes))
+    progress("making faces", len(codes), len(codes))
     return squares
 
 

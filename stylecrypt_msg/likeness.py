@@ -11,7 +11,7 @@ from .cipher import CoveredPhoto, EncryptionKeyFace, exchange
 from .errors import LikenessError, Remedy
 from .faces import crop
 from .models import FaceModel
-from .progress import Report, silent
+from .progress import Progress, silent
 from .recognisers import Recogniser
 
 __all__ = ["HiddenPhoto", "hide"]
@@ -42,7 +42,7 @@ def hide(
     *,
     matting: bool = False,
     force: bool = False,
-    report: Report = silent,
+    progress: Progress = silent,
 ) -> HiddenPhoto:
     """``covered``, with the next of ``key_faces`` for every face that still looks like its original.
 
@@ -58,7 +58,7 @@ def hide(
     alike = list(range(count))
     for number, key_face in enumerate(key_faces):
         if number:
-            covered = exchange(covered, model, key_face=key_face, faces=alike, matting=matting, report=report)
+            covered = exchange(covered, model, key_face=key_face, faces=alike, matting=matting, progress=progress)
             for face in alike:
                 shown[face] = key_face
         fakes = recogniser.describe([crop(covered.pixels, covered.quads[face], _DESCRIBED) for face in alike])

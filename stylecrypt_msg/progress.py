@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-__all__ = ["Report", "silent"]
+__all__ = ["Progress", "silent"]
 
-Report: TypeAlias = Callable[[str, int, int], None]
+Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and out of how much."""
 
 
 def silent(what: str, done: int, total: int) -> None:
-    """The `Report` that ignores everything."""
+    """The `Progress` that ignores everything."""

@@ -41,7 +41,7 @@ from .messenger import (
 from .models.model_cache import ModelCache
 from .pictures import Format, encode_picture, read_file
 from .profile import Contact, MyKeyFace, Profile, default_folder
-from .progress import Report, silent
+from .progress import Progress, silent
 from .recognisers import installed_recogniser
 from .transports import Delivery, Parcel, Transport
 
@@ -186,7 +186,7 @@ class _Base:
                     self._profile = Profile.open(folder, self._passphrase)
             return self._profile
 
-    def _encrypt(self, photo: Photo, to: Sequence[str], report: Report, options: Options) -> EncryptedPhoto:
+    def _encrypt(self, photo: Photo, to: Sequence[str], progress: Progress, options: Options) -> EncryptedPhoto:
         given: dict[str, Any] = {**options}
         if given.get("level") is not None:
             given["level"] = _as_level(given["level"])
@@ -195,9 +195,9 @@ class _Base:
         if not isinstance(given.get("stand_in"), str | None):
             given["stand_in"] = _file(given["stand_in"])
         draft = Draft(photo=_file(photo), to=tuple(to), **given)
-        return self._messenger.prepare(draft, now=int(time.time()), model=self._model, report=report)
+        return self._messenger.prepare(draft, now=int(time.time()), model=self._model, progress=progress)
 
-    def _decrypt(self, image: Photo | EncryptedPhoto, report: Report, options: DecryptOptions) -> DecryptedPhoto:
+    def _decrypt(self, image: Photo | EncryptedPhoto, progress: Progress, options: DecryptOptions) -> DecryptedPhoto:
         given: dict[str, Any] = {**options}
         if isinstance(image, EncryptedPhoto):
             given["envelope"] = image.envelope
@@ -208,7 +208,7 @@ class _Base:
         if given.get("key_face") is not None:
             given["key_face"] = _file(given["key_face"])
         arrival = Arrival(picture=_file(image), **given)
-        return self._messenger.open(arrival, now=int(time.time()), model=self._model, report=report)
+        return self._messenger.open(arrival, now=int(time.time()), model=self._model, progress=progress)
 
     def _add_contact(self, card: CardSource, trust: bool) -> Contact:
         if isinstance(card, str) and is_card(card.encode(errors="replace")):
@@ -218,22 +218,22 @@ class _Base:
             raise InputError("This withdraws a card, and is none.", hint="Profile.revoke takes it.")
         return self.profile.add_contact(offered, trust=trust).contact
 
-    def _add_key_face(self, photos: Photo | Sequence[Photo], name: str, report: Report) -> MyKeyFace:
+    def _add_key_face(self, photos: Photo | Sequence[Photo], name: str, progress: Progress) -> MyKeyFace:
         if isinstance(photos, str | os.PathLike | bytes | Image.Image | np.ndarray):
             photos = [photos]
         self.profile.key_face_name(name)  # before the work
         prepared = self._messenger.prepare_key_face(
             [photo if isinstance(photo, str | os.PathLike) else _file(photo) for photo in photos],
             model=self._model,
-            report=report,
+            progress=progress,
         )
         return self.profile.add_key_face(name, *prepared)
 
     def _share_key_face(self, name: str, to: Sequence[str]) -> bytes:
         return self._messenger.share_key_face(name, to, now=int(time.time()))
 
-    def _receive_key_face(self, sealed: bytes, report: Report) -> ReceivedKeyFace:
-        received = self._messenger.open_key_face(sealed, now=int(time.time()), model=self._model, report=report)
+    def _receive_key_face(self, sealed: bytes, progress: Progress) -> ReceivedKeyFace:
+        received = self._messenger.open_key_face(sealed, now=int(time.time()), model=self._model, progress=progress)
         self.profile.keep_key_face(received.face)
         return received
 
@@ -288,26 +288,26 @@ class StyleCrypt(_Base):
     __init__.__doc__ = _Base.__init__.__doc__
 
     def encrypt(
-        self, photo: Photo, to: Sequence[str] = (), *, report: Report = silent, **options: Unpack[Options]
+        self, photo: Photo, to: Sequence[str] = (), *, progress: Progress = silent, **options: Unpack[Options]
     ) -> EncryptedPhoto:
         """Replaces the photo's faces by fake ones; ``to``, names of contacts, can undo this.
 
-        ``report`` is called with the progress: what is being done, how much of it is done, out of how much.
+        ``progress`` is called with what is being done, how much of it is done, and out of how much.
         Raises what `Messenger.prepare` does; writes and sends nothing.
         """
         chat = options.get("chat")
         if chat is not None and not isinstance(chat, str):
             options["chat"] = self._run(chat.chat())
-        return self._encrypt(photo, to, report, options)
+        return self._encrypt(photo, to, progress, options)
 
     def decrypt(
-        self, image: Photo | EncryptedPhoto, *, report: Report = silent, **options: Unpack[DecryptOptions]
+        self, image: Photo | EncryptedPhoto, *, progress: Progress = silent, **options: Unpack[DecryptOptions]
     ) -> DecryptedPhoto:
         """Opens a received picture, as often as you like; `receive` takes each message only once.
 
         Raises what `Messenger.open` does.
         """
-        return self._decrypt(image, report, options)
+        return self._decrypt(image, progress, options)
 
     def send(self, photo: EncryptedPhoto, transport: Transport) -> str:
         """Hands a picture from `encrypt` to a transport. Returns where it went, to show the user. Raises what the transport
@@ -346,13 +346,13 @@ class StyleCrypt(_Base):
         """Records that the ``words`` were compared and match. Raises what `Profile.verify` does."""
         return self.profile.verify(name, words)
 
-    def add_key_face(self, photos: Photo | Sequence[Photo], name: str, *, report: Report = silent) -> MyKeyFace:
+    def add_key_face(self, photos: Photo | Sequence[Photo], name: str, *, progress: Progress = silent) -> MyKeyFace:
         """Saves a key face of mine, made from one or more photos that show only my face, from the front. The first becomes its
         picture, cropped to the head; all are inverted together, once, which takes tens of seconds.
 
         Raises what `Messenger.prepare_key_face` and `Profile.add_key_face` do.
         """
-        return self._add_key_face(photos, name, report)
+        return self._add_key_face(photos, name, progress)
 
     def key_faces(self) -> list[MyKeyFace]:
         """My key faces, the newest first. For those of a contact: `Profile.key_faces_of`."""
@@ -365,13 +365,13 @@ class StyleCrypt(_Base):
         """
         return self._share_key_face(name, to)
 
-    def receive_key_face(self, sealed: bytes, *, report: Report = silent) -> ReceivedKeyFace:
+    def receive_key_face(self, sealed: bytes, *, progress: Progress = silent) -> ReceivedKeyFace:
         """Saves a key face that a contact shared. Without codes for the model it is prepared now, which takes tens of seconds;
         if that fails, it is saved anyway, and prepared when first used.
 
         Raises what `Messenger.open_key_face` does.
         """
-        return self._receive_key_face(sealed, report)
+        return self._receive_key_face(sealed, progress)
 
     def remove_key_face(self, name: str) -> None:
         """Deletes one of my key faces; contacts who have it keep it. Raises InputError."""
@@ -419,19 +419,19 @@ class AsyncStyleCrypt(_Base):
     """`StyleCrypt` for programs with an event loop: pictures are worked on in threads, transports in the loop."""
 
     async def encrypt(
-        self, photo: Photo, to: Sequence[str] = (), *, report: Report = silent, **options: Unpack[Options]
+        self, photo: Photo, to: Sequence[str] = (), *, progress: Progress = silent, **options: Unpack[Options]
     ) -> EncryptedPhoto:
-        """As `StyleCrypt.encrypt`; ``report`` is called in a thread."""
+        """As `StyleCrypt.encrypt`; ``progress`` is called in a thread."""
         chat = options.get("chat")
         if chat is not None and not isinstance(chat, str):
             options["chat"] = await chat.chat()
-        return await _in_thread(self._encrypt, photo, to, report, options)
+        return await _in_thread(self._encrypt, photo, to, progress, options)
 
     async def decrypt(
-        self, image: Photo | EncryptedPhoto, *, report: Report = silent, **options: Unpack[DecryptOptions]
+        self, image: Photo | EncryptedPhoto, *, progress: Progress = silent, **options: Unpack[DecryptOptions]
     ) -> DecryptedPhoto:
-        """As `StyleCrypt.decrypt`; ``report`` is called in a thread."""
-        return await _in_thread(self._decrypt, image, report, options)
+        """As `StyleCrypt.decrypt`; ``progress`` is called in a thread."""
+        return await _in_thread(self._decrypt, image, progress, options)
 
     async def send(self, photo: EncryptedPhoto, transport: Transport) -> str:
         """As `StyleCrypt.send`."""
@@ -453,9 +453,11 @@ class AsyncStyleCrypt(_Base):
         """As `StyleCrypt.verify`."""
         return await _in_thread(self.profile.verify, name, words)
 
-    async def add_key_face(self, photos: Photo | Sequence[Photo], name: str, *, report: Report = silent) -> MyKeyFace:
-        """As `StyleCrypt.add_key_face`; ``report`` is called in a thread."""
-        return await _in_thread(self._add_key_face, photos, name, report)
+    async def add_key_face(
+        self, photos: Photo | Sequence[Photo], name: str, *, progress: Progress = silent
+    ) -> MyKeyFace:
+        """As `StyleCrypt.add_key_face`; ``progress`` is called in a thread."""
+        return await _in_thread(self._add_key_face, photos, name, progress)
 
     async def key_faces(self) -> list[MyKeyFace]:
         """As `StyleCrypt.key_faces`."""
@@ -465,9 +467,9 @@ class AsyncStyleCrypt(_Base):
         """As `StyleCrypt.share_key_face`."""
         return await _in_thread(self._share_key_face, name, to)
 
-    async def receive_key_face(self, sealed: bytes, *, report: Report = silent) -> ReceivedKeyFace:
-        """As `StyleCrypt.receive_key_face`; ``report`` is called in a thread."""
-        return await _in_thread(self._receive_key_face, sealed, report)
+    async def receive_key_face(self, sealed: bytes, *, progress: Progress = silent) -> ReceivedKeyFace:
+        """As `StyleCrypt.receive_key_face`; ``progress`` is called in a thread."""
+        return await _in_thread(self._receive_key_face, sealed, progress)
 
     async def remove_key_face(self, name: str) -> None:
         """As `StyleCrypt.remove_key_face`."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
+
+from ..progress import Progress, silent
 
 __all__ = ["drop_output", "fail", "note", "print_json", "print_table", "progress", "say"]
 
@@ -69,20 +71,21 @@ def _plain(text: str) -> str:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Yields ``report(what, done, total)``, with a bar for each kind of work."""
+def progress() -> Iterator[Progress]:
+    """Yields the callback that shows progress, with a bar for each kind of work; on no terminal, it shows nothing."""
     if not _err.is_terminal:
-        yield lambda *_: None
+        yield silent
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=_err, transient=True) as bars:
-        tasks: dict[str, Any] = {}
+    with Bars(*columns, console=_err, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
 
-        def report(what: str, done: int, total: int) -> None:
+        def show(what: str, done: int, total: int) -> None:
             if what not in tasks:
                 tasks[what] = bars.add_task(what, total=total)
             bars.update(tasks[what], completed=done, total=total)
 
-        yield report
+        yield show

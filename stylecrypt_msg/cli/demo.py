@@ -15,7 +15,7 @@ from ..cipher import Floats, Pixels, to_pixels
 from ..errors import InputError, os_reason
 from ..models import FaceModel, load_model
 from ..pictures import encode_picture, read_picture, same_file, write_atomically
-from ..progress import Report
+from ..progress import Progress
 from ..sdk import StyleCrypt
 from ..standins import stand_in
 from . import console
@@ -55,10 +55,10 @@ def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as
     except OSError as error:
         raise InputError(f"The folder {output} cannot be made: {os_reason(error)}.", hint="Use -o FOLDER.") from error
     files: dict[str, bytes] = {}
-    with console.progress() as report:
-        report("loading the model", 0, 1)
+    with console.progress() as progress:
+        progress("loading the model", 0, 1)
         model = load_model("default")
-        report("loading the model", 1, 1)
+        progress("loading the model", 1, 1)
         if given:
             people = [_Person("you", given[0], given[-1])]
         else:
@@ -80,12 +80,12 @@ def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as
                 sender = stack.enter_context(StyleCrypt.create(Path(folder) / person.name, name=person.name))
                 sender.profile.add_contact(friend.profile.card, trust=True)
                 friend.profile.add_contact(sender.profile.card)
-                _share_key_face(sender, acquaintance, person, report)
+                _share_key_face(sender, acquaintance, person, progress)
                 senders[person.name] = sender
             rows = [
                 (
                     f"{person.name}, {form}",
-                    _row(senders[person.name], friend, acquaintance, person, form, refine, files, report),
+                    _row(senders[person.name], friend, acquaintance, person, form, refine, files, progress),
                 )
                 for person, form in jobs
             ]
@@ -113,11 +113,11 @@ def _made(model: FaceModel, name: str, like: Floats) -> _Person:
     return _Person(name, first[:, side:-side], second)
 
 
-def _share_key_face(sender: StyleCrypt, acquaintance: StyleCrypt, person: _Person, report: Report) -> None:
+def _share_key_face(sender: StyleCrypt, acquaintance: StyleCrypt, person: _Person, progress: Progress) -> None:
     name = sender.profile.add_contact(acquaintance.profile.card, trust=True).contact.name
     acquaintance.profile.add_contact(sender.profile.card)
-    sender.add_key_face(person.key_face, _KEY_FACE, report=report)
-    acquaintance.receive_key_face(sender.share_key_face(_KEY_FACE, to=[name]), report=report)
+    sender.add_key_face(person.key_face, _KEY_FACE, progress=progress)
+    acquaintance.receive_key_face(sender.share_key_face(_KEY_FACE, to=[name]), progress=progress)
 
 
 def _row(
@@ -128,7 +128,7 @@ def _row(
     form: Form,
     refine: int,
     files: dict[str, bytes],
-    report: Report,
+    progress: Progress,
 ) -> list[Pixels]:
     """The photo, its fake as a JPEG file, what the friend gets of it, with its envelope and without, and what two key faces
     recover from the pixels alone."""
@@ -140,7 +140,7 @@ def _row(
         refine_steps=refine,
         format="JPEG",
         force=True,
-        report=report,
+        progress=progress,
     )
     travels = encode_picture(read_picture(sent.picture).pixels, "JPEG", quality=_QUALITY, ai_made=True)
     files[f"{person.name}-{form}.jpg"] = sent.picture
@@ -154,7 +154,7 @@ def _row(
     else:
         row.append(np.full_like(row[1], 255))
     for name, whose in (("recovered", person.name), ("wrong-key", _STRANGER)):
-        recovered = acquaintance.decrypt(travels, sender=whose, report=report)
+        recovered = acquaintance.decrypt(travels, sender=whose, progress=progress)
         files[f"{person.name}-{form}-{name}.jpg"] = recovered.encoded("JPEG")
         row.append(recovered.pixels)
     return row

@@ -106,9 +106,9 @@ _CHECKS: tuple[Callable[[], Check], ...] = (
 
 def run(as_json: bool) -> None:
     checks = []
-    with console.progress() as report:
+    with console.progress() as progress:
         for i, check in enumerate(_CHECKS):
-            report("looking", i, len(_CHECKS))
+            progress("looking", i, len(_CHECKS))
             try:
                 checks.append(check())
             except Exception as error:  # whatever is broken here, the other checks are still worth running

@@ -47,8 +47,8 @@ def encrypt(
         options["format"] = format_of(output)
         if photo != _PIPE and not options.get("file_name"):
             options["file_name"] = _sealed_name(photo)
-    with session.stylecrypt(model) as stylecrypt, console.progress() as report:
-        sent = stylecrypt.encrypt(data, to, **_with_stand_in(options, stand_in, stand_in_photo), report=report)
+    with session.stylecrypt(model) as stylecrypt, console.progress() as progress:
+        sent = stylecrypt.encrypt(data, to, **_with_stand_in(options, stand_in, stand_in_photo), progress=progress)
     if sent.envelope is not None and output == _PIPE:
         raise InputError(
             "The sealed part does not fit into the picture, and a pipe takes one file.",
@@ -86,7 +86,7 @@ def decrypt(
     if envelope is None and picture != _PIPE:
         beside = Path(picture).with_suffix(ENVELOPE_SUFFIX)
         envelope = beside if beside.is_file() else None
-    with session.stylecrypt(model) as stylecrypt, console.progress() as report:
+    with session.stylecrypt(model) as stylecrypt, console.progress() as progress:
         got = stylecrypt.decrypt(
             arrived,
             envelope=None if envelope is None else read_file(envelope),
@@ -94,7 +94,7 @@ def decrypt(
             sender=sender,
             mask=mask,
             face=face,
-            report=report,
+            progress=progress,
         )
     if output == _PIPE:
         _write_pipe(got.encoded())
@@ -193,9 +193,11 @@ def send(
             if device is not None:
                 stylecrypt.wait(verify_device(transport, device))
             options["chat"] = transport
-            with console.progress() as report:
-                sent = stylecrypt.encrypt(data, to, **_with_stand_in(options, stand_in, stand_in_photo), report=report)
-                report("sending", 0, 1)
+            with console.progress() as progress:
+                sent = stylecrypt.encrypt(
+                    data, to, **_with_stand_in(options, stand_in, stand_in_photo), progress=progress
+                )
+                progress("sending", 0, 1)
                 where = stylecrypt.send(sent, transport)
         finally:
             stylecrypt.wait(transport.close())

@@ -32,8 +32,8 @@ def list_all(as_json: bool) -> None:
 
 
 def show(name: str, as_json: bool) -> None:
-    with console.progress() as report:
-        report("loading the model", 0, 1)
+    with console.progress() as progress:
+        progress("loading the model", 0, 1)
         model = load_model(name)
     facts: dict[str, Any] = {
         "name": model.name,
@@ -52,8 +52,8 @@ def show(name: str, as_json: bool) -> None:
 
 
 def import_file(file: Path, name: str | None, as_json: bool) -> None:
-    with console.progress() as report:
-        report("reading and converting", 0, 1)
+    with console.progress() as progress:
+        progress("reading and converting", 0, 1)
         model = import_model(file, name)
     if as_json:
         console.print_json(_row(model))

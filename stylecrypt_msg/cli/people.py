@@ -199,8 +199,8 @@ def contact_remove(session: Session, name: str) -> None:
 
 
 def key_face_add(session: Session, photos: Sequence[Path], name: str | None, as_json: bool) -> None:
-    with session.stylecrypt("default") as stylecrypt, console.progress() as report:
-        added = stylecrypt.add_key_face(photos, name or photos[0].stem, report=report)
+    with session.stylecrypt("default") as stylecrypt, console.progress() as progress:
+        added = stylecrypt.add_key_face(photos, name or photos[0].stem, progress=progress)
     share = f"stylecrypt key-face share {_quoted(added.name)} --to NAME -o FILE"
     lines = [f"key face {added.name}: {len(added.picture)} bytes, {_prepared(added)}", f"Share it: `{share}`."]
     _tell({"name": added.name, "bytes": len(added.picture), "prepared": _models(added)}, lines, as_json)
@@ -245,8 +245,8 @@ def key_face_share(session: Session, name: str, to: Sequence[str], output: Path)
 
 def key_face_receive(session: Session, file: Path, as_json: bool) -> None:
     data = read_file(file)
-    with session.stylecrypt("default") as stylecrypt, console.progress() as report:
-        received = stylecrypt.receive_key_face(data, report=report)
+    with session.stylecrypt("default") as stylecrypt, console.progress() as progress:
+        received = stylecrypt.receive_key_face(data, progress=progress)
     said = "kept" if received.new else "known already"
     lines = [f"A key face of {received.owner.name}: {said}."]
     if received.warning:

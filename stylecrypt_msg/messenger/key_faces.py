@@ -25,7 +25,7 @@ from ..faces.align import face_quad
 from ..models import FaceModel
 from ..pictures import encode_picture, read_file, read_picture
 from ..profile import Contact, MyKeyFace, TheirKeyFace
-from ..progress import Report
+from ..progress import Progress
 from .parts import Parts
 from .values import Pixels
 from .wire import wire_pixels
@@ -67,7 +67,7 @@ class ReceivedKeyFace:
     warning: str
 
 
-def prepare(parts: Parts, photos: Sequence[KeyPhoto], *, model: str, report: Report) -> NewKeyFace:
+def prepare(parts: Parts, photos: Sequence[KeyPhoto], *, model: str, progress: Progress) -> NewKeyFace:
     """See `Messenger.prepare_key_face`.
 
     The picture is the head alone in the first photo, a JPEG of at most 1024 px: a key face shows nothing of the place where it
@@ -78,12 +78,12 @@ def prepare(parts: Parts, photos: Sequence[KeyPhoto], *, model: str, report: Rep
         raise InputError("There is no photo to make a key face of.", hint="Give one or several of the same person.")
     heads = []
     for number, photo in enumerate(photos, 1):
-        report("finding faces", number - 1, len(photos))
+        progress("finding faces", number - 1, len(photos))
         heads.append(_head(photo, "the photo" if len(photos) == 1 else f"photo {number}"))
-    report("finding faces", len(photos), len(photos))
+    progress("finding faces", len(photos), len(photos))
     picture = encode_picture(heads[0], "JPEG")
     seen = read_picture(picture).pixels  # the first photo as receivers of the picture see it
-    return NewKeyFace(picture, wire_pixels(seen), (_inversion([seen, *heads[1:]], face_model, report),))
+    return NewKeyFace(picture, wire_pixels(seen), (_inversion([seen, *heads[1:]], face_model, progress),))
 
 
 def share(parts: Parts, name: str, to: Sequence[str], *, now: int) -> bytes:
@@ -104,7 +104,7 @@ def share(parts: Parts, name: str, to: Sequence[str], *, now: int) -> bytes:
     return sealed
 
 
-def receive(parts: Parts, data: bytes, *, now: int, model: str, report: Report) -> ReceivedKeyFace:
+def receive(parts: Parts, data: bytes, *, now: int, model: str, progress: Progress) -> ReceivedKeyFace:
     """See `Messenger.open_key_face`."""
     profile = parts.profile
     with explaining():
@@ -127,7 +127,7 @@ def receive(parts: Parts, data: bytes, *, now: int, model: str, report: Report) 
     try:
         face_model = parts.models.named(model)
         if _kept_codes(prepared, face_model) is None:
-            inversion = _inversion([pixels], face_model, report)
+            inversion = _inversion([pixels], face_model, progress)
             others = [one for one in face.prepared if one.model_hash != inversion.model_hash]
             face = replace(face, prepared=(inversion, *others[: MAX_INVERSIONS - 1]))
     except InputError as error:  # no face; or the model, or something that it needs, is missing
@@ -136,7 +136,7 @@ def receive(parts: Parts, data: bytes, *, now: int, model: str, report: Report) 
 
 
 def key_codes(
-    parts: Parts, picture: bytes, kept: MyKeyFace | TheirKeyFace | None, model: FaceModel, report: Report
+    parts: Parts, picture: bytes, kept: MyKeyFace | TheirKeyFace | None, model: FaceModel, progress: Progress
 ) -> Codes:
     """The codes of a key face for a model. For a ``kept`` key face the profile may have them already; if not, they are saved.
 
@@ -144,7 +144,7 @@ def key_codes(
     """
     codes = None if kept is None else _kept_codes(kept.prepared, model)
     if codes is None:
-        inversion = _inversion([read_picture(picture).pixels], model, report)
+        inversion = _inversion([read_picture(picture).pixels], model, progress)
         if kept is not None:
             with suppress(ProfileError):  # a full disk is no reason not to open a picture
                 parts.profile.keep_prepared(kept, [inversion])
@@ -169,10 +169,10 @@ def _codes(inversion: Inversion) -> Codes:
     return numbers.reshape(inversion.styles, inversion.dimensions)
 
 
-def _inversion(photos: Sequence[Pixels], model: FaceModel, report: Report) -> Inversion:
-    report("preparing the key face", 0, 1)
+def _inversion(photos: Sequence[Pixels], model: FaceModel, progress: Progress) -> Inversion:
+    progress("preparing the key face", 0, 1)
     codes = prepare_key(photos, model)
-    report("preparing the key face", 1, 1)
+    progress("preparing the key face", 1, 1)
     styles, dimensions = codes.shape
     return Inversion(
         model_hash=bytes.fromhex(model.digest),

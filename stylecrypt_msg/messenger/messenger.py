@@ -8,7 +8,7 @@ from stylecrypt_protocol import SeenStore
 
 from ..models.model_cache import ModelCache
 from ..profile import Profile
-from ..progress import Report, silent
+from ..progress import Progress, silent
 from ..recognisers import Recogniser
 from . import key_faces, receiving, sending
 from .key_faces import KeyPhoto, NewKeyFace, ReceivedKeyFace
@@ -31,13 +31,13 @@ class Messenger:
         """
         self._parts = Parts(profile, models, recogniser)
 
-    def prepare(self, draft: Draft, *, now: int, model: str = "default", report: Report = silent) -> EncryptedPhoto:
+    def prepare(self, draft: Draft, *, now: int, model: str = "default", progress: Progress = silent) -> EncryptedPhoto:
         """The picture to send for ``draft``; ``now`` is Unix seconds.
 
         Raises NotAuthorisedError for a recipient who may not see the photo, LikenessError for a fake that still looks like the
         sender, and other subclasses of InputError; then there is nothing to send.
         """
-        return sending.prepare(self._parts, draft, now=now, model=model, report=report)
+        return sending.prepare(self._parts, draft, now=now, model=model, progress=progress)
 
     def open(
         self,
@@ -46,7 +46,7 @@ class Messenger:
         now: int,
         seen: SeenStore | None = None,
         model: str = "default",
-        report: Report = silent,
+        progress: Progress = silent,
     ) -> DecryptedPhoto:
         """Opens a received picture; ``now`` is Unix seconds.
 
@@ -56,10 +56,10 @@ class Messenger:
         Raises RefusedError for a message that must not be opened, MessageError for one that cannot be used, ModelError for a
         missing model, InputError where a key face is missing, and what `cipher.uncover` raises.
         """
-        return receiving.receive(self._parts, arrival, now=now, seen=seen, model=model, report=report)
+        return receiving.receive(self._parts, arrival, now=now, seen=seen, model=model, progress=progress)
 
     def prepare_key_face(
-        self, photos: Sequence[KeyPhoto], *, model: str = "default", report: Report = silent
+        self, photos: Sequence[KeyPhoto], *, model: str = "default", progress: Progress = silent
     ) -> NewKeyFace:
         """Makes a key face from one or more photos of one person, for `Profile.add_key_face`: the first becomes its picture,
         and all are inverted together, which takes seconds. Saves nothing yet.
@@ -67,7 +67,7 @@ class Messenger:
         Raises FaceError, PictureError or InputError for an unusable photo, ModelError for a model that is missing or cannot
         invert here.
         """
-        return key_faces.prepare(self._parts, photos, model=model, report=report)
+        return key_faces.prepare(self._parts, photos, model=model, progress=progress)
 
     def share_key_face(self, name: str, to: Sequence[str], *, now: int) -> bytes:
         """A file that gives one of my key faces to contacts, sealed to them; the profile remembers that they have it.
@@ -77,11 +77,11 @@ class Messenger:
         return key_faces.share(self._parts, name, to, now=now)
 
     def open_key_face(
-        self, data: bytes, *, now: int, model: str = "default", report: Report = silent
+        self, data: bytes, *, now: int, model: str = "default", progress: Progress = silent
     ) -> ReceivedKeyFace:
         """Opens a file from `share_key_face`, for `Profile.keep_key_face`. A key face without codes for the model is prepared
         here, which takes seconds; if that fails, ``warning`` says why. Saves nothing yet.
 
         Raises MessageError, and NotAuthorisedError for a file that is for others, forged, or from a blocked contact.
         """
-        return key_faces.receive(self._parts, data, now=now, model=model, report=report)
+        return key_faces.receive(self._parts, data, now=now, model=model, progress=progress)

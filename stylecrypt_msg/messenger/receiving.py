@@ -16,7 +16,7 @@ from ..imprint import paste_faces
 from ..models import FaceModel
 from ..pictures import Picture, read_picture
 from ..profile import Contact, MyKeyFace, TheirKeyFace
-from ..progress import Report
+from ..progress import Progress
 from ..residual import restore_faces, unpack_styles
 from ..stylemix import LayerMask
 from .imprinting import read_imprint
@@ -65,14 +65,14 @@ class _Key:
 
 
 def receive(
-    parts: Parts, arrival: Arrival, *, now: int, seen: SeenStore | None, model: str, report: Report
+    parts: Parts, arrival: Arrival, *, now: int, seen: SeenStore | None, model: str, progress: Progress
 ) -> DecryptedPhoto:
     """See `Messenger.open`."""
     known = _unseal(parts, arrival, now, seen)
     public, opened = known.public, known.opened
     if public is not None and opened is not None and opened.content.residual.kind is not ResidualKind.NONE:
         try:
-            return _recover(parts, known, public, opened, report)
+            return _recover(parts, known, public, opened, progress)
         except (MessageError, ModelError) as error:
             # A contact's broken message must not start a model by itself: each one would cost seconds.
             broken = isinstance(error, MessageError) and arrival.key_face is None
@@ -85,7 +85,7 @@ def receive(
             return _from_pixels(known, imprinted)
         if known.refused is not None and not _may_fall_back(parts, known, arrival.key_face):
             raise known.refused
-    return _uncover(parts, known, arrival, model, report)
+    return _uncover(parts, known, arrival, model, progress)
 
 
 def _unseal(parts: Parts, arrival: Arrival, now: int, seen: SeenStore | None) -> _Known:
@@ -168,7 +168,9 @@ def _unproven(refused: RefusedError) -> str:
     return f"{refused} Nothing proves who sent it."
 
 
-def _recover(parts: Parts, known: _Known, public: PublicPart, opened: OpenedMessage, report: Report) -> DecryptedPhoto:
+def _recover(
+    parts: Parts, known: _Known, public: PublicPart, opened: OpenedMessage, progress: Progress
+) -> DecryptedPhoto:
     """The photo from the sealed residual. Raises MessageError or ModelError."""
     residual, arrived = opened.content.residual, known.picture
     level, format, file = Level.ORIGINAL, arrived.format, None
@@ -184,7 +186,7 @@ def _recover(parts: Parts, known: _Known, public: PublicPart, opened: OpenedMess
         codes, landmarks = unpack_styles(residual.data, len(public.faces), model.n_styles, model.style_dim)
         quads = [from_wire(quad) for quad in public.faces]
         shown = _resized(arrived.pixels, public.width, public.height)
-        pixels = restore(shown, codes.astype(np.float32), landmarks, quads, model, report=report)
+        pixels = restore(shown, codes.astype(np.float32), landmarks, quads, model, progress=progress)
     content = opened.content
     return DecryptedPhoto(
         pixels=pixels,
@@ -258,7 +260,7 @@ def _from_pixels(known: _Known, opened: OpenedImprint) -> DecryptedPhoto:
     )
 
 
-def _uncover(parts: Parts, known: _Known, arrival: Arrival, model_name: str, report: Report) -> DecryptedPhoto:
+def _uncover(parts: Parts, known: _Known, arrival: Arrival, model_name: str, progress: Progress) -> DecryptedPhoto:
     """Level ``keyface``: a likeness, from the pixels and a key face."""
     public, opened = known.public, known.opened
     keys = _keys(parts, public, known.sender, arrival.key_face)
@@ -268,7 +270,7 @@ def _uncover(parts: Parts, known: _Known, arrival: Arrival, model_name: str, rep
     mask = _mask_of(public) if public else None
     if public is None and arrival.mask is not None:
         mask = LayerMask.parse(arrival.mask, model.n_styles)
-    key, codes = _first_with_a_face(parts, keys, model, report)
+    key, codes = _first_with_a_face(parts, keys, model, progress)
     found = uncover(
         known.picture.pixels,
         codes,
@@ -276,7 +278,7 @@ def _uncover(parts: Parts, known: _Known, arrival: Arrival, model_name: str, rep
         mask=mask,
         form=form_of(public) if public else None,
         face=arrival.face,
-        report=report,
+        progress=progress,
     )
     if opened is None and arrival.key_face is None and key.owner is not None:
         known = known.warning(f"A key face of {key.owner.name} was used; nothing proves that they sent it.")
@@ -316,11 +318,11 @@ def _keys(parts: Parts, public: PublicPart | None, sender: Contact | None, key_f
     return [key for key, _ in mine] if sender is not None else []
 
 
-def _first_with_a_face(parts: Parts, keys: Sequence[_Key], model: FaceModel, report: Report) -> tuple[_Key, Codes]:
+def _first_with_a_face(parts: Parts, keys: Sequence[_Key], model: FaceModel, progress: Progress) -> tuple[_Key, Codes]:
     """Raises FaceError if none of them shows a face."""
     for key in keys:
         try:
-            return key, key_codes(parts, key.picture, key.kept, model, report)
+            return key, key_codes(parts, key.picture, key.kept, model, progress)
         except FaceError as error:
             failure = error
     raise failure

@@ -20,7 +20,7 @@ from ..likeness import hide
 from ..models import FaceModel
 from ..pictures import Picture, read_picture
 from ..profile import Contact
-from ..progress import Report
+from ..progress import Progress
 from ..residual import fit_cover, pack_faces, pack_styles
 from ..standins import seeds
 from ..stylemix import LayerMask
@@ -49,17 +49,19 @@ class _Order:
     model: FaceModel
 
 
-def prepare(parts: Parts, draft: Draft, *, now: int, model: str, report: Report) -> EncryptedPhoto:
+def prepare(parts: Parts, draft: Draft, *, now: int, model: str, progress: Progress) -> EncryptedPhoto:
     """See `Messenger.prepare`."""
-    order = _order(parts, draft, model, report)
+    order = _order(parts, draft, model, progress)
     key_faces = _key_faces(parts, order)
-    covered = _cover(order, key_faces[0], report)
+    covered = _cover(order, key_faces[0], progress)
     recogniser = parts.recogniser() if covered.quads else None
-    hidden = hide(covered, order.model, key_faces, recogniser, matting=draft.matting, force=draft.force, report=report)
+    hidden = hide(
+        covered, order.model, key_faces, recogniser, matting=draft.matting, force=draft.force, progress=progress
+    )
     covered = hidden.covered
     key_face = _conversation_keeps(parts, order, key_faces[0], hidden.shown)
     message_id = MessageId(secrets.token_bytes(16)) if order.recipients and not draft.covert else None
-    imprinted = _imprinted(parts, order, covered, message_id, now, report)
+    imprinted = _imprinted(parts, order, covered, message_id, now, progress)
 
     format = draft.format or ("JPEG" if draft.app else writable(order.picture.format))
 
@@ -119,7 +121,7 @@ def prepare(parts: Parts, draft: Draft, *, now: int, model: str, report: Report)
     )
 
 
-def _order(parts: Parts, draft: Draft, model: str, report: Report) -> _Order:
+def _order(parts: Parts, draft: Draft, model: str, progress: Progress) -> _Order:
     level = _level(draft)
     named = [parts.profile.authorised(name, draft.conversation) for name in draft.to]
     recipients = tuple({contact.card.id: contact for contact in named}.values())
@@ -128,9 +130,9 @@ def _order(parts: Parts, draft: Draft, model: str, report: Report) -> _Order:
         picture = replace(picture, pixels=reduced(picture.pixels, APPS[draft.app].side))
     if recipients and draft.form == "photo":
         check_size(picture.pixels)
-    report("loading the model", 0, 1)
+    progress("loading the model", 0, 1)
     face_model = parts.models.named(model)
-    report("loading the model", 1, 1)
+    progress("loading the model", 1, 1)
     conversation = draft.conversation or ", ".join(sorted(contact.user_id for contact in recipients))
     return _Order(draft, level, recipients, conversation, picture, face_model)
 
@@ -177,7 +179,7 @@ def _key_faces(parts: Parts, order: _Order) -> Sequence[EncryptionKeyFace]:
     return seeds(parts.profile.conversation(order.conversation).stand_in)
 
 
-def _cover(order: _Order, key_face: EncryptionKeyFace, report: Report) -> CoveredPhoto:
+def _cover(order: _Order, key_face: EncryptionKeyFace, progress: Progress) -> CoveredPhoto:
     draft, model = order.draft, order.model
     covered = cover(
         order.picture.pixels,
@@ -190,7 +192,7 @@ def _cover(order: _Order, key_face: EncryptionKeyFace, report: Report) -> Covere
         steps=COVER_STEPS[order.level],
         refine_steps=draft.refine_steps,
         matting=draft.matting,
-        report=report,
+        progress=progress,
     )
     if not covered.quads and order.level not in (Level.ORIGINAL, Level.IMPRINT):
         raise FaceError(
@@ -214,7 +216,7 @@ def _conversation_keeps(
 
 
 def _imprinted(
-    parts: Parts, order: _Order, covered: CoveredPhoto, message_id: MessageId | None, now: int, report: Report
+    parts: Parts, order: _Order, covered: CoveredPhoto, message_id: MessageId | None, now: int, progress: Progress
 ) -> Imprinted:
     """The cover with the faces in its pixels, if the draft wants them there. Level ``keyface`` never does: it gives recipients
     no more than a likeness.
@@ -228,7 +230,7 @@ def _imprinted(
     cards = [contact.card for contact in order.recipients]
     if level is Level.IMPRINT:
         cards.append(profile.card)  # otherwise the sender could not open it
-    report("writing into the pixels", 0, 1)
+    progress("writing into the pixels", 0, 1)
     handling = UNKNOWN_APP if draft.app is None else (APPS[draft.app],)
     done = imprint(
         covered,
@@ -240,7 +242,7 @@ def _imprinted(
         caption=draft.caption,
         trials=[one.deliver for one in handling],
     )
-    report("writing into the pixels", 1, 1)
+    progress("writing into the pixels", 1, 1)
     if level is Level.IMPRINT and not done.held:
         raise InputError(
             f"{done.said} Level imprint sends nothing else.", hint="Use level original, or a larger photo."

@@ -102,7 +102,7 @@ class FaceModel(ABC):
         return _like(codes, images)
 
     def refine(
-        self, images: Floats, codes: Floats, steps: int, report: Callable[[int, int], None] | None = None
+        self, images: Floats, codes: Floats, steps: int, progress: Callable[[int, int], None] | None = None
     ) -> Floats:
         """Codes (B, n_styles, style_dim) that come closer to ``images`` (B, 3, H, W) than ``codes`` do; see `refine.refine`.
 
@@ -114,7 +114,7 @@ class FaceModel(ABC):
         from .refine import refine
 
         pictures, start = (torch.from_numpy(part).to(model.device) for part in (images, codes))
-        return refine(model, pictures, start, steps, report).cpu().numpy()
+        return refine(model, pictures, start, steps, progress).cpu().numpy()
 
     def synthesize(self, codes: Values) -> Values:
         """Codes (B, n_styles, style_dim) -> images (B, 3, image_size, image_size), not clamped to [-1, 1].

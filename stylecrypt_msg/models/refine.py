@@ -68,12 +68,12 @@ def refine(
     images: Tensor,
     codes: Tensor,
     steps: int,
-    report: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
     """Codes (B, n_styles, style_dim) that come closer to ``images`` (B, 3, H, W) than ``codes`` do: the sender's refinement.
 
     ``steps`` of Adam for each picture, one picture after another: together they would take as long, and more memory. The
-    last two fifths compare at 256 px, those before at 128 px. ``report`` is called with (steps done, total). Images are RGB
+    last two fifths compare at 256 px, those before at 128 px. ``progress`` is called with (steps done, total). Images are RGB
     in [-1, 1], aligned. Raises ValueError for fewer than one step.
     """
     if steps < 1:
@@ -81,7 +81,7 @@ def refine(
     fine = round(_FINE_SHARE * steps)
     # Where another descent has ended there is less to gain, and more to lose.
     speed = min(1.0, steps / _FULL_SPEED_FROM)
-    return approach(model, images, codes, [COARSE] * (steps - fine) + [_FINE] * fine, report, speed=speed)
+    return approach(model, images, codes, [COARSE] * (steps - fine) + [_FINE] * fine, progress, speed=speed)
 
 
 def approach(
@@ -89,7 +89,7 @@ def approach(
     images: Tensor,
     codes: Tensor,
     sizes: Sequence[int],
-    report: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
     *,
     hold: float = LOOSE,
     speed: float = 1.0,
@@ -104,8 +104,8 @@ def approach(
         for i, (image, code) in enumerate(zip(torch.split(images, 1), torch.split(codes, 1), strict=True)):
 
             def heard(done: int, before: int = i * len(sizes)) -> None:
-                if report is not None:
-                    report(before + done, len(images) * len(sizes))
+                if progress is not None:
+                    progress(before + done, len(images) * len(sizes))
 
             # Copies, since tensors of inference mode cannot take part in gradients.
             refined.append(_approach(model, image.clone(), code.clone(), sizes, heard, hold, speed))

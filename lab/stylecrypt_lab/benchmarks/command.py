@@ -14,8 +14,8 @@ __all__ = ["jobs", "model", "protocol"]
 def jobs(as_json: bool) -> None:
     from .jobs import measure
 
-    with console.progress() as report:
-        found = measure(report)
+    with console.progress() as progress:
+        found = measure(progress)
     if as_json:
         console.print_json(asdict(found))
         return
@@ -39,8 +39,8 @@ def jobs(as_json: bool) -> None:
 def model(name: str, as_json: bool) -> None:
     from .models import measure
 
-    with console.progress() as report:
-        speed = measure(name, report)
+    with console.progress() as progress:
+        speed = measure(name, progress)
     if as_json:
         console.print_json(asdict(speed))
         return
@@ -58,8 +58,8 @@ def model(name: str, as_json: bool) -> None:
 
 
 def protocol(as_json: bool) -> None:
-    with console.progress() as report:
-        report("measuring", 0, 1)
+    with console.progress() as progress:
+        progress("measuring", 0, 1)
         rows = bench_protocol()
     if as_json:
         console.print_json([asdict(row) for row in rows])

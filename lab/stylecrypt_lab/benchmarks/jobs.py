@@ -26,6 +26,7 @@ from stylecrypt_msg.cipher import Pixels, to_pixels
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.models import FaceModel, load_model
 from stylecrypt_msg.pictures import encode_picture
+from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.sdk import StyleCrypt
 from stylecrypt_msg.standins import stand_in
 
@@ -59,8 +60,8 @@ class Jobs:
     jobs: tuple[Job, ...]
 
 
-def measure(report: Callable[[str, int, int], None]) -> Jobs:
-    """``report`` hears (what, done, total). Raises InputError when a command fails."""
+def measure(progress: Progress) -> Jobs:
+    """``progress`` hears (what, done, total). Raises InputError when a command fails."""
     yardstick = _HASHES if util.find_spec("torch") is None else _TORCH
     model = load_model()
     # Linux counts a parent's memory as the command's: a parent that holds no model starts the commands.
@@ -107,12 +108,12 @@ def measure(report: Callable[[str, int, int], None]) -> Jobs:
                 lambda: alice.encrypt(group, ["Bob"], stand_in="bench", force=True),
             ]
             for done, ((job, (who, *arguments)), call) in enumerate(zip(commands.items(), calls, strict=True)):
-                report("measuring", done, len(calls))
+                progress("measuring", done, len(calls))
                 units.append(commander.submit(_run, ["-c", yardstick], folder).result()[0])
                 command = ["-c", _COMMAND, "--profile", who, *arguments]
                 fresh, cpu, memory = commander.submit(_run, command, folder).result()
                 found.append(Job(job, _seconds(call), fresh, cpu, memory))
-        report("measuring", len(calls), len(calls))
+        progress("measuring", len(calls), len(calls))
     return Jobs(yardstick, statistics.median(units), tuple(found))
 
 

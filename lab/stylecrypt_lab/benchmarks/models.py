@@ -21,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from stylecrypt_msg.models import FaceModel, load_model
 from stylecrypt_msg.models.face_model import Floats
 from stylecrypt_msg.models.graphs import threads
+from stylecrypt_msg.progress import Progress
 
 __all__ = ["Row", "Speed", "measure"]
 
@@ -53,8 +54,8 @@ class Speed:
     peak_memory: float
 
 
-def measure(model_name: str, report: Callable[[str, int, int], None]) -> Speed:
-    """Loads a model and measures it. ``report`` hears (what, done, total). Raises ModelError as ``load_model`` does."""
+def measure(model_name: str, progress: Progress) -> Speed:
+    """Loads a model and measures it. ``progress`` hears (what, done, total). Raises ModelError as ``load_model`` does."""
     before = _memory()
     model = load_model(model_name)
     rng = np.random.default_rng(0)
@@ -68,10 +69,10 @@ def measure(model_name: str, report: Callable[[str, int, int], None]) -> Speed:
     jobs += [("synthesise", batch, lambda model, x: model.synthesize(x), codes[:batch]) for batch in _BATCHES]
     times: list[float] = []
     for job, batch, function, x in jobs:
-        report("measuring", len(times), len(jobs))
+        progress("measuring", len(times), len(jobs))
         repeats = 1 if job.startswith("encode") else _REPEATS
         times.append(_median(lambda f=function, x=x: f(model, x), repeats) / batch)  # type: ignore[misc]
-    report("measuring", len(jobs), len(jobs))
+    progress("measuring", len(jobs), len(jobs))
     peak_memory = _memory()  # before the matrices and the counter add to it
     peak, counted = _matmul_peak(), model.to_torch()
     work = {job: _gflop(lambda f=function, x=x: f(counted, x)) for job, batch, function, x in jobs if batch == 1}  # type: ignore[misc]

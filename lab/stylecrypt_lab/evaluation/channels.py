@@ -82,16 +82,16 @@ def run(
     faces: Path, *, limit: int | None, side: int | None, model_name: str, recogniser_name: str, as_json: bool
 ) -> None:
     recogniser = load_recogniser(recogniser_name)
-    with console.progress() as report:
+    with console.progress() as progress:
         subjects, _ = read_subjects(
-            faces, pairs=False, limit=limit, report=lambda done, total: report("reading photos", done, total)
+            faces, pairs=False, limit=limit, progress=lambda done, total: progress("reading photos", done, total)
         )
         done = try_channels(
             subjects,
             recogniser,
             side=side,
             model=model_name,
-            report=lambda at, total: report("sending photos", at, total),
+            progress=lambda at, total: progress("sending photos", at, total),
         )
     if as_json:
         console.print_json(done.model_dump())
@@ -117,7 +117,7 @@ def try_channels(
     *,
     side: int | None,
     model: str,
-    report: Callable[[int, int], None],
+    progress: Callable[[int, int], None],
 ) -> Channels:
     """Sends each photo, scaled to ``side`` px on its longer side, and opens it after every way. Photos that cannot be sent are
     left out."""
@@ -125,7 +125,7 @@ def try_channels(
     tried, covers = 0, list[float]()
     with friends(model) as (alice, bob):
         for at, subject in enumerate(subjects):
-            report(at, len(subjects))
+            progress(at, len(subjects))
             photo = _scaled(subject.photo.pixels, side)
             quad = subject.photo.quad / max(subject.photo.pixels.shape[:2])
             try:
@@ -140,7 +140,7 @@ def try_channels(
             covers.append(psnr(read_picture(without.picture).pixels, cover))
             for name, way in WAYS.items():
                 results[name].append(_opened(bob, way(cover), photo, quad, recogniser))
-    report(len(subjects), len(subjects))
+    progress(len(subjects), len(subjects))
     return Channels(
         photos=tried,
         imprinted=len(covers),

@@ -32,9 +32,9 @@ def run(
     except InputError as error:
         lpips_note = f"{error} {advice(error)}"
         console.note(lpips_note)
-    with console.progress() as report:
+    with console.progress() as progress:
         subjects, passed_over = read_subjects(
-            faces, pairs=pairs, limit=limit, report=lambda done, total: report("reading photos", done, total)
+            faces, pairs=pairs, limit=limit, progress=lambda done, total: progress("reading photos", done, total)
         )
         for path, why in passed_over.items():
             console.note(f"{path.name} is passed over: {why}")
@@ -48,7 +48,7 @@ def run(
             output,
             pairs=pairs,
             model_name=model_name,
-            report=report,
+            progress=progress,
         )
     page = write_report(output, summary, lpips_note=lpips_note)
     if as_json:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stylecrypt_msg.errors import FaceError, InputError
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.pictures import encode_picture, write_atomically
-from stylecrypt_msg.progress import Report
+from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.recognisers import Recogniser
 
 from .journal import Header, Journal, inputs_of
@@ -77,7 +77,7 @@ def evaluate(
     *,
     pairs: bool,
     model_name: str,
-    report: Report,
+    progress: Progress,
 ) -> Summary:
     """Measures everybody in ``subjects`` who is not yet in ``folder``, and summarises the results.
 
@@ -87,7 +87,7 @@ def evaluate(
         guard: the recogniser with which the sender's program checks whether a fake still looks like its sender, if it has one.
         folder: the report's, where results and strips of pictures are saved.
         model_name: the name by which `StyleCrypt` loads ``model``, for the levels.
-        report: called with what is being measured, how much of it is done, and out of how much.
+        progress: called with what is being measured, how much of it is done, and out of how much.
 
     Raises InputError for fewer than two people (their photos serve as each other's wrong keys), for a folder with results of
     something else, or for a model without encoder.
@@ -135,16 +135,16 @@ def evaluate(
 
     trials, layer_trials, level_trials = [], [], []
     for i, subject in enumerate(subjects):
-        report("people", i, len(subjects))
+        progress("people", i, len(subjects))
         # The stranger is the person before, so that people added later change nothing.
         trials.append(once("trial", Trial, trial, subject, subjects[i - 1 if i else 1]))
-    report("people", len(subjects), len(subjects))
+    progress("people", len(subjects), len(subjects))
 
     some = subjects[:LAYERS_OF]
     for i, subject in enumerate(some):
-        report("layers", i, len(some))
+        progress("layers", i, len(some))
         layer_trials.append(once("layers", LayerTrial, layers, subject))
-    report("layers", len(some), len(some))
+    progress("layers", len(some), len(some))
 
     with ExitStack() as stack:
         pair: list[Friends] = []  # made when needed
@@ -159,9 +159,9 @@ def evaluate(
 
         some = subjects[:LEVELS_OF]
         for i, subject in enumerate(some):
-            report("levels", i, len(some))
+            progress("levels", i, len(some))
             level_trials.append(once("levels", LevelTrial, level, subject))
-    report("levels", len(some), len(some))
+    progress("levels", len(some), len(some))
 
     return summarise(
         [one for one in trials if one],

@@ -50,13 +50,13 @@ class Subject:
 
 
 def read_subjects(
-    folder: Path, *, pairs: bool, limit: int | None = None, report: Callable[[int, int], None] | None = None
+    folder: Path, *, pairs: bool, limit: int | None = None, progress: Callable[[int, int], None] | None = None
 ) -> tuple[list[Subject], dict[Path, str]]:
     """The people in a folder of photos in the order of their names, and the files passed over, with the reason.
 
     With ``pairs``, the part of a file's name before the first "-", "_" or blank names the person (``007-smiling.jpg``); a
     person's first file is the photo they send, the second is the other photo, and people with one file are passed over.
-    Otherwise every file is a person. ``report`` is called with (files read, files in total). Raises InputError when nobody is
+    Otherwise every file is a person. ``progress`` is called with (files read, files in total). Raises InputError when nobody is
     left.
     """
     if not folder.is_dir():
@@ -79,8 +79,8 @@ def read_subjects(
             except InputError as error:
                 passed_over[path] = str(error)
             read += 1
-            if report is not None:
-                report(read, len(paths))
+            if progress is not None:
+                progress(read, len(paths))
         if pairs and len(photos) < 2:
             passed_over |= {photo.path: "There is no other photo of this person." for photo in photos}
             continue

@@ -21,7 +21,7 @@ from .generator import GeneratorPlan, train_generator
 from .identity import DlibNetwork
 from .prepare import prepare as prepare_shards
 from .psp import PspPlan, train_psp
-from .runs import Progress, processes
+from .runs import Status, processes
 from .shards import INDEX, Shards
 
 __all__ = ["encoder", "generator", "prepare", "psp"]
@@ -42,8 +42,8 @@ def encoder(
     start = model.encoder if trunk is None else _fresh(generator, trunk)
     assert isinstance(start, MobileEncoder)  # noqa: S101 - what "default" has
     plan = Plan(pairs=pairs, face_steps=face_steps if faces else 0, faces=faces)
-    with _reporting() as report:
-        trained = train_encoder(generator, start, plan, DlibNetwork(recogniser) if recogniser else None, run, report)
+    with _progress() as progress:
+        trained = train_encoder(generator, start, plan, DlibNetwork(recogniser) if recogniser else None, run, progress)
     console.say(f"losses: {run / 'losses.csv'}")
     if output is not None:
         save(TorchModel(generator, trained, model.average, family=model.family, name=output.stem), output)
@@ -53,7 +53,7 @@ def encoder(
 def prepare(photos: Path, output: Path, size: int, with_matte: bool, as_json: bool) -> None:
     with console.progress() as bar:
         index = prepare_shards(
-            photos, output, size, with_matte=with_matte, report=lambda done, total: bar("photos", done, total)
+            photos, output, size, with_matte=with_matte, progress=lambda done, total: bar("photos", done, total)
         )
     pictures = [picture for shard in index.shards for picture in shard.pictures]
     people = len({picture.person for picture in pictures})
@@ -70,8 +70,8 @@ def generator(
     shards: Path, run: Path, steps: int, batch: int, channels: int, style_dim: int, rate: float, gamma: float | None
 ) -> None:
     plan = GeneratorPlan(steps=steps, batch=batch, channels=channels, style_dim=style_dim, rate=rate, gamma=gamma)
-    with processes() as world, _reporting() as report:
-        train_generator(Shards(shards), plan, run, world, report)
+    with processes() as world, _progress() as progress:
+        train_generator(Shards(shards), plan, run, world, progress)
     _say_model(run, world.rank)
 
 
@@ -86,14 +86,14 @@ def psp(
     backbone: Path | None,
 ) -> None:
     plan = PspPlan(steps=steps, batch=batch, rate=rate)
-    with processes() as world, _reporting() as report:
+    with processes() as world, _progress() as progress:
         train_psp(
             Shards(shards),
             load_torch_model(model),
             plan,
             run,
             world,
-            report,
+            progress,
             judge=load_torch_model("default"),
             backbone=backbone,
             recogniser=DlibNetwork(recogniser).to(world.device) if recogniser else None,
@@ -102,15 +102,15 @@ def psp(
 
 
 @contextmanager
-def _reporting() -> Iterator[Callable[[Progress], None]]:
+def _progress() -> Iterator[Callable[[Status], None]]:
     with console.progress() as bar:
 
-        def report(progress: Progress) -> None:
-            losses = "  ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
-            bar(progress.stage, progress.done, progress.total)
-            console.note(f"{progress.stage} {progress.done}/{progress.total}  {losses}")
+        def show(status: Status) -> None:
+            losses = "  ".join(f"{name} {value:.3f}" for name, value in status.losses.items())
+            bar(status.stage, status.done, status.total)
+            console.note(f"{status.stage} {status.done}/{status.total}  {losses}")
 
-        yield report
+        yield show
 
 
 def _say_model(run: Path, rank: int) -> None:

@@ -35,7 +35,7 @@ from stylecrypt_msg.models.mobilestylegan import MobileStyleGAN
 from .codes import sample_codes
 from .identity import DlibNetwork
 from .pictures import degrade, face_batches, load_faces, vary
-from .runs import Progress
+from .runs import Status
 
 __all__ = ["Plan", "train_encoder"]
 
@@ -140,7 +140,7 @@ def train_encoder(
     plan: Plan,
     recogniser: DlibNetwork | None,
     folder: Path,
-    report: Callable[[Progress], None],
+    progress: Callable[[Status], None],
 ) -> MobileEncoder:
     """Trains, or resumes from the checkpoint in ``folder``; returns the encoder with averaged weights.
 
@@ -219,7 +219,7 @@ def train_encoder(
         log.add({name: loss.item() for name, loss in losses.items()})
         if (done + 1) % _REPORT_STEPS == 0 or done + 1 == total:
             pairs = (state.pairs_steps + state.face_steps) * plan.batch
-            report(Progress(done + 1, total, log.write(stage, pairs, state.seconds, rate), stage))
+            progress(Status(done + 1, total, log.write(stage, pairs, state.seconds, rate), stage))
         if time.monotonic() - saved > plan.save_seconds:
             state.save(checkpoint)
             saved = time.monotonic()

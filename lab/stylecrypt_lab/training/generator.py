@@ -28,7 +28,7 @@ from stylecrypt_msg.models.torch_model import TorchModel
 
 from .augment import Augmentation
 from .discriminator import GROUP, Discriminator
-from .runs import Dice, Processes, Progress, Run, blend, write_sheet
+from .runs import Dice, Processes, Run, Status, blend, write_sheet
 from .shards import Shards
 
 __all__ = [
@@ -73,7 +73,7 @@ class GeneratorPlan:
 
 
 def train_generator(
-    shards: Shards, plan: GeneratorPlan, folder: Path, world: Processes, report: Callable[[Progress], None]
+    shards: Shards, plan: GeneratorPlan, folder: Path, world: Processes, progress: Callable[[Status], None]
 ) -> TorchModel:
     """Trains, or resumes from the checkpoint in ``folder``; returns the model with averaged weights and no encoder.
 
@@ -176,7 +176,7 @@ def train_generator(
         z = Dice(plan.seed, 0, 0, range(_SHEET), torch.device("cpu")).normal(style_dim)
         write_sheet(made.synthesize(made.map(z)), folder / "samples" / f"{run.step:07}.png", columns=4)
 
-    run.go(plan.steps, plan.save_seconds, step, snapshot, report)
+    run.go(plan.steps, plan.save_seconds, step, snapshot, progress)
     return model()
 
 

@@ -45,12 +45,12 @@ def person_of(photo: str) -> str:
 
 
 def prepare(
-    photos: Path, folder: Path, size: int, *, with_matte: bool, report: Callable[[int, int], None] = lambda *_: None
+    photos: Path, folder: Path, size: int, *, with_matte: bool, progress: Callable[[int, int], None] = lambda *_: None
 ) -> Index:
     """Cuts the largest face out of each photo below ``photos`` into shards in ``folder``; returns their index.
 
     Squares have ``size`` pixels a side; ``with_matte`` puts the person on grey. Photos that the index already lists are not
-    read again: a stopped run resumes, and new photos are added. ``report`` is called with (photos done, photos in total).
+    read again: a stopped run resumes, and new photos are added. ``progress`` is called with (photos done, photos in total).
 
     Raises InputError if there are no photos, none has a face, StyleGAN2 does not support the size, or the folder holds
     shards of another kind.
@@ -90,7 +90,7 @@ def prepare(
                     squares.append(result)
                     origins.append(Square(photo=name, person=person_of(name)))
                 done += 1
-                report(done, len(found))
+                progress(done, len(found))
             if squares:
                 shard = Shard(file=f"shard-{len(index.shards):05}.npy", pictures=origins)
                 data = io.BytesIO()

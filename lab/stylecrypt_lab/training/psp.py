@@ -35,7 +35,7 @@ from stylecrypt_msg.models.stylegan2 import Generator
 from stylecrypt_msg.models.torch_model import TorchModel
 
 from .generator import check_batch
-from .runs import Processes, Progress, Run, blend, write_sheet
+from .runs import Processes, Run, Status, blend, write_sheet
 from .shards import Shards
 
 __all__ = ["AngularMargin", "GlobalBatchNorm", "PspPlan", "train_psp"]
@@ -122,7 +122,7 @@ def train_psp(
     plan: PspPlan,
     folder: Path,
     world: Processes,
-    report: Callable[[Progress], None],
+    progress: Callable[[Status], None],
     *,
     judge: TorchModel,
     recogniser: nn.Module | None = None,
@@ -215,7 +215,7 @@ def train_psp(
         inverted = F.interpolate(made.synthesize(made.encode(images)), (size, size), mode="area")
         write_sheet(torch.cat((images, inverted)), folder / "samples" / f"{run.step:07}.png", columns=count)
 
-    run.go(plan.steps, plan.save_seconds, step, snapshot, report)
+    run.go(plan.steps, plan.save_seconds, step, snapshot, progress)
     return trained()
 
 

@@ -28,14 +28,14 @@ from torch import Tensor, nn
 from stylecrypt_msg.errors import InputError, os_reason
 from stylecrypt_msg.pictures import encode_picture, write_atomically
 
-__all__ = ["Dice", "Processes", "Progress", "Run", "blend", "make_folder", "processes", "write_sheet"]
+__all__ = ["Dice", "Processes", "Run", "Status", "blend", "make_folder", "processes", "write_sheet"]
 
 _REPORT_STEPS = 25
 _CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True)
-class Progress:
+class Status:
     """A run's progress: ``done`` of ``total`` steps of a ``stage``, and the mean losses since the last report."""
 
     done: int
@@ -184,7 +184,7 @@ class Run:
         save_seconds: float,
         step: Callable[[int], dict[str, Tensor]],
         snapshot: Callable[[], None],
-        report: Callable[[Progress], None],
+        progress: Callable[[Status], None],
     ) -> None:
         """Calls ``step`` with the numbers of the steps until ``steps`` are done.
 
@@ -218,7 +218,7 @@ class Run:
             if self._world.rank != 0:
                 continue
             self._write_losses(losses)
-            report(Progress(self.step, steps, losses))
+            progress(Status(self.step, steps, losses))
             if saving:
                 self._save()
                 snapshot()

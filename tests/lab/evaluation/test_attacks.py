@@ -40,6 +40,7 @@ from stylecrypt_msg.faces import detect_faces
 from stylecrypt_msg.messenger import EncryptedPhoto
 from stylecrypt_msg.models import FaceModel, load_model, model_cache
 from stylecrypt_msg.pictures import encode_picture, read_picture
+from stylecrypt_msg.progress import silent
 from stylecrypt_msg.recognisers import load_recogniser
 from stylecrypt_msg.stylemix import LayerMask
 
@@ -48,9 +49,6 @@ from ...cli.helpers import TINY
 pytestmark = pytest.mark.usefixtures("short_descents")
 
 N = 4
-
-
-def silent(what: str, done: int, total: int) -> None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -411,13 +409,13 @@ def test_a_run_that_was_stopped_goes_on(bench: Bench, tmp_path: Path, monkeypatc
         model: FaceModel = model,
         subjects: list[Subject] = bench.subjects[:1],
     ) -> attacks.AttackResult:
-        def report(*told: Any) -> None:
+        def progress(*told: Any) -> None:
             heard.append(told)
             if told == ("masks", stop, 2):
                 raise KeyboardInterrupt
 
         heard.clear()
-        return attacks.run(subjects, model, recogniser, masks, tmp_path / folder, report, effort)
+        return attacks.run(subjects, model, recogniser, masks, tmp_path / folder, progress, effort)
 
     with pytest.raises(KeyboardInterrupt):
         run("stopped", stop=1)

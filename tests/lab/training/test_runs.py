@@ -16,7 +16,7 @@ import pytest
 import torch
 from stylecrypt_lab.training.generator import train_generator
 from stylecrypt_lab.training.psp import PspPlan, train_psp
-from stylecrypt_lab.training.runs import Dice, Processes, Progress
+from stylecrypt_lab.training.runs import Dice, Processes, Status
 from stylecrypt_lab.training.shards import Shards
 from torch import nn
 
@@ -56,7 +56,7 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def silent(_: Progress) -> None:
+def silent(_: Status) -> None:
     pass
 
 
@@ -72,7 +72,7 @@ def test_a_generator_learns(folder: Path, tmp_path: Path) -> None:
     """The mean and spread of its faces approach those of the pictures."""
     shards = Shards(folder)
     plan = replace(SMALL, steps=100, channels=16, rate=0.005)
-    heard: list[Progress] = []
+    heard: list[Status] = []
     model = train_generator(shards, plan, tmp_path / "run", ALONE, heard.append)
     images, _ = shards.batch(0, 0, 12, range(12), ALONE.device)
 

@@ -41,7 +41,7 @@ def photos(people: People, tmp_path: Path) -> Path:
 def test_photos_become_shards(photos: Path, people: People, tmp_path: Path) -> None:
     heard: list[tuple[int, int]] = []
     shards = tmp_path / "shards"
-    index = prepare(photos, shards, 64, with_matte=False, report=lambda *now: heard.append(now))
+    index = prepare(photos, shards, 64, with_matte=False, progress=lambda *now: heard.append(now))
     assert heard == [(n, 5) for n in range(1, 6)]
     assert {picture.photo: picture.person for picture in index.shards[0].pictures} == {
         "ann/1.png": "ann",
@@ -79,7 +79,7 @@ def test_a_stopped_preparation_goes_on(photos: Path, tmp_path: Path, monkeypatch
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        prepare(photos, tmp_path / "shards", 64, with_matte=False, report=stop)
+        prepare(photos, tmp_path / "shards", 64, with_matte=False, progress=stop)
     assert len(read_index(tmp_path / "shards").shards) == 1
     (photos / "ann" / "1.png").write_bytes(b"damaged since")  # nobody looks at it again
     index = prepare(photos, tmp_path / "shards", 64, with_matte=False)

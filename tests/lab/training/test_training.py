@@ -15,7 +15,7 @@ from stylecrypt_lab.training.codes import sample_codes
 from stylecrypt_lab.training.encoder import Plan, train_encoder
 from stylecrypt_lab.training.identity import DlibNetwork
 from stylecrypt_lab.training.pictures import degrade, face_batches, load_faces, vary
-from stylecrypt_lab.training.runs import Progress
+from stylecrypt_lab.training.runs import Status
 
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.errors import InputError
@@ -52,7 +52,7 @@ def fresh(generator: MobileStyleGAN) -> MobileEncoder:
 
 def test_a_run_goes_on_where_it_was(generator: MobileStyleGAN, faces: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    heard: list[Progress] = []
+    heard: list[Status] = []
 
     def run(pairs: int, face_steps: int) -> dict[str, torch.Tensor]:
         plan = Plan(pairs=pairs, face_steps=face_steps, faces=faces, batch=2, face_batch=2, save_seconds=0)

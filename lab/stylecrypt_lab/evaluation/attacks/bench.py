@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from stylecrypt_msg.models import FaceModel
-from stylecrypt_msg.progress import Report
+from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.recognisers import Recogniser
 from stylecrypt_msg.stylemix import LayerMask
 
@@ -214,13 +214,13 @@ def run(
     recogniser: Recogniser,
     masks: Sequence[LayerMask],
     folder: Path,
-    report: Report,
+    progress: Progress,
     effort: Effort | None = None,
 ) -> AttackResult:
     """Attacks fakes of the subjects with every mask that is not yet in ``folder``, which keeps each finished one.
 
     The same input gives the same result, except for sizes and times of messages. With pairs the gallery and the key faces
-    are the other photos, otherwise the sent ones. ``report`` is called with the current work, how much of it is done, and
+    are the other photos, otherwise the sent ones. ``progress`` is called with the current work, how much of it is done, and
     the total. Raises ModelError for a model without an encoder, InputError for a folder with other results.
     """
     effort = effort or Effort()
@@ -242,15 +242,15 @@ def run(
     missing = [setting for setting in settings if setting.name not in known]
     if missing:
         pipeline = Pipeline(model, recogniser)
-        people = gather(subjects, pipeline, report)
-        strange = strangers(people, max(effort.keys, effort.fakes), pipeline, report)
-        learnt = lessons(people, effort.learnt, pipeline, report)
+        people = gather(subjects, pipeline, progress)
+        strange = strangers(people, max(effort.keys, effort.fakes), pipeline, progress)
+        learnt = lessons(people, effort.learnt, pipeline, progress)
         for setting in missing:
-            report("masks", len(known), len(settings))
-            found = _attack(setting, people, strange, learnt, effort, pipeline, report)
+            progress("masks", len(known), len(settings))
+            found = _attack(setting, people, strange, learnt, effort, pipeline, progress)
             known[setting.name] = keep(setting.name, found)
-    report("masks", len(settings), len(settings))
-    about_messages = kept("traffic") or keep("traffic", _Found.of(traffic(subjects, effort.photos, model, report)))
+    progress("masks", len(settings), len(settings))
+    about_messages = kept("traffic") or keep("traffic", _Found.of(traffic(subjects, effort.photos, model, progress)))
     every = [*(known[setting.name] for setting in settings), about_messages]
     return AttackResult(
         settings=settings,
@@ -268,20 +268,20 @@ def _attack(
     learnt: Lessons,
     effort: Effort,
     pipeline: Pipeline,
-    report: Report,
+    progress: Progress,
 ) -> _Found:
     """Every attack on one mask. Nothing here may depend on which masks were tried before."""
     tried = effort if setting.in_use else effort.less()
-    here = post(people, people.sent, "A", setting, pipeline, report)
-    there = post(people, people.others, "B", setting, pipeline, report)
-    many, averages = averaging(people, strange, tried.fakes, tried.averaged, setting, pipeline, report)
+    here = post(people, people.sent, "A", setting, pipeline, progress)
+    there = post(people, people.others, "B", setting, pipeline, progress)
+    many, averages = averaging(people, strange, tried.fakes, tried.averaged, setting, pipeline, progress)
     return _Found.of(
         [
             *recognition(people, here, strange, setting, pipeline),
-            *public_photo(people, here, strange, setting, pipeline, report),
-            *wrong_keys(people, here, strange, tried.keys, tried.key_victims, setting, pipeline, report),
+            *public_photo(people, here, strange, setting, pipeline, progress),
+            *wrong_keys(people, here, strange, tried.keys, tried.key_victims, setting, pipeline, progress),
             *many,
-            *networks(people, here, strange, learnt, tried.steps, setting, pipeline, report),
+            *networks(people, here, strange, learnt, tried.steps, setting, pipeline, progress),
             *linking(people, here, there, setting, pipeline),
             *detection(people, here, setting, pipeline),
         ],

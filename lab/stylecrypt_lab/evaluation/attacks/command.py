@@ -19,13 +19,13 @@ def run(
 ) -> None:
     recogniser = load_recogniser(recogniser_name)
     model = load_model(model_name)
-    with console.progress() as report:
+    with console.progress() as progress:
         subjects, passed_over = read_subjects(
-            faces, pairs=pairs, limit=limit, report=lambda done, total: report("reading photos", done, total)
+            faces, pairs=pairs, limit=limit, progress=lambda done, total: progress("reading photos", done, total)
         )
         for path, why in passed_over.items():
             console.note(f"{path.name} is passed over: {why}")
-        result = attacks.run(subjects, model, recogniser, attacks.default_masks(model.n_styles), output, report)
+        result = attacks.run(subjects, model, recogniser, attacks.default_masks(model.n_styles), output, progress)
     page = attacks.write_report(result, output)
     if as_json:
         console.print_json(result.to_json())

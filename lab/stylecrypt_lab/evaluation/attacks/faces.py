@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stylecrypt_msg.progress import Report
+from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.stylemix import mix
 
 from .material import People, Pipeline, Pixels, Posted, Setting, Strangers, resized, show
@@ -62,7 +62,7 @@ def recognition(
 
 
 def public_photo(
-    people: People, posted: Posted, strange: Strangers, setting: Setting, pipeline: Pipeline, report: Report
+    people: People, posted: Posted, strange: Strangers, setting: Setting, pipeline: Pipeline, progress: Progress
 ) -> list[Finding | Figure]:
     """(b) The key face is another photo of the sender: what anybody with such a photo gets, including the sender's contact.
 
@@ -72,13 +72,13 @@ def public_photo(
     recovered: list[Pixels] = []
     errors: list[float] = []
     for i, (sent, other) in enumerate(zip(people.sent, people.others, strict=True)):
-        report("another photo as the key", i, n)
+        progress("another photo as the key", i, n)
         key = other.codes[None]
         (face,) = pipeline.render(mix(pipeline.read(posted.squares[i], key, setting.mask), key, setting.mask))
         arrived = replace(sent, square=posted.squares[i])
         recovered.append(resized(show(arrived, face, setting.form), sent.square.shape[0]))
         errors.append(_psnr(recovered[-1], sent.square, posted.squares[i]))
-    report("another photo as the key", n, n)
+    progress("another photo as the key", n, n)
     faces = pipeline.describe(recovered)
     own = np.linalg.norm(faces - people.sent_faces, axis=1)
     found: list[Finding | Figure] = [

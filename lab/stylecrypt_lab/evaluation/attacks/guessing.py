@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecrypt_msg.progress import Report
+from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.stylemix import mix
 
 from .material import People, Pipeline, Posted, Setting, Strangers, resized, show, small
@@ -23,7 +23,7 @@ def wrong_keys(
     victims: int,
     setting: Setting,
     pipeline: Pipeline,
-    report: Report,
+    progress: Progress,
 ) -> list[Finding | Figure]:
     """Each of ``keys`` strangers as the key for each of ``victims`` senders, at 128 px.
 
@@ -33,14 +33,14 @@ def wrong_keys(
     chosen = people.some(victims)
     with_message, without = np.empty((len(chosen), keys)), np.empty((len(chosen), keys))
     for row, i in enumerate(chosen):
-        report("wrong keys", row, len(chosen))
+        progress("wrong keys", row, len(chosen))
         view = people.sent[i]
         faces = pipeline.preview(mix(posted.codes[i][None], strange.codes[i, :keys], setting.mask))
         arrived = small(view, _SIDE)
         seen = [show(arrived, resized(face, _SIDE), setting.form) for face in faces]
         with_message[row] = np.linalg.norm(pipeline.describe(seen) - people.sent_faces[i], axis=1)
         without[row] = np.linalg.norm(strange.small_faces[i, :keys] - people.sent_faces[i], axis=1)
-    report("wrong keys", len(chosen), len(chosen))
+    progress("wrong keys", len(chosen), len(chosen))
     found: list[Finding | Figure] = []
     n, limit = len(chosen), pipeline.recogniser.threshold
     for count in sorted({1, min(10, keys), keys}):

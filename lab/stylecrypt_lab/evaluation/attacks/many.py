@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stylecrypt_msg.pictures import encode_picture
-from stylecrypt_msg.progress import Report
+from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.stylemix import mix
 
 from .faces import by_chance, same
@@ -35,7 +35,13 @@ class Averages:
 
 
 def averaging(
-    people: People, strange: Strangers, fakes: int, victims: int, setting: Setting, pipeline: Pipeline, report: Report
+    people: People,
+    strange: Strangers,
+    fakes: int,
+    victims: int,
+    setting: Setting,
+    pipeline: Pipeline,
+    progress: Progress,
 ) -> tuple[list[Finding | Figure], Averages]:
     """Averages up to ``fakes`` fakes of each of ``victims`` senders at 128 px: their pixels, descriptors, and codes.
 
@@ -48,7 +54,7 @@ def averaging(
     }
     rows = []
     for row, i in enumerate(chosen):
-        report("averaging", row, len(chosen))
+        progress("averaging", row, len(chosen))
         view = people.sent[i]
         made = pipeline.preview(mix(view.sent[setting.form][None], strange.codes[i, :fakes], setting.mask))
         photo = small(view, _SIDE)
@@ -62,7 +68,7 @@ def averaging(
             averages["codes"][at].append(both[1])
             averages["descriptors"][at].append(faces[:count].mean(0))
         rows.append(np.hstack([photo.square, seen[0], blends[-1], resized(middles[-1], _SIDE)]))
-    report("averaging", len(chosen), len(chosen))
+    progress("averaging", len(chosen), len(chosen))
     found: list[Finding | Figure] = []
     curves = {}
     # The mean of many is near to everybody: chance is the rate that the mean of as many strangers reaches.

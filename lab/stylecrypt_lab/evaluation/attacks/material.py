@@ -18,7 +18,7 @@ from stylecrypt_msg.faces import paste
 from stylecrypt_msg.faces.align import quad_matrix, transform
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.models.embedded import EmbeddedModel
-from stylecrypt_msg.progress import Report
+from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.recognisers import Recogniser
 from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.stylemix import LayerMask, mix
@@ -224,20 +224,20 @@ def resized(square: Pixels, side: int) -> Pixels:
     return np.asarray(cv2.resize(square, (side, side), interpolation=how), np.uint8)
 
 
-def gather(subjects: Sequence[Subject], pipeline: Pipeline, report: Report) -> People:
+def gather(subjects: Sequence[Subject], pipeline: Pipeline, progress: Progress) -> People:
     """Everybody, aligned, inverted and described."""
 
     def views(photos: Sequence[Photo]) -> tuple[View, ...]:
         made = []
         for i, photo in enumerate(photos):
-            report("reading faces", i, len(photos))
+            progress("reading faces", i, len(photos))
             square = photo.square(_SIDE)
             made.append(
                 pipeline.view(
                     square, transform(quad_matrix(photo.quad, _SIDE), photo.face.landmarks).astype(np.float32)
                 )
             )
-        report("reading faces", len(photos), len(photos))
+        progress("reading faces", len(photos), len(photos))
         return tuple(made)
 
     paired = all(subject.other is not None for subject in subjects)
@@ -249,21 +249,21 @@ def gather(subjects: Sequence[Subject], pipeline: Pipeline, report: Report) -> P
 
 
 def post(
-    people: People, views: Sequence[View], room: str, setting: Setting, pipeline: Pipeline, report: Report
+    people: People, views: Sequence[View], room: str, setting: Setting, pipeline: Pipeline, progress: Progress
 ) -> Posted:
     """A fake of each of ``views``, with the stand-ins of ``room``. Full size."""
     squares = []
     for i, (name, view) in enumerate(zip(people.names, views, strict=True)):
-        report(f"posting to room {room}", i, len(views))
+        progress(f"posting to room {room}", i, len(views))
         codes = view.sent[setting.form][None]
         key = stand_in(pipeline.model, f"{room} {name}", codes)
         (face,) = pipeline.render(mix(codes, key, setting.mask))
         squares.append(resized(show(view, face, setting.form), _SIDE))
-    report(f"posting to room {room}", len(views), len(views))
+    progress(f"posting to room {room}", len(views), len(views))
     return Posted(squares, pipeline.encode(squares), pipeline.describe(squares))
 
 
-def strangers(people: People, count: int, pipeline: Pipeline, report: Report) -> Strangers:
+def strangers(people: People, count: int, pipeline: Pipeline, progress: Progress) -> Strangers:
     """``count`` stand-ins for each sender."""
     seen: dict[bytes, tuple[Floats, Floats]] = {}
     codes = np.stack(
@@ -276,12 +276,12 @@ def strangers(people: People, count: int, pipeline: Pipeline, report: Report) ->
     for i, one in enumerate(codes.reshape(-1, *codes.shape[2:])):
         key = one.tobytes()
         if key not in seen:
-            report("describing strangers", i, len(people) * count)
+            progress("describing strangers", i, len(people) * count)
             (square,) = pipeline.render(one[None])
             seen[key] = pipeline.describe([square])[0], pipeline.describe(pipeline.preview(one[None]))[0]
         faces.append(seen[key][0])
         small_faces.append(seen[key][1])
-    report("describing strangers", len(people) * count, len(people) * count)
+    progress("describing strangers", len(people) * count, len(people) * count)
     shape = len(people), count, -1
     return Strangers(codes, np.stack(faces).reshape(shape), np.stack(small_faces).reshape(shape))
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from stylecrypt_msg.cipher import Floats as Codes
 from stylecrypt_msg.cipher import to_images, to_pixels
-from stylecrypt_msg.progress import Report
+from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.stylemix import mix
 
 from .faces import by_chance, same
@@ -35,15 +35,15 @@ class Lessons:
     keys: Codes
 
 
-def lessons(people: People, count: int, pipeline: Pipeline, report: Report) -> Lessons:
+def lessons(people: People, count: int, pipeline: Pipeline, progress: Progress) -> Lessons:
     """``count`` people who do not exist: the styles of one may all differ, since an encoder read them from a picture."""
     model = pipeline.model
     z = np.random.default_rng(5).standard_normal((2 * count, model.style_dim), np.float32)
     codes, keys = model.map(z[:count], _TRUNCATION), model.map(z[count:], 0.75)
     landmarks = np.mean([view.landmarks * (_SIDE / view.square.shape[0]) for view in people.sent], axis=0)
-    report("making people to learn from", 0, count)
+    progress("making people to learn from", 0, count)
     views = [pipeline.view(resized(square, _SIDE), landmarks) for square in pipeline.preview(codes)]
-    report("making people to learn from", count, count)
+    progress("making people to learn from", count, count)
     return Lessons(tuple(views), keys)
 
 
@@ -55,7 +55,7 @@ def networks(
     steps: int,
     setting: Setting,
     pipeline: Pipeline,
-    report: Report,
+    progress: Progress,
 ) -> list[Finding | Figure]:
     """Two of them: ridge regression from the codes of a fake to those of the original, and a convolutional network from
     pixels to pixels, trained for ``steps`` steps. Judged on the real senders, whom neither has seen.
@@ -64,14 +64,14 @@ def networks(
     originals = np.stack([view.sent[setting.form] for view in learnt.views])
     made = pipeline.preview(mix(originals, learnt.keys, setting.mask))
     fakes = [show(view, resized(face, _SIDE), setting.form) for view, face in zip(learnt.views, made, strict=True)]
-    report("learning", 0, steps + n)
+    progress("learning", 0, steps + n)
     inverse = Ridge(pipeline.glance(fakes).reshape(n, -1), originals.reshape(n, -1))
     guessed = inverse(pipeline.glance(posted.squares).reshape(len(people), -1)).astype(np.float32)
     by_codes = pipeline.preview(guessed.reshape(posted.codes.shape))
-    network = _train(fakes, [view.square for view in learnt.views], steps, report)
+    network = _train(fakes, [view.square for view in learnt.views], steps, progress)
     with torch.inference_mode():
         by_pixels = to_pixels(network(_images(posted.squares)).numpy())
-    report("learning", steps + n, steps + n)
+    progress("learning", steps + n, steps + n)
     found: list[Finding | Figure] = []
     limit, count = pipeline.recogniser.threshold, len(people)
     for what, squares in (("regression of codes", by_codes), ("a convolutional network", by_pixels)):
@@ -123,7 +123,7 @@ class _Network(nn.Module):
         return result
 
 
-def _train(fakes: list[Pixels], originals: list[Pixels], steps: int, report: Report) -> _Network:
+def _train(fakes: list[Pixels], originals: list[Pixels], steps: int, progress: Progress) -> _Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         network = _Network()
@@ -138,7 +138,7 @@ def _train(fakes: list[Pixels], originals: list[Pixels], steps: int, report: Rep
         adam.zero_grad()
         loss.backward()
         adam.step()
-        report("learning", len(x) + step, len(x) + steps)
+        progress("learning", len(x) + step, len(x) + steps)
     return network.eval()
 
 

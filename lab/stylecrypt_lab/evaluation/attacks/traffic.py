@@ -27,7 +27,7 @@ from stylecrypt_protocol import (
 )
 
 from stylecrypt_msg.models import FaceModel
-from stylecrypt_msg.progress import Report
+from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.sdk import EncryptedPhoto, StyleCrypt
 
 from ..subjects import Subject
@@ -52,7 +52,7 @@ _TWICE = 2
 _CAPTIONS = range(0, 256, 4)  # bytes
 
 
-def traffic(subjects: Sequence[Subject], photos: int, model: FaceModel, report: Report) -> list[Finding | Figure]:
+def traffic(subjects: Sequence[Subject], photos: int, model: FaceModel, progress: Progress) -> list[Finding | Figure]:
     """Messages with ``photos`` of the subjects, each twice in each way, as the program makes them."""
     files = [ordinary_photo(subject) for subject in subjects[:photos]]
     doubled = [_jpeg(np.hstack([subject.photo.pixels] * 2)) for subject in subjects[:photos]]
@@ -67,7 +67,7 @@ def traffic(subjects: Sequence[Subject], photos: int, model: FaceModel, report: 
             sender.profile.add_contact(_card(f"contact{i}"), trust=True)
 
         def send(file: bytes, recipients: int, stand_in: str = "traffic", **options: Any) -> Sent:
-            report("sending messages", len(every), total)
+            progress("sending messages", len(every), total)
             to = [f"contact{i}" for i in range(recipients)]
             began = time.time()
             made = sender.encrypt(file, to, stand_in=stand_in, force=True, **options)
@@ -85,7 +85,7 @@ def traffic(subjects: Sequence[Subject], photos: int, model: FaceModel, report: 
         two_faces = [send(file, 1, level="latent") for file in doubled]
         for file in files:
             send(file, 1, level="latent", format="PNG")
-    report("sending messages", total, total)
+    progress("sending messages", total, total)
     wider = [one.message for one in (sent["latent"][0], *some, sent[_MANY][0])]
     return [
         *_sizes(files, sent, wider),
