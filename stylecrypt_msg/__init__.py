@@ -15,7 +15,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .messenger import DecryptedPhoto, EncryptedPhoto, LeakReport, Level
+    from stylecrypt_protocol import Level
+
+    from .messenger import DecryptedPhoto, EncryptedPhoto, LeakReport
     from .sdk import AsyncStyleCrypt, Incoming, StyleCrypt
 
 __all__ = [

@@ -1,24 +1,15 @@
-"""A sender's choices, in the words that every interface shares. Imports nothing, so that `--help` can use it."""
+"""A sender's choices, in the words that every interface shares. Imports nothing heavy, so that `--help` can use it."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
-__all__ = ["App", "Form", "Level", "Others"]
+from .errors import InputError
 
+__all__ = ["App", "Form", "Others", "named"]
 
-class Level(StrEnum):
-    """How much of the original the recipients get back."""
-
-    KEYFACE = "keyface"
-    """An approximation, from the pixels of the cover and a key face of the sender."""
-    LATENT = "latent"
-    """The sender's own inversion, from sealed style vectors."""
-    IMPRINT = "imprint"
-    """The true faces as small pictures, from the pixels of the cover."""
-    ORIGINAL = "original"
-    """The photo as it was."""
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 class App(StrEnum):
@@ -38,3 +29,11 @@ Form: TypeAlias = Literal["photo", "portrait"]
 
 Others: TypeAlias = Literal["blur", "refuse", "keep"]
 """What happens to faces that are not replaced."""
+
+
+def named(choices: type[_Choice], what: str, word: str) -> _Choice:
+    """The choice that ``word`` names. Raises InputError, which says ``what`` it does not name and lists the choices."""
+    try:
+        return choices(word)
+    except ValueError:
+        raise InputError(f"There is no {what} {word!r}.", hint=f"Use one of {', '.join(choices)}.") from None

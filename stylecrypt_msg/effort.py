@@ -7,7 +7,8 @@ somebody gets to see the inversion itself.
 
 from __future__ import annotations
 
-from .choices import Level
+from stylecrypt_protocol import Level
+
 from .models.descent import STEPS
 
 __all__ = ["COVER_STEPS", "KEY_STEPS", "READING_STEPS"]

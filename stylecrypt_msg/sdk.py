@@ -17,6 +17,7 @@ from stylecrypt_protocol import (
     ENVELOPE_SUFFIX,
     Card,
     ForgedError,
+    Level,
     NotForMeError,
     ReplayedError,
     Revocation,
@@ -26,7 +27,7 @@ from stylecrypt_protocol import (
 from typing_extensions import Unpack
 
 from .cards import card_of
-from .choices import App, Form, Others
+from .choices import App, Form, Others, named
 from .errors import InputError, NoMessageError, RefusedError, StyleCryptError
 from .messenger import (
     Arrival,
@@ -34,7 +35,6 @@ from .messenger import (
     Draft,
     EncryptedPhoto,
     LeakReport,
-    Level,
     Messenger,
     ReceivedKeyFace,
 )
@@ -189,9 +189,9 @@ class _Base:
     def _encrypt(self, photo: Photo, to: Sequence[str], progress: Progress, options: Options) -> EncryptedPhoto:
         given: dict[str, Any] = {**options}
         if given.get("level") is not None:
-            given["level"] = _as_level(given["level"])
+            given["level"] = named(Level, "level", given["level"])
         if given.get("app") is not None:
-            given["app"] = _as_app(given["app"])
+            given["app"] = named(App, "app", given["app"])
         if not isinstance(given.get("stand_in"), str | None):
             given["stand_in"] = _file(given["stand_in"])
         draft = Draft(photo=_file(photo), to=tuple(to), **given)
@@ -498,22 +498,6 @@ def _parcel(photo: EncryptedPhoto) -> Parcel:
         inside=photo.packed if photo.envelope is None else None,
         conversation=photo.conversation,
     )
-
-
-def _as_level(level: Level | str) -> Level:
-    try:
-        return Level(level)
-    except ValueError:
-        raise InputError(f"There is no level {level!r}.", hint=f"Levels are {', '.join(Level)}.") from None
-
-
-def _as_app(app: App | str) -> App:
-    try:
-        return App(app)
-    except ValueError:
-        raise InputError(
-            f"No app {app!r} is known.", hint=f"Apps are {', '.join(App)}; leave it out for any."
-        ) from None
 
 
 def _file(photo: Photo) -> bytes:

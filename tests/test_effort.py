@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from stylecrypt_protocol import Level
 
 from stylecrypt_msg import effort
-from stylecrypt_msg.choices import Level
 from stylecrypt_msg.cipher import cover, invert, to_pixels
 from stylecrypt_msg.models import FaceModel
 

@@ -8,8 +8,9 @@ from typing import Any
 import blurhash
 import numpy as np
 from PIL import Image
+from stylecrypt_protocol import Level
 
-from stylecrypt_msg.messenger import DecryptedPhoto, EncryptedPhoto, Level
+from stylecrypt_msg.messenger import DecryptedPhoto, EncryptedPhoto
 from stylecrypt_msg.pictures import encode_picture, read_picture
 from stylecrypt_msg.transports import Parcel
 from stylecrypt_msg.transports.matrix import picture_content

@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stylecrypt_msg.choices import App, Others
+from stylecrypt_protocol import Level
+
+from stylecrypt_msg.choices import App, Others, named
 from stylecrypt_msg.errors import InputError
-from stylecrypt_msg.messenger import Level
 from stylecrypt_msg.profile import Contact, Profile
 
 __all__ = ["Request", "contact_of", "parse_command", "parse_request"]
@@ -47,20 +48,14 @@ def parse_request(text: str) -> Request:
         elif word.startswith("@") and len(word) > 1:
             to.append(word if ":" in word else word[1:].strip('"'))
         elif word.startswith("level="):
-            try:
-                level = Level(word.removeprefix("level="))
-            except ValueError:
-                raise InputError(f"There is no {word}.", hint=f"Levels are {', '.join(Level)}.") from None
+            level = named(Level, "level", word.removeprefix("level="))
         elif word.startswith("others="):
             try:
                 others = _OTHERS[word.removeprefix("others=")]
             except KeyError:
                 raise InputError(f"There is no {word}.", hint=f"Others are {', '.join(_OTHERS)}.") from None
         elif word.startswith("for="):
-            try:
-                app = App(word.removeprefix("for="))
-            except ValueError:
-                raise InputError(f"There is no {word}.", hint=f"Apps are {', '.join(App)}.") from None
+            app = named(App, "app", word.removeprefix("for="))
         else:
             break
         at = match.end()

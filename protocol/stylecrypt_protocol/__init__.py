@@ -35,7 +35,7 @@ from .carriers.event import (
 )
 from .commitment import KeyFace, Opening, pick_key_face
 from .cover import CoverVerdict, Pixels, WireQuad
-from .envelope import Envelope, Level, PublicPart
+from .envelope import Envelope, PublicPart
 from .errors import (
     BadSignatureError,
     CoverMismatchError,
@@ -68,6 +68,7 @@ from .imprint import (
     seal_imprint,
 )
 from .key_face import Inversion, SharedKeyFace, open_key_face, share_key_face
+from .level import Level
 from .limits import (
     MAX_AGE,
     MAX_CARRIED_BYTES,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
-from enum import IntEnum
 from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
@@ -13,23 +12,14 @@ from . import primitives
 from .commitment import KeyFace
 from .cover import Pixels, Side, WireQuad
 from .errors import LocalProtocolError, TooLargeError, UnsupportedError
+from .level import Level
 from .limits import MAX_ENVELOPE_BYTES, MAX_FACE_AREA, MAX_FACES, MAX_PIXELS, MAX_PUBLIC_BYTES, MAX_STYLES
 from .wire import VERSION, Bytes32, MessageId, MessageIdField, Reader, WireModel, opaque, received
 
-__all__ = ["Envelope", "Level", "PublicPart"]
+__all__ = ["Envelope", "PublicPart"]
 
 MAGIC: Final = b"SCE"
-
-
-class Level(IntEnum):
-    """How much of the original the recipients get back."""
-
-    KEYFACE = 1
-    """An approximation, from the pixels of the cover and a key face of the sender."""
-    LATENT = 2
-    """The sender's own inversion, from the sealed style vectors."""
-    ORIGINAL = 3
-    """The photo as it was, from the sealed pixels or the sealed file."""
+_LEVELS: Final = {level.number: level for level in Level if level.number}
 
 
 class PublicPart(WireModel):
@@ -48,6 +38,12 @@ class PublicPart(WireModel):
     height: Side
     cover_digest: Bytes32
     commitment: Bytes32 | None = None
+
+    @model_validator(mode="after")
+    def _check_level(self) -> Self:
+        if not self.level.number:
+            raise ValueError(f"no envelope carries level {self.level}")
+        return self
 
     @model_validator(mode="after")
     def _check_size(self) -> Self:
@@ -107,7 +103,7 @@ class PublicPart(WireModel):
         """The canonical bytes before the commitment, which it covers."""
         return b"".join(
             (
-                bytes([VERSION, self.level]),
+                bytes([VERSION, self.level.number]),
                 self.message_id,
                 self.model_hash,
                 bytes([self.styles]),
@@ -132,12 +128,12 @@ class PublicPart(WireModel):
             raise TooLargeError(f"{what}: {len(data)} bytes")
         reader = Reader(data, what)
         reader.version()
-        level = reader.uint(1)
-        if level not in tuple(Level):
-            raise UnsupportedError(f"{what}: level {level}")
+        number = reader.uint(1)
+        if number not in _LEVELS:
+            raise UnsupportedError(f"{what}: level {number}")
         with received(what):
             return cls(
-                level=Level(level),
+                level=_LEVELS[number],
                 message_id=MessageId(reader.take(16)),
                 model_hash=reader.take(32),
                 styles=reader.uint(1),
@@ -187,7 +183,7 @@ class Envelope(WireModel):
     @model_validator(mode="after")
     def _check_seal(self) -> Self:
         if self.sealed is None and self.public.level is not Level.KEYFACE:
-            raise ValueError(f"level {self.public.level.name.lower()} needs a sealed part")
+            raise ValueError(f"level {self.public.level} needs a sealed part")
         if self.sealed == b"":
             raise ValueError("the sealed part is empty")
         return self

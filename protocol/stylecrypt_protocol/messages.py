@@ -59,9 +59,7 @@ def seal_message(
     if public.cover_digest != cover.digest:
         raise LocalProtocolError("the public part describes another cover")
     if LEVELS[residual.kind] is not public.level:
-        raise LocalProtocolError(
-            f"level {public.level.name.lower()} with a residual of kind {residual.kind.name.lower()}"
-        )
+        raise LocalProtocolError(f"level {public.level} with a residual of kind {residual.kind.name.lower()}")
     opening = key_face.open(public.message_id) if key_face else None
     if (opening.commitment(public) if opening else None) != public.commitment:
         raise LocalProtocolError("the public part is committed to another key face")

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from . import primitives
 from .commitment import Opening
-from .envelope import Level
 from .errors import LocalProtocolError, TooLargeError, UnsupportedError
+from .level import Level
 from .limits import MAX_SKETCH_BYTES
 from .signed import Signed
 from .text import Caption, FileName

@@ -242,7 +242,7 @@ def messages(seals: Seals) -> list[dict[str, Any]]:
                 "event": sp.to_event(envelope),
                 "opened_by": "bob",
                 "sender": "alice",
-                "level": public.level.name.lower(),
+                "level": public.level,
                 "residual": part.residual.data.hex(),
                 "caption": part.caption,
                 "file_name": part.file_name,

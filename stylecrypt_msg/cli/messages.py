@@ -135,7 +135,7 @@ def inspect(picture: str, sealed: Path | None, envelope: Path | None, as_json: b
         "message": {
             "v": 1,
             "message_id": public.message_id.hex(),
-            "level": public.level.name.lower(),
+            "level": public.level,
             "model_hash": public.model_hash.hex(),
             "styles": public.styles,
             "replaced": list(public.replaced),
@@ -152,7 +152,7 @@ def inspect(picture: str, sealed: Path | None, envelope: Path | None, as_json: b
         "imprint": imprinted,
     }
     lines = [
-        f"message {public.message_id.hex()}, level {public.level.name.lower()}, faces: {len(public.faces)}",
+        f"message {public.message_id.hex()}, level {public.level}, faces: {len(public.faces)}",
         f"layers replaced: {', '.join(map(str, public.replaced))} of {public.styles}; model {public.model_hash.hex()[:16]}",
         f"cover: {public.width} x {public.height} px, {'unchanged' if exact else 'changed on the way, or another picture'}",
         f"sealed: {len(message.sealed or b'')} bytes; who sent it and who can open it is inside",

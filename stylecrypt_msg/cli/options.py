@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..choices import App, Level, Others
+from ..choices import App, Others, named
 
 if TYPE_CHECKING:
+    from stylecrypt_protocol import Level
+
     from ..sdk import Options
     from .session import Session
 
@@ -60,10 +62,27 @@ def session_of(context: typer.Context) -> "Session":
     return Session(*context.obj)
 
 
+def _level(word: str) -> "Level":
+    from stylecrypt_protocol import Level  # takes a while to import
+
+    return named(Level, "level", word)
+
+
+def _levels() -> list[str]:
+    from stylecrypt_protocol import Level
+
+    return list(Level)
+
+
 def photo_options(
     level: Annotated[
-        Level | None,
-        typer.Option(help="What recipients get: the original (default), small faces, an inversion, or a likeness."),
+        str | None,
+        typer.Option(
+            parser=_level,
+            metavar="LEVEL",
+            autocompletion=_levels,
+            help="What recipients get: original (default), imprint, latent or keyface.",
+        ),
     ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Seal the whole file, to be restored bit by bit.")] = False,
     mask: Mask = None,

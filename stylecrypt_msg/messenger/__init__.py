@@ -10,7 +10,7 @@ the profile's. Transports, the command line and bots do the talking.
 
 from .key_faces import KeyPhoto, NewKeyFace, ReceivedKeyFace
 from .messenger import Messenger
-from .values import Arrival, DecryptedPhoto, Draft, EncryptedPhoto, LeakReport, Level
+from .values import Arrival, DecryptedPhoto, Draft, EncryptedPhoto, LeakReport
 
 __all__ = [
     "Arrival",
@@ -19,7 +19,6 @@ __all__ = [
     "EncryptedPhoto",
     "KeyPhoto",
     "LeakReport",
-    "Level",
     "Messenger",
     "NewKeyFace",
     "ReceivedKeyFace",

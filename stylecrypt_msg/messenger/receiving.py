@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import stylecrypt_protocol as protocol
 from PIL import Image
-from stylecrypt_protocol import Envelope, OpenedImprint, OpenedMessage, PublicPart, ResidualKind, SeenStore
+from stylecrypt_protocol import Envelope, Level, OpenedImprint, OpenedMessage, PublicPart, ResidualKind, SeenStore
 
 from ..cipher import restore, uncover
 from ..errors import FaceError, InputError, MessageError, ModelError, NoMessageError, RefusedError, Remedy, explaining
@@ -22,7 +22,7 @@ from ..stylemix import LayerMask
 from .imprinting import read_imprint
 from .key_faces import Codes, key_codes
 from .parts import Parts
-from .values import Arrival, DecryptedPhoto, Level, Pixels
+from .values import Arrival, DecryptedPhoto, Pixels
 from .wire import form_of, from_wire, wire_pixels
 
 __all__ = ["receive"]

@@ -9,7 +9,7 @@ from typing import get_args
 
 import numpy as np
 import stylecrypt_protocol as protocol
-from stylecrypt_protocol import Envelope, MessageId, PublicPart, Residual, ResidualKind
+from stylecrypt_protocol import Envelope, Level, MessageId, PublicPart, Residual, ResidualKind
 
 from ..apps import APPS, UNKNOWN_APP, reduced
 from ..choices import Others
@@ -26,7 +26,7 @@ from ..standins import seeds
 from ..stylemix import LayerMask
 from .imprinting import Imprinted, imprint
 from .parts import Parts
-from .values import Draft, EncryptedPhoto, LeakReport, Level, Pixels, writable
+from .values import Draft, EncryptedPhoto, LeakReport, Pixels, writable
 from .wire import check_size, to_wire, wire_pixels
 
 __all__ = ["prepare"]
@@ -283,7 +283,7 @@ def _seal(
     try:
         public = PublicPart.describe(
             shown,
-            level=protocol.Level[order.level.name],
+            level=order.level,
             model_hash=bytes.fromhex(order.model.digest),
             styles=order.model.n_styles,
             replaced=covered.mask.layers,

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from stylecrypt_protocol import ENVELOPE_SUFFIX, MessageId
+from stylecrypt_protocol import ENVELOPE_SUFFIX, Level, MessageId
 
-from ..choices import App, Form, Level, Others
+from ..choices import App, Form, Others
 from ..cipher import Unreplaced
 from ..errors import PictureError
 from ..pictures import Format, encode_picture, format_of, write_atomically
 from ..profile import Contact
 from ..stylemix import LayerMask
 
-__all__ = ["Arrival", "DecryptedPhoto", "Draft", "EncryptedPhoto", "LeakReport", "Level", "Pixels"]
+__all__ = ["Arrival", "DecryptedPhoto", "Draft", "EncryptedPhoto", "LeakReport", "Pixels"]
 
 _SUFFIXES: dict[str, str] = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp"}
 _QUALITY = 98  # for restored photos written as JPEG or WebP: 45 dB and more

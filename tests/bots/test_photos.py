@@ -13,10 +13,10 @@ import pytest
 import stylecrypt_protocol as protocol
 from stylecrypt_bots.queues import NO, YES
 from stylecrypt_bots.session import BotSession
+from stylecrypt_protocol import Level
 
 from stylecrypt_msg import StyleCrypt
 from stylecrypt_msg.errors import NotAuthorisedError
-from stylecrypt_msg.messenger import Level
 from stylecrypt_msg.pictures import encode_picture, read_picture
 from stylecrypt_msg.transports import Parcel
 from stylecrypt_msg.transports.matrix import picture_content
@@ -192,7 +192,7 @@ def test_what_is_wrong_with_a_request_is_said_and_nothing_is_posted(
             "@bob": "You did not say which room the photo is for.",
             "#family @carol": "There is no contact 'carol'.",
             "#family #plain @bob": "A photo goes into one room at a time.",
-            "#family @bob level=best": "There is no level=best.",
+            "#family @bob level=best": "There is no level 'best'.",
             "#quiet @bob": "Nothing is sent into #quiet.",
         }
         for caption, said in wrong.items():

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from stylecrypt_bots import texts
 from stylecrypt_bots.request import Request, contact_of, parse_command, parse_request
+from stylecrypt_protocol import Level
 
 from stylecrypt_msg.choices import App
 from stylecrypt_msg.errors import InputError
-from stylecrypt_msg.messenger import Level
 from stylecrypt_msg.profile import Profile
 
 SOURCES = Path(texts.__file__).parents[2] / "stylecrypt_msg"

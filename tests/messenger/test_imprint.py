@@ -166,6 +166,6 @@ def test_covers_for_an_app_have_its_size(together: Parties, people: People, app:
 
 
 def test_unknown_apps_are_named(together: Parties, photo: bytes) -> None:
-    with pytest.raises(InputError, match="No app 'icq' is known") as caught:
+    with pytest.raises(InputError, match="There is no app 'icq'") as caught:
         together.alice.encrypt(photo, ["Bob"], app="icq")
     assert "whatsapp" in str(caught.value.hint)

@@ -132,6 +132,11 @@ def test_identity() -> None:
         sp.Identity.from_secret(sp.Secret(b"short"))
 
 
+def test_no_envelope_carries_the_level_that_lives_in_the_pixels() -> None:
+    with pytest.raises(sp.LocalProtocolError, match="no envelope carries level imprint"):
+        describe(level=sp.Level.IMPRINT)
+
+
 def test_sizes_over_the_limits() -> None:
     large = sp.Envelope(public=describe(), sealed=bytes(32 * 1024 * 1024))
     with pytest.raises(sp.LocalProtocolError, match="level latent"):

@@ -202,7 +202,7 @@ def test_messages(row: dict[str, Any]) -> None:
     assert opened.elsewhere == (row["chat"] is not None)
     assert opened.content.context == (bytes(32) if row["chat"] is None else sp.context_of(row["chat"]))
     assert opened.cover is sp.CoverVerdict.EXACT
-    assert opened.public.level.name.lower() == row["level"]
+    assert opened.public.level == row["level"]
     assert opened.content.residual.data.hex() == row["residual"]
     assert (opened.content.caption, opened.content.file_name) == (row["caption"], row["file_name"])
     assert opened.content.sign(PEOPLE[row["sender"]]).hex() == row["plaintext"]

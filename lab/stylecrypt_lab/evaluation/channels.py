@@ -9,6 +9,7 @@ from statistics import fmean
 
 import numpy as np
 from PIL import Image
+from stylecrypt_protocol import Level
 
 from stylecrypt_msg import StyleCrypt
 from stylecrypt_msg.apps import APPS, UNKNOWN_APP, Handling
@@ -16,7 +17,6 @@ from stylecrypt_msg.choices import App
 from stylecrypt_msg.cli import console
 from stylecrypt_msg.errors import FaceError, StyleCryptError
 from stylecrypt_msg.faces import Quad, crop
-from stylecrypt_msg.messenger import Level
 from stylecrypt_msg.pictures import encode_picture, read_picture
 from stylecrypt_msg.recognisers import Recogniser, load_recogniser
 

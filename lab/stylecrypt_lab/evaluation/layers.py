@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from stylecrypt_protocol import Level
 
-from stylecrypt_msg.choices import Level
 from stylecrypt_msg.effort import COVER_STEPS
 from stylecrypt_msg.errors import InputError, Remedy
 from stylecrypt_msg.faces import Face, certain_faces, matte

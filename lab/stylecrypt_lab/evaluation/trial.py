@@ -20,9 +20,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
+from stylecrypt_protocol import Level
 
 from stylecrypt_msg import effort
-from stylecrypt_msg.choices import Level
 from stylecrypt_msg.cipher import Floats, read, to_images, to_pixels
 from stylecrypt_msg.effort import COVER_STEPS
 from stylecrypt_msg.faces import crop, paste

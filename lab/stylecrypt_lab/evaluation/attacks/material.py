@@ -9,9 +9,10 @@ from functools import cached_property
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from stylecrypt_protocol import Level
 
 from stylecrypt_msg import effort
-from stylecrypt_msg.choices import Form, Level
+from stylecrypt_msg.choices import Form
 from stylecrypt_msg.cipher import Floats as Codes
 from stylecrypt_msg.cipher import read, to_images, to_pixels
 from stylecrypt_msg.faces import paste
