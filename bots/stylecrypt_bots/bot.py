@@ -1,14 +1,15 @@
 """The bot itself: the tasks that run side by side, and how they stop.
 
-One listens to the server and puts its news into the inbox before it asks for more; two empty the inbox, the owner's messages
-apart from everybody else's; one empties the outbox. Their state is in `Queues`, so each may be stopped at any moment.
+One listens to the server and puts its news into the inbox before it asks for more; three empty the inbox: the owner's messages,
+the work on the owner's photos, which takes long, and everybody else's messages; one empties the outbox. Their state is in
+`Queues`, so each may be stopped at any moment.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
 from stylecrypt_msg.errors import InputError, NetworkError, StyleCryptError
@@ -52,7 +53,7 @@ class Bot:
         self.config, self.profile = config, profile
         self._compare, self._verified = compare, verified
         self.health = Health(config.heartbeat)
-        self._arrived: dict[Queue, asyncio.Event] = {"control": asyncio.Event(), "rooms": asyncio.Event()}
+        self._arrived: dict[Queue, asyncio.Event] = {queue: asyncio.Event() for queue in ("control", "photos", "rooms")}
 
     async def run(self) -> None:
         """Runs until cancelled. The next run repeats unfinished work.
@@ -103,7 +104,7 @@ class Bot:
         rooms, outbox = Rooms(config, session), Outbox(config, session, queues, health)
         worker = PictureWorker(self.profile, config.model, health)
         commands = Commands(config, session, queues, rooms, worker, health)
-        control = Control(config, session, queues, rooms, worker, outbox, commands)
+        control = Control(config, session, queues, rooms, worker, commands)
         inbox = Inbox(config, session, queues, rooms, worker, health)
         if self.profile.setting("bot greeted") != queues.control_room:
             with queues.transaction():
@@ -115,8 +116,9 @@ class Bot:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._listen(session, queues))
-                group.create_task(self._work_off("control", queues, outbox, control))
-                group.create_task(self._work_off("rooms", queues, outbox, inbox))
+                group.create_task(self._work_off("control", queues, outbox, control.handle))
+                group.create_task(self._work_off("photos", queues, outbox, control.work))
+                group.create_task(self._work_off("rooms", queues, outbox, inbox.handle))
                 group.create_task(outbox.run())
         finally:
             await asyncio.to_thread(worker.close)
@@ -149,7 +151,9 @@ class Bot:
             _log.warning("not looked at", extra={"room": post.room_id, "event": post.event_id, "error": str(error)})
         self._arrived[queue].set()
 
-    async def _work_off(self, queue: Queue, queues: Queues, outbox: Outbox, handler: Control | Inbox) -> None:
+    async def _work_off(
+        self, queue: Queue, queues: Queues, outbox: Outbox, handle: Callable[[Post], Awaitable[None]]
+    ) -> None:
         """Handles one queue of the inbox, in order."""
         backoff = Backoff()
         if (post := queues.next(queue)) is not None and queues.starts(queue, post) > _STARTS:
@@ -161,7 +165,7 @@ class Bot:
                 await self._arrived[queue].wait()
                 continue
             try:
-                await handler.handle(post)
+                await handle(post)
             except LoggedOutError:
                 raise
             except NetworkError as error:
@@ -174,7 +178,8 @@ class Bot:
                 self._give_up(queues, post, error)
             backoff = Backoff()
             outbox.wake()
-            self._arrived["rooms"].set()  # the owner may have asked to look at something again
+            for arrived in self._arrived.values():  # the owner may have asked for work, or to look at something again
+                arrived.set()
 
     def _give_up(self, queues: Queues, post: Post, error: Exception) -> None:
         _log.error("given up", extra={"room": post.room_id, "event": post.event_id}, exc_info=error)

@@ -20,7 +20,7 @@ from stylecrypt_msg.transports.matrix.server import Post
 from . import texts
 from .config import Config
 from .health import Health
-from .queues import Media, Outgoing, Queues, Topic, reference
+from .queues import YES, Media, Outgoing, Queues, Topic, reference
 from .remedies import failure, quoted
 from .request import contact_of
 from .rooms import Rooms
@@ -79,7 +79,7 @@ class Commands:
         return lambda: "\n".join(lines)
 
     async def status(self, _: Call) -> Act:
-        well, status = self._health.status()
+        health = self._health.words()
         rooms = []
         for name, settings in self._config.rooms.items():
             try:
@@ -92,11 +92,17 @@ class Commands:
 
         def act() -> str:
             queues = self._queues
-            drafts = [f"{d.room} ({'being posted' if d.posting else 'waits for you'})" for d in queues.drafts.all()]
+            drafts = queues.drafts.all()
+            todo = [
+                _count(queues.waiting("photos"), "photo of yours to work on", "photos of yours to work on"),
+                _count(sum(draft.posting for draft in drafts), "photo to post", "photos to post"),
+                _count(queues.waiting("rooms"), "message of others to look at", "messages of others to look at"),
+            ]
+            waiting = [draft.room for draft in drafts if not draft.posting]
             lines = [
-                "All is well." if well else f"Something is wrong: {status}",
-                f"Photos: {', '.join(drafts) or 'none'}.",
-                f"To be looked at: {len(queues.inbox) - 1}. To be posted: {len(queues.outbox)}.",
+                health,
+                f"To do: {', '.join(filter(None, todo)) or 'nothing'}.",
+                *([f"Photos that wait for your {YES}: {', '.join(waiting)}."] if waiting else []),
             ]
             return "\n".join([*lines, *rooms])
 
@@ -362,6 +368,10 @@ _COMMANDS: Sequence[tuple[str, str, Callable[[Commands, Call], Awaitable[Act]] |
     ("!status", "how I am", Commands.status),
     ("!help", "this", Commands.help),
 )
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}" if number else ""
 
 
 def _is_user(text: str) -> bool:

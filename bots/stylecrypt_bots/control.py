@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,19 +19,20 @@ from typing import Any
 from stylecrypt_msg.errors import InputError, NotAuthorisedError, Remedy, StyleCryptError
 from stylecrypt_msg.messenger import Draft, EncryptedPhoto
 from stylecrypt_msg.profile import Contact
+from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.transports.matrix.server import Post
 
 from . import texts
 from .commands import Act, Call, Commands
 from .config import Config
 from .media import cover_of
-from .outbox import Outbox
 from .queues import NO, YES, Media, Outgoing, PostDraft, Queues, Topic, reference, relation, thread_of
 from .remedies import failure
 from .request import Request, contact_of, parse_command, parse_request
 from .rooms import Room, Rooms
 from .session import BotSession
 from .worker import PictureWorker
+from .working import Working
 
 __all__ = ["Control"]
 
@@ -39,7 +41,7 @@ _HINT = "Send a photo with a text such as `#room @name`, or reply to one with `!
 
 
 class Control:
-    """Handles posts of the control room, one after another."""
+    """Handles posts of the control room: one after another, and the photos among them once more, for the work on them."""
 
     def __init__(
         self,
@@ -48,24 +50,32 @@ class Control:
         queues: Queues,
         rooms: Rooms,
         worker: PictureWorker,
-        outbox: Outbox,
         commands: Commands,
     ) -> None:
         self._config, self._session, self._queues = config, session, queues
-        self._rooms, self._worker, self._outbox, self._commands = rooms, worker, outbox, commands
+        self._rooms, self._worker, self._commands = rooms, worker, commands
+        self._working = Working(config, session, queues)
         self._profile = queues.profile
 
     async def handle(self, post: Post) -> None:
-        """Records every consequence of a post. Raises NetworkError if it has to be handled again."""
+        """Records every consequence of a post; hands it over to `work` if it is right and needs work on a picture, so
+        that nothing waits for that. Raises NetworkError if it has to be handled again."""
+        await self._handle(post, at_work=False)
+
+    async def work(self, post: Post) -> None:
+        """Does the work, and records its consequences. What was right may have changed since. Raises NetworkError."""
+        await self._handle(post, at_work=True)
+
+    async def _handle(self, post: Post, *, at_work: bool) -> None:
         try:
             if post.type == "m.reaction":
                 await self._reaction(post)
             elif not await self._session.vouches_for(post, self._config.trust):
                 await self._not_the_owner(post)
             elif post.is_picture:
-                await self._picture(post, _caption(post.content))
+                await self._picture(post, _caption(post.content), at_work=at_work)
             else:
-                await self._text(post, str(post.content.get("body", "")).strip())
+                await self._text(post, str(post.content.get("body", "")).strip(), at_work=at_work)
         except StyleCryptError as error:
             if not isinstance(error, InputError | NotAuthorisedError):
                 raise
@@ -99,12 +109,12 @@ class Control:
 
     async def _topic(self, event_id: str) -> Topic | None:
         """The topic of a message from the bot. It may have been posted a moment ago, or before the bot was stopped, and
-        not be recorded yet."""
-        topic = self._queues.topic(event_id)
-        if topic is None:
-            await self._outbox.settled()
-            topic = self._queues.topic(event_id)
-        return topic
+        not be recorded yet: then the server knows which one it is. Raises NetworkError."""
+        if (topic := self._queues.topic(event_id)) is not None:
+            return topic
+        sent = await self._session.transaction(self._queues.control_room, event_id)
+        outgoing = None if sent is None else self._queues.outbox.get(sent.encode())
+        return self._queues.topic(event_id) if outgoing is None else outgoing.topic
 
     def _decide(self, post: Post, topic: Topic, *, yes: bool) -> None:
         """In a transaction."""
@@ -135,15 +145,15 @@ class Control:
 
     # Photos
 
-    async def _picture(self, post: Post, caption: str) -> None:
+    async def _picture(self, post: Post, caption: str, *, at_work: bool) -> None:
         if caption.startswith("!"):
-            await self._command(post, caption, photo=post)
+            await self._command(post, caption, photo=post, at_work=at_work)
         elif caption or self._replied(post) is not None:
-            await self._photo(post, post, parse_request(caption))
+            await self._photo(post, post, parse_request(caption), at_work=at_work)
         else:
             self._answer(post, _HINT)
 
-    async def _photo(self, post: Post, photo: Post, request: Request) -> None:
+    async def _photo(self, post: Post, photo: Post, request: Request, *, at_work: bool) -> None:
         """Prepares a photo as a post requests."""
         room, answered = await self._destination(post, request)
         if room.settings is None or not room.settings.send:
@@ -156,6 +166,20 @@ class Control:
         contacts = {contact.user_id: contact for contact in (contact_of(self._profile, name) for name in names)}
         for user_id in contacts:
             self._profile.authorised(user_id, room.room_id)
+        if not at_work:
+            self._hand_over(post)
+            return
+        async with self._working.on(post) as progress:
+            prepared, content, media = await self._prepare(photo, request, room, tuple(contacts), progress)
+        self._keep(post, room, prepared, content | answered, media)
+
+    def _hand_over(self, post: Post) -> None:
+        with self._queues.transaction():
+            self._queues.hand_over(post, "photos")
+
+    async def _prepare(
+        self, photo: Post, request: Request, room: Room, to: tuple[str, ...], progress: Progress
+    ) -> tuple[EncryptedPhoto, dict[str, Any], Media]:
         picture = await self._session.picture(photo)
         if picture is None:
             raise InputError(
@@ -164,7 +188,7 @@ class Control:
             )
         draft = Draft(
             photo=picture,
-            to=tuple(contacts),
+            to=to,
             level=request.level,
             others=request.others,
             app=request.app or (room.settings.app if room.settings else None),
@@ -172,9 +196,8 @@ class Control:
             chat=room.room_id,
             caption=request.caption,
         )
-        prepared = await self._worker.prepare(draft)
-        content, media = await self._worker.run(cover_of, prepared)
-        self._keep(post, room, prepared, content | answered, media)
+        prepared = await self._worker.prepare(draft, progress)
+        return prepared, *await self._worker.run(cover_of, prepared)
 
     def _keep(self, post: Post, room: Room, photo: EncryptedPhoto, content: dict[str, Any], media: Media) -> None:
         """The draft, and the question whether to post it."""
@@ -231,27 +254,32 @@ class Control:
 
     # Texts
 
-    async def _text(self, post: Post, text: str) -> None:
+    async def _text(self, post: Post, text: str, *, at_work: bool) -> None:
         if post.content.get("msgtype") not in ("m.text", "m.emote"):
             self._commit(post, lambda: "")
         elif text.startswith("!"):
-            await self._command(post, text)
+            await self._command(post, text, at_work=at_work)
         else:
             self._answer(post, f"{_HINT} `!help` names all commands.")
 
-    async def _command(self, post: Post, text: str, photo: Post | None = None) -> None:
+    async def _command(self, post: Post, text: str, photo: Post | None = None, *, at_work: bool) -> None:
         name, arguments = parse_command(text)
         replied = self._replied(post)
         match name:
             case "send":
-                await self._photo(post, await self._meant(post, photo), parse_request(text[len("!send") :]))
+                request = parse_request(text[len("!send") :])
+                await self._photo(post, await self._meant(post, photo), request, at_work=at_work)
+            case "keyface" if arguments[:1] == ["add"] and not at_work:
+                await self._meant(post, photo)
+                self._hand_over(post)
             case "post" | "drop" | "open":
                 topic = None if replied is None else await self._topic(replied)
                 await self._choice(post, name, topic)
             case _:
                 topic = None if replied is None or name != "add" else await self._topic(replied)
                 call = Call(post, arguments, topic, partial(self._meant, post, photo))
-                act = await self._commands.prepare(name, call)
+                async with self._working.on(post) if at_work else nullcontext():
+                    act = await self._commands.prepare(name, call)
                 await asyncio.to_thread(self._commit, post, act)
 
     def _commit(self, post: Post, act: Act) -> None:

@@ -83,6 +83,13 @@ class Health:
     def well(self, doing: str) -> None:
         self._problems.pop(doing, None)
 
+    def words(self) -> str:
+        """Whether all is well, for people."""
+        problems = list(self._problems.values())
+        if self._answered is not None and (silent := time.monotonic() - self._answered) >= _ALIVE:
+            problems.insert(0, f"The server has not answered for {silent // 60:.0f} minutes.")
+        return f"Something is wrong: {' '.join(problems)}" if problems else "All is well."
+
     def status(self) -> tuple[bool, dict[str, object]]:
         """Whether all is well, and the details."""
         since = None if self._answered is None else round(time.monotonic() - self._answered, 1)

@@ -39,17 +39,11 @@ class Outbox:
     def __init__(self, config: Config, session: BotSession, queues: Queues, health: Health) -> None:
         self._config, self._session, self._queues, self._health = config, session, queues, health
         self._posting: dict[str, asyncio.Task[None]] = {}
-        self._filled, self._moved = asyncio.Event(), asyncio.Event()
+        self._filled = asyncio.Event()
 
     def wake(self) -> None:
         """Call this when something new is in it."""
         self._filled.set()
-
-    async def settled(self) -> None:
-        """Returns when the server has everything for the owner, so that their reactions can be matched."""
-        while self._queues.outbox.first(self._queues.control_room.encode()) is not None:
-            self._moved.clear()
-            await self._moved.wait()
 
     async def run(self) -> None:
         """Runs until cancelled. Raises LoggedOutError."""
@@ -81,7 +75,6 @@ class Outbox:
                 self._sent(outgoing, event_id)
                 backoff = Backoff()
             self._health.well("post")
-            self._moved.set()
         del self._posting[room_id]
 
     async def _send(self, outgoing: Outgoing) -> str | None:

@@ -35,8 +35,9 @@ __all__ = [
 
 YES, NO = "\u2705", "\u274c"  # the buttons
 
-Queue: TypeAlias = Literal["control", "rooms"]
-"""The owner's messages, and those of other rooms: each queue is handled in order, independently of the other."""
+Queue: TypeAlias = Literal["control", "photos", "rooms"]
+"""The owner's messages; those among them that need work on pictures; and those of other rooms. Each queue is handled in order,
+independently of the others."""
 
 _TOPICS = 2000  # messages in the control room whose topic is remembered
 _DRAFTS = 64
@@ -154,6 +155,14 @@ class Queues:
     def next(self, queue: Queue) -> Post | None:
         """The oldest post of a queue."""
         return self.inbox.first(queue.encode())
+
+    def waiting(self, queue: Queue) -> int:
+        """How many posts a queue has, the one that is being handled included."""
+        return len(self.inbox.all(queue.encode()))
+
+    def hand_over(self, post: Post, queue: Queue) -> None:
+        """Moves a post to another queue, where it keeps its place among the others."""
+        self.inbox.put(reference(post), post, owner=queue.encode())
 
     def starts(self, queue: Queue, post: Post) -> int:
         """How often the bot was started with this post as the first one: it may be what crashes the bot."""

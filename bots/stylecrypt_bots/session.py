@@ -92,6 +92,15 @@ class BotSession(MatrixSession):
         """An earlier message; None if it is gone, or not visible to the bot. Raises NetworkError."""
         return await self.again(room_id, event_id)
 
+    async def transaction(self, room_id: str, event_id: str) -> str | None:
+        """The transaction id under which this device posted an event; None if it did not. Raises NetworkError."""
+        answer = await self.request(self.client.room_get_event(room_id, event_id))
+        if isinstance(answer, nio.RoomGetEventResponse):
+            return answer.event.transaction_id  # type: ignore[no-any-return]
+        if answer.transport_response.status in (403, 404):
+            return None
+        raise self.refused(answer, "return a message")
+
     @property
     def key(self) -> str:
         """The Ed25519 key of this device, which apps show when one looks at it."""

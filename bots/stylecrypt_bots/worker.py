@@ -22,6 +22,7 @@ from stylecrypt_msg.messenger import (
 from stylecrypt_msg.models.graphs import give_back_memory
 from stylecrypt_msg.models.model_cache import ModelCache
 from stylecrypt_msg.profile import Profile
+from stylecrypt_msg.progress import Progress, silent
 from stylecrypt_msg.recognisers import installed_recogniser
 
 from .health import Health
@@ -40,10 +41,12 @@ class PictureWorker:
         self._model, self._health = model, health
         self._one = ThreadPoolExecutor(1, "pictures")
 
-    async def prepare(self, draft: Draft) -> EncryptedPhoto:
+    async def prepare(self, draft: Draft, progress: Progress = silent) -> EncryptedPhoto:
         """As `Messenger.prepare`."""
         with self._health.work.labels("prepare").time():
-            return await self.run(self.messenger.prepare, draft, now=int(time.time()), model=self._model)
+            return await self.run(
+                self.messenger.prepare, draft, now=int(time.time()), model=self._model, progress=progress
+            )
 
     async def open(self, arrival: Arrival, *, seen: SeenStore | None = None) -> DecryptedPhoto:
         """As `Messenger.open`."""

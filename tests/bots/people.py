@@ -183,9 +183,9 @@ class Household:
         One question is not enough: the bot may answer it before the pictures that came with it are in its inbox. Posts from
         before the first question arrive before the second one does.
         """
-        await self.ask("!status", "To be looked at: ")
+        await self.ask("!status", "To do: ")
         end = time.monotonic() + PATIENCE
-        while "To be looked at: 0." not in await self.ask("!status", "To be looked at: "):
+        while "To do: nothing." not in await self.ask("!status", "To do: "):
             assert time.monotonic() < end, "the bot does not come to an end"
 
 

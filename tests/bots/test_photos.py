@@ -11,12 +11,15 @@ import blurhash
 import numpy as np
 import pytest
 import stylecrypt_protocol as protocol
+from stylecrypt_bots import working
 from stylecrypt_bots.queues import NO, YES
 from stylecrypt_bots.session import BotSession
+from stylecrypt_bots.worker import PictureWorker
 from stylecrypt_protocol import Level
 
 from stylecrypt_msg import StyleCrypt
 from stylecrypt_msg.errors import NotAuthorisedError
+from stylecrypt_msg.messenger import EncryptedPhoto
 from stylecrypt_msg.pictures import encode_picture, read_picture
 from stylecrypt_msg.transports import Parcel
 from stylecrypt_msg.transports.matrix import picture_content
@@ -71,6 +74,17 @@ def family(
 
 def is_picture(post: Post) -> bool:
     return post.is_picture
+
+
+def answers(post: Post) -> object:
+    """The message that a post answers."""
+    return post.content.get("m.relates_to", {}).get("m.in_reply_to", {}).get("event_id")
+
+
+def replaces(post: Post) -> object:
+    """The message that a post is an edit of."""
+    relation = post.content.get("m.relates_to", {})
+    return relation.get("event_id") if relation.get("rel_type") == "m.replace" else None
 
 
 async def said_besides(house: Household) -> list[str]:
@@ -159,6 +173,50 @@ def test_the_family_sees_a_stranger_and_bob_the_photo(
     runner.run(test())
 
 
+def test_nothing_waits_for_photos(
+    runner: asyncio.Runner, family: Family, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the bot works on photos it answers, posts, and shows in one message how far it is; the photos keep their order."""
+    gate, prepare = asyncio.Event(), PictureWorker.prepare
+
+    async def gated(worker: PictureWorker, *args: Any) -> EncryptedPhoto:
+        args[1]("finding faces", 1, 2)
+        await gate.wait()
+        return await prepare(worker, *args)
+
+    async def test() -> None:
+        alice = family.alice
+        await alice.owner.show(alice.control, photo, "#plain @bob level=latent")
+        older = await alice.shown("the older photo")
+        monkeypatch.setattr(PictureWorker, "prepare", gated)
+        monkeypatch.setattr(working, "_PATIENCE", 0.1)
+        monkeypatch.setattr(working, "_AGAIN", 0.1)
+        asked = [await alice.owner.show(alice.control, photo, f"#{name} @bob level=latent") for name in family.rooms]
+        await alice.owner.show(alice.control, photo, "#family @nobody")
+        await alice.owner.text(alice.control, "There is no contact 'nobody'")
+        assert "2 photos of yours to work on" in await alice.ask("!status", "To do: ")
+        await alice.owner.react(alice.control, older.event_id, YES)
+        await alice.owner.text(alice.control, "Posted in #plain")
+        await family.mallory.wait(is_picture, "the fake")
+        first = await alice.owner.wait(
+            lambda post: answers(post) == asked[0] and "finding faces, 1 of 2" in str(post.content["body"]),
+            "the progress",
+        )
+        assert "1 more photo waits" in str(first.content["body"])
+        gate.set()
+        previews = [await alice.shown("a preview") for _ in asked]
+        assert [answers(post) for post in previews] == asked
+        edits = [post.content for post in alice.owner.seen if replaces(post) == first.event_id]
+        assert len(edits) > 1
+        assert "I worked on this for" in edits[-1]["m.new_content"]["body"]
+        await family.bob.shown("the older photo")
+        for post in previews:
+            await alice.owner.react(alice.control, post.event_id, NO)
+            await alice.owner.text(alice.control, "Dropped.")
+
+    runner.run(test())
+
+
 def test_no_is_no(runner: asyncio.Runner, family: Family, photo: bytes) -> None:
     async def test() -> None:
         alice = family.alice
@@ -169,7 +227,7 @@ def test_no_is_no(runner: asyncio.Runner, family: Family, photo: bytes) -> None:
         await alice.owner.text(alice.control, "Dropped.")
         await alice.owner.react(alice.control, preview.event_id, YES)  # too late
         await alice.owner.say(alice.control, "!post", **reply_to(preview.event_id))
-        assert "none" in await alice.ask("!status", "Photos:")
+        assert "that wait for your" not in await alice.ask("!status", "To do: nothing.")
         assert len(alice.profile.records("bot media", str)) == 0
         await family.mallory.look()
         assert not any(post.is_picture for post in family.mallory.seen)

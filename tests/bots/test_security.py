@@ -66,6 +66,24 @@ def test_a_new_device_of_the_owner_is_not_obeyed_before_it_is_verified(runner: a
     runner.run(test())
 
 
+def test_a_reaction_does_not_lock_a_room_that_is_blocked(runner: asyncio.Runner, ann: Household) -> None:
+    """What it refers to is unknown, or not posted yet: the owner still gets the bot going, by a command after it."""
+
+    async def test() -> None:
+        other = await Person.log_in(ann.server, ann.owner_account, ann.folder / "new phone")
+        asked = await ann.owner.say(ann.control, "!contacts")
+        await problem(ann, "a new device")
+        await ann.owner.react(ann.control, asked, "\U0001f44d")
+        await ann.restart()
+        key = other.session.client.olm.account.identity_keys["ed25519"]
+        await ann.owner.say(ann.control, f"!device {other.id} {other.session.device_id} {key}")
+        await ann.owner.text(ann.control, "no contacts yet")
+        await ann.owner.text(ann.control, "is verified")
+        await other.session.close()
+
+    runner.run(test())
+
+
 def test_nothing_is_said_while_somebody_else_is_in_the_control_room(runner: asyncio.Runner, ann: Household) -> None:
     async def test() -> None:
         mallory = ann.server.register("mallory")
