@@ -14,7 +14,7 @@ from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix.server import AccessToken, Login, LoginToken
 
 from .config import Config
-from .session import BotSession
+from .session import HEARD, BotSession
 
 __all__ = ["log_in", "open_session", "single_sign_on"]
 
@@ -37,7 +37,7 @@ async def log_in(config: Config, profile: Profile, login: Login) -> str:
     session = await _opened(config, profile, login)
     try:
         profile.set_setting(_setting(config), session.client.access_token)
-        async for _ in session.posts(follow=False, types=("m.room.message", "m.reaction")):
+        async for _ in session.posts(follow=False, types=HEARD):
             pass
         return session.device_id
     finally:

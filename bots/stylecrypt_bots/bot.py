@@ -26,8 +26,9 @@ from .inbox import Inbox, is_of_interest
 from .outbox import Backoff, Outbox
 from .queues import Queue, Queues
 from .remedies import failure
+from .removal import Removal
 from .rooms import Rooms
-from .session import BotSession
+from .session import HEARD, BotSession
 from .verification import Compare, Verifier
 from .worker import PictureWorker
 
@@ -104,7 +105,8 @@ class Bot:
         rooms, outbox = Rooms(config, session), Outbox(config, session, queues, health)
         worker = PictureWorker(self.profile, config.model, health)
         commands = Commands(config, session, queues, rooms, worker, health)
-        control = Control(config, session, queues, rooms, worker, commands)
+        removal = Removal(queues, rooms, outbox)
+        control = Control(config, session, queues, rooms, worker, commands, removal)
         inbox = Inbox(config, session, queues, rooms, worker, health)
         if self.profile.setting("bot greeted") != queues.control_room:
             with queues.transaction():
@@ -128,7 +130,7 @@ class Bot:
         backoff = Backoff()
         while True:
             try:
-                async with aclosing(session.posts(follow=True, types=("m.room.message", "m.reaction"))) as posts:
+                async with aclosing(session.posts(follow=True, types=HEARD)) as posts:
                     async for post in posts:
                         self._sort(session, queues, post)
             except LoggedOutError:
@@ -138,9 +140,11 @@ class Bot:
                 await backoff.wait()
 
     def _sort(self, session: BotSession, queues: Queues, post: Post) -> None:
-        queue: Queue = "control" if post.room_id == queues.control_room else "rooms"
-        if queue == "control":
-            wanted = post.sender == self.config.owner
+        queue: Queue = "rooms"
+        if post.room_id == queues.control_room:
+            queue, wanted = "control", post.sender == self.config.owner
+        elif post.type == "m.room.redaction":  # overtakes the pictures that wait
+            queue, wanted = "control", post.sender != session.user_id
         else:
             wanted = post.sender != session.user_id and is_of_interest(post)
         if not wanted:

@@ -94,9 +94,9 @@ class Commands:
             queues = self._queues
             drafts = queues.drafts.all()
             todo = [
-                _count(queues.waiting("photos"), "photo of yours to work on", "photos of yours to work on"),
+                _count(len(queues.waiting("photos")), "photo of yours to work on", "photos of yours to work on"),
                 _count(sum(draft.posting for draft in drafts), "photo to post", "photos to post"),
-                _count(queues.waiting("rooms"), "message of others to look at", "messages of others to look at"),
+                _count(len(queues.waiting("rooms")), "message of others to look at", "messages of others to look at"),
             ]
             waiting = [draft.room for draft in drafts if not draft.posting]
             lines = [
@@ -345,6 +345,11 @@ _COMMANDS: Sequence[tuple[str, str, Callable[[Commands, Call], Awaitable[Act]] |
     ("!send #room @name ...", "the same as a reply to a photo", None),
     ("!post", "as a reply to what I showed: what ✅ does", None),
     ("!drop", "as a reply: what ❌ does", None),
+    (
+        "!remove",
+        "as a reply to what you sent, or to “Posted in ...”: what ❌ does there, the photo goes from the room",
+        None,
+    ),
     ("!open", "as a reply to what I told you of a message: look at it again", None),
     ("!contacts", "whom you know", Commands.contacts),
     ("!card [publish | withdraw | send @user:server]", "your card, for others", Commands.card),

@@ -26,8 +26,9 @@ from . import texts
 from .commands import Act, Call, Commands
 from .config import Config
 from .media import cover_of
-from .queues import NO, YES, Media, Outgoing, PostDraft, Queues, Topic, reference, relation, thread_of
+from .queues import NO, YES, Media, Outgoing, PostDraft, Queues, Topic, reference, relation, replied_to, thread_of
 from .remedies import failure
+from .removal import Removal
 from .request import Request, contact_of, parse_command, parse_request
 from .rooms import Room, Rooms
 from .session import BotSession
@@ -51,9 +52,11 @@ class Control:
         rooms: Rooms,
         worker: PictureWorker,
         commands: Commands,
+        removal: Removal,
     ) -> None:
         self._config, self._session, self._queues = config, session, queues
         self._rooms, self._worker, self._commands = rooms, worker, commands
+        self._removal = removal
         self._working = Working(config, session, queues)
         self._profile = queues.profile
 
@@ -68,10 +71,14 @@ class Control:
 
     async def _handle(self, post: Post, *, at_work: bool) -> None:
         try:
-            if post.type == "m.reaction":
+            if post.type == "m.room.redaction":
+                await self._removal.handle(post)
+            elif post.type == "m.reaction":
                 await self._reaction(post)
             elif not await self._session.vouches_for(post, self._config.trust):
                 await self._not_the_owner(post)
+            elif (edited := _edited(post)) is not None:
+                self._edit(post, edited)
             elif post.is_picture:
                 await self._picture(post, _caption(post.content), at_work=at_work)
             else:
@@ -82,8 +89,10 @@ class Control:
             self._answer(post, failure(error))
 
     def _answer(self, post: Post, text: str, **more: Any) -> None:
-        """Records the only consequence of a post."""
+        """Records the only consequence of a post, which is not deleted yet."""
         with self._queues.transaction():
+            if not self._queues.is_waiting(post):
+                return
             self._queues.tell(text, to=post, **more)
             self._queues.done(post)
 
@@ -122,6 +131,11 @@ class Control:
             if yes:
                 self._queues.tell(self._commands.add_card(topic.card), to=post)
             return
+        if topic.posted is not None:
+            photo = self._queues.photos.get(topic.posted.encode())
+            if not yes and photo is not None:
+                self._removal.take_back(photo)
+            return
         draft = None if topic.draft is None else self._queues.drafts.get(topic.draft.encode())
         if draft is None or draft.posting:
             return  # already posted or dropped
@@ -148,7 +162,7 @@ class Control:
     async def _picture(self, post: Post, caption: str, *, at_work: bool) -> None:
         if caption.startswith("!"):
             await self._command(post, caption, photo=post, at_work=at_work)
-        elif caption or self._replied(post) is not None:
+        elif caption or replied_to(post.content) is not None:
             await self._photo(post, post, parse_request(caption), at_work=at_work)
         else:
             self._answer(post, _HINT)
@@ -171,7 +185,7 @@ class Control:
             return
         async with self._working.on(post) as progress:
             prepared, content, media = await self._prepare(photo, request, room, tuple(contacts), progress)
-        self._keep(post, room, prepared, content | answered, media)
+        self._keep(post, photo, room, prepared, content | answered, media)
 
     def _hand_over(self, post: Post) -> None:
         with self._queues.transaction():
@@ -199,18 +213,23 @@ class Control:
         prepared = await self._worker.prepare(draft, progress)
         return prepared, *await self._worker.run(cover_of, prepared)
 
-    def _keep(self, post: Post, room: Room, photo: EncryptedPhoto, content: dict[str, Any], media: Media) -> None:
-        """The draft, and the question whether to post it."""
+    def _keep(
+        self, post: Post, photo: Post, room: Room, made: EncryptedPhoto, content: dict[str, Any], media: Media
+    ) -> None:
+        """The draft, and the question whether to post it; nothing if the owner deleted or changed the post meanwhile."""
         draft = PostDraft(
             id=reference(post).hex()[:32],
             request=post.event_id,
             request_thread=thread_of(post.content),
+            photo=photo.event_id,
             room=room.name,
             room_id=room.room_id,
-            to=tuple(contact.user_id for contact in photo.recipients),
+            to=tuple(contact.user_id for contact in made.recipients),
             content=content,
         )
         with self._queues.transaction():
+            if not self._queues.is_waiting(post):
+                return
             for gone in self._queues.draft(draft, media):
                 self._queues.tell("Dropped, since too many photos wait.", to=gone.request, thread=gone.request_thread)
             if room.settings is not None and room.settings.auto_send:
@@ -218,7 +237,7 @@ class Control:
             else:
                 shown = {key: content[key] for key in ("msgtype", "filename", "info")}
                 self._queues.tell(
-                    texts.preview(photo, room.name, photo.recipients),
+                    texts.preview(made, room.name, made.recipients),
                     to=post,
                     content=shown,
                     media=draft.id,
@@ -230,7 +249,7 @@ class Control:
     async def _destination(self, post: Post, request: Request) -> tuple[Room, dict[str, Any]]:
         """Where a photo goes, and what it answers there: the message that the owner replies to determines both."""
         topic = None
-        if (replied := self._replied(post)) is not None:
+        if (replied := replied_to(post.content)) is not None:
             topic = await self._topic(replied)
         if topic is not None and topic.room_id is not None:
             room = await self._rooms.of(topic.room_id)
@@ -239,18 +258,6 @@ class Control:
         if request.room is None:
             raise InputError("You did not say which room the photo is for.", hint=_HINT)
         return await self._rooms.named(request.room), {}
-
-    @staticmethod
-    def _replied(post: Post) -> str | None:
-        """The message that a post replies to."""
-        relation = post.content.get("m.relates_to")
-        answer = relation.get("m.in_reply_to") if isinstance(relation, dict) else None
-        if not isinstance(answer, dict) or not isinstance(answer.get("event_id"), str):
-            return None
-        # Apps without threads show a message in one as a reply to the message before it.
-        if isinstance(relation, dict) and relation.get("rel_type") == "m.thread" and relation.get("is_falling_back"):
-            return None
-        return str(answer["event_id"])
 
     # Texts
 
@@ -264,7 +271,7 @@ class Control:
 
     async def _command(self, post: Post, text: str, photo: Post | None = None, *, at_work: bool) -> None:
         name, arguments = parse_command(text)
-        replied = self._replied(post)
+        replied = replied_to(post.content)
         match name:
             case "send":
                 request = parse_request(text[len("!send") :])
@@ -272,7 +279,10 @@ class Control:
             case "keyface" if arguments[:1] == ["add"] and not at_work:
                 await self._meant(post, photo)
                 self._hand_over(post)
-            case "post" | "drop" | "open":
+            case "remove" if replied is not None:
+                topic = await self._topic(replied)
+                self._remove(post, replied, topic)
+            case "post" | "drop" | "open" | "remove":
                 topic = None if replied is None else await self._topic(replied)
                 await self._choice(post, name, topic)
             case _:
@@ -285,6 +295,8 @@ class Control:
     def _commit(self, post: Post, act: Act) -> None:
         """Acts and answers, or does neither."""
         with self._queues.transaction():
+            if not self._queues.is_waiting(post):
+                return
             if text := act():
                 self._queues.tell(text, to=post)
             self._queues.done(post)
@@ -305,11 +317,47 @@ class Control:
         else:
             raise InputError(f"It is not clear what to {name}.", hint=f"Reply with `!{name}` to what I told you of it.")
 
+    def _remove(self, post: Post, replied: str, topic: Topic | None) -> None:
+        """Removes what a reply means: a message that says what was posted, or that asked for it."""
+        found = [
+            photo
+            for photo in self._queues.photos.all()
+            if replied in photo.requests or (topic is not None and topic.posted == photo.event_id)
+        ]
+        if not found:
+            raise InputError(
+                "There is nothing to remove.",
+                hint="Reply with `!remove` to “Posted in ...”, or to the photo that you sent.",
+            )
+        with self._queues.transaction():
+            for photo in found:
+                self._removal.take_back(photo)
+            self._queues.done(post)
+
+    def _edit(self, post: Post, edited: str) -> None:
+        """Changes a request that waits or is being worked on; otherwise says what can be done."""
+        queues, new = self._queues, post.content.get("m.new_content")
+        with queues.transaction():
+            for waiting in queues.waiting("photos"):
+                if waiting.event_id == edited and isinstance(new, dict):
+                    changed = {key: new[key] for key in ("body", "filename", "m.mentions") if key in new}
+                    queues.hand_over(replace(waiting, content={**waiting.content, **changed}), "photos")
+                    break
+            else:
+                ready = any(edited in (draft.request, draft.photo) for draft in queues.drafts.all())
+                queues.tell(
+                    f"The photo is ready, with the text that it had. {NO} drops it: then send it again."
+                    if ready
+                    else "I do not read changes of what I have dealt with: send it again.",
+                    to=edited,
+                )
+            queues.done(post)
+
     async def _meant(self, post: Post, photo: Post | None) -> Post:
         """The photo above a command, or the one that it replies to. Raises InputError if there is none."""
         if photo is not None:
             return photo
-        replied = self._replied(post)
+        replied = replied_to(post.content)
         found = None if replied is None else await self._session.event(post.room_id, replied)
         if found is None or not found.is_picture or found.sender != self._config.owner:
             raise InputError("This is not a reply to a photo of yours.", hint="Reply to the photo that you mean.")
@@ -324,6 +372,14 @@ def _caption(content: Mapping[str, Any]) -> str:
     if not isinstance(body, str) or body == content.get("filename"):
         return ""
     return body.strip() if "filename" in content or body.startswith(("#", "!")) else ""
+
+
+def _edited(post: Post) -> str | None:
+    """The message that a post changes."""
+    relation = post.content.get("m.relates_to")
+    if not isinstance(relation, dict) or relation.get("rel_type") != "m.replace":
+        return None
+    return str(relation.get("event_id"))
 
 
 def _mentioned(content: Mapping[str, Any], contacts: Sequence[Contact]) -> list[str]:

@@ -124,6 +124,8 @@ class Inbox:
         content, media = await self._worker.run(original_of, photo, most_bytes=most)
         text = texts.described(photo, room.name, post.sender, link(post.room_id, post.event_id))
         with self._queues.transaction():
+            if not self._queues.is_waiting(post):
+                return  # it was removed meanwhile
             self._queues.tell(text, content=content, media=media, topic=_topic(post))
             self._queues.done(post)
         self._health.seen.labels("opened").inc()

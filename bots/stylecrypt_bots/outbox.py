@@ -13,7 +13,7 @@ from stylecrypt_msg.transports.matrix.server import LoggedOutError, ServerRefusa
 
 from .config import Config
 from .health import Health
-from .queues import NO, YES, Outgoing, PostDraft, Queues, Topic
+from .queues import NO, YES, Outgoing, PostDraft, PostedPhoto, Queues, Topic
 from .remedies import failure
 from .session import BotSession
 
@@ -44,6 +44,15 @@ class Outbox:
     def wake(self) -> None:
         """Call this when something new is in it."""
         self._filled.set()
+
+    def withdraw(self, outgoing: Outgoing) -> None:
+        """Posts an event no more, or removes it if the server may have it. In a transaction."""
+        room = outgoing.room_id.encode()
+        first = self._queues.outbox.first(room)
+        if first is not None and first.id == outgoing.id:  # perhaps on its way
+            self._queues.outbox.put(outgoing.id.encode(), replace(outgoing, withdrawn=True), owner=room)
+        else:
+            self._queues.posted(outgoing, None)
 
     async def run(self) -> None:
         """Runs until cancelled. Raises LoggedOutError."""
@@ -87,6 +96,8 @@ class Outbox:
             room_id, members = await session.direct_room(room_id, known=known), {session.user_id, room_id}
             if room_id != known:
                 self._queues.profile.set_setting(setting, room_id)
+        if outgoing.type == "m.room.redaction":
+            return await session.redact(room_id, outgoing.content["redacts"], transaction=outgoing.id)
         if outgoing.media is None:
             return await session.send(
                 room_id,
@@ -122,10 +133,17 @@ class Outbox:
     def _sent(self, outgoing: Outgoing, event_id: str | None) -> None:
         queues = self._queues
         with queues.transaction():
+            now = queues.outbox.get(outgoing.id.encode())
             queues.posted(outgoing, event_id)
             if event_id is None:
                 return
+            if now is not None and now.withdrawn:
+                queues.redact(outgoing.room_id, event_id)
+                self.wake()
+                return
             self._health.posted(outgoing)
+            if outgoing.report:
+                queues.tell(outgoing.report)
             if outgoing.buttons:
                 for key in (YES, NO):
                     content = {"m.relates_to": {"rel_type": "m.annotation", "event_id": event_id, "key": key}}
@@ -140,10 +158,13 @@ class Outbox:
                     )
             if (draft := self._draft(outgoing.draft)) is not None:
                 queues.drop(draft)
+                requests = tuple({draft.request, draft.photo})
+                queues.keep_posted(PostedPhoto(event_id, outgoing.room_id, draft.room, requests))
                 queues.tell(
-                    f"Posted in {draft.room}: {link(outgoing.room_id, event_id)}",
+                    f"Posted in {draft.room}: {link(outgoing.room_id, event_id)}\n{NO} removes it from there.",
                     to=draft.request,
                     thread=draft.request_thread,
+                    topic=Topic(posted=event_id),
                 )
         self.wake()
 
@@ -151,7 +172,10 @@ class Outbox:
         """Tells the owner. A draft waits again, unless its preview could not be shown."""
         queues, said = self._queues, failure(error)
         with queues.transaction():
+            now = queues.outbox.get(outgoing.id.encode())
             queues.posted(outgoing, None)
+            if now is not None and now.withdrawn:
+                return
             if (draft := self._draft(outgoing.draft)) is not None:
                 queues.drafts.put(draft.id.encode(), replace(draft, posting=False))
                 queues.tell(
@@ -166,6 +190,8 @@ class Outbox:
             ):
                 queues.drop(draft)
                 queues.tell(f"This photo cannot be posted: {said}", to=draft.request, thread=draft.request_thread)
+            elif outgoing.type == "m.room.redaction":
+                queues.tell(f"A photo could not be removed: {said}")
             elif outgoing.media is not None or not outgoing.private:
                 queues.tell(f"Something could not be posted: {said}")
         self.wake()

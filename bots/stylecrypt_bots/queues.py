@@ -25,11 +25,13 @@ __all__ = [
     "Media",
     "Outgoing",
     "PostDraft",
+    "PostedPhoto",
     "Queue",
     "Queues",
     "Topic",
     "reference",
     "relation",
+    "replied_to",
     "thread_of",
 ]
 
@@ -39,7 +41,9 @@ Queue: TypeAlias = Literal["control", "photos", "rooms"]
 """The owner's messages; those among them that need work on pictures; and those of other rooms. Each queue is handled in order,
 independently of the others."""
 
-_TOPICS = 2000  # messages in the control room whose topic is remembered
+_KEPT = (
+    2000  # messages in the control room whose topic is remembered; photos that were posted or shown, and can be removed
+)
 _DRAFTS = 64
 
 
@@ -57,11 +61,12 @@ class Media:
 class Topic:
     """The topic of a message in the control room, which gives the owner's reactions and replies a meaning.
 
-    ``draft``: the id of a photo that waits for a ✅. ``card``: a contact card that waits for one. ``room_id`` and ``event_id``,
-    ``thread``: a message in another room, and the root of its thread.
+    ``draft``: the id of a photo that waits for a ✅. ``posted``: the event of a photo that was posted. ``card``: a contact card
+    that waits for a ✅. ``room_id`` and ``event_id``, ``thread``: a message in another room, and the root of its thread.
     """
 
     draft: str | None = None
+    posted: str | None = None
     card: str | None = None
     room_id: str | None = None
     event_id: str | None = None
@@ -79,6 +84,8 @@ class Outgoing:
         private: only the owner and the bot may be in the room.
         topic: remembered under the event's id once it is posted, with ✅ and ❌ to choose from if ``buttons``.
         draft: the draft whose photo it is; the outcome is reported.
+        report: what the owner is told once it is posted.
+        withdrawn: it was being posted when it should not be any more; if it is, it is removed.
     """
 
     id: str
@@ -90,6 +97,8 @@ class Outgoing:
     topic: Topic | None = None
     buttons: bool = False
     draft: str | None = None
+    report: str = ""
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,6 +107,7 @@ class PostDraft:
 
     Attributes:
         request: the owner's message that asked for it, and the root of its thread.
+        photo: the message with the photo.
         room: as the owner calls it.
         to: user ids of the contacts who can open it.
         content: of the event.
@@ -107,11 +117,31 @@ class PostDraft:
     id: str
     request: str
     request_thread: str | None
+    photo: str
     room: str
     room_id: str
     to: tuple[str, ...]
     content: dict[str, Any] = field(repr=False)
     posting: bool = False
+
+
+@dataclass(frozen=True)
+class PostedPhoto:
+    """A fake in a room, as the owner calls it; ``requests`` are the owner's messages that led to it."""
+
+    event_id: str
+    room_id: str
+    room: str
+    requests: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A photo of others in a room, and the messages in the control room that show it."""
+
+    room_id: str
+    event_id: str
+    copies: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -137,6 +167,8 @@ class Queues:
         self.media = profile.records("bot media", Media)
         self.inbox = profile.records("bot inbox", Post)
         self.outbox = profile.records("bot outbox", Outgoing)
+        self.photos = profile.records("bot posted photo", PostedPhoto)
+        self._shown = profile.records("bot shown photo", _Shown)
         self._topics = profile.records("bot topic", _Kept)
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -156,9 +188,13 @@ class Queues:
         """The oldest post of a queue."""
         return self.inbox.first(queue.encode())
 
-    def waiting(self, queue: Queue) -> int:
-        """How many posts a queue has, the one that is being handled included."""
-        return len(self.inbox.all(queue.encode()))
+    def waiting(self, queue: Queue) -> list[Post]:
+        """The posts of a queue, the one that is being handled included."""
+        return self.inbox.all(queue.encode())
+
+    def is_waiting(self, post: Post) -> bool:
+        """Whether a post is still to be handled, as it is."""
+        return self.inbox.get(reference(post)) == post
 
     def hand_over(self, post: Post, queue: Queue) -> None:
         """Moves a post to another queue, where it keeps its place among the others."""
@@ -219,8 +255,30 @@ class Queues:
         self.outbox.delete(outgoing.id.encode())
         if outgoing.media == outgoing.id and outgoing.draft is None:
             self.media.delete(outgoing.id.encode())
-        if outgoing.topic is not None and event_id is not None:
-            self.remember(event_id, outgoing.topic)
+        if (topic := outgoing.topic) is None or event_id is None:
+            return
+        self.remember(event_id, topic)
+        if outgoing.media is not None and topic.room_id is not None and topic.event_id is not None:
+            copies = (*(self.shown(topic.room_id, topic.event_id) or ()), event_id)
+            self._shown.put(_place(topic.room_id, topic.event_id), _Shown(topic.room_id, topic.event_id, copies))
+            if len(self._shown) > _KEPT and (oldest := self._shown.first()) is not None:
+                self._shown.delete(_place(oldest.room_id, oldest.event_id))
+
+    def redact(self, room_id: str, event_id: str, *, report: str = "") -> None:
+        """Removes a message of the bot's from a room."""
+        content = {"redacts": event_id}
+        self.post(Outgoing(secrets.token_hex(16), room_id, content, type="m.room.redaction", report=report))
+
+    def shown(self, room_id: str, event_id: str) -> tuple[str, ...] | None:
+        """The messages in the control room that show the owner a photo from a room; None if there are none."""
+        shown = self._shown.get(_place(room_id, event_id))
+        return None if shown is None else shown.copies
+
+    def forget(self, room_id: str, event_id: str) -> tuple[str, ...]:
+        """As `shown`, for the last time."""
+        copies = self.shown(room_id, event_id) or ()
+        self._shown.delete(_place(room_id, event_id))
+        return copies
 
     def bring_along(self) -> None:
         """Moves events for the owner from an abandoned control room to the present one."""
@@ -251,6 +309,11 @@ class Queues:
             self.drop(other)
         return gone
 
+    def keep_posted(self, photo: PostedPhoto) -> None:
+        self.photos.put(photo.event_id.encode(), photo)
+        if len(self.photos) > _KEPT and (oldest := self.photos.first()) is not None:
+            self.photos.delete(oldest.event_id.encode())
+
     def drop(self, draft: PostDraft) -> None:
         self.drafts.delete(draft.id.encode())
         self.media.delete(draft.id.encode())
@@ -262,8 +325,24 @@ class Queues:
 
     def remember(self, event_id: str, topic: Topic) -> None:
         self._topics.put(event_id.encode(), _Kept(event_id, topic))
-        if len(self._topics) > _TOPICS and (oldest := self._topics.first()) is not None:
+        if len(self._topics) > _KEPT and (oldest := self._topics.first()) is not None:
             self._topics.delete(oldest.event_id.encode())
+
+
+def _place(room_id: str, event_id: str) -> bytes:
+    return f"{room_id} {event_id}".encode()
+
+
+def replied_to(content: Mapping[str, Any]) -> str | None:
+    """The message that a message replies to."""
+    relation = content.get("m.relates_to")
+    answer = relation.get("m.in_reply_to") if isinstance(relation, dict) else None
+    if not isinstance(answer, dict) or not isinstance(answer.get("event_id"), str):
+        return None
+    # Apps without threads show a message in one as a reply to the message before it.
+    if isinstance(relation, dict) and relation.get("rel_type") == "m.thread" and relation.get("is_falling_back"):
+        return None
+    return str(answer["event_id"])
 
 
 def thread_of(content: Mapping[str, Any]) -> str | None:

@@ -16,7 +16,10 @@ from stylecrypt_msg.transports.matrix.devices import Trust
 from stylecrypt_msg.transports.matrix.server import Post, ServerRefusalError
 from stylecrypt_msg.transports.matrix.session import MatrixSession
 
-__all__ = ["BotSession", "RoomView"]
+__all__ = ["HEARD", "BotSession", "RoomView"]
+
+HEARD = ("m.room.message", "m.reaction", "m.room.redaction")
+"""The types of events that a bot deals with."""
 
 _ENCRYPTION = {"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
 
@@ -100,6 +103,11 @@ class BotSession(MatrixSession):
         if answer.transport_response.status in (403, 404):
             return None
         raise self.refused(answer, "return a message")
+
+    async def redact(self, room_id: str, event_id: str, *, transaction: str) -> str:
+        """Removes a message; returns the id of the event that does. Raises NetworkError."""
+        request = self.client.room_redact(room_id, event_id, tx_id=transaction)
+        return str((await self.answer(request, nio.RoomRedactResponse, "remove a message")).event_id)
 
     @property
     def key(self) -> str:

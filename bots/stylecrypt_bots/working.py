@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 
-from stylecrypt_msg.errors import StyleCryptError
+from stylecrypt_msg.errors import InputError, StyleCryptError
 from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.transports.matrix.server import Post
 
@@ -32,8 +32,9 @@ class Working:
 
     @contextlib.asynccontextmanager
     async def on(self, post: Post) -> AsyncIterator[Progress]:
-        """While inside, the owner sees that the bot works on a post. The result may be called from any thread."""
-        shown, ended = _Shown(), asyncio.Event()
+        """While inside, the owner sees that the bot works on a post. The result may be called from any thread, and
+        raises InputError when the owner has changed or deleted the post."""
+        shown, ended = _Shown(self._queues, post), asyncio.Event()
         task = asyncio.create_task(self._show(post, shown, ended))
         try:
             yield shown.progress
@@ -60,7 +61,7 @@ class Working:
         await self._typing(False)
 
     def _others(self) -> str:
-        others = self._queues.waiting("photos") - 1
+        others = len(self._queues.waiting("photos")) - 1
         return "" if others < 1 else f"; {others} more photo{'s' * (others > 1)} wait{'s' * (others == 1)}"
 
     async def _typing(self, on: bool) -> None:
@@ -96,7 +97,11 @@ class Working:
 class _Shown:
     """What is being done."""
 
-    doing = "I am working on this"
+    def __init__(self, queues: Queues, post: Post) -> None:
+        self._queues, self._post = queues, post
+        self.doing = "I am working on this"
 
     def progress(self, what: str, done: int, total: int) -> None:
+        if not self._queues.is_waiting(self._post):
+            raise InputError("The message was changed or deleted.")
         self.doing = f"I am working on this: {what}{f', {done} of {total}' if total > 1 else ''}"

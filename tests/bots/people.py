@@ -12,6 +12,7 @@ from typing import Any
 from stylecrypt_bots.account import log_in
 from stylecrypt_bots.bot import Bot
 from stylecrypt_bots.config import Config
+from stylecrypt_bots.session import HEARD
 
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports import Parcel
@@ -22,7 +23,6 @@ from stylecrypt_msg.transports.matrix.session import MatrixSession
 from ..synapse import Homeserver, User
 
 PATIENCE = 300  # seconds for something to happen: machines that run tests may be busy
-BOTH = ("m.room.message", "m.reaction")
 
 
 async def until(true: Callable[[], bool], why: str) -> None:
@@ -51,7 +51,7 @@ class Person:
 
     async def look(self) -> None:
         """Fetches what is new."""
-        async for post in self.session.posts(follow=False, types=BOTH):
+        async for post in self.session.posts(follow=False, types=HEARD):
             self.seen.append(post)
 
     async def wait(self, wanted: Callable[[Post], bool], why: str = "a message") -> Post:
@@ -89,6 +89,14 @@ class Person:
     async def react(self, room: str, event_id: str, key: str) -> None:
         relation = {"rel_type": "m.annotation", "event_id": event_id, "key": key}
         await self.session.send(room, {"m.relates_to": relation}, type="m.reaction", trust="first-use")
+
+    async def delete(self, room: str, event_id: str) -> None:
+        await self.session.client.room_redact(room, event_id)
+
+    async def edit(self, room: str, event_id: str, new: dict[str, Any]) -> str:
+        relation = {"rel_type": "m.replace", "event_id": event_id}
+        content = {**new, "body": f"* {new['body']}", "m.new_content": new, "m.relates_to": relation}
+        return await self.session.send(room, content, trust="first-use")
 
     async def picture(self, post: Post) -> bytes:
         picture = await self.session.picture(post)

@@ -437,8 +437,10 @@ def _post(room_id: str, event: Any) -> Post | None:
     """An event as a message; None if it is something else."""
     source = event.source
     content, type = source.get("content"), source.get("type")
-    if type not in ("m.room.message", "m.reaction") or not isinstance(content, dict):
+    if type not in ("m.room.message", "m.reaction", "m.room.redaction") or not isinstance(content, dict):
         return None
+    if type == "m.room.redaction":  # up to room version 10, it is elsewhere
+        content = {"redacts": source.get("redacts"), **content}
     if not getattr(event, "decrypted", False):
         return Post(room_id, event.event_id, event.sender, content, type)
     return Post(room_id, event.event_id, event.sender, content, type, event.sender_key, event.digest)
