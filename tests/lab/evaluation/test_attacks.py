@@ -25,7 +25,7 @@ from stylecrypt_lab.evaluation.attacks.detection import detection
 from stylecrypt_lab.evaluation.attacks.faces import linking, public_photo, recognition
 from stylecrypt_lab.evaluation.attacks.guessing import wrong_keys
 from stylecrypt_lab.evaluation.attacks.many import averaging
-from stylecrypt_lab.evaluation.attacks.material import People, Pipeline, Posted, Strangers, gather, post, strangers
+from stylecrypt_lab.evaluation.attacks.material import Material, Pipeline, Posted, gather, post, strangers
 from stylecrypt_lab.evaluation.attacks.network import lessons, networks
 from stylecrypt_lab.evaluation.attacks.odds import Figure
 from stylecrypt_lab.evaluation.attacks.traces import Sent, alike, says_when, told_apart, unsealed
@@ -54,13 +54,10 @@ N = 4
 @dataclass(frozen=True, eq=False)
 class Bench:
     subjects: list[Subject]
-    pipeline: Pipeline
-    people: People
-    strange: Strangers
-    open: Setting
-    closed: Setting
-    here: dict[str, Posted]
-    there: dict[str, Posted]
+    open: Material
+    closed: Material
+    there: Posted
+    """Under ``open``, in another room."""
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +72,12 @@ def bench(default_model: FaceModel) -> Bench:
     people = gather(subjects, pipeline, silent)
     strange = strangers(people, 3, pipeline, silent)
     n = default_model.n_styles
-    open_, closed = Setting.of(LayerMask.of([n - 1], n)), Setting.of(LayerMask.of(range(n), n))
-    here = {one.name: post(people, people.sent, "A", one, pipeline, silent) for one in (open_, closed)}
-    there = {one.name: post(people, people.others, "B", one, pipeline, silent) for one in (open_, closed)}
-    return Bench(subjects, pipeline, people, strange, open_, closed, here, there)
+    settings = Setting.of(LayerMask.of([n - 1], n)), Setting.of(LayerMask.of(range(n), n))
+    opened, closed = (
+        Material(people, post(people, people.sent, "A", one, pipeline, silent), strange, one, pipeline)
+        for one in settings
+    )
+    return Bench(subjects, opened, closed, post(people, people.others, "B", settings[0], pipeline, silent))
 
 
 class SmallPipeline(Pipeline):
@@ -113,22 +112,20 @@ def value(found: list[Finding | Figure], words: str) -> float:
 
 def test_covers_are_made_as_the_program_makes_them(bench: Bench) -> None:
     """Photos use the encoder's codes; portraits and key faces use descent."""
-    for view in bench.people.sent:
-        looks, depth = (bench.pipeline.encode([view.square], steps)[0] for steps in (0, effort.KEY_STEPS))
+    pipeline = bench.open.pipeline
+    for view in bench.open.people.sent:
+        looks, depth = (pipeline.encode([view.square], steps)[0] for steps in (0, effort.KEY_STEPS))
         np.testing.assert_allclose(view.sent["photo"], looks, atol=1e-4)
         np.testing.assert_allclose(view.sent["portrait"], depth, atol=1e-4)
         np.testing.assert_allclose(view.codes, depth, atol=1e-4)
         assert np.abs(looks - depth).max() > 0.01
-    n = bench.pipeline.model.n_styles
+    n = pipeline.model.n_styles
     assert Setting.of(LayerMask.photo(n)).form == "photo"
     assert Setting.of(LayerMask.paper(n)).form == "portrait"
 
 
 def test_recognition(bench: Bench) -> None:
-    def found(setting: Setting) -> list[Finding | Figure]:
-        return recognition(bench.people, bench.here[setting.name], bench.strange, setting, bench.pipeline)
-
-    known, unknown = found(bench.open), found(bench.closed)
+    known, unknown = recognition(bench.open), recognition(bench.closed)
     for words in ("dlib finds", "by the threshold", "kept styles"):
         assert of(known, words).successes == N
         assert of(unknown, words).successes <= N / 2
@@ -136,22 +133,16 @@ def test_recognition(bench: Bench) -> None:
 
 
 def test_another_photo_opens_what_it_should_and_a_wrong_one_does_not(bench: Bench) -> None:
-    def found(people: People, setting: Setting) -> list[Finding | Figure]:
-        return public_photo(people, bench.here[setting.name], bench.strange, setting, bench.pipeline, silent)
-
-    wrong = replace(bench.people, others=bench.people.others[1:] + bench.people.others[:1])
-    right, mistaken = found(bench.people, bench.closed), found(wrong, bench.closed)
+    people = bench.closed.people
+    wrong = replace(people, others=people.others[1:] + people.others[:1])
+    right, mistaken = public_photo(bench.closed), public_photo(replace(bench.closed, people=wrong))
     assert of(right, "by the threshold").successes > of(mistaken, "by the threshold").successes
     assert value(right, "distance to the sender") < value(mistaken, "distance to the sender")
     assert value(right, "in the face") > value(mistaken, "in the face")
 
 
 def test_wrong_keys(bench: Bench) -> None:
-    def found(setting: Setting) -> list[Finding | Figure]:
-        posted = bench.here[setting.name]
-        return wrong_keys(bench.people, posted, bench.strange, 3, N, setting, bench.pipeline, silent)
-
-    known, unknown = found(bench.open), found(bench.closed)
+    known, unknown = (wrong_keys(one, keys=3, victims=N) for one in (bench.open, bench.closed))
     assert of(known, "nearer than").successes == N
     # Every layer is the key's: the result is the stranger, and the message did not help.
     assert of(unknown, "nearer than").successes == 0
@@ -159,8 +150,8 @@ def test_wrong_keys(bench: Bench) -> None:
 
 
 def test_averages(bench: Bench) -> None:
-    known, sheet = averaging(bench.people, bench.strange, 2, N, bench.open, bench.pipeline, silent)
-    unknown, _ = averaging(bench.people, bench.strange, 2, N, bench.closed, bench.pipeline, silent)
+    known, sheet = averaging(bench.open, fakes=2, victims=N)
+    unknown, _ = averaging(bench.closed, fakes=2, victims=N)
     for what in ("pixels", "descriptors", "codes"):
         assert of(known, f"{what} finds").successes == N
         assert of(unknown, f"{what} finds").successes <= N / 2
@@ -170,29 +161,24 @@ def test_averages(bench: Bench) -> None:
 
 
 def test_averages_are_judged_by_averages(bench: Bench) -> None:
-    sent = bench.people.sent_faces
+    sent = bench.open.people.sent_faces
     step = np.zeros_like(sent)
     step[:, 0] = 2  # far from everybody, either way; the mean of both is there
-    luck = replace(bench.strange, small_faces=np.stack([sent + step, sent - step], axis=1))
+    luck = replace(bench.open.strange, small_faces=np.stack([sent + step, sent - step], axis=1))
     for fakes, chance in ((1, 1 / (N + 1)), (2, 1.0)):
-        found, _ = averaging(bench.people, luck, fakes, N, bench.open, bench.pipeline, silent)
+        found, _ = averaging(replace(bench.open, strange=luck), fakes, N)
         assert of(found, "descriptors is the sender").chance == pytest.approx(chance)
 
 
 def test_averaging_some_looks_in_the_whole_gallery(bench: Bench) -> None:
-    found, _ = averaging(bench.people, bench.strange, 1, 2, bench.open, bench.pipeline, silent)
+    found, _ = averaging(bench.open, fakes=1, victims=2)
     assert (of(found, "pixels finds").successes, of(found, "pixels finds").trials) == (2, 2)
     assert of(found, "pixels finds").chance == pytest.approx(2 / N)
 
 
 def test_networks(bench: Bench) -> None:
-    learnt = lessons(bench.people, 12, bench.pipeline, silent)
-
-    def found(setting: Setting) -> list[Finding | Figure]:
-        posted = bench.here[setting.name]
-        return networks(bench.people, posted, bench.strange, learnt, 15, setting, bench.pipeline, silent)
-
-    known, unknown = found(bench.open), found(bench.closed)
+    learnt = lessons(bench.open.people, 12, bench.open.pipeline, silent)
+    known, unknown = (networks(one, learnt, steps=15) for one in (bench.open, bench.closed))
     assert of(known, "convolutional network finds").successes > N / 2
     for words in ("regression of codes finds", "convolutional network finds"):
         assert of(unknown, words).successes <= N / 2
@@ -200,11 +186,7 @@ def test_networks(bench: Bench) -> None:
 
 
 def test_linking(bench: Bench) -> None:
-    def found(setting: Setting) -> list[Finding | Figure]:
-        here, there = bench.here[setting.name], bench.there[setting.name]
-        return linking(bench.people, here, there, setting, bench.pipeline)
-
-    known = found(bench.open)
+    known = linking(bench.open, bench.there)
     for how in ("dlib", "the kept styles"):
         assert of(known, f"by {how}").successes == N
         assert value(known, f"ROC curve, by {how}") == 1
@@ -213,14 +195,14 @@ def test_linking(bench: Bench) -> None:
 
 def test_strangers_are_not_linked(bench: Bench) -> None:
     rng = np.random.default_rng(3)
-    model, n = bench.pipeline.model, 10 * N
+    model, n = bench.open.pipeline.model, 10 * N
 
     def posted() -> Posted:
         noise = rng.standard_normal((n, model.n_styles, model.style_dim), np.float32)
         return Posted([], model.latent_avg + noise, rng.standard_normal((n, 128)))
 
-    many = replace(bench.people, sent=bench.people.sent * 10)
-    found = linking(many, posted(), posted(), bench.open, bench.pipeline)
+    many = replace(bench.open.people, sent=bench.open.people.sent * 10)
+    found = linking(replace(bench.open, people=many, posted=posted()), posted())
     for how in ("dlib", "the kept styles"):
         assert of(found, f"by {how}").trials == n
         assert of(found, f"by {how}").verdict == "holds"
@@ -230,14 +212,14 @@ def test_strangers_are_not_linked(bench: Bench) -> None:
 
 def test_detection(bench: Bench) -> None:
     """Squares with a grid, as some generators leave it, and squares that differ only in the person they show."""
-    squares = [view.square for view in bench.people.sent]
+    squares = [view.square for view in bench.open.people.sent]
     grid = np.zeros_like(squares[0])
     grid[::8] = grid[:, ::8] = 150
     marked = [cv2.add(square, grid) for square in squares]
 
     def found(posted: list[np.ndarray]) -> Finding:
-        one = Posted(posted, bench.here[bench.open.name].codes, bench.people.sent_faces)
-        return of(detection(bench.people, one, bench.open, bench.pipeline), "for what it is")
+        one = replace(bench.open, posted=replace(bench.open.posted, squares=posted))
+        return of(detection(one), "for what it is")
 
     assert found(marked).successes == 2 * N
     assert found(marked).verdict == "leaks"
@@ -257,7 +239,7 @@ def test_sizes_metadata_times_and_links(bench: Bench) -> None:
     file = ordinary_photo(bench.subjects[0])
     assert file.count(MARKER) == 4, "so that something could be left"
     assert {"EXIF", "GPS"} <= {word.strip(",") for one in read_picture(file).dropped for word in one.split()}
-    found = traffic(bench.subjects, 1, bench.pipeline.model, silent)
+    found = traffic(bench.subjects, 1, bench.open.pipeline.model, silent)
     for words in ("metadata", "when it was made"):
         assert (of(found, words).successes, of(found, words).verdict) == (0, "holds")
         assert of(found, words).trials == 15
@@ -363,15 +345,15 @@ def test_captions_of_many_lengths_look_alike() -> None:
 
 
 def test_the_whole_bench_and_its_report(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    n, heard = bench.pipeline.model.n_styles, []
+    n, heard = bench.open.pipeline.model.n_styles, []
     effort = Effort(keys=2, key_victims=1, fakes=2, averaged=1, learnt=6, steps=1, photos=1)
     masks = [LayerMask.paper(n)]
     sent = Finding("traffic", "", "the photo's metadata in the message", 0, 4, 0.0)
     monkeypatch.setattr(bench_module, "traffic", lambda *_: [sent])  # tested above
     result = attacks.run(
         bench.subjects[:2],
-        bench.pipeline.model,
-        bench.pipeline.recogniser,
+        bench.open.pipeline.model,
+        bench.open.pipeline.recogniser,
         masks,
         tmp_path,
         lambda *told: heard.append(told),
@@ -394,10 +376,10 @@ def test_the_whole_bench_and_its_report(bench: Bench, tmp_path: Path, monkeypatc
 
 
 def test_a_run_that_was_stopped_goes_on(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_module, "Pipeline", lambda *_: bench.pipeline)
+    monkeypatch.setattr(bench_module, "Pipeline", lambda *_: bench.open.pipeline)
     sent = [Finding("traffic", "", "the photo's metadata in the message", 0, 4, 0.0)]
     monkeypatch.setattr(bench_module, "traffic", lambda *_: sent)
-    model, recogniser = bench.pipeline.model, bench.pipeline.recogniser
+    model, recogniser = bench.open.pipeline.model, bench.open.pipeline.recogniser
     masks = [LayerMask.of(layers, model.n_styles) for layers in ([15], [3, 4, 5])]
     effort = Effort(keys=1, key_victims=1, fakes=1, averaged=1, learnt=2, steps=1, photos=1)
     heard: list[tuple[str, int, int]] = []
@@ -444,16 +426,16 @@ def test_the_command(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Arguments to table; the bench itself is tested above."""
-    n = bench.pipeline.model.n_styles
+    n = bench.open.pipeline.model.n_styles
     folder, out = tmp_path / "faces", tmp_path / "out" / "report"
     folder.mkdir()
     for subject in bench.subjects[:2]:
         (folder / f"{subject.name.replace(' ', '')}.png").write_bytes(encode_picture(subject.photo.pixels, "PNG"))
-    monkeypatch.setattr(bench_module, "Pipeline", lambda *_: bench.pipeline)
+    monkeypatch.setattr(bench_module, "Pipeline", lambda *_: bench.open.pipeline)
     tiny = {"keys": 1, "key_victims": 1, "fakes": 1, "averaged": 1, "learnt": 4, "steps": 1}
     monkeypatch.setattr(bench_module, "Effort", lambda **more: Effort(**{**tiny, **more}))
     monkeypatch.setattr(command.attacks, "default_masks", lambda n: [LayerMask.of([n - 1], n)])  # type: ignore[attr-defined]
-    monkeypatch.setattr(command, "load_model", lambda name: bench.pipeline.model)
+    monkeypatch.setattr(command, "load_model", lambda name: bench.open.pipeline.model)
     monkeypatch.setattr(bench_module, "traffic", lambda *_: [])
     monkeypatch.setattr(sys, "argv", ["stylecrypt", "evaluate", str(folder), "--attacks", "--report", str(out)])
     with pytest.raises(SystemExit) as ended:

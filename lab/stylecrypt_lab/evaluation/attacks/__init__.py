@@ -1,7 +1,7 @@
-"""The attacker's bench: what fakes reveal, in counts, for each layer mask, so that a mask can be chosen by its price.
+"""What fakes reveal to attackers, counted for each layer mask, so that a mask can be chosen by what it costs.
 
-`run` tries everything, `write_report` puts it into a folder. What else an attacker can do, and what that means for
-a user, is in docs/security.md. Every rate has its trials and its chance: the rate of the same attack without any message.
+`run` tries every attack, `write_report` writes the results to a folder. docs/security.md says what else attackers can do, and
+what that means for users. Every rate comes with its trials and its chance: the rate of the same attack without any message.
 """
 
 from __future__ import annotations

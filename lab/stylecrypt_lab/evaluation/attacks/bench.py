@@ -23,7 +23,7 @@ from .detection import detection
 from .faces import linking, public_photo, recognition
 from .guessing import wrong_keys
 from .many import Averages, averaging
-from .material import People, Pipeline, Setting, Strangers, gather, post, strangers
+from .material import Material, People, Pipeline, Setting, Strangers, gather, post, strangers
 from .network import Lessons, lessons, networks
 from .odds import Figure, Finding
 from .traffic import traffic
@@ -32,32 +32,32 @@ __all__ = ["ATTACKS", "AttackResult", "Effort", "MaskOdds", "default_masks", "ru
 
 ATTACKS = {
     "recognition": "A face recogniser compares the fake with a gallery that has one photo of each sender.",
-    "styles": "The same with the style vectors that the mask keeps, as the model's own encoder reads them from the fake.",
+    "styles": "The same with the style vectors that the mask keeps, read from the fake by the model's own encoder.",
     "public photo": "Another photo of the sender is used as the key face.",
-    "wrong keys": "People who do not exist are used as key faces, many of them; an oracle picks the best.",
+    "wrong keys": "Many people who do not exist are used as key faces; an oracle picks the best.",
     "averaging": "Many fakes of one sender, each with another stand-in, are averaged.",
     "network": "A regression and a small convolutional network learn on people who do not exist to invert fakes.",
     "linking": "Two fakes of one sender, in two rooms and with two stand-ins, are compared.",
-    "traffic": "Sizes, metadata and times of messages are looked at, and what two of them have in common.",
-    "detection": "A linear classifier is asked whether a face is made by the model; and files are searched for envelopes.",
+    "traffic": "Sizes, metadata and times of messages are examined, and what two messages have in common.",
+    "detection": "A linear classifier decides whether the model made a face; files are searched for envelopes.",
 }
 """Names of the attacks, and what the attacker does."""
 
-_METHOD = 5  # increases whenever a measurement changes, so that old results are not mixed with new ones
+_METHOD = 5  # increases whenever a measurement changes, so that old and new results are not mixed
 _WITHOUT_KEY = ("recognition", "styles", "wrong keys", "averaging", "network", "linking")
-_SHARE = 4  # of the full effort, for masks that only serve for comparison
+_SHARE = 4  # masks that only serve for comparison get the full effort divided by this
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is tried.
+    """How many attempts each attack gets.
 
     Attributes:
         keys: wrong keys for each of ``key_victims`` senders.
         fakes: fakes of each of ``averaged`` senders.
         learnt: people that the networks learn from.
         steps: of the convolutional network's training.
-        photos: sent in each way, twice.
+        photos: the number of photos that are sent in each way, twice.
     """
 
     keys: int = 50
@@ -86,11 +86,11 @@ class MaskOdds:
     """One mask's row of the table: counts out of ``people``, and what comes back to a contact.
 
     Attributes:
-        leaks: the attacks, of those without a key, by which it leaks (`Finding.verdict`).
-        recognised, kept_styles, linked: found in a gallery of all senders by the fake, its kept styles, its like elsewhere.
-        verified: taken for the sender by the recogniser's threshold.
-        opened: the sender comes back with another photo as the key face, by the threshold.
-        psnr, distance: of what comes back then.
+        leaks: the attacks without a key that succeed (`Finding.verdict`).
+        recognised, kept_styles, linked: found in a gallery of all senders by the fake, by its kept styles, by another fake.
+        verified: matched to the sender at the recogniser's threshold.
+        opened: recovered with another photo as the key face, and matched to the sender.
+        psnr, distance: of what that photo recovers.
     """
 
     mask: str
@@ -117,7 +117,7 @@ class AttackResult:
     Attributes:
         settings: masks and their forms, in the order given.
         averages: by mask.
-        conditions: what was measured with: model, recogniser, how many people, whether in pairs, effort.
+        conditions: model, recogniser, number of people, whether in pairs, effort.
     """
 
     settings: tuple[Setting, ...]
@@ -181,7 +181,7 @@ class AttackResult:
 
 
 def default_masks(n_styles: int) -> list[LayerMask]:
-    """The program's own two, weaker and stronger ones, and at last one that keeps nothing of the sender: the control."""
+    """The program's own two, weaker and stronger ones, and as the control one that keeps nothing of the sender."""
     texts = ("paper", "photo", "4-7", "3-5", "6", "8-", "0-7", "0-")
     return [LayerMask.parse(text, n_styles) for text in texts]
 
@@ -191,7 +191,7 @@ class _Header(Conditions):
 
 
 class _Found(Record):
-    """What the attacks on one mask found, or on no mask in particular: then nothing was averaged."""
+    """The results of the attacks on one mask; or of those that no mask affects, which average nothing."""
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
@@ -274,16 +274,17 @@ def _attack(
     tried = effort if setting.in_use else effort.less()
     here = post(people, people.sent, "A", setting, pipeline, progress)
     there = post(people, people.others, "B", setting, pipeline, progress)
-    many, averages = averaging(people, strange, tried.fakes, tried.averaged, setting, pipeline, progress)
+    material = Material(people, here, strange, setting, pipeline, progress)
+    many, averages = averaging(material, tried.fakes, tried.averaged)
     return _Found.of(
         [
-            *recognition(people, here, strange, setting, pipeline),
-            *public_photo(people, here, strange, setting, pipeline, progress),
-            *wrong_keys(people, here, strange, tried.keys, tried.key_victims, setting, pipeline, progress),
+            *recognition(material),
+            *public_photo(material),
+            *wrong_keys(material, tried.keys, tried.key_victims),
             *many,
-            *networks(people, here, strange, learnt, tried.steps, setting, pipeline, progress),
-            *linking(people, here, there, setting, pipeline),
-            *detection(people, here, setting, pipeline),
+            *networks(material, learnt, tried.steps),
+            *linking(material, there),
+            *detection(material),
         ],
         averages,
     )

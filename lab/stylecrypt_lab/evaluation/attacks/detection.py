@@ -7,36 +7,29 @@ import numpy as np
 from stylecrypt_msg.cipher import to_images
 from stylecrypt_msg.pictures import encode_picture, read_picture
 
-from .material import People, Pipeline, Pixels, Posted, Setting, resized
+from .material import Material, Pipeline, Pixels, resized
 from .odds import Figure, Finding, Floats, cross_validated, roc
 
 __all__ = ["detection", "features"]
 
 _SIDE = 256
-_QUALITY = 90  # both kinds travelled as JPEG files of one quality: different tables would give them away
+_QUALITY = 90  # both kinds travel as JPEG files of one quality: different tables would give them away
 
 
-def detection(people: People, posted: Posted, setting: Setting, pipeline: Pipeline) -> list[Finding | Figure]:
-    """A linear classifier of spectra and encoder features, on faces of 256 px; it is never asked about people that it
-    saw."""
-    n = len(people)
-    real = features([view.square for view in people.sent], pipeline)
-    fake = features(posted.squares, pipeline)
+def detection(material: Material) -> list[Finding | Figure]:
+    """A linear classifier of spectra and encoder features, on faces of 256 px; it never
+    judges people whom it has seen."""
+    n = len(material.people)
+    real = features([view.square for view in material.people.sent], material.pipeline)
+    fake = features(material.posted.squares, material.pipeline)
     labels = np.repeat([False, True], n)
     scores = cross_validated(np.vstack([real, fake]), labels, np.tile(np.arange(n), 2))
-    found: list[Finding | Figure] = [
-        Finding(
-            "detection",
-            setting.name,
-            "a face is taken for what it is, real or made",
-            int(((scores > 0) == labels).sum()),
-            2 * n,
-            0.5,
-        )
-    ]
+    right = int(((scores > 0) == labels).sum())
     area, _ = roc(-scores[labels], -scores[~labels])
-    found.append(Figure("detection", setting.name, "area under the ROC curve", area, "", 2 * n))
-    return found
+    return [
+        material.finding("detection", "a face is taken for what it is, real or made", right, 2 * n, 0.5),
+        material.figure("detection", "area under the ROC curve", area, 2 * n),
+    ]
 
 
 def features(squares: list[Pixels], pipeline: Pipeline) -> Floats:

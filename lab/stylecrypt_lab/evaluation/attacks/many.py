@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from stylecrypt_msg.pictures import encode_picture
-from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.stylemix import mix
 
 from .faces import by_chance, same
-from .material import People, Pipeline, Pixels, Setting, Strangers, resized, show, small
+from .material import Material, Pixels, resized, show, small
 from .odds import Figure, Finding, Floats, by_strangers, distances
 
 __all__ = ["Averages", "averaging"]
@@ -34,19 +34,12 @@ class Averages:
     sheet: bytes
 
 
-def averaging(
-    people: People,
-    strange: Strangers,
-    fakes: int,
-    victims: int,
-    setting: Setting,
-    pipeline: Pipeline,
-    progress: Progress,
-) -> tuple[list[Finding | Figure], Averages]:
+def averaging(material: Material, fakes: int, victims: int) -> tuple[list[Finding | Figure], Averages]:
     """Averages up to ``fakes`` fakes of each of ``victims`` senders at 128 px: their pixels, descriptors, and codes.
 
     Judged by whether the average finds the sender in the gallery of all.
     """
+    people, strange, pipeline, setting = material.people, material.strange, material.pipeline, material.setting
     chosen = people.some(victims)
     counts = tuple(sorted({fakes, *(2**i for i in range(fakes.bit_length()) if 2**i <= fakes)}))
     averages: dict[str, list[list[Floats]]] = {
@@ -54,7 +47,7 @@ def averaging(
     }
     rows = []
     for row, i in enumerate(chosen):
-        progress("averaging", row, len(chosen))
+        material.progress("averaging", row, len(chosen))
         view = people.sent[i]
         made = pipeline.preview(mix(view.sent[setting.form][None], strange.codes[i, :fakes], setting.mask))
         photo = small(view, _SIDE)
@@ -68,48 +61,26 @@ def averaging(
             averages["codes"][at].append(both[1])
             averages["descriptors"][at].append(faces[:count].mean(0))
         rows.append(np.hstack([photo.square, seen[0], blends[-1], resized(middles[-1], _SIDE)]))
-    progress("averaging", len(chosen), len(chosen))
+    material.progress("averaging", len(chosen), len(chosen))
+    finding, figure, n = partial(material.finding, "averaging"), partial(material.figure, "averaging"), len(chosen)
     found: list[Finding | Figure] = []
     curves = {}
-    # The mean of many is near to everybody: chance is the rate that the mean of as many strangers reaches.
+    # The mean of many is close to everybody: chance is the rate that the mean of as many strangers reaches.
     means = strange.small_faces[:, :fakes].mean(1, keepdims=True)
     for what, levels in averages.items():
         to_sender = [np.linalg.norm(np.stack(level) - people.sent_faces[chosen], axis=1) for level in levels]
         curves[what] = tuple(float(one.mean()) for one in to_sender)
         between = distances(np.stack(levels[-1]), people.other_faces)
-        # The whole gallery, not that of the victims only: they come first, so that row and column are of one person.
+        # The whole gallery, not just the victims; they come first, so that a person's row and column have one number.
         order = [*chosen, *sorted(set(range(len(people))) - set(chosen))]
-        found.append(
-            Finding(
-                "averaging",
-                setting.name,
-                f"the mean of {fakes} fakes' {what} finds the sender in the gallery",
-                same(between[:, order]),
-                len(chosen),
-                by_chance(len(people)),
-            ),
-        )
+        mean = f"the mean of {fakes} fakes' {what}"
         limit = pipeline.recogniser.threshold
-        found.append(
-            Finding(
-                "averaging",
-                setting.name,
-                f"the mean of {fakes} fakes' {what} is the sender, by the threshold",
-                int((to_sender[-1] < limit).sum()),
-                len(chosen),
-                by_strangers(means, people.sent_faces, limit),
-            )
-        )
-        found.append(
-            Figure(
-                "averaging",
-                setting.name,
-                f"distance of the mean of {fakes} fakes' {what}",
-                curves[what][-1],
-                "",
-                len(chosen),
-            )
-        )
+        within, chance = int((to_sender[-1] < limit).sum()), by_strangers(means, people.sent_faces, limit)
+        found += [
+            finding(f"{mean} finds the sender in the gallery", same(between[:, order]), n, by_chance(len(people))),
+            finding(f"{mean} is the sender, by the threshold", within, n, chance),
+            figure(f"distance of {mean}", curves[what][-1], n),
+        ]
     return found, Averages(counts, curves, encode_picture(np.vstack(rows), "JPEG", quality=85))
 
 

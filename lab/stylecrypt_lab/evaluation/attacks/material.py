@@ -1,4 +1,4 @@
-"""What attackers work on: people as the models see them, settings to attack, and the fakes that are posted."""
+"""What attackers work with: people as the models see them, the settings to attack, and the fakes that senders post."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from stylecrypt_msg.faces import paste
 from stylecrypt_msg.faces.align import quad_matrix, transform
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.models.embedded import EmbeddedModel
-from stylecrypt_msg.progress import Progress
+from stylecrypt_msg.progress import Progress, silent
 from stylecrypt_msg.recognisers import Recogniser
 from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.stylemix import LayerMask, mix
 
 from ..subjects import Photo, Subject
-from .odds import Floats
+from .odds import Figure, Finding, Floats
 
 __all__ = [
+    "Material",
     "People",
     "Pipeline",
     "Pixels",
@@ -45,7 +46,7 @@ __all__ = [
 
 Pixels = NDArray[np.uint8]
 
-_SIDE = 512  # px of the squares in which faces are looked at
+_SIDE = 512  # px of the squares that show the faces
 _ENCODED = 256  # px of what the encoder gets, as in `cipher`
 _BATCH = 4
 _LEVELS: dict[Form, Level] = {"photo": Level.ORIGINAL, "portrait": Level.KEYFACE}  # what the program sends in each form
@@ -53,9 +54,9 @@ _LEVELS: dict[Form, Level] = {"photo": Level.ORIGINAL, "portrait": Level.KEYFACE
 
 @dataclass(frozen=True)
 class Setting:
-    """A mask, in the form in which it can be used.
+    """A mask, and the form in which it can be used.
 
-    ``in_use``: one of the program's own two, which are attacked with full effort. The others are there to compare.
+    ``in_use``: one of the program's own two, which are attacked with full effort. The others serve for comparison.
     """
 
     mask: LayerMask
@@ -75,7 +76,7 @@ class Setting:
 
     @property
     def kept(self) -> list[int]:
-        """The layers that are still the sender's; all of them if none is, since there is nothing else to compare."""
+        """The layers that are still the sender's; all layers if there are none, since nothing else can be compared."""
         every = range(self.mask.n_styles)
         return sorted(set(every) - self.mask.layers) or list(every)
 
@@ -85,8 +86,8 @@ class View:
     """A photo of somebody: the aligned ``square`` and ``landmarks`` (5, 2) in it.
 
     Attributes:
-        codes: (n_styles, style_dim), as inverted by a holder of the photo as a key face.
-        sent: the same as inverted by its sender, by the fake's form: sending takes less effort (`effort`).
+        codes: (n_styles, style_dim), as a holder of the photo inverts it for use as a key face.
+        sent: the same, by the fake's form, as its sender inverts it, with less effort (`effort`).
     """
 
     square: Pixels
@@ -103,7 +104,7 @@ class People:
         sent: the photos that they send.
         others: other, public photos of them; the sent ones if there are none (the paper's case).
         sent_faces, other_faces: descriptors (N, D).
-        paired: whether ``others`` are others.
+        paired: whether ``others`` differ from ``sent``.
     """
 
     names: tuple[str, ...]
@@ -117,7 +118,7 @@ class People:
         return len(self.sent)
 
     def some(self, count: int) -> list[int]:
-        """``count`` of them, evenly over all."""
+        """The numbers of ``count`` of them, spread evenly."""
         return sorted({int(i) for i in np.linspace(0, len(self) - 1, min(count, len(self)))})
 
 
@@ -135,7 +136,7 @@ class Strangers:
     """Stand-ins that nobody sent: what an attacker can make without any message.
 
     Attributes:
-        codes: of each sender and each seed (N, K, n_styles, style_dim); a seed has a man and a woman.
+        codes: for each sender and each seed (N, K, n_styles, style_dim); a seed stands for a man and a woman.
         faces, small_faces: descriptors (N, K, D) of the whole people, at full size and at the preview's.
     """
 
@@ -173,7 +174,7 @@ class Pipeline:
         return preview
 
     def encode(self, squares: Sequence[Pixels], steps: int | None = None) -> Codes:
-        """By default as thoroughly as opening a picture with a key face."""
+        """By default with the effort of opening a picture with a key face."""
         steps = effort.READING_STEPS if steps is None else steps
         return self.model.encode(to_images([resized(square, _ENCODED) for square in squares]), steps=steps)
 
@@ -192,7 +193,7 @@ class Pipeline:
         return View(square, landmarks.astype(np.float32), codes[effort.KEY_STEPS], sent)
 
     def describe(self, squares: Sequence[Pixels]) -> Floats:
-        # A few at a time: dlib runs all of them through its network together, which takes memory.
+        # A few at a time: dlib runs them through its network all at once, which takes memory.
         parts = [self.recogniser.describe(squares[i : i + _BATCH]) for i in range(0, len(squares), _BATCH)]
         return np.concatenate(parts)
 
@@ -204,8 +205,26 @@ class Pipeline:
         return np.asarray(1 - np.einsum("nld,mld->nm", a, b, optimize=True) / len(layers))
 
 
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What the attacks on one mask work with: the senders and what they posted, strangers to compare with, and the means."""
+
+    people: People
+    posted: Posted
+    strange: Strangers
+    setting: Setting
+    pipeline: Pipeline
+    progress: Progress = silent
+
+    def finding(self, attack: str, what: str, successes: int, trials: int, chance: float | None = None) -> Finding:
+        return Finding(attack, self.setting.name, what, successes, trials, chance)
+
+    def figure(self, attack: str, what: str, value: float, trials: int, unit: str = "") -> Figure:
+        return Figure(attack, self.setting.name, what, value, unit, trials)
+
+
 def show(view: View, square: Pixels, form: Form) -> Pixels:
-    """What third parties see where the fake of ``view`` is pasted into its photo; a portrait is all fake."""
+    """What third parties see after the fake of ``view`` is pasted into its photo; a portrait is fake throughout."""
     if form == "portrait":
         return square
     side = view.square.shape[0]

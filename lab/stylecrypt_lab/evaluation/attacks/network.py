@@ -1,8 +1,9 @@
-"""(e) Networks that learn on people who do not exist to turn fakes back into originals."""
+"""(e) Networks that learn from people who do not exist to turn fakes back into originals."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -16,7 +17,7 @@ from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.stylemix import mix
 
 from .faces import by_chance, same
-from .material import People, Pipeline, Pixels, Posted, Setting, Strangers, View, resized, show
+from .material import Material, People, Pipeline, Pixels, View, resized, show
 from .odds import Figure, Finding, Ridge, by_strangers, distances
 
 __all__ = ["Lessons", "lessons", "networks"]
@@ -29,14 +30,14 @@ _TRUNCATION = 0.9
 
 @dataclass(frozen=True, eq=False)
 class Lessons:
-    """Originals to learn from, the same for every mask; ``keys``: the stand-in for each (N, n_styles, style_dim)."""
+    """Originals to learn from, the same for every mask. ``keys`` (N, n_styles, style_dim): a stand-in for each."""
 
     views: tuple[View, ...]
     keys: Codes
 
 
 def lessons(people: People, count: int, pipeline: Pipeline, progress: Progress) -> Lessons:
-    """``count`` people who do not exist: the styles of one may all differ, since an encoder read them from a picture."""
+    """``count`` people who do not exist. The encoder reads them from pictures, so a person's styles may all differ."""
     model = pipeline.model
     z = np.random.default_rng(5).standard_normal((2 * count, model.style_dim), np.float32)
     codes, keys = model.map(z[:count], _TRUNCATION), model.map(z[count:], 0.75)
@@ -47,60 +48,41 @@ def lessons(people: People, count: int, pipeline: Pipeline, progress: Progress) 
     return Lessons(tuple(views), keys)
 
 
-def networks(
-    people: People,
-    posted: Posted,
-    strange: Strangers,
-    learnt: Lessons,
-    steps: int,
-    setting: Setting,
-    pipeline: Pipeline,
-    progress: Progress,
-) -> list[Finding | Figure]:
-    """Two of them: ridge regression from the codes of a fake to those of the original, and a convolutional network from
-    pixels to pixels, trained for ``steps`` steps. Judged on the real senders, whom neither has seen.
+def networks(material: Material, learnt: Lessons, steps: int) -> list[Finding | Figure]:
+    """Ridge regression from the codes of a fake to those of the original, and a convolutional network from pixels to pixels,
+    trained for ``steps`` steps. Both are judged on the real senders, whom neither has seen.
     """
+    people, posted, pipeline, setting = material.people, material.posted, material.pipeline, material.setting
     n = len(learnt.views)
     originals = np.stack([view.sent[setting.form] for view in learnt.views])
     made = pipeline.preview(mix(originals, learnt.keys, setting.mask))
     fakes = [show(view, resized(face, _SIDE), setting.form) for view, face in zip(learnt.views, made, strict=True)]
-    progress("learning", 0, steps + n)
+    material.progress("learning", 0, steps + n)
     inverse = Ridge(pipeline.glance(fakes).reshape(n, -1), originals.reshape(n, -1))
     guessed = inverse(pipeline.glance(posted.squares).reshape(len(people), -1)).astype(np.float32)
     by_codes = pipeline.preview(guessed.reshape(posted.codes.shape))
-    network = _train(fakes, [view.square for view in learnt.views], steps, progress)
+    network = _train(fakes, [view.square for view in learnt.views], steps, material.progress)
     with torch.inference_mode():
         by_pixels = to_pixels(network(_images(posted.squares)).numpy())
-    progress("learning", steps + n, steps + n)
+    material.progress("learning", steps + n, steps + n)
+    finding = partial(material.finding, "network")
     found: list[Finding | Figure] = []
     limit, count = pipeline.recogniser.threshold, len(people)
     for what, squares in (("regression of codes", by_codes), ("a convolutional network", by_pixels)):
         faces = pipeline.describe(squares)
         own = np.linalg.norm(faces - people.sent_faces, axis=1)
+        within, chance = int((own < limit).sum()), by_strangers(material.strange.small_faces, people.sent_faces, limit)
+        matched = same(distances(faces, people.other_faces))
         found += [
-            Finding(
-                "network",
-                setting.name,
-                f"{what} finds the sender in the gallery",
-                same(distances(faces, people.other_faces)),
-                count,
-                by_chance(count),
-            ),
-            Finding(
-                "network",
-                setting.name,
-                f"{what} gives the sender, by the threshold",
-                int((own < limit).sum()),
-                count,
-                by_strangers(strange.small_faces, people.sent_faces, limit),
-            ),
-            Figure("network", setting.name, f"distance after {what}", float(own.mean()), "", count),
+            finding(f"{what} finds the sender in the gallery", matched, count, by_chance(count)),
+            finding(f"{what} gives the sender, by the threshold", within, count, chance),
+            material.figure("network", f"distance after {what}", float(own.mean()), count),
         ]
     return found
 
 
 class _Network(nn.Module):
-    """(B, 3, 64, 64) -> the same, to add to the fake. Sees the whole face: its middle is 8 px wide."""
+    """(B, 3, 64, 64) -> the same shape. It learns what to add to the fake, and sees the whole face: its middle is 8 px wide."""
 
     def __init__(self, width: int = 24) -> None:
         super().__init__()

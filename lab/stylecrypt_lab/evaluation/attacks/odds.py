@@ -1,4 +1,4 @@
-"""The findings of attacks, in counts, and the statistics that turn them into odds. Nothing here knows of pictures."""
+"""The findings of attacks, in counts, and the statistics that turn them into odds. Nothing here knows about pictures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Finding:
         mask: the layers that the sender replaced, as `LayerMask` writes them; "" if they do not matter.
         what: what counts as success.
         successes, trials: counts.
-        chance: the rate of the same attack without a message of the sender's; None if it is reported, not judged.
+        chance: the rate of the same attack without a message from the sender; None if the result is reported, not judged.
     """
 
     attack: str
@@ -56,9 +56,9 @@ class Finding:
 
     @property
     def verdict(self) -> Literal["leaks", "holds", ""]:
-        """The rule: "leaks" when luck is less than 1 in 200. "holds": it could not be shown to leak.
+        """The rule: "leaks" if luck is less than 1 in 200; otherwise "holds", which means that no leak could be shown.
 
-        Not 1 in 20: a mask is tried in a dozen ways, and one that keeps nothing would leak by luck in one of them.
+        Not 1 in 20: with a dozen attacks on each mask, one would seem to succeed even on a mask that keeps nothing.
         """
         if self.chance is None:
             return ""
@@ -84,7 +84,7 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     rate, z2 = successes / trials, _Z**2 / trials
     middle = (rate + z2 / 2) / (1 + z2)
     half = math.sqrt(rate * (1 - rate) * z2 + z2**2 / 4) / (1 + z2)
-    # At its ends rounding must not take the rate itself out of the interval.
+    # At the ends, rounding must not push the rate itself out of the interval.
     return max(0.0, min(middle - half, rate)), min(1.0, max(middle + half, rate))
 
 
@@ -115,7 +115,7 @@ def roc(same: Floats, different: Floats) -> tuple[float, float]:
 
 
 class Ridge:
-    """Linear regression (N, D) -> (N, E) with the penalty that leaves the least error when each is left out in turn."""
+    """Linear regression (N, D) -> (N, E) with the penalty that minimises the leave-one-out error."""
 
     def __init__(self, x: Floats, y: Floats) -> None:
         self._x_mean, self._y_mean = x.mean(0), y.mean(0)
@@ -138,7 +138,7 @@ class Ridge:
 def cross_validated(features: Floats, labels: NDArray[np.bool_], groups: NDArray[np.intp], folds: int = 5) -> Floats:
     """Scores (N,) of a linear classifier (Fisher's discriminant, by `Ridge`): above 0 where it says True.
 
-    ``features`` (N, D). Nobody is judged by a classifier that saw their group: each of ``groups`` (N,) is in one fold.
+    ``features`` (N, D). No classifier judges people whose group it has seen: each of ``groups`` (N,) is in one fold.
     """
     scores = np.zeros(len(labels))
     for fold in range(folds):

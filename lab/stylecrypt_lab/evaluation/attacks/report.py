@@ -1,6 +1,6 @@
 """The attacks' report: ``attacks.json`` for programs, ``attacks.html`` for people, ``attacks.md`` for documents.
 
-The sheets of averages in the page begin with senders' own photos.
+The page's sheets of averages begin with the senders' own photos.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ _COLOURS = ("#31688e", "#d9722e", "#35b779")
 
 
 NOTE = (
-    "Counts of senders. A mask leaks by an attack that succeeds so often that luck would do it less than once in 200 times; "
-    "it holds when that could not be shown with this many people."
+    "Counts of senders. A mask leaks if an attack succeeds so often that luck alone would do so less than once in 200 times; "
+    "it holds if that could not be shown with this many people."
 )
 
 
 def write_report(result: AttackResult, folder: Path) -> Path:
-    """Writes ``attacks.json``, ``attacks.md`` and ``attacks.html``, which it returns, into a folder, made if it is missing.
+    """Writes ``attacks.json``, ``attacks.md`` and ``attacks.html``, which it returns, into a folder, which it makes if needed.
 
     Raises PictureError when they cannot be written.
     """
@@ -67,7 +67,7 @@ def write_report(result: AttackResult, folder: Path) -> Path:
 
 
 def table(result: AttackResult) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Masks and their odds: names of the columns, those of numbers with a leading ``>``, and rows."""
+    """Masks and their odds: column names, with a leading ``>`` over numbers, and rows."""
     rows = []
     for odds in result.masks:
         counts = (odds.recognised, odds.verified, odds.kept_styles, odds.linked, odds.opened)
@@ -127,7 +127,7 @@ def _values(figures: Iterable[Figure]) -> list[tuple[str, ...]]:
 
 
 def _markdown(result: AttackResult) -> str:
-    """The table of masks, then everything about those in use and about messages."""
+    """The table of masks, then all results for the masks in use and for messages."""
     mine = {"", *(setting.name for setting in result.settings if setting.in_use)}
     head, rows = table(result)
     tables: tuple[tuple[Sequence[str], Sequence[Sequence[str]]], ...] = (
@@ -151,7 +151,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _bars(result: AttackResult) -> str:
-    """Masks by their price: how often the sender is found, beside what a contact with a key face gets back."""
+    """The price of each mask: how often the sender is found, beside what a contact with a key face recovers."""
     parts, y = [], 20
     for odds in result.masks:
         found = max(odds.recognised, odds.kept_styles) / odds.people
@@ -177,7 +177,7 @@ def _curve(mask: str, averages: Averages) -> str:
     parts.append("<line x1=50 y1=200 x2=410 y2=200 stroke='#889' />")
     sheet = base64.b64encode(averages.sheet).decode()
     return (
-        f"<h3>Mask {mask}</h3><p>Distance of the mean of so many fakes to the sender.</p>"
+        f"<h3>Mask {mask}</h3><p>Distance from the mean of this many fakes to the sender.</p>"
         f"<svg width=560 height=224 role=img>{''.join(parts)}</svg>"
         "<p>The photo; one fake; the mean of the pixels; the face of the mean code.</p>"
         f"<img alt='averaged faces' src='data:image/jpeg;base64,{sheet}'>"

@@ -1,4 +1,4 @@
-"""What a message reveals of when it was made, and two messages of each other, to a carrier without a key."""
+"""What messages reveal to a carrier without a key: when they were made, and what two of them have in common."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _UNITS = ((1, 4), (10**3, 6), (10**6, 7), (10**9, 8))
 _DATES = ("%Y:%m:%d %H", "%Y-%m-%dT%H", "%Y-%m-%d %H", "%Y%m%dT%H", "%Y%m%d%H")
 """As EXIF, XMP, text, ISO 8601 and file names have them, to the hour."""
 
-_PIECE = 16  # bytes: two messages do not share this many by luck, nor through age's filling of its header
+_PIECE = 16  # bytes; neither luck nor the filling in age's header makes two messages share this many
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ def seal(message: EncryptedPhoto) -> bytes:
 
 
 def unsealed(message: EncryptedPhoto) -> bytes:
-    """All that anybody may read: the public part, the seal's header, and the picture's file without its coded pixels."""
+    """Everything that anybody can read: the public part, the seal's header, and the picture's file without its coded pixels."""
     sealed = seal(message)
     header = sealed[: sealed.find(b"\n---")]
     return (message.packed or b"").removesuffix(sealed) + header + _metadata(remove(message.picture))
 
 
 def _metadata(picture: bytes) -> bytes:
-    """A JPEG or PNG file without its coded pixels, in which any number may turn up by luck."""
+    """A JPEG or PNG file without its coded pixels, in which any number may occur by chance."""
     if picture.startswith(b"\xff\xd8"):
         head, _, scans = picture.partition(b"\xff\xda")
         return head + scans.rpartition(b"\xff\xd9")[2]
@@ -68,8 +68,8 @@ def _metadata(picture: bytes) -> bytes:
 def says_when(data: bytes, first: float, last: float) -> bool:
     """Whether ``data`` contains a time from ``first`` to ``last`` (Unix seconds).
 
-    Found are integers of seconds, milli-, micro- and nanoseconds in either byte order, whatever wraps them (CBOR, protobuf's
-    fixed fields); the same in digits; and dates with an hour, of here or UTC, as text or as in PNG's tIME.
+    It finds integers of seconds, milli-, micro- and nanoseconds in either byte order, whatever wraps them (CBOR, protobuf's
+    fixed fields); the same in digits; and dates with an hour, local or UTC, as text or as in PNG's tIME.
     """
     for parts, width in _UNITS:
         low, high = int(first * parts), int(last * parts)
@@ -87,9 +87,9 @@ def says_when(data: bytes, first: float, last: float) -> bool:
 
 
 def told_apart(one: Sequence[float], two: Sequence[float], groups: Sequence[int]) -> tuple[int, int]:
-    """How many of two kinds of messages, ``groups`` of one and of the other, are told by how long they took; and of how many.
+    """How many messages of two kinds, given in ``groups``, can be told apart by how long they took; and out of how many.
 
-    By the threshold that is best for other groups than the one that is judged.
+    The threshold is the one that works best for the groups other than the judged one.
     """
     seconds: Floats = np.log(np.maximum([*one, *two], 1e-6))[:, None]
     labels = np.repeat([False, True], len(one))
@@ -98,9 +98,9 @@ def told_apart(one: Sequence[float], two: Sequence[float], groups: Sequence[int]
 
 
 def alike(one: bytes, two: bytes, unrelated: bytes) -> bool:
-    """Whether ``one`` and ``two`` have any 16 bytes in common of which ``unrelated``, of strangers, has neither half.
+    """Whether ``one`` and ``two`` share 16 bytes neither half of which occurs in ``unrelated``, a message between strangers.
 
-    Bytes that all messages have in common belong to the format. Halves, because one equal byte after the format's is luck.
+    Bytes that all messages share belong to the format. Halves, because one more equal byte after the format's is luck.
     """
     half = _PIECE // 2
     known, common = _pieces(unrelated, half), _pieces(one, _PIECE) & _pieces(two, _PIECE)

@@ -1,4 +1,4 @@
-"""(g) What sizes, metadata and times reveal to a carrier of messages, and what two messages have in common."""
+"""(g) What a carrier of messages learns from sizes, metadata and times, and from what two messages have in common."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _CAPTIONS = range(0, 256, 4)  # bytes
 
 
 def traffic(subjects: Sequence[Subject], photos: int, model: FaceModel, progress: Progress) -> list[Finding | Figure]:
-    """Messages with ``photos`` of the subjects, each twice in each way, as the program makes them."""
+    """Sends ``photos`` of the subjects' photos, twice in each way, as the program does."""
     files = [ordinary_photo(subject) for subject in subjects[:photos]]
     doubled = [_jpeg(np.hstack([subject.photo.pixels] * 2)) for subject in subjects[:photos]]
     total = len(files) * (len(_WAYS) * _TWICE + 3) + len(_RECIPIENTS) - 2
@@ -74,7 +74,7 @@ def traffic(subjects: Sequence[Subject], photos: int, model: FaceModel, progress
             every.append(Sent(made, began, time.time()))
             return every[-1]
 
-        # First, because the first message waits for the model, and the times of these are not used.
+        # First, because the first message waits for the model, and these messages are not timed.
         some = [send(files[0], count, level="latent") for count in _RECIPIENTS[1:-1]]
         sent: dict[str, list[Sent]] = {way: [] for way in _WAYS}
         for _ in range(_TWICE):
@@ -135,7 +135,7 @@ def _metadata(
 
 
 def _times(every: Sequence[Sent], sent: dict[str, list[Sent]], two_faces: Sequence[Sent]) -> list[Finding | Figure]:
-    """When a message was made, from what anybody may read of it; and its kind, from how long it took to make."""
+    """Whether what anybody can read shows when a message was made, and whether the time it took shows its kind."""
     dated = sum(says_when(unsealed(one.message), one.first, one.last) for one in every)
     found: list[Finding | Figure] = [Finding("traffic", "", "when it was made, without a key", dated, len(every), 0.0)]
     for way, made in {**sent, "latent, two faces": two_faces}.items():
@@ -176,13 +176,13 @@ def _links(sent: dict[str, list[Sent]], elsewhere: Sequence[Sent]) -> list[Findi
 
 
 def _drawn(message: EncryptedPhoto) -> bytes:
-    """The parts that are drawn at random for each message, or encrypted under such parts."""
+    """The parts that are drawn at random for each message, or encrypted with such parts."""
     assert message.message_id is not None  # noqa: S101 - it has an envelope
     return message.message_id + seal(message)
 
 
 def _format(message: EncryptedPhoto) -> bytes:
-    """An envelope that has in common with the message's what any two have: the format, the model, the mask, the size."""
+    """An envelope that shares with the message's only what any two share: format, model, mask and size."""
     public = Envelope.unpack(message.packed or b"").public
     (one,) = _between_strangers(
         [""],
@@ -196,7 +196,7 @@ def _format(message: EncryptedPhoto) -> bytes:
 
 
 def ordinary_photo(subject: Subject) -> bytes:
-    """A JPEG as a camera writes it, with place, comment and description."""
+    """A JPEG like a camera's, with place, comment and description."""
     exif = Image.Exif()
     exif[ExifTags.Base.ImageDescription] = MARKER.decode()
     exif.get_ifd(ExifTags.IFD.GPSInfo).update({ExifTags.GPS.GPSAreaInformation: MARKER})
@@ -214,7 +214,7 @@ def padding() -> list[int]:
     made = [one.sealed or b"" for one in _between_strangers(["x" * length for length in _CAPTIONS])]
     return [
         len(one) - one.index(b"\n---") for one in made
-    ]  # the header's random filling reveals nothing of the caption
+    ]  # the header's random filling says nothing about the caption
 
 
 def _card(name: str) -> Card:
