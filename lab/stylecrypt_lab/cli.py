@@ -34,7 +34,7 @@ def train_prepare(
     photos: Annotated[Path, typer.Argument(help="Folder of photos; those of a person in a folder of their own.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the shards; resumes if it exists.")],
     size: Annotated[int, typer.Option(help="Pixels a side of the faces: 32, 64, 128, 256, 512 or 1024.")] = 256,
-    matte: Annotated[bool, typer.Option("--matte", help="Lay the person over grey. Some seconds a photo.")] = False,
+    matte: Annotated[bool, typer.Option("--matte", help="Lay the person over grey. Takes seconds per photo.")] = False,
     json: Json = False,
 ) -> None:
     """Cut the faces out of photos, aligned, for the training of `generator` and `psp`."""
@@ -47,7 +47,7 @@ def train_prepare(
 def train_generator(
     shards: ShardsFolder,
     run: RunFolder,
-    steps: Annotated[int, typer.Option(min=1, help="Steps in all; more make a finished run go on.")] = 800_000,
+    steps: Annotated[int, typer.Option(min=1, help="Total steps; a higher number continues a finished run.")] = 800_000,
     batch: Annotated[
         int, typer.Option(min=1, help="Pictures a step, over all processes; each has a multiple of 4.")
     ] = 32,
@@ -71,7 +71,7 @@ def train_psp(
     shards: ShardsFolder,
     generator: Annotated[str, typer.Option(help="The StyleGAN2 model, a name or a file, that the encoder is for.")],
     run: RunFolder,
-    steps: Annotated[int, typer.Option(min=1, help="Steps in all; more make a finished run go on.")] = 500_000,
+    steps: Annotated[int, typer.Option(min=1, help="Total steps; a higher number continues a finished run.")] = 500_000,
     batch: Annotated[int, typer.Option(min=1, help="Pictures a step, over all processes.")] = 8,
     rate: Annotated[float, typer.Option(min=1e-7, max=0.1, help="Learning rate.")] = 1e-4,
     recogniser: Annotated[
@@ -105,7 +105,7 @@ def train_encoder(
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the model here when done.")] = None,
 ) -> None:
-    """Train the embedded model's encoder. Days on a CPU; can be stopped at any time and goes on where it was."""
+    """Train the embedded model's encoder. Days on a CPU; stop it at any time, and it resumes."""
     from .training import command
 
     command.encoder(run, faces, pairs, face_steps, trunk, recogniser, output)
@@ -137,10 +137,10 @@ def evaluate(
     report: Annotated[Path, typer.Option(help="Folder for the report; resumed if already begun.")] = Path("evaluation"),
     limit: Annotated[int | None, typer.Option(min=2, help="Only the first N people.")] = None,
     recogniser: Annotated[
-        str, typer.Option(help="Who tells people apart: dlib, arcface:FILE (ONNX) or blendface:FILE.")
+        str, typer.Option(help="The recogniser: dlib, arcface:FILE (ONNX) or blendface:FILE.")
     ] = "dlib",
     attacks: Annotated[
-        bool, typer.Option("--attacks", help="Attack the fakes instead: what they give away, for each layer mask.")
+        bool, typer.Option("--attacks", help="Attack the fakes instead: what they reveal, for each layer mask.")
     ] = False,
     channels: Annotated[
         bool,

@@ -1,4 +1,4 @@
-"""Whole jobs, as a user waits for them: in a running program, and as a separate command, with its memory.
+"""Whole jobs that a user waits for: in a running program, and as a separate command, with its memory.
 
 The embedded model makes the people. Machines differ, and a busy machine varies: every time is also given as a multiple of a
 yardstick that is measured between the jobs.
@@ -61,10 +61,10 @@ class Jobs:
 
 
 def measure(progress: Progress) -> Jobs:
-    """``progress`` hears (what, done, total). Raises InputError when a command fails."""
+    """``progress`` is called with what is measured, and how much of it is done. Raises InputError when a command fails."""
     yardstick = _HASHES if util.find_spec("torch") is None else _TORCH
     model = load_model()
-    # Linux counts a parent's memory as the command's: a parent that holds no model starts the commands.
+    # Linux counts a parent's memory as the command's, so a parent that holds no model starts the commands.
     with tempfile.TemporaryDirectory() as name, ProcessPoolExecutor(1, get_context("spawn")) as commander:
         folder = Path(name)
         with (
@@ -159,6 +159,6 @@ def _run(arguments: Sequence[str], folder: Path) -> tuple[float, float, float]:
         if process.returncode:
             said.seek(0)
             first = said.read().decode(errors="replace").strip().partition("\n")[0]
-            raise InputError(f"A command that was to be measured failed: {first}.", hint="Run it by itself to see why.")
+            raise InputError(f"A measured command failed: {first}.", hint="Run it by itself to see why.")
     memory = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
     return seconds, usage.ru_utime + usage.ru_stime, memory

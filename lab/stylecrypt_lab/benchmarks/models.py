@@ -1,8 +1,8 @@
-"""Speed and memory of a face model on this machine, against what the machine can do.
+"""Speed and memory of a face model on this machine, compared with what the machine can do.
 
 Times are medians over repeats in one process, with whichever runtime runs the model. PyTorch counts a network's work (the
 multiplications and additions of its convolutions and matrix products); that is compared with the rate of a large matrix product
-measured in the same run, so the share says how well the code uses the machine, whatever the machine is.
+measured in the same run, so the share says how well the code uses any machine.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Speed:
 
 
 def measure(model_name: str, progress: Progress) -> Speed:
-    """Loads a model and measures it. ``progress`` hears (what, done, total). Raises ModelError as ``load_model`` does."""
+    """Loads a model and measures it. ``progress`` is called with the progress. Raises ModelError as ``load_model`` does."""
     before = _memory()
     model = load_model(model_name)
     rng = np.random.default_rng(0)

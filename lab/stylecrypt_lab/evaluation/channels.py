@@ -36,7 +36,7 @@ class Way(Record):
     Attributes:
         name: the app's, or what was done.
         photos: the number of photos whose cover holds an imprint.
-        opened: the number of those whose faces the recipient got.
+        opened: of those, the number whose faces the recipient recovered.
         psnr: of the faces' squares at 256 px, in dB. None: no photo opened.
         distance: from these faces to the originals, by the recogniser.
         seconds: to open one. None: no photo opened.

@@ -1,4 +1,4 @@
-"""Results as they come, one per line, so that a stopped run resumes where it was."""
+"""Results as they arrive, one per line, so that a stopped run resumes where it was."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Conditions", "Header", "Journal", "inputs_of"]
 
 
 class Conditions(Record):
-    """What all results of a file have in common. ``model`` is the model hash; ``method`` is the version of the measurement.
+    """What all results in a file share. ``model`` is the model hash; ``method`` is the version of the measurement.
 
     A field's description completes the sentence "these results were measured with" when its value differs.
     """
@@ -97,7 +97,7 @@ def _check(folder: Path, head: str, header: Conditions) -> None:
         raise InputError(f"{folder} holds results that cannot be read.", hint=hint) from error
     for name, field in type(header).model_fields.items():
         if getattr(found, name) != getattr(header, name):
-            raise InputError(f"{folder} holds results that were measured with {field.description}.", hint=hint)
+            raise InputError(f"{folder} holds results measured with {field.description}.", hint=hint)
 
 
 def inputs_of(*subjects: Subject) -> str:

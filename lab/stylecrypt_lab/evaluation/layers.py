@@ -2,7 +2,7 @@
 
 Five landmarks locate eyes, brows, nose and mouth; the face's outline, hair and the background also need the matte. A region's
 tone is its mean colour, in CIELAB; its drawing is what remains of its pixels without the tone. Both are compared as CIE 1976
-colour differences. The landmarks whose moves are measured are YuNet's.
+colour differences. The landmarks are YuNet's.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class LayerChange(Record):
     """What one replaced layer changed.
 
     Attributes:
-        drawing: by area, how far its pixels changed on average, less the change of tone. Areas that do not show are missing.
+        drawing: by area, how far its pixels changed on average, less the change of tone. Hidden areas are missing.
         tone: by area, how far its mean colour changed.
-        moves: by landmark, how far it moved, in percent of the distance between the eyes. If no face is found any more, this is
+        moves: by landmark, how far it moved, in percent of the distance between the eyes. If no face is found, this is
             empty and ``yaw`` is None.
         yaw: by how many degrees the head turned, either way.
     """
@@ -108,7 +108,7 @@ def areas(square: Pixels, face: Face) -> dict[str, NDArray[np.bool_]]:
         "hair": (head > 1) & (down < 0.2) & (person > 0.5),
         "background": person < 0.1,
     }
-    least = square.shape[0]  # pixels; fewer are a fluke of the matte
+    least = square.shape[0]  # pixels; fewer are an artefact of the matte
     return {name: mask for name, mask in masks.items() if mask.sum() >= least}
 
 

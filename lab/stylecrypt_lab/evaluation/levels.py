@@ -1,4 +1,4 @@
-"""What a contact gets back at each level of recovery, by the SDK: encrypted, sealed, sent one of several ways, and decrypted.
+"""What a contact gets back at each level through the SDK: encrypted, sealed, sent in one of several ways, and decrypted.
 
 Photos have the photo form with its default mask. Levels ``latent`` and ``original`` go to a contact, with the envelope beside
 the picture; ``keyface`` goes to nobody in particular, and the receiver has another photo of the sender, or failing that the
@@ -89,7 +89,7 @@ def try_levels(subject: Subject, pair: Friends, recogniser: Recogniser, lpips: L
             if got is None:
                 recoveries[level][way] = Recovery(reached=None, score=None)
                 continue
-            # A picture that arrived smaller is restored at that size or at its own.
+            # A picture that arrived smaller comes back at that size or at its own.
             quad = photo.quad * (got.pixels.shape[1] / photo.pixels.shape[1])
             recoveries[level][way] = Recovery(reached=got.level, score=judge.score(crop(got.pixels, quad, SIZE)))
     return LevelTrial(recoveries=recoveries)

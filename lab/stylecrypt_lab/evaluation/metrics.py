@@ -66,15 +66,15 @@ Lpips: TypeAlias = Callable[[Pixels, Pixels], float]
 def load_lpips() -> Lpips:
     """LPIPS with AlexNet, version 0.1, by the package ``lpips``; downloads nothing.
 
-    Raises InputError, which says how to get what is missing, when the package does not work here or AlexNet's weights are not
+    Raises InputError, which says how to get what is missing, if the package does not work here or AlexNet's weights are not
     in torch's checkpoint folder.
     """
     try:
         import lpips
     except Exception as error:  # torchvision, which it imports, raises not only ImportError
         raise InputError(
-            "LPIPS was not measured: the packages lpips and torchvision are not installed, or do not work here.",
-            hint="Install lpips, and the torchvision that belongs to this torch, from where torch came.",
+            "LPIPS was not measured: the packages lpips and torchvision are missing or do not work here.",
+            hint="Install lpips, and the version of torchvision that matches this torch, from the same source as torch.",
         ) from error
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     trunks = sorted(folder.glob(_TRUNK))
@@ -114,9 +114,9 @@ def cosine(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
 
 
 def threshold_at_far(impostors: Sequence[float]) -> float | None:
-    """The distance below which at most a share of `FAR` of ``impostors``, distances between two people, lie.
+    """The distance that at most a share of `FAR` of ``impostors``, distances between two people, fall below.
 
-    None for fewer than 1 / `FAR` distances, of which not even one may pass: they do not determine the rate.
+    None for fewer than 1 / `FAR` distances, which do not determine the rate.
     """
     if len(impostors) * FAR < 1:
         return None

@@ -89,12 +89,13 @@ def evaluate(
         model_name: the name by which `StyleCrypt` loads ``model``, for the levels.
         progress: called with what is being measured, how much of it is done, and out of how much.
 
-    Raises InputError for fewer than two people (their photos serve as each other's wrong keys), for a folder with results of
-    something else, or for a model without encoder.
+    Raises InputError for fewer than two people (their photos serve as each other's wrong keys), for a folder with other
+    results, or for a model without an encoder.
     """
     if len(subjects) < 2:
         raise InputError(
-            "One person alone cannot be measured: the wrong key is somebody else's photo.", hint="Add more people."
+            "One person alone cannot be measured: somebody else's photo serves as the wrong key.",
+            hint="Add more people.",
         )
     header = Header(
         method=METHOD,
@@ -154,7 +155,7 @@ def evaluate(
                 pair.append(stack.enter_context(friends(model_name)))
             try:
                 return try_levels(subject, pair[0], recogniser, lpips)
-            except FaceError:  # the photo has another face that cannot be replaced
+            except FaceError:  # the photo has a second face, which cannot be replaced
                 return None
 
         some = subjects[:LEVELS_OF]

@@ -39,13 +39,13 @@ def table2(summary: Summary) -> Table:
     identity = summary.identity
     note = (
         f"{len(summary.people)} people, compared with the original at {SIZE} px. Verified: the share that "
-        f"{identity.recogniser} takes for the original, closer than {identity.threshold:.2f}; strictly, closer than "
+        f"{identity.recogniser} matches to the original, closer than {identity.threshold:.2f}; strictly, closer than "
         f"{identity.strict:.2f}. "
         f"Of {identity.impostors} pairs of photos of two people {identity.false_accepts:.1%} are closer than the first, "
         f"{identity.strict_false_accepts:.1%} than the second. "
     )
     note += (
-        f"FAR 0.1 % needs {1 / identity.far:.0f} pairs: these are too few to tell."
+        f"A FAR of 0.1 % would need {1 / identity.far:.0f} pairs."
         if identity.threshold_at_far is None
         else f"0.1 % are closer than {identity.threshold_at_far:.2f}."
     )
@@ -70,8 +70,8 @@ def _travel_table(summary: Summary) -> Table:
         for way, cell in ways.items()
         if way not in (NOT_SENT, AS_SENT)
     ]
-    note = "What arrives is decrypted; the metrics are against the original again."
-    return Table("Table II after the way through a messenger", note, ("", "people", *_SCORES), rows)
+    note = "What arrives is decrypted and compared with the original again."
+    return Table("Table II after a messenger", note, ("", "people", *_SCORES), rows)
 
 
 def _level_table(summary: Summary) -> Table:
@@ -100,8 +100,8 @@ def _cycle_table(summary: Summary) -> Table:
         for way, values in ways.items()
     ]
     note = (
-        "Style vectors that were put into the encrypted portrait and those that are read in what arrives, without a key and "
-        "with one in mind, both less the average: Pearson's correlation over all people and dimensions."
+        "Style vectors put into the encrypted portrait, compared with those read in what arrives, without a key and "
+        "with one, both less the average: Pearson's correlation over all people and dimensions."
     )
     return Table("The styles that travel", note, ("", *(f"style {layer}" for layer in layers)), rows)
 
@@ -128,11 +128,11 @@ def layer_table(summary: Summary) -> Table:
         f"{region} {LayerMask.parse(layers, max(len(means), 9))}" for region, layers in REGIONS.items() if means
     )
     note = (
-        f"One layer at a time replaced in the inversions of {summary.layers_people} of the people. Tone: how far the mean "
-        f"colour of a region moves in CIELAB; drawing: how far its pixels move besides, on average. "
-        f"✓: half of the row's largest, or more. The paper ticks: {paper}."
+        f"One layer at a time is replaced in the inversions of {summary.layers_people} of the people. Tone: how far the mean "
+        f"colour of a region moves in CIELAB; drawing: how much further its pixels move, on average. "
+        f"✓: at least half of the row's largest value. The paper ticks: {paper}."
     )
-    return Table("Table I: what each layer moves", note, ("", *map(str, range(len(means)))), rows)
+    return Table("Table I: what each layer changes", note, ("", *map(str, range(len(means)))), rows)
 
 
 def _marked(values: Sequence[float | None]) -> list[str]:

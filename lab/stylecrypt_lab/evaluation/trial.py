@@ -1,12 +1,12 @@
-"""Table II for one person: what everybody sees of their portrait, and what comes back with each key.
+"""Table II for one person: what everybody sees of their portrait, and what each key recovers.
 
 The portrait is the aligned square, encrypted with the paper's mask and the styles of a person who does not exist: the first one
 whose fake the sender's program does not match to the sender. It travels each of `travel.WAYS`; what arrives is decrypted with
 the original as the key (the paper's case), with another photo of the person if there is one, and with a photo of somebody else.
-The photo form, pasted back, is examined as well. Everything is compared with the original.
+The photo form, pasted back, is measured as well. Everything is compared with the original.
 
-As in the program (`level`), the effort of reading a photo depends on the purpose: portraits are those of level ``keyface``,
-which are read with a key face; photos are those of level ``original``, the program's default.
+As in the program (`effort`), the effort of reading a photo depends on the level: portraits are made as at level ``keyface``,
+and read with a key face; photos are made as at level ``original``, the program's default.
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ class Trial(Record):
         scores: by column, then by way.
         descriptors: the recogniser's, for the photo and, if there is one, for the other photo.
         refused: for each kind of fake, how many stand-ins the sender's program passes over until one hides the sender.
-        cycle: by reader, who is the holder of a key or, as `Column.ENCRYPTED`, anybody; then by way, then by each layer that
-            the paper's mask keeps: style vectors put in (a) and read back (b), both less the average.
+        cycle: by reader (a key's holder or, as `Column.ENCRYPTED`, anybody), then by way, then by each layer that the paper's
+            mask keeps: style vectors put in (a) and read back (b), both less the average.
     """
 
     scores: dict[Column, dict[str, Score]]

@@ -1,1 +1,1 @@
-"""Training of the embedded model's encoder. Needs the extra ``train``."""
+"""Training: the embedded model's encoder, StyleGAN2 generators and pSp encoders. Needs the extra ``train``."""

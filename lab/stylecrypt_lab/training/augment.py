@@ -1,5 +1,5 @@
 """Adaptive discriminator augmentation (ADA; Karras et al. 2020, arXiv 2006.06676): the discriminator's input is changed at
-random, the more often the more it overfits.
+random, more often the more it overfits.
 
 From the paper: pixel blits, geometric and colour transformations with its strengths (appendix B), which are enough for
 faces, and the heuristic r_t (equation 1). Simpler than the paper: pictures are sampled bilinearly, without the wavelet

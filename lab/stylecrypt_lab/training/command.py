@@ -127,7 +127,7 @@ def _fresh(generator: MobileStyleGAN, trunk: Path) -> MobileEncoder:
     except Exception as error:  # any of many types, if the file is something else
         raise InputError(
             f"{trunk} cannot be read as weights of MobileNetV2.",
-            hint="Give the .pth file that torchvision publishes, or leave --trunk away.",
+            hint="Give the .pth file that torchvision publishes, or leave out --trunk.",
         ) from error
     encoder.w_mean.copy_(generator.w_mean)
     encoder.w_std.copy_(generator.w_std)

@@ -158,7 +158,7 @@ def train_encoder(
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     feature_loss = _FeatureLoss(copy.deepcopy(encoder.trunk))
     state = _State(encoder, plan)
-    # Read now: problems with them should not surface after the days that the first stage takes.
+    # Read now, so that problems do not surface only after the days that the first stage takes.
     pictures = load_faces(plan.faces, MobileEncoder.input_size) if plan.faces else None
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "checkpoint.pt"
@@ -173,7 +173,7 @@ def train_encoder(
         images = degrade(generator.preview(codes), state.rng).contiguous(memory_format=torch.channels_last)
         return images, (codes - generator.w_mean) / generator.w_std
 
-    # One batch ahead, in a thread: the renderer and the steps in turn would leave a fifth of the machine idle.
+    # One batch ahead, in a thread: rendering and training in turn would leave a fifth of the machine idle.
     worker = ThreadPoolExecutor(1)
     pending = worker.submit(pairs)
 
@@ -210,8 +210,8 @@ def train_encoder(
         # Before the step, so that the weights, and with them the next checkpoint, stay intact.
         if not torch.isfinite(nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)):
             raise InputError(
-                f"There are no finite numbers any more at step {done + 1} of the {stage}.",
-                hint="Run it again to go on from the last checkpoint.",
+                f"Gradients are no longer finite at step {done + 1} of the {stage}.",
+                hint="Run it again to resume from the last checkpoint.",
             )
         state.optimiser.step()
         state.blend()

@@ -190,7 +190,7 @@ def check_batch(batch: int, multiple: int, shards: Shards, world: Processes) -> 
     if len(shards) < batch:
         raise InputError(
             f"There are only {len(shards)} pictures in the shards, but {batch} in a batch.",
-            hint="Prepare more photos; thousands are needed for a model of use.",
+            hint="Prepare more photos; a useful model needs thousands.",
         )
 
 

@@ -147,7 +147,7 @@ def train_psp(
     if shards.size != size:
         raise InputError(
             f"The shards have pictures of {shards.size} px, but pSp reads {size} px for this generator.",
-            hint=f"Prepare them anew, {size} px a side.",
+            hint=f"Prepare them again with --size {size}.",
         )
     check_batch(plan.batch, 1, shards, world)
     device, places = world.device, world.share(plan.batch)

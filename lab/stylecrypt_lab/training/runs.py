@@ -212,8 +212,8 @@ class Run:
             saving = self.step == steps or time.monotonic() - saved > save_seconds
             if not all(map(math.isfinite, losses.values())) or (saving and not self._sound()):
                 raise InputError(
-                    f"There are no finite numbers any more at step {self.step}.",
-                    hint="Run it again to go on from the last checkpoint; if it recurs, use a lower rate.",
+                    f"Losses or weights are no longer finite at step {self.step}.",
+                    hint="Run it again to resume from the last checkpoint; if it recurs, use a lower rate.",
                 )
             if self._world.rank != 0:
                 continue
@@ -254,7 +254,7 @@ class Run:
             if was != wanted:
                 raise InputError(
                     f"{self.folder} holds another run: its {name} is {was}, not {wanted}.",
-                    hint="Give another folder for the run, or what it began with.",
+                    hint="Give another folder for the run, or the settings that it began with.",
                 )
         try:
             for name, part in self._parts.items():
