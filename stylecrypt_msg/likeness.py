@@ -1,4 +1,4 @@
-"""Covers that a recogniser does not match to their originals: a face that one stand-in does not hide gets another."""
+"""Covers that no recogniser matches to their originals: a face that one stand-in does not hide gets another."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .cipher import CoveredPhoto, EncryptionKeyFace, exchange
 from .errors import LikenessError, Remedy
@@ -14,31 +15,62 @@ from .models import FaceModel
 from .progress import Progress, silent
 from .recognisers import Recogniser
 
-__all__ = ["HiddenPhoto", "hide"]
+__all__ = ["MARGIN", "HiddenPhoto", "Likeness", "hide", "room"]
+
+MARGIN = 0.05
+"""By which a fake should be further from its original than each recogniser's threshold, since others see other things.
+
+A face that none of its stand-ins hides that well gets the best of them.
+"""
 
 _DESCRIBED = 256  # px, the side of the squares that a recogniser gets
 
 
+@dataclass(frozen=True)
+class Likeness:
+    """What one recogniser says about a cover.
+
+    Attributes:
+        recogniser: its name.
+        threshold: it takes two faces closer than this for the same person.
+        distances: from each fake face to its original, left to right.
+    """
+
+    recogniser: str
+    threshold: float
+    distances: tuple[float, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether it takes a fake face for its original."""
+        return min(self.distances) < self.threshold
+
+
 @dataclass(frozen=True, eq=False)
 class HiddenPhoto:
-    """A cover, and what a recogniser says about it.
+    """A cover, and what recognisers say about it.
 
     Attributes:
         covered: the cover.
         shown: whose styles each of its faces got, left to right.
-        distances: from each fake face to its original; None without a recogniser.
+        likenesses: one for each recogniser; none if no face was replaced.
     """
 
     covered: CoveredPhoto
     shown: tuple[EncryptionKeyFace, ...]
-    distances: tuple[float, ...] | None
+    likenesses: tuple[Likeness, ...]
+
+
+def room(distances: NDArray[np.float64], recognisers: Sequence[Recogniser]) -> NDArray[np.float64]:
+    """By how much fakes are beyond the threshold of the recogniser that sees the most: (N,) for distances (R, N)."""
+    return np.asarray((distances - [[recogniser.threshold] for recogniser in recognisers]).min(0), np.float64)
 
 
 def hide(
     covered: CoveredPhoto,
     model: FaceModel,
     key_faces: Sequence[EncryptionKeyFace],
-    recogniser: Recogniser | None,
+    recognisers: Sequence[Recogniser],
     *,
     matting: bool = False,
     force: bool = False,
@@ -47,31 +79,51 @@ def hide(
     """``covered``, with the next of ``key_faces`` for every face that still looks like its original.
 
     ``covered`` was made with the first of them, and with ``model`` and ``matting``. With ``force``, distances are measured but
-    the cover stays as it is. Raises LikenessError when none of ``key_faces`` hides a face.
+    the cover stays as it is. Raises LikenessError when none of ``key_faces`` hides a face from all ``recognisers``.
     """
     count = len(covered.quads)
-    shown = [key_faces[0]] * count
-    if recogniser is None:
-        return HiddenPhoto(covered, tuple(shown), None)
-    originals = recogniser.describe([crop(covered.original, quad, _DESCRIBED) for quad in covered.quads])
-    distances = np.zeros(count)
+    if not count:
+        return HiddenPhoto(covered, (), ())
+    originals = _described(covered.original, covered, range(count), recognisers)
+    shown, best = np.zeros((2, count), int)
+    distances, spare = np.zeros((len(recognisers), count)), np.full(count, -np.inf)
     alike = list(range(count))
     for number, key_face in enumerate(key_faces):
         if number:
             covered = exchange(covered, model, key_face=key_face, faces=alike, matting=matting, progress=progress)
-            for face in alike:
-                shown[face] = key_face
-        fakes = recogniser.describe([crop(covered.pixels, covered.quads[face], _DESCRIBED) for face in alike])
-        distances[alike] = np.linalg.norm(originals[alike] - fakes, axis=1)
-        alike = np.flatnonzero(distances < recogniser.threshold).tolist()
+            shown[alike] = number
+        fakes = _described(covered.pixels, covered, alike, recognisers)
+        apart = np.array([np.linalg.norm(a[alike] - b, axis=1) for a, b in zip(originals, fakes, strict=True)])
+        for face, here, spared in zip(alike, apart.T, room(apart, recognisers), strict=True):
+            if spared > spare[face]:
+                best[face], spare[face], distances[:, face] = number, spared, here
+        alike = np.flatnonzero(spare < MARGIN).tolist()
         if force or not alike:
-            return HiddenPhoto(covered, tuple(shown), tuple(map(float, distances)))
-    face = alike[0]
-    raise LikenessError(
-        f"{_named(covered, face)} still looks like the original to {recogniser.name}: distance {distances[face]:.2f}, and "
-        f"below {recogniser.threshold:.2f} two faces are the same person.",
-        remedy=Remedy.OTHER_STAND_IN,
+            break
+    likenesses = tuple(
+        Likeness(one.name, one.threshold, tuple(map(float, row)))
+        for one, row in zip(recognisers, distances, strict=True)
     )
+    if not force and spare.min() < 0:
+        face = int(spare.argmin())
+        judge = min(likenesses, key=lambda one: one.distances[face] - one.threshold)
+        raise LikenessError(
+            f"{_named(covered, face)} still looks like the original to {judge.recogniser}: distance "
+            f"{judge.distances[face]:.2f}, and below {judge.threshold:.2f} two faces are the same person.",
+            remedy=Remedy.OTHER_STAND_IN,
+        )
+    for number in set(best[best != shown].tolist()):
+        faces = np.flatnonzero((best == number) & (best != shown)).tolist()
+        covered = exchange(covered, model, key_face=key_faces[number], faces=faces, matting=matting, progress=progress)
+    return HiddenPhoto(covered, tuple(key_faces[number] for number in best), likenesses)
+
+
+def _described(
+    pixels: NDArray[np.uint8], covered: CoveredPhoto, faces: Sequence[int], recognisers: Sequence[Recogniser]
+) -> list[NDArray[np.float32]]:
+    """For each recogniser, the descriptors of ``faces`` in ``pixels``."""
+    squares = [crop(pixels, covered.quads[face], _DESCRIBED) for face in faces]
+    return [recogniser.describe(squares) for recogniser in recognisers]
 
 
 def _named(covered: CoveredPhoto, face: int) -> str:

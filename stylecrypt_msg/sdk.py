@@ -42,7 +42,7 @@ from .models.model_cache import ModelCache
 from .pictures import Format, encode_picture, read_file
 from .profile import Contact, MyKeyFace, Profile, default_folder
 from .progress import Progress, silent
-from .recognisers import installed_recogniser
+from .recognisers import installed_recognisers
 from .transports import Delivery, Parcel, Transport
 
 __all__ = [
@@ -149,7 +149,7 @@ class _Base:
         self._profile = profile if isinstance(profile, Profile) else None
         self._passphrase = (lambda: passphrase) if isinstance(passphrase, str) else passphrase
         self._model = os.fspath(model)
-        self._messenger = Messenger(self._profile_if_any, _MODELS, installed_recogniser)
+        self._messenger = Messenger(self._profile_if_any, _MODELS, installed_recognisers)
         self._lock = RLock()
 
     @classmethod

@@ -1,39 +1,44 @@
-"""The recogniser: tells people apart as dlib does, whatever calls it and how; and reads only the published model."""
+"""The recognisers tell people apart as OpenCV and dlib do, whatever calls them and how, by the published models only."""
 
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from importlib import util
+from importlib import resources, util
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from stylecrypt_msg import recognisers
-from stylecrypt_msg.errors import InputError, Remedy
+from stylecrypt_msg.errors import InputError, ModelError, Remedy
 from stylecrypt_msg.faces import certain_faces, crop, detect_faces, face_quad
 from stylecrypt_msg.pictures import read_picture
-from stylecrypt_msg.recognisers import Recogniser, load_recogniser
+from stylecrypt_msg.recognisers import Recogniser, installed_recognisers, load_recogniser
 
 from .conftest import People
 
 Pixels = NDArray[np.uint8]
 
 
-@pytest.fixture(scope="module")
-def recogniser() -> Recogniser:
-    pytest.importorskip("dlib")
-    return load_recogniser()
+@pytest.fixture(scope="module", params=["sface", "dlib"])
+def recogniser(request: pytest.FixtureRequest) -> Recogniser:
+    if request.param == "dlib":
+        pytest.importorskip("dlib")
+    return load_recogniser(request.param)
 
 
 @pytest.fixture
 def not_loaded() -> Iterator[None]:
-    recognisers._load_dlib.cache_clear()
+    for load in (recognisers._load_sface, recognisers._load_dlib):
+        load.cache_clear()
     yield
-    recognisers._load_dlib.cache_clear()
+    for load in (recognisers._load_sface, recognisers._load_dlib):
+        load.cache_clear()
 
 
 def square(pixels: Pixels, size: int = 256) -> Pixels:
@@ -64,9 +69,24 @@ def test_real_people(recogniser: Recogniser, shared: Path) -> None:
     assert distances[~same].min() > recogniser.threshold
 
 
-def test_it_is_dlib_with_our_alignment(recogniser: Recogniser) -> None:
+def test_it_is_sface_with_our_alignment() -> None:
+    """OpenCV's own way: its detector's landmarks, its crop, its reading of the file."""
+    pixels: Pixels = pytest.importorskip("skimage.data").astronaut()
+    face = max(detect_faces(pixels), key=lambda face: face.eye_distance)
+    data = resources.files("stylecrypt_msg.recognisers").joinpath("data", recognisers._SFACE).read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "sface.onnx")
+        path.write_bytes(data)
+        sface = cv2.FaceRecognizerSF.create(str(path), "")
+    row = np.array([[*face.box, *face.landmarks.ravel(), face.score]], np.float32)
+    theirs = sface.feature(sface.alignCrop(np.ascontiguousarray(pixels[..., ::-1]), row))[0]
+    (ours,) = load_recogniser("sface").describe([crop(pixels, face_quad(face.landmarks), 256)])
+    assert apart(ours, theirs / np.linalg.norm(theirs)) < 0.5  # two photos of one person are 0.8 apart
+
+
+def test_it_is_dlib_with_our_alignment() -> None:
     """dlib's own way: its detector, its five landmarks, its chip."""
-    import dlib
+    dlib = pytest.importorskip("dlib")
 
     pixels: Pixels = pytest.importorskip("skimage.data").astronaut()
     found = util.find_spec("face_recognition_models")
@@ -77,7 +97,7 @@ def test_it_is_dlib_with_our_alignment(recogniser: Recogniser) -> None:
     model = landmarks.with_name("dlib_face_recognition_resnet_model_v1.dat")
     theirs = np.array(dlib.face_recognition_model_v1(str(model)).compute_face_descriptor(chip))
     face = max(detect_faces(pixels), key=lambda face: face.eye_distance)
-    (ours,) = recogniser.describe([crop(pixels, face_quad(face.landmarks), 256)])
+    (ours,) = load_recogniser("dlib").describe([crop(pixels, face_quad(face.landmarks), 256)])
     assert apart(ours, theirs) < 0.25  # two photos of one person are 0.22 apart
 
 
@@ -92,11 +112,13 @@ def test_squares_of_any_size_alone_or_together(recogniser: Recogniser, people: P
     assert recogniser.describe([]).shape == (0, 128)
 
 
-def test_threads_share_one(people: People, not_loaded: None) -> None:
-    pytest.importorskip("dlib")
+@pytest.mark.parametrize("name", ["sface", "dlib"])
+def test_threads_share_one(name: str, people: People, not_loaded: None) -> None:
+    if name == "dlib":
+        pytest.importorskip("dlib")
     squares = [people.ann, people.bea] * 8
     with ThreadPoolExecutor(8) as pool:
-        loaded = list(pool.map(lambda _: load_recogniser(), squares))
+        loaded = list(pool.map(lambda _: load_recogniser(name), squares))
         described = list(pool.map(lambda one: loaded[0].describe([one])[0], squares))
     assert all(one is loaded[0] for one in loaded)
     assert max(apart(one, described[i % 2]) for i, one in enumerate(described)) < 1e-3
@@ -104,8 +126,9 @@ def test_threads_share_one(people: People, not_loaded: None) -> None:
 
 def test_without_dlib(monkeypatch: pytest.MonkeyPatch, not_loaded: None) -> None:
     monkeypatch.setitem(sys.modules, "dlib", None)
+    assert [one.name for one in installed_recognisers()] == ["SFace"]
     with pytest.raises(InputError, match="not installed") as caught:
-        load_recogniser()
+        load_recogniser("dlib")
     assert (caught.value.remedy, caught.value.facts) == (Remedy.INSTALL_EXTRA, {"extra": "identity"})
 
 
@@ -122,5 +145,12 @@ def test_without_the_published_model(
         (package / "models" / "dlib_face_recognition_resnet_model_v1.dat").write_bytes(data)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InputError, match=said) as caught:
-        load_recogniser()
+        load_recogniser("dlib")
     assert caught.value.remedy in (Remedy.INSTALL_EXTRA, Remedy.REINSTALL)
+
+
+def test_without_sface_nothing_is_judged(monkeypatch: pytest.MonkeyPatch, not_loaded: None) -> None:
+    monkeypatch.setattr(recognisers, "_SFACE", "nowhere.onnx")
+    with pytest.raises(ModelError, match="SFace is missing or damaged") as caught:
+        installed_recognisers()
+    assert caught.value.remedy is Remedy.REINSTALL

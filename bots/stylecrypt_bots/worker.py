@@ -23,7 +23,7 @@ from stylecrypt_msg.models.graphs import give_back_memory
 from stylecrypt_msg.models.model_cache import ModelCache
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.progress import Progress, silent
-from stylecrypt_msg.recognisers import installed_recogniser
+from stylecrypt_msg.recognisers import installed_recognisers
 
 from .health import Health
 
@@ -37,7 +37,7 @@ class PictureWorker:
     """The messenger for a program with an event loop. Quick jobs go to ``messenger`` directly."""
 
     def __init__(self, profile: Profile, model: str, health: Health) -> None:
-        self.messenger = Messenger(lambda: profile, ModelCache(), installed_recogniser)
+        self.messenger = Messenger(lambda: profile, ModelCache(), installed_recognisers)
         self._model, self._health = model, health
         self._one = ThreadPoolExecutor(1, "pictures")
 

@@ -137,7 +137,7 @@ def evaluate(
     report: Annotated[Path, typer.Option(help="Folder for the report; resumed if already begun.")] = Path("evaluation"),
     limit: Annotated[int | None, typer.Option(min=2, help="Only the first N people.")] = None,
     recogniser: Annotated[
-        str, typer.Option(help="The recogniser: dlib, arcface:FILE (ONNX) or blendface:FILE.")
+        str, typer.Option(help="The recogniser: sface, dlib, arcface:FILE (ONNX) or blendface:FILE.")
     ] = "dlib",
     attacks: Annotated[
         bool, typer.Option("--attacks", help="Attack the fakes instead: what they reveal, for each layer mask.")

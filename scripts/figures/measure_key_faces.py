@@ -104,7 +104,7 @@ def main() -> None:
 
 
 def measure(folder: Path, people: Sequence[Person], form: Form, sheet: Path | None) -> None:
-    recogniser = load_recogniser()
+    recogniser = load_recogniser("dlib")
     descriptors: list[np.ndarray] = []
     distances: dict[int, list[float]] = {}
     rows = []

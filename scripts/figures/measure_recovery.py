@@ -133,7 +133,7 @@ class Trial:
         self.alice.profile.add_contact(self.bob.profile.card, trust=True)
         self.bob.profile.add_contact(self.alice.profile.card, trust=True)
         try:
-            self.recogniser: Recogniser | None = load_recogniser()
+            self.recogniser: Recogniser | None = load_recogniser("dlib")
         except InputError:
             self.recogniser = None
 

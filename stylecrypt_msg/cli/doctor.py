@@ -66,13 +66,14 @@ def _matting() -> Check:
     return Check("matting", "ok", metadata.version("pymatting"))
 
 
-def _recogniser() -> Check:
+def _recognisers() -> Check:
     from ..recognisers import load_recogniser
 
+    first = load_recogniser("sface").name
     if util.find_spec("dlib") is None or util.find_spec("face_recognition_models") is None:
         remedy = "pip install 'stylecrypt-msg[identity]'"
-        return Check("recogniser", "missing", "nothing tells whether a fake looks like its sender", remedy)
-    return Check("recogniser", "ok", load_recogniser().name)
+        return Check("recognisers", "missing", f"{first} alone tells whether a fake looks like its sender", remedy)
+    return Check("recognisers", "ok", f"{first}, {load_recogniser('dlib').name}")
 
 
 def _training() -> Check:
@@ -96,7 +97,7 @@ _CHECKS: tuple[Callable[[], Check], ...] = (
     _onnxruntime,
     _embedded_model,
     _round_trip,
-    _recogniser,
+    _recognisers,
     _matting,
     _torch,
     _training,

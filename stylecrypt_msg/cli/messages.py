@@ -280,13 +280,14 @@ def _sent_result(sent: EncryptedPhoto, stand_in: str | None) -> dict[str, Any]:
         "faces_kept": len(leaks.kept),
         "unreplaced": list(leaks.unreplaced),
         "metadata_dropped": list(leaks.metadata_dropped),
-        "likeness": None
-        if leaks.distances is None
-        else {
-            "recogniser": leaks.recogniser,
-            "threshold": leaks.threshold,
-            "distances": [round(distance, 3) for distance in leaks.distances],
-        },
+        "likeness": [
+            {
+                "recogniser": one.recogniser,
+                "threshold": round(one.threshold, 3),
+                "distances": [round(distance, 3) for distance in one.distances],
+            }
+            for one in leaks.likenesses
+        ],
         "model": sent.model,
         "model_hash": sent.model_hash,
     }

@@ -22,14 +22,14 @@ class Messenger:
     """Prepares and opens messages for one profile. Safe to use from several threads."""
 
     def __init__(
-        self, profile: Callable[[], Profile | None], models: ModelCache, recogniser: Callable[[], Recogniser | None]
+        self, profile: Callable[[], Profile | None], models: ModelCache, recognisers: Callable[[], Sequence[Recogniser]]
     ) -> None:
-        """``profile`` and ``recogniser`` are called when needed.
+        """``profile`` and ``recognisers`` are called when needed.
 
         Without a profile, the messenger prepares pictures for nobody in particular and opens pictures only with the key faces
-        it is given; without a recogniser, the leak report says that faces were not compared.
+        it is given.
         """
-        self._parts = Parts(profile, models, recogniser)
+        self._parts = Parts(profile, models, recognisers)
 
     def prepare(self, draft: Draft, *, now: int, model: str = "default", progress: Progress = silent) -> EncryptedPhoto:
         """The picture to send for ``draft``; ``now`` is Unix seconds.

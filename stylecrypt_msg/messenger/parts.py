@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from stylecrypt_protocol import CardId, StrangerError
@@ -17,11 +17,11 @@ __all__ = ["Parts"]
 
 @dataclass(frozen=True)
 class Parts:
-    """Gets profile and recogniser when they are needed; either may be missing."""
+    """Gets the profile, which may be missing, and the recognisers when they are needed."""
 
     profile_if_any: Callable[[], Profile | None]
     models: ModelCache
-    recogniser: Callable[[], Recogniser | None]
+    recognisers: Callable[[], Sequence[Recogniser]]
 
     @property
     def profile(self) -> Profile:

@@ -54,9 +54,9 @@ def prepare(parts: Parts, draft: Draft, *, now: int, model: str, progress: Progr
     order = _order(parts, draft, model, progress)
     key_faces = _key_faces(parts, order)
     covered = _cover(order, key_faces[0], progress)
-    recogniser = parts.recogniser() if covered.quads else None
+    recognisers = parts.recognisers() if covered.quads else ()
     hidden = hide(
-        covered, order.model, key_faces, recogniser, matting=draft.matting, force=draft.force, progress=progress
+        covered, order.model, key_faces, recognisers, matting=draft.matting, force=draft.force, progress=progress
     )
     covered = hidden.covered
     key_face = _conversation_keeps(parts, order, key_faces[0], hidden.shown)
@@ -106,9 +106,7 @@ def prepare(parts: Parts, draft: Draft, *, now: int, model: str, progress: Progr
             faces_found=covered.found,
             faces_covered=len(covered.quads),
             metadata_dropped=order.picture.dropped,
-            distances=hidden.distances,
-            recogniser=recogniser.name if recogniser else None,
-            threshold=recogniser.threshold if recogniser else None,
+            likenesses=hidden.likenesses,
             blurred=covered.blurred,
             kept=covered.kept,
             substituted=sum(shown is not key_face for shown in hidden.shown),

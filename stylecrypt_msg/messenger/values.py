@@ -16,6 +16,7 @@ from stylecrypt_protocol import ENVELOPE_SUFFIX, Level, MessageId
 from ..choices import App, Form, Others
 from ..cipher import Unreplaced
 from ..errors import PictureError
+from ..likeness import Likeness
 from ..pictures import Format, encode_picture, format_of, write_atomically
 from ..profile import Contact
 from ..stylemix import LayerMask
@@ -105,17 +106,14 @@ class LeakReport:
         substituted: how many of those show a different stand-in, because the conversation's did not hide them.
         blurred, kept: the other faces, blurred beyond recognition or left as they are. Faces outside a portrait are neither.
         metadata_dropped: what the photo's file held besides pixels and the cover's does not.
-        distances: from each covered face to its original, by ``recogniser``; None without a recogniser.
-        threshold: the recogniser takes two faces closer than this for the same person.
+        likenesses: what each recogniser says about the covered faces; none if no face was covered.
         imprint: a sentence saying what did not fit in the pixels; "" if everything did.
     """
 
     faces_found: int
     faces_covered: int
     metadata_dropped: tuple[str, ...]
-    distances: tuple[float, ...] | None
-    recogniser: str | None
-    threshold: float | None
+    likenesses: tuple[Likeness, ...]
     blurred: tuple[Unreplaced, ...] = ()
     kept: tuple[Unreplaced, ...] = ()
     substituted: int = 0
@@ -169,23 +167,19 @@ class LeakReport:
             lines.append(self.imprint)
         if self.metadata_dropped:
             lines.append(f"Left out of the file: {', '.join(self.metadata_dropped)}.")
-        if not self.faces_covered:
-            pass
-        elif self.distances is None:
-            lines.append("The fake was not compared with the original: no recogniser is installed.")
-        elif self.looks_like_sender:
-            lines.append(f"Warning: {self.recogniser} still takes the fake for the original.")
-        else:
-            lines.append(
-                f"{self.recogniser} sees a different person: distance {min(self.distances):.2f} "
-                f"(same person below {self.threshold:.2f})."
+        for one in self.likenesses:
+            said = (
+                f"Warning: {one.recogniser} still takes the fake for the original"
+                if one.same
+                else f"{one.recogniser} sees a different person"
             )
+            lines.append(f"{said}: distance {min(one.distances):.2f} (same person below {one.threshold:.2f}).")
         return tuple(lines)
 
     @property
     def looks_like_sender(self) -> bool:
-        """Whether the recogniser takes a fake face for its original."""
-        return bool(self.distances) and self.threshold is not None and min(self.distances or ()) < self.threshold
+        """Whether a recogniser takes a fake face for its original."""
+        return any(one.same for one in self.likenesses)
 
 
 @dataclass(frozen=True, kw_only=True)

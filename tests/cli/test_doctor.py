@@ -21,7 +21,7 @@ def test_doctor(run: Run) -> None:
         "onnxruntime",
         "embedded model",
         "faces",
-        "recogniser",
+        "recognisers",
         "matting",
         "torch",
         "training",
@@ -60,6 +60,6 @@ def test_doctor_says_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) 
     findings = {finding["what"]: finding for finding in json.loads(ended.out)}
     assert findings["onnxruntime"]["state"] == "broken"
     assert "pip install --force-reinstall onnxruntime" in findings["onnxruntime"]["remedy"]
-    for what, extra in (("torch", "torch"), ("recogniser", "identity"), ("matting", "matting"), ("training", "train")):
+    for what, extra in (("torch", "torch"), ("recognisers", "identity"), ("matting", "matting"), ("training", "train")):
         assert findings[what]["state"] == "missing"
         assert findings[what]["remedy"] == f"pip install 'stylecrypt-msg[{extra}]'"

@@ -49,7 +49,7 @@ def test_the_first_session(met: As, photo: Path) -> None:
     Path("box").mkdir()
     sent = as_("Alice", "send", photo, "--to", "bob", "--folder", "box", "--caption", "Hello", "--json").json
     assert (sent["to"], sent["level"], sent["envelope"], sent["faces_replaced"]) == (["Bob"], "original", "inside", 1)
-    assert sent["likeness"]["recogniser"] == "dlib"
+    assert sent["likeness"][0]["recogniser"] == "SFace"
     (got,) = as_("Bob", "receive", "--folder", "box", "-o", "got", "--json").json
     assert (got["sender"], got["level"], got["caption"], got["signed"], got["verified"]) == (
         "Alice",

@@ -30,8 +30,8 @@ from stylecrypt_msg.faces import certain_faces, crop, detect_faces, face_quad
 from stylecrypt_msg.messenger import Arrival
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.pictures import AI_MADE, encode_picture, read_picture
-from stylecrypt_msg.recognisers import load_recogniser
-from stylecrypt_msg.standins import seeds
+from stylecrypt_msg.recognisers import installed_recognisers
+from stylecrypt_msg.standins import SEEDS, seeds
 
 from ..conftest import People, Pixels
 from .conftest import MARKER, Parties, Send, reencoded, share_key_face
@@ -91,7 +91,7 @@ def test_a_blurred_face_comes_back(parties: Parties, people: People) -> None:
     only = np.ascontiguousarray(people.cut[:, 290:])
     file = encode_picture(only, "PNG")
     sent = parties.alice.encrypt(file, to=["Bob"])
-    assert (sent.leaks.faces_covered, sent.leaks.distances, sent.leaks.looks_like_sender) == (0, None, False)
+    assert (sent.leaks.faces_covered, sent.leaks.likenesses, sent.leaks.looks_like_sender) == (0, (), False)
     assert sent.leaks.faces == "0 of 1 faces replaced, 1 blurred"
     assert sent.leaks.unreplaced == (
         "Face 1 of 1 from the left is blurred: the face is cut off by the border of the picture.",
@@ -434,7 +434,7 @@ def test_a_conversation_keeps_its_stand_in(parties: Parties, photo: bytes) -> No
 
 def test_a_fake_that_looks_like_the_sender_is_refused(together: Parties, photo: bytes, people: People) -> None:
     herself = encode_picture(people.ann, "JPEG")
-    with pytest.raises(LikenessError, match="still looks like the original to dlib") as caught:
+    with pytest.raises(LikenessError, match="still looks like the original to") as caught:
         together.alice.encrypt(photo, to=["Bob"], stand_in=herself)
     assert caught.value.remedy is Remedy.OTHER_STAND_IN
     sent = together.alice.encrypt(photo, to=["Bob"], stand_in=herself, force=True, level="latent")
@@ -442,27 +442,50 @@ def test_a_fake_that_looks_like_the_sender_is_refused(together: Parties, photo: 
     assert sent.stand_in is None
 
 
+def judged(monkeypatch: pytest.MonkeyPatch, *distances: float) -> None:
+    """SFace sees the fakes at these distances from the sender, whoever they show, then the sender; others see strangers."""
+    left = iter((0.0, *distances))
+    for judge in installed_recognisers():
+
+        def describe(squares: list[Pixels], strange: bool = judge.name != "SFace", seen: list[int] = []) -> Any:  # noqa: B006
+            seen.append(len(squares))
+            values = [len(seen) > 1 if strange else next(left, 0.0) for _ in squares]
+            return np.array(values, np.float32)[:, None]
+
+        monkeypatch.setattr(judge, "describe", describe)
+
+
 def test_a_stand_in_who_looks_like_the_sender_is_passed_over(
     parties: Parties, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A recogniser takes the first two fakes for the sender, whoever they show; the sender is described only once."""
-    alice, dlib = parties.alice, load_recogniser()
-    described: list[Pixels] = []
-
-    def describe(squares: list[Pixels]) -> Any:
-        described.extend(squares)
-        return np.full((len(squares), 128), float(len(described) == 4), np.float32)  # original, fake, fake, fake
-
-    monkeypatch.setattr(dlib, "describe", describe)
+    """The sender is described only once for each photo."""
+    alice = parties.alice
+    judged(monkeypatch, 0.0, 0.0, 2.0)
     expected = seeds(alice.profile.conversation("family").stand_in)[2]
     sent = alice.encrypt(photo, to=["Bob"], conversation="family")
     assert sent.stand_in == expected
     assert alice.profile.conversation("family").stand_in == expected  # as the chat saw it
     again = alice.encrypt(photo, to=["Bob"], conversation="family", force=True)
+    assert again.leaks.looks_like_sender
     faces = [read_picture(one.picture).pixels[face_of(read_picture(photo).pixels)] for one in (sent, again)]
     assert decibels(*faces) > 35
     with pytest.raises(LikenessError):
         alice.encrypt(photo, to=["Bob"], conversation="family")  # a chat that was begun keeps its stand-in
+
+
+def test_the_best_stand_in_is_taken_where_none_hides_by_the_margin(
+    parties: Parties, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distances = [1.13] * SEEDS
+    distances[3] = 1.15
+    judged(monkeypatch, *distances)
+    expected = seeds(parties.alice.profile.conversation("family").stand_in)[3]
+    sent = parties.alice.encrypt(photo, to=["Bob"], conversation="family")
+    assert sent.stand_in == expected
+    assert sent.leaks.likenesses[0].distances == pytest.approx([1.15])
+    again = parties.alice.encrypt(photo, to=["Bob"], stand_in=expected, force=True)
+    faces = [read_picture(one.picture).pixels[face_of(read_picture(photo).pixels)] for one in (sent, again)]
+    assert decibels(*faces) > 35
 
 
 def test_what_is_too_large_for_a_picture_travels_beside(together: Parties, original: Pixels, tmp_path: Any) -> None:

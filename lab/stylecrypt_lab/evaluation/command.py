@@ -9,7 +9,7 @@ from stylecrypt_msg.cli import console
 from stylecrypt_msg.cli.remedies import advice
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.models import load_model
-from stylecrypt_msg.recognisers import installed_recogniser, load_recogniser
+from stylecrypt_msg.recognisers import installed_recognisers, load_recogniser
 
 from .metrics import Lpips, load_lpips
 from .report import write_report
@@ -44,7 +44,7 @@ def run(
             model,
             recogniser,
             lpips,
-            installed_recogniser(),
+            installed_recognisers(),
             output,
             pairs=pairs,
             model_name=model_name,

@@ -33,7 +33,7 @@ class Header(Conditions):
     """The conditions of the paper's experiments."""
 
     lpips: bool = Field(description="LPIPS, or without it")
-    guard: str | None = Field(description="dlib installed, to pass over stand-ins, or without it")
+    guards: str = Field(description="other recognisers installed, to pass over stand-ins")
 
 
 class _Line(Record):

@@ -72,7 +72,7 @@ def evaluate(
     model: FaceModel,
     recogniser: Recogniser,
     lpips: Lpips | None,
-    guard: Recogniser | None,
+    guards: Sequence[Recogniser],
     folder: Path,
     *,
     pairs: bool,
@@ -84,7 +84,7 @@ def evaluate(
     Args:
         passed_over: as `read_subjects` returns it.
         lpips: None leaves LPIPS out.
-        guard: the recogniser with which the sender's program checks whether a fake still looks like its sender, if it has one.
+        guards: the recognisers with which the sender's program checks whether a fake still looks like its sender.
         folder: the report's, where results and strips of pictures are saved.
         model_name: the name by which `StyleCrypt` loads ``model``, for the levels.
         progress: called with what is being measured, how much of it is done, and out of how much.
@@ -103,7 +103,7 @@ def evaluate(
         recogniser=recogniser.name,
         pairs=pairs,
         lpips=lpips is not None,
-        guard=guard.name if guard else None,
+        guards=" or ".join(guard.name for guard in guards),
     )
     journal, strips = Journal(folder, header), Strips(folder)
     subjects = [replace(subject, name=_plain(subject.name)) for subject in subjects]
@@ -123,7 +123,7 @@ def evaluate(
 
     def trial(subject: Subject, stranger: Subject) -> Trial:
         ways = list(WAYS) if subject.name in travelling else [AS_SENT]
-        result, pictures = try_person(subject, stranger, ways, inversions, recogniser, lpips, guard)
+        result, pictures = try_person(subject, stranger, ways, inversions, recogniser, lpips, guards)
         strips.write("trial", subject.name, pictures)
         return result
 

@@ -75,7 +75,7 @@ class Summary(Record):
 
     Attributes:
         table2: the paper's table II, by column, then by way.
-        guard: the recogniser that replaces a stand-in whose fake still looks like its sender.
+        guards: the recognisers that replace a stand-in whose fake still looks like its sender.
         another: for each kind of fake, how many people got another than the first stand-in for that reason; ``unsent``: for
             how many no stand-in was left, so that `encrypt` sends nothing.
         cycle: by reader, by way, then by each layer that the paper's mask keeps: how style vectors put in correlate with those
@@ -93,7 +93,7 @@ class Summary(Record):
     passed_over: dict[str, str]
     identity: IdentityThresholds
     table2: dict[Column, dict[str, Cell]]
-    guard: str | None
+    guards: str
     another: dict[Column, int]
     unsent: dict[Column, int]
     cycle: dict[Column, dict[str, dict[int, float]]]
@@ -134,7 +134,7 @@ def summarise(
             }
             for column, ways in first.scores.items()
         },
-        guard=header.guard,
+        guards=header.guards,
         another={column: sum(trial.refused[column] > 0 for trial in trials) for column in first.refused},
         unsent={column: sum(trial.refused[column] == SEEDS for trial in trials) for column in first.refused},
         cycle={

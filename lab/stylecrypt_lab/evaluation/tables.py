@@ -49,15 +49,14 @@ def table2(summary: Summary) -> Table:
         if identity.threshold_at_far is None
         else f"0.1 % are closer than {identity.threshold_at_far:.2f}."
     )
-    if summary.guard is not None:
-        another, unsent = (
-            " and ".join(str(counts[column]) for column in (Column.ENCRYPTED, Column.IN_PHOTO))
-            for counts in (summary.another, summary.unsent)
-        )
-        note += (
-            f" A fake that {summary.guard} takes for its sender is not sent: {another} people (portrait, and in the photo) "
-            f"have another stand-in for that reason, and {unsent} none, whose fakes count here all the same."
-        )
+    another, unsent = (
+        " and ".join(str(counts[column]) for column in (Column.ENCRYPTED, Column.IN_PHOTO))
+        for counts in (summary.another, summary.unsent)
+    )
+    note += (
+        f" A fake that {summary.guards} takes for its sender is not sent: {another} people (portrait, and in the photo) "
+        f"have another stand-in for that reason, and {unsent} none, whose fakes count here all the same."
+    )
     rows = [(column.value, *_scores(next(iter(ways.values())))) for column, ways in summary.table2.items()]
     return Table("Table II: encryption and decryption", note, ("", *_SCORES), rows)
 

@@ -26,6 +26,7 @@ from stylecrypt_msg import effort
 from stylecrypt_msg.cipher import Floats, read, to_images, to_pixels
 from stylecrypt_msg.effort import COVER_STEPS
 from stylecrypt_msg.faces import crop, paste
+from stylecrypt_msg.likeness import MARGIN, room
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.recognisers import Recogniser
 from stylecrypt_msg.standins import seeds, stand_in
@@ -161,13 +162,13 @@ def try_person(
     inversions: Inversions,
     recogniser: Recogniser,
     lpips: Lpips | None,
-    guard: Recogniser | None,
+    guards: Sequence[Recogniser],
 ) -> tuple[Trial, list[Pixels]]:
     """The results, and the pictures of the paper's figures 8 and 9, (S, S, 3) uint8, which `figure_titles` names.
 
-    ``stranger``'s photo is the wrong key; ``ways`` are names from `travel.WAYS`, `AS_SENT` first. ``guard`` is the recogniser
-    of the sender's program, which takes another stand-in as long as the fake looks like the sender. Raises LayerMaskError for
-    a model with fewer than 8 styles.
+    ``stranger``'s photo is the wrong key; ``ways`` are names from `travel.WAYS`, `AS_SENT` first. ``guards`` are the
+    recognisers of the sender's program, which takes another stand-in as long as the fake looks like the sender to one of
+    them. Raises LayerMaskError for a model with fewer than 8 styles.
     """
     model = inversions.model
     mask = LayerMask.paper(model.n_styles)
@@ -201,8 +202,8 @@ def try_person(
     def people(like: Floats) -> list[Floats]:
         return [stand_in(model, seed, like) for seed in seeds(f"evaluate {subject.name}")]
 
-    somebody, encrypted, passed_over = first_that_hides(original, people(codes), portrait, guard)
-    _, in_photo, passed_over_in_photo = first_that_hides(original, people(in_photos), in_the_photo, guard)
+    somebody, encrypted, passed_over = first_that_hides(original, people(codes), portrait, guards)
+    _, in_photo, passed_over_in_photo = first_that_hides(original, people(in_photos), in_the_photo, guards)
     refused = {Column.ENCRYPTED: passed_over, Column.IN_PHOTO: passed_over_in_photo}
     mixed = mix(codes, somebody, mask)
     scores[Column.IN_PHOTO][AS_SENT] = judge.score(in_photo)
@@ -230,18 +231,21 @@ def try_person(
 
 
 def first_that_hides(
-    original: Pixels, people: Sequence[Floats], fake: Callable[[Floats], Pixels], guard: Recogniser | None
+    original: Pixels, people: Sequence[Floats], fake: Callable[[Floats], Pixels], guards: Sequence[Recogniser]
 ) -> tuple[Floats, Pixels, int]:
-    """The first stand-in whose fake, an aligned square, ``guard`` does not match to the original, that fake, and how many
-    stand-ins were passed over; if that is all of them, and the program would send nothing, the last one."""
-    for number, somebody in enumerate(people):
-        square = fake(somebody)
-        if guard is None:
-            return somebody, square, number
-        one, other = guard.describe([original, scaled(square)])
-        if np.linalg.norm(one - other) >= guard.threshold:
-            return somebody, square, number
-    return somebody, square, len(people)
+    """The stand-in that `likeness.hide` would choose, the fake, an aligned square, and how many stand-ins came before; if all
+    fakes look like the original to some guard, and the program would send nothing, the best, and the number of ``people``."""
+    described = [guard.describe([original])[0] for guard in guards]
+    spare, tried = [], []
+    for somebody in people:
+        tried.append(fake(somebody))
+        fakes = [guard.describe([scaled(tried[-1])])[0] for guard in guards]
+        apart = np.array([[np.linalg.norm(one - other)] for one, other in zip(described, fakes, strict=True)])
+        spare.append(float(room(apart, guards)[0]))
+        if spare[-1] >= MARGIN:
+            break
+    best = int(np.argmax(spare))
+    return people[best], tried[best], best if spare[best] >= 0 else len(people)
 
 
 def figure_titles(pairs: bool) -> list[str]:

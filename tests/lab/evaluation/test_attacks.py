@@ -67,7 +67,7 @@ def bench(default_model: FaceModel) -> Bench:
     ``open`` replaces the last layer alone, which moves colours a little; ``closed`` replaces every layer.
     """
     pytest.importorskip("dlib")
-    pipeline = SmallPipeline(default_model, load_recogniser())
+    pipeline = SmallPipeline(default_model, load_recogniser("dlib"))
     subjects = [Subject(f"person {i}", photo(pipeline, i, 0.0), photo(pipeline, i, 0.1)) for i in range(N)]
     people = gather(subjects, pipeline, silent)
     strange = strangers(people, 3, pipeline, silent)

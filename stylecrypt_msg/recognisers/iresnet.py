@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .errors import InputError
+from ..errors import InputError
 
 __all__ = ["load_iresnet"]
 
