@@ -13,12 +13,13 @@ import stylecrypt_protocol as protocol
 from pydantic import TypeAdapter, ValidationError
 from stylecrypt_protocol import ENVELOPE_SUFFIX
 from stylecrypt_protocol.text import FileName
+from stylecrypt_protocol.wire import VERSION
 
 from .. import imprint
 from ..errors import InputError, NoMessageError, RefusedError, StyleCryptError, explaining, os_reason
 from ..messenger import DecryptedPhoto, EncryptedPhoto
 from ..pictures import MAX_FILE_BYTES, format_of, read_file, read_picture, same_file, write_atomically
-from ..sdk import Options
+from ..sdk import DecryptOptions, Options
 from . import console
 from .remedies import advice
 from .session import Session
@@ -35,20 +36,19 @@ def encrypt(
     output: str,
     to: Sequence[str],
     *,
-    stand_in: str | None,
     model: str,
     as_json: bool,
     options: Options,
 ) -> None:
-    stand_in_photo = _stand_in_file(stand_in)
-    _check_output(output, as_json, photo, stand_in_photo)
+    stand_in = options.get("stand_in")
+    _check_output(output, as_json, photo, stand_in if isinstance(stand_in, Path) else None)
     data = _read(photo)
     if output != _PIPE:
         options["format"] = format_of(output)
         if photo != _PIPE and not options.get("file_name"):
             options["file_name"] = _sealed_name(photo)
     with session.stylecrypt(model) as stylecrypt, console.progress() as progress:
-        sent = stylecrypt.encrypt(data, to, **_with_stand_in(options, stand_in, stand_in_photo), progress=progress)
+        sent = stylecrypt.encrypt(data, to, **options, progress=progress)
     if sent.envelope is not None and output == _PIPE:
         raise InputError(
             "The sealed part does not fit into the picture, and a pipe takes one file.",
@@ -58,8 +58,8 @@ def encrypt(
         _write_pipe(sent.picture)
     else:
         sent.save(output)
-    result = {"output": output, **_sent_result(sent, stand_in)}
-    lines = [f"{_name(output)}: {_sent_line(sent, stand_in)}", *sent.leaks.lines]
+    result = {"output": output, **_sent_result(sent, options)}
+    lines = [f"{_name(output)}: {_sent_line(sent, options)}", *sent.leaks.lines]
     if sent.envelope is not None:
         lines.append(
             f"{Path(output).with_suffix(ENVELOPE_SUFFIX)}: the sealed part; send it together with the picture."
@@ -71,31 +71,18 @@ def decrypt(
     session: Session,
     picture: str,
     output: str,
-    *,
-    key_face: Path | None,
     envelope: Path | None,
-    sender: str | None,
-    mask: str | None,
-    face: int | None,
+    *,
     model: str,
     as_json: bool,
+    options: DecryptOptions,
 ) -> None:
-    _check_output(output, as_json, picture, key_face)
-    arrived = _read(picture)
-    key = None if key_face is None else read_file(key_face)
-    if envelope is None and picture != _PIPE:
-        beside = Path(picture).with_suffix(ENVELOPE_SUFFIX)
-        envelope = beside if beside.is_file() else None
+    key_face = options.get("key_face")
+    _check_output(output, as_json, picture, key_face if isinstance(key_face, Path) else None)
+    if envelope is not None:
+        options["envelope"] = read_file(envelope)
     with session.stylecrypt(model) as stylecrypt, console.progress() as progress:
-        got = stylecrypt.decrypt(
-            arrived,
-            envelope=None if envelope is None else read_file(envelope),
-            key_face=key,
-            sender=sender,
-            mask=mask,
-            face=face,
-            progress=progress,
-        )
+        got = stylecrypt.decrypt(_read(picture) if picture == _PIPE else picture, **options, progress=progress)
     if output == _PIPE:
         _write_pipe(got.encoded())
     else:
@@ -133,7 +120,7 @@ def inspect(picture: str, sealed: Path | None, envelope: Path | None, as_json: b
     exact = protocol.Pixels(width=width, height=height, rgb=shown.pixels.data).digest == public.cover_digest
     result = {
         "message": {
-            "v": 1,
+            "v": VERSION,
             "message_id": public.message_id.hex(),
             "level": public.level,
             "model_hash": public.model_hash.hex(),
@@ -178,12 +165,10 @@ def send(
     open_transport: OpenTransport,
     *,
     device: str | None,
-    stand_in: str | None,
     model: str,
     as_json: bool,
     options: Options,
 ) -> None:
-    stand_in_photo = _stand_in_file(stand_in)
     data = _read(photo)
     if photo != _PIPE:
         options["file_name"] = _sealed_name(photo)
@@ -194,16 +179,14 @@ def send(
                 stylecrypt.wait(verify_device(transport, device))
             options["chat"] = transport
             with console.progress() as progress:
-                sent = stylecrypt.encrypt(
-                    data, to, **_with_stand_in(options, stand_in, stand_in_photo), progress=progress
-                )
+                sent = stylecrypt.encrypt(data, to, **options, progress=progress)
                 progress("sending", 0, 1)
                 where = stylecrypt.send(sent, transport)
         finally:
             stylecrypt.wait(transport.close())
     _say(
-        {"sent": where, **_sent_result(sent, stand_in)},
-        [f"{where}: {_sent_line(sent, stand_in)}", *sent.leaks.lines],
+        {"sent": where, **_sent_result(sent, options)},
+        [f"{where}: {_sent_line(sent, options)}", *sent.leaks.lines],
         as_json,
     )
 
@@ -254,21 +237,13 @@ def receive(
         raise SystemExit(failed.exit_code)
 
 
-def _with_stand_in(options: Options, stand_in: str | None, photo: Path | None) -> Options:
-    if photo is not None:
-        options["stand_in"] = photo
-    elif stand_in is not None:
-        options["stand_in"] = stand_in
-    return options
-
-
-def _sent_result(sent: EncryptedPhoto, stand_in: str | None) -> dict[str, Any]:
+def _sent_result(sent: EncryptedPhoto, options: Options) -> dict[str, Any]:
     leaks = sent.leaks
     return {
         "level": sent.level.value,
         "form": sent.form,
         "mask": str(sent.mask),
-        "stand_in": sent.stand_in or stand_in,
+        "stand_in": _stand_in(sent, options),
         "to": [contact.name for contact in sent.recipients],
         "message_id": sent.message_id.hex() if sent.message_id else None,
         "envelope": None if sent.packed is None else "beside" if sent.envelope else "inside",
@@ -293,14 +268,19 @@ def _sent_result(sent: EncryptedPhoto, stand_in: str | None) -> dict[str, Any]:
     }
 
 
-def _sent_line(sent: EncryptedPhoto, stand_in: str | None) -> str:
+def _sent_line(sent: EncryptedPhoto, options: Options) -> str:
     leaks = sent.leaks
     line = leaks.faces
     if leaks.faces_covered:
-        line += f", layers {sent.mask}, stand-in {sent.stand_in or stand_in}"
+        line += f", layers {sent.mask}, stand-in {_stand_in(sent, options)}"
     if sent.recipients:
         line += f"; level {sent.level} for {', '.join(contact.name for contact in sent.recipients)}"
     return line
+
+
+def _stand_in(sent: EncryptedPhoto, options: Options) -> str | None:
+    """The seed, or the name of the photo that was given."""
+    return sent.stand_in or (str(given) if (given := options.get("stand_in")) else None)
 
 
 def _got_result(got: DecryptedPhoto) -> dict[str, Any]:
@@ -384,19 +364,6 @@ def _read(source: str) -> bytes:
     if source != _PIPE:
         return read_file(source)
     return sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if sys.stdin else b""
-
-
-def _stand_in_file(stand_in: str | None) -> Path | None:
-    """The photo that --stand-in names: a path that exists, or looks like a file name; other text is a seed."""
-    if stand_in is None:
-        return None
-    path = Path(stand_in)
-    if path.suffix or path.name != stand_in:
-        return path
-    try:
-        return path if path.exists() else None
-    except OSError:  # longer than any file name
-        return None
 
 
 def _write_pipe(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how those of a photo translate to the SDK."""
+"""Options that several commands share, and what groups of them mean to the SDK."""
 
 import inspect
 from collections.abc import Callable
@@ -15,44 +15,30 @@ if TYPE_CHECKING:
 
     from ..sdk import Options
     from .session import Session
+    from .transport import OpenTransport
 
 __all__ = [
     "FaceNumber",
-    "Folder",
-    "Homeserver",
     "Json",
     "Mask",
-    "MatrixUser",
     "Model",
     "Name",
-    "Room",
-    "StandIn",
     "To",
     "photo_options",
     "session_of",
-    "takes_photo_options",
+    "takes",
+    "transport_options",
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Model = Annotated[str, typer.Option("--model", "-m", help="A model's name or file; see `model list`.")]
 Name = Annotated[str, typer.Argument(help="A contact's name, user id, or the beginning of the id of their card.")]
 To = Annotated[list[str], typer.Option("--to", help="A contact who may see the photo; repeat it for more.")]
-StandIn = Annotated[
-    str | None,
-    typer.Option(help="Whose face is shown: a seed (any text) or a photo. Default: the conversation's own."),
-]
 Mask = Annotated[
     str | None,
     typer.Option(help="Layers to replace: 3-7, 0-2,8-, all-but:3,6,7, paper, photo, or regions such as eyes."),
 ]
 FaceNumber = Annotated[int | None, typer.Option("--face", min=1, help="Only this face, counted from the left.")]
-Folder = Annotated[Path | None, typer.Option("--folder", help="Shared folder that messages travel by; remembered.")]
-Room = Annotated[str | None, typer.Option("--room", help="Matrix room that messages travel by, instead of a folder.")]
-Homeserver = Annotated[str | None, typer.Option("--homeserver", help="URL of your Matrix server; remembered.")]
-MatrixUser = Annotated[
-    str | None,
-    typer.Option("--user", help="Your Matrix id; remembered. Token or password come from the environment or a prompt."),
-]
 
 
 def session_of(context: typer.Context) -> "Session":
@@ -86,6 +72,10 @@ def photo_options(
     ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Seal the whole file, to be restored bit by bit.")] = False,
     mask: Mask = None,
+    stand_in: Annotated[
+        str | None,
+        typer.Option(help="Whose face is shown: a seed (any text) or a photo. Default: the conversation's own."),
+    ] = None,
     face: FaceNumber = None,
     others: Annotated[
         Others | None,
@@ -110,6 +100,7 @@ def photo_options(
         "level": level,
         "exact": exact,
         "mask": mask,
+        "stand_in": None if stand_in is None else _seed_or_photo(stand_in),
         "face": face,
         "others": others,
         "form": "portrait" if portrait else "photo",
@@ -123,17 +114,58 @@ def photo_options(
     }
 
 
-def takes_photo_options(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with the options of `photo_options`, which gets them translated as ``options``."""
-    shared = inspect.signature(photo_options).parameters
-    own = [parameter for name, parameter in inspect.signature(command).parameters.items() if name != "options"]
+def _seed_or_photo(stand_in: str) -> str | Path:
+    """A path that exists, or looks like a file name, is a photo; other text is a seed."""
+    path = Path(stand_in)
+    if path.suffix or path.name != stand_in:
+        return path
+    try:
+        return path if path.exists() else stand_in
+    except OSError:  # longer than any file name
+        return stand_in
 
-    @wraps(command)
-    def run(**given: Any) -> None:
-        options = photo_options(**{name: given.pop(name) for name in shared})
-        command(**given, options=options)
 
-    by_name = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in (*own, *shared.values())]
-    run.__signature__ = inspect.Signature(by_name)  # type: ignore[attr-defined]
-    run.__annotations__ = {one.name: one.annotation for one in by_name}
-    return run
+def transport_options(
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Shared folder that messages travel by; remembered.")
+    ] = None,
+    room: Annotated[
+        str | None, typer.Option("--room", help="Matrix room that messages travel by, instead of a folder.")
+    ] = None,
+    homeserver: Annotated[
+        str | None, typer.Option("--homeserver", help="URL of your Matrix server; remembered.")
+    ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(
+            "--user", help="Your Matrix id; remembered. Token or password come from the environment or a prompt."
+        ),
+    ] = None,
+) -> "OpenTransport":
+    from .transport import choose_transport
+
+    return choose_transport(folder, room, homeserver, user)
+
+
+def takes(**groups: Callable[..., object]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A command with the options of some groups. It gets each group's value as the argument that is named here."""
+
+    def decorated(command: Callable[..., None]) -> Callable[..., None]:
+        own = [one for name, one in inspect.signature(command).parameters.items() if name not in groups]
+        shared = {name: inspect.signature(group).parameters for name, group in groups.items()}
+
+        @wraps(command)
+        def run(**given: Any) -> None:
+            values = {
+                name: groups[name](**{option: given.pop(option) for option in options})
+                for name, options in shared.items()
+            }
+            command(**given, **values)
+
+        every = (*own, *(one for options in shared.values() for one in options.values()))
+        by_name = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in every]
+        run.__signature__ = inspect.Signature(by_name)  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in by_name}
+        return run
+
+    return decorated

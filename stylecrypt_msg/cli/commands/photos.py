@@ -5,23 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..options import (
-    FaceNumber,
-    Folder,
-    Homeserver,
-    Json,
-    Mask,
-    MatrixUser,
-    Model,
-    Room,
-    StandIn,
-    To,
-    session_of,
-    takes_photo_options,
-)
+from ..options import FaceNumber, Json, Mask, Model, To, photo_options, session_of, takes, transport_options
 
 if TYPE_CHECKING:
-    from ...sdk import Options
+    from ...sdk import DecryptOptions, Options
+    from ..transport import OpenTransport
 
 app = typer.Typer()
 
@@ -41,14 +29,13 @@ def demo(
 
 
 @app.command()
-@takes_photo_options
+@takes(options=photo_options)
 def encrypt(
     context: typer.Context,
     photo: Annotated[str, typer.Argument(help="The photo; - reads standard input.")],
     output: Annotated[str, typer.Option("--output", "-o", help="Where the fake photo goes; - is standard output.")],
     options: "Options",
     to: To = [],  # noqa: B006 - typer's own way; it is not changed
-    stand_in: StandIn = None,
     covert: Annotated[
         bool, typer.Option("--covert", help="No envelope, and no mark that the picture was made by AI.")
     ] = False,
@@ -59,64 +46,44 @@ def encrypt(
     from .. import messages as command
 
     options["covert"] = covert
-    command.encrypt(
-        session_of(context), photo, output, to, stand_in=stand_in, model=model, as_json=json, options=options
-    )
+    command.encrypt(session_of(context), photo, output, to, model=model, as_json=json, options=options)
 
 
 @app.command()
-@takes_photo_options
+@takes(transport=transport_options, options=photo_options)
 def send(
     context: typer.Context,
     photo: Annotated[str, typer.Argument(help="The photo; - reads standard input.")],
     to: To,
     options: "Options",
-    folder: Folder = None,
-    room: Room = None,
-    homeserver: Homeserver = None,
-    user: MatrixUser = None,
+    transport: "OpenTransport",
     device: Annotated[
         str | None,
         typer.Option("--verify-device", help='A new device in the room whose key you compared: "USER DEVICE KEY".'),
     ] = None,
-    stand_in: StandIn = None,
     model: Model = "default",
     json: Json = False,
 ) -> None:
     """Encrypt a photo and send it."""
     from .. import messages as command
-    from ..transport import choose_transport
 
-    command.send(
-        session_of(context),
-        photo,
-        to,
-        choose_transport(folder, room, homeserver, user),
-        device=device,
-        stand_in=stand_in,
-        model=model,
-        as_json=json,
-        options=options,
-    )
+    command.send(session_of(context), photo, to, transport, device=device, model=model, as_json=json, options=options)
 
 
 @app.command()
+@takes(transport=transport_options)
 def receive(
     context: typer.Context,
+    transport: "OpenTransport",
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the photos.")] = Path("received"),
-    folder: Folder = None,
-    room: Room = None,
-    homeserver: Homeserver = None,
-    user: MatrixUser = None,
     follow: Annotated[bool, typer.Option("--follow", help="Keep waiting for more.")] = False,
     model: Model = "default",
     json: Json = False,
 ) -> None:
     """Open what was sent to you, each message once."""
     from .. import messages as command
-    from ..transport import choose_transport
 
-    command.receive(session_of(context), choose_transport(folder, room, homeserver, user), output, follow, model, json)
+    command.receive(session_of(context), transport, output, follow, model, json)
 
 
 @app.command()
@@ -141,18 +108,8 @@ def decrypt(
     """Recover the photo that a fake stands for."""
     from .. import messages as command
 
-    command.decrypt(
-        session_of(context),
-        picture,
-        output,
-        key_face=key_face,
-        envelope=envelope,
-        sender=sender,
-        mask=mask,
-        face=face,
-        model=model,
-        as_json=json,
-    )
+    options: DecryptOptions = {"key_face": key_face, "sender": sender, "mask": mask, "face": face}
+    command.decrypt(session_of(context), picture, output, envelope, model=model, as_json=json, options=options)
 
 
 @app.command()
