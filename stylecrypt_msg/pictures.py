@@ -35,16 +35,19 @@ __all__ = [
     "AI_MADE",
     "MAX_FILE_BYTES",
     "MAX_PIXELS",
+    "SUFFIXES",
     "Format",
     "JpegTables",
     "Picture",
     "Subsampling",
     "encode_picture",
     "format_of",
+    "media_type_of",
     "read_exactly",
     "read_file",
     "read_picture",
     "same_file",
+    "suffix_of",
     "write_atomically",
 ]
 
@@ -52,6 +55,9 @@ Format: TypeAlias = Literal["PNG", "JPEG", "WEBP"]
 
 Subsampling: TypeAlias = Literal["4:4:4", "4:2:2", "4:2:0"]
 """How many colour samples a JPEG has: as many as brightness samples, half as many across, or half as many both ways."""
+
+SUFFIXES: dict[str, Format] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+"""Of the files that we write, and look for in folders; in lower case."""
 
 MAX_FILE_BYTES = 64 * 2**20
 """A 108 MP JPEG straight from a phone has 20 to 40 MB; anything larger is not a chat photo."""
@@ -66,7 +72,6 @@ without a limit, a file of 1 MB would keep a processor busy for minutes."""
 _WRITTEN_FORMATS = ("PNG", "JPEG", WebPImagePlugin.WebPImageFile.format)
 _READ_FORMATS = (*_WRITTEN_FORMATS, "GIF", "BMP")  # the JPEG plugin reads MPO
 _SUBSAMPLINGS: dict[int, Subsampling] = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}  # Pillow's numbers for them
-_SUFFIXES: dict[str, Format] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 # EXIF orientation, 2 to 8, to the transposition that makes the picture upright (EXIF 2.32, tag 0x0112).
 _UPRIGHT = {
@@ -250,6 +255,16 @@ def _saved(image: Image.Image, format: Format, **options: object) -> bytes:
     return file.getvalue()
 
 
+def suffix_of(format: str) -> str:
+    """The usual suffix of files in ``format``: ".jpg", ".png", ..."""
+    return ".jpg" if format == "JPEG" else f".{format.lower()}"
+
+
+def media_type_of(format: str) -> str:
+    """The media type of files in ``format``: "image/jpeg", "image/png", ..."""
+    return f"image/{format.lower()}"
+
+
 def format_of(path: str | os.PathLike[str]) -> Format:
     """The format that the suffix of ``path`` names.
 
@@ -258,7 +273,7 @@ def format_of(path: str | os.PathLike[str]) -> Format:
     """
     suffix = Path(path).suffix
     try:
-        return _SUFFIXES[suffix.lower()]
+        return SUFFIXES[suffix.lower()]
     except KeyError:
         named = f'ends in "{suffix}"' if suffix else "has no suffix"
         raise PictureError(

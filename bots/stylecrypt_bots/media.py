@@ -11,7 +11,7 @@ from PIL import Image
 from stylecrypt_protocol import Level
 
 from stylecrypt_msg.messenger import DecryptedPhoto, EncryptedPhoto
-from stylecrypt_msg.pictures import encode_picture, read_picture
+from stylecrypt_msg.pictures import SUFFIXES, encode_picture, media_type_of, read_picture
 from stylecrypt_msg.transports import Parcel
 from stylecrypt_msg.transports.matrix import picture_content
 
@@ -19,7 +19,6 @@ from .queues import Media
 
 __all__ = ["cover_of", "original_of"]
 
-_TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 _THUMBNAIL = (800, 600)  # px; as Element's
 _BLURRED = 32  # px a side of a blurhash's source, more than it keeps
 
@@ -33,13 +32,14 @@ def cover_of(photo: EncryptedPhoto) -> tuple[dict[str, Any], Media]:
 
 def original_of(photo: DecryptedPhoto, *, most_bytes: int) -> tuple[dict[str, Any], Media]:
     """An opened photo for its recipient, made smaller if it has more than ``most_bytes``."""
-    data, pixels, made = photo.encoded(), photo.pixels, photo.level is not Level.ORIGINAL
-    if photo.suffix not in _TYPES:
-        data = encode_picture(pixels, "PNG")
-    media_type = _TYPES.get(photo.suffix, "image/png")
+    pixels, made = photo.pixels, photo.level is not Level.ORIGINAL
+    format = SUFFIXES.get(photo.suffix, "PNG")
+    data = photo.encoded() if photo.suffix in SUFFIXES else encode_picture(pixels, format)
     while len(data) > most_bytes:
-        data, media_type = encode_picture(pixels, "JPEG", quality=92, ai_made=made), "image/jpeg"
+        format = "JPEG"
+        data = encode_picture(pixels, format, quality=92, ai_made=made)
         pixels = np.asarray(Image.fromarray(pixels).reduce(2))
+    media_type = media_type_of(format)
     return _complete(picture_content(Parcel(data, media_type)), Media(data, media_type))
 
 

@@ -17,13 +17,12 @@ from ..choices import App, Form, Others
 from ..cipher import Unreplaced
 from ..errors import PictureError
 from ..likeness import Likeness
-from ..pictures import Format, encode_picture, format_of, write_atomically
+from ..pictures import Format, encode_picture, format_of, media_type_of, suffix_of, write_atomically
 from ..profile import Contact
 from ..stylemix import LayerMask
 
 __all__ = ["Arrival", "DecryptedPhoto", "Draft", "EncryptedPhoto", "LeakReport", "Pixels"]
 
-_SUFFIXES: dict[str, str] = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp"}
 _QUALITY = 98  # for restored photos written as JPEG or WebP: 45 dB and more
 
 Pixels = NDArray[np.uint8]
@@ -213,12 +212,12 @@ class EncryptedPhoto:
 
     @property
     def media_type(self) -> str:
-        return f"image/{self.format.lower()}"
+        return media_type_of(self.format)
 
     @property
     def suffix(self) -> str:
         """The suffix for the picture's file name: ".jpg", ".png" or ".webp"."""
-        return _SUFFIXES[self.format]
+        return suffix_of(self.format)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the picture; an envelope that must be sent beside it goes into a ``.scenv`` file of the same name.
@@ -283,7 +282,7 @@ class DecryptedPhoto:
     @property
     def suffix(self) -> str:
         """The suffix for a file of `encoded`: ".jpg", ".png", ".webp", ".gif" or ".bmp"."""
-        return _SUFFIXES[self.format if self.file is not None else writable(self.format)]
+        return suffix_of(self.format if self.file is not None else writable(self.format))
 
     def encoded(self, format: Format | None = None) -> bytes:
         """A picture file; the sender's own, if they sent it and it has the format asked for.

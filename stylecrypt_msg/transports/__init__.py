@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..errors import InputError
+from ..pictures import SUFFIXES, media_type_of, suffix_of
 
 __all__ = ["Delivery", "Parcel", "Transport", "ordinary_name"]
 
-_SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
+_SUFFIXES = {media_type_of(format): suffix_of(format) for format in SUFFIXES.values()}
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,11 @@ from typing import NamedTuple
 from stylecrypt_protocol import ENVELOPE_SUFFIX
 
 from ..errors import InputError, NetworkError, os_reason
-from ..pictures import MAX_FILE_BYTES
+from ..pictures import MAX_FILE_BYTES, SUFFIXES
 from . import Delivery, Parcel, ordinary_name
 
 __all__ = ["FolderTransport"]
 
-_PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 _MOST_FILES = 100_000  # looked at in one folder
 _POLL = 1.0  # seconds; folders of sync tools, and those on a network, notify nobody of changes
 
@@ -109,7 +108,7 @@ class FolderTransport:
         """A name that no picture and no envelope has."""
         while True:
             path = self.folder / ordinary_name(media_type)
-            if not any(path.with_suffix(suffix).exists() for suffix in (*_PICTURES, ENVELOPE_SUFFIX)):
+            if not any(path.with_suffix(suffix).exists() for suffix in (*SUFFIXES, ENVELOPE_SUFFIX)):
                 return path
 
     def _place(self, path: Path, data: bytes) -> None:
@@ -167,7 +166,7 @@ class FolderTransport:
 
 
 def _is_picture(name: str) -> bool:
-    return Path(name).suffix.lower() in _PICTURES
+    return Path(name).suffix.lower() in SUFFIXES
 
 
 def _reference(picture: bytes, envelope: bytes | None) -> bytes:

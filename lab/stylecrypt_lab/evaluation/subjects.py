@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.faces import Face, Quad, check_face, crop, detect_faces, face_quad
-from stylecrypt_msg.pictures import read_picture
+from stylecrypt_msg.pictures import SUFFIXES, read_picture
 
 __all__ = ["Photo", "Subject", "read_subjects"]
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 _WHO = re.compile(r"(.+?)[-_ ]")
 
 
@@ -61,7 +60,7 @@ def read_subjects(
     """
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}.", hint="Give a folder of photos.")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     people: defaultdict[str, list[Path]] = defaultdict(list)
     for path in paths:
         who = _WHO.match(path.stem) if pairs else None

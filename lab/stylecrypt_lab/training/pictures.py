@@ -12,15 +12,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stylecrypt_msg.errors import InputError
+from stylecrypt_msg.pictures import SUFFIXES
 
 __all__ = ["degrade", "face_batches", "load_faces", "vary"]
-
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 def load_faces(folder: Path, size: int) -> Tensor:
     """All pictures of a folder, aligned as in FFHQ, as (N, 3, size, size) uint8 RGB. Raises InputError for an empty folder."""
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES) if folder.is_dir() else []
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES) if folder.is_dir() else []
     if not paths:
         raise InputError(f"There are no pictures in {folder}.", hint="Give a folder of aligned square faces.")
     faces = np.empty((len(paths), size, size, 3), np.uint8)

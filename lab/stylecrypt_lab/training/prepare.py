@@ -18,16 +18,15 @@ from numpy.typing import NDArray
 
 from stylecrypt_msg.errors import FaceError, InputError
 from stylecrypt_msg.faces import certain_faces, check_face, crop, face_quad, matte
-from stylecrypt_msg.pictures import read_picture, write_atomically
+from stylecrypt_msg.pictures import SUFFIXES, read_picture, write_atomically
 
 from .runs import make_folder
 from .shards import INDEX, Index, Shard, Square, read_index, write_index
 
 __all__ = ["check_size", "person_of", "prepare"]
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 _WHO = re.compile(r"(.+?)[-_ ]")
-_PHOTOS = 256  # per shard: as many as a stopped run repeats; 50 MB at 256 px
+_PHOTOS = 256  # per shard; a stopped run repeats up to this many; 50 MB at 256 px
 _BACKGROUND = 128  # grey: 0 in the networks' range
 
 
@@ -62,7 +61,7 @@ def prepare(
         raise InputError(
             f"{folder} holds shards of another kind, {kind}.", hint="Give another folder, or the same options."
         )
-    found = sorted(path for path in photos.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
+    found = sorted(path for path in photos.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if not found:
         raise InputError(f"There are no photos in {photos}.", hint="Give a folder of JPEG, PNG or WebP files.")
     known = {picture.photo for shard in index.shards for picture in shard.pictures} | set(index.refused)
@@ -97,7 +96,7 @@ def prepare(
                 np.save(data, np.stack(squares), allow_pickle=False)
                 write_atomically(folder / shard.file, data.getvalue())
                 index.shards.append(shard)
-            write_index(index, folder)  # last: whatever it does not list is done again
+            write_index(index, folder)  # last: what it does not list is done again
     finally:
         workers.shutdown(cancel_futures=True)
     if not index.shards:
