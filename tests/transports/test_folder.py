@@ -210,56 +210,47 @@ async def soon(deliveries: AsyncIterator[Delivery]) -> Delivery:
 
 
 @pytest.mark.usefixtures("quick")
-def test_following_sees_new_files_and_reads_each_once(tmp_path: Path, reads: list[str]) -> None:
-    async def follow() -> None:
-        (tmp_path / "first.png").write_bytes(b"first")
-        async with aclosing(FolderTransport(tmp_path).deliveries(follow=True)) as deliveries:
-            assert (await soon(deliveries)).picture == b"first"
-            for number in range(3):
-                waiting = asyncio.ensure_future(soon(deliveries))
-                await asyncio.sleep(0.1)  # some looks at the folder
-                assert not waiting.done()
-                await FolderTransport(tmp_path).send(Parcel(f"{number}".encode(), "image/jpeg"))
-                assert (await waiting).picture == f"{number}".encode()
-
-    asyncio.run(follow())
+async def test_following_sees_new_files_and_reads_each_once(tmp_path: Path, reads: list[str]) -> None:
+    (tmp_path / "first.png").write_bytes(b"first")
+    async with aclosing(FolderTransport(tmp_path).deliveries(follow=True)) as deliveries:
+        assert (await soon(deliveries)).picture == b"first"
+        for number in range(3):
+            waiting = asyncio.ensure_future(soon(deliveries))
+            await asyncio.sleep(0.1)  # some looks at the folder
+            assert not waiting.done()
+            await FolderTransport(tmp_path).send(Parcel(f"{number}".encode(), "image/jpeg"))
+            assert (await waiting).picture == f"{number}".encode()
     assert len(reads) == len(set(reads)) == 4
 
 
 @pytest.mark.usefixtures("quick")
-def test_an_envelope_that_comes_later_makes_a_new_delivery(tmp_path: Path) -> None:
-    async def follow() -> None:
-        (tmp_path / "photo.jpg").write_bytes(PICTURE)
+async def test_an_envelope_that_comes_later_makes_a_new_delivery(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(PICTURE)
+    async with aclosing(FolderTransport(tmp_path).deliveries(follow=True)) as deliveries:
+        first = await soon(deliveries)
+        (tmp_path / "photo.scenv").write_bytes(ENVELOPE)
+        second = await soon(deliveries)
+    assert (first.picture, first.envelope) == (PICTURE, None)
+    assert (second.picture, second.envelope) == (PICTURE, ENVELOPE)
+    assert first.reference != second.reference
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_half_synced_file_is_delivered_again_when_it_is_whole(tmp_path: Path) -> None:
+    with (tmp_path / "photo.jpg").open("wb") as file:
+        file.write(PICTURE[:1000])
+        file.flush()
         async with aclosing(FolderTransport(tmp_path).deliveries(follow=True)) as deliveries:
-            first = await soon(deliveries)
-            (tmp_path / "photo.scenv").write_bytes(ENVELOPE)
-            second = await soon(deliveries)
-        assert (first.picture, first.envelope) == (PICTURE, None)
-        assert (second.picture, second.envelope) == (PICTURE, ENVELOPE)
-        assert first.reference != second.reference
-
-    asyncio.run(follow())
-
-
-@pytest.mark.usefixtures("quick")
-def test_a_half_synced_file_is_delivered_again_when_it_is_whole(tmp_path: Path) -> None:
-    async def follow() -> None:
-        with (tmp_path / "photo.jpg").open("wb") as file:
-            file.write(PICTURE[:1000])
+            half = await soon(deliveries)
+            file.write(PICTURE[1000:])
             file.flush()
-            async with aclosing(FolderTransport(tmp_path).deliveries(follow=True)) as deliveries:
-                half = await soon(deliveries)
-                file.write(PICTURE[1000:])
-                file.flush()
-                whole = await soon(deliveries)
-        assert (half.picture, whole.picture) == (PICTURE[:1000], PICTURE)
-        assert half.reference != whole.reference
-
-    asyncio.run(follow())
+            whole = await soon(deliveries)
+    assert (half.picture, whole.picture) == (PICTURE[:1000], PICTURE)
+    assert half.reference != whole.reference
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_file_that_cannot_be_read_yet_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_that_cannot_be_read_yet_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read, failures = FolderTransport._read, [".scenv", ".jpg"]
 
     def busy(transport: FolderTransport, name: str) -> bytes | None:
@@ -269,52 +260,40 @@ def test_a_file_that_cannot_be_read_yet_is_tried_again(tmp_path: Path, monkeypat
         return read(transport, name)
 
     monkeypatch.setattr(FolderTransport, "_read", busy)
-
-    async def follow() -> None:
-        (tmp_path / "photo.jpg").write_bytes(PICTURE)
-        (tmp_path / "photo.scenv").write_bytes(ENVELOPE)
-        async with aclosing(FolderTransport(tmp_path).deliveries(follow=True)) as deliveries:
-            delivery = await soon(deliveries)
-        assert (delivery.picture, delivery.envelope) == (PICTURE, ENVELOPE)
-        assert not failures
-
-    asyncio.run(follow())
+    (tmp_path / "photo.jpg").write_bytes(PICTURE)
+    (tmp_path / "photo.scenv").write_bytes(ENVELOPE)
+    async with aclosing(FolderTransport(tmp_path).deliveries(follow=True)) as deliveries:
+        delivery = await soon(deliveries)
+    assert (delivery.picture, delivery.envelope) == (PICTURE, ENVELOPE)
+    assert not failures
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_file_that_is_replaced_is_delivered_again(tmp_path: Path) -> None:
+async def test_a_file_that_is_replaced_is_delivered_again(tmp_path: Path) -> None:
     """Even by a file of the same size and time, which sync tools may set."""
-
-    async def follow() -> None:
-        (tmp_path / "photo.jpg").write_bytes(b"before")
-        os.utime(tmp_path / "photo.jpg", (1000, 1000))
-        async with aclosing(FolderTransport(tmp_path).deliveries(follow=True)) as deliveries:
-            assert (await soon(deliveries)).picture == b"before"
-            (tmp_path / "new").write_bytes(b"after!")
-            os.utime(tmp_path / "new", (1000, 1000))
-            (tmp_path / "new").rename(tmp_path / "photo.jpg")
-            assert (await soon(deliveries)).picture == b"after!"
-
-    asyncio.run(follow())
+    (tmp_path / "photo.jpg").write_bytes(b"before")
+    os.utime(tmp_path / "photo.jpg", (1000, 1000))
+    async with aclosing(FolderTransport(tmp_path).deliveries(follow=True)) as deliveries:
+        assert (await soon(deliveries)).picture == b"before"
+        (tmp_path / "new").write_bytes(b"after!")
+        os.utime(tmp_path / "new", (1000, 1000))
+        (tmp_path / "new").rename(tmp_path / "photo.jpg")
+        assert (await soon(deliveries)).picture == b"after!"
 
 
 # When the folder fails
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_folder_that_vanishes_ends_the_following(tmp_path: Path) -> None:
+async def test_a_folder_that_vanishes_ends_the_following(tmp_path: Path) -> None:
     (shared := tmp_path / "shared").mkdir()
-
-    async def follow() -> None:
-        (shared / "photo.jpg").write_bytes(PICTURE)
-        async with aclosing(FolderTransport(shared).deliveries(follow=True)) as deliveries:
+    (shared / "photo.jpg").write_bytes(PICTURE)
+    async with aclosing(FolderTransport(shared).deliveries(follow=True)) as deliveries:
+        await soon(deliveries)
+        shutil.rmtree(shared)
+        with pytest.raises(NetworkError, match=r"The shared folder .*shared does not exist\.$") as error:
             await soon(deliveries)
-            shutil.rmtree(shared)
-            with pytest.raises(NetworkError, match=r"The shared folder .*shared does not exist\.$") as error:
-                await soon(deliveries)
-            assert error.value.hint
-
-    asyncio.run(follow())
+        assert error.value.hint
 
 
 @pytest.mark.parametrize("act", [send, receive])

@@ -69,46 +69,39 @@ async def all_of(transport: Transport) -> list[Delivery]:
     return [delivery async for delivery in transport.deliveries(follow=False)]
 
 
-def test_the_promises(make: Make) -> None:
+async def test_the_promises(make: Make) -> None:
     parcels = [
         Parcel(b"first picture", "image/png"),
         Parcel(b"second picture", "image/jpeg", b"its envelope"),
         Parcel(b"third picture", "image/webp", conversation="family room"),
     ]
-
-    async def test() -> None:
-        assert await all_of(make()) == []
-        for parcel in parcels:
-            transport = make()
-            assert await transport.send(parcel)
-            await transport.close()
-        got = await all_of(make())
-        assert [(each.picture, each.envelope) for each in got] == [(each.picture, each.envelope) for each in parcels]
-        assert len({delivery.reference for delivery in got}) == 3
-        assert {len(delivery.reference) for delivery in got} == {32}
-        assert all(delivery.origin for delivery in got)
-
+    assert await all_of(make()) == []
+    for parcel in parcels:
         transport = make()
-        async with aclosing(transport.deliveries(follow=False)) as deliveries:  # type: ignore[type-var]
-            first = await anext(deliveries)
-        assert first.reference == got[0].reference
+        assert await transport.send(parcel)
         await transport.close()
-        assert await all_of(transport) == got  # nothing was lost, and a closed transport can be used again
+    got = await all_of(make())
+    assert [(each.picture, each.envelope) for each in got] == [(each.picture, each.envelope) for each in parcels]
+    assert len({delivery.reference for delivery in got}) == 3
+    assert {len(delivery.reference) for delivery in got} == {32}
+    assert all(delivery.origin for delivery in got)
 
-    asyncio.run(test())
+    transport = make()
+    async with aclosing(transport.deliveries(follow=False)) as deliveries:  # type: ignore[type-var]
+        first = await anext(deliveries)
+    assert first.reference == got[0].reference
+    await transport.close()
+    assert await all_of(transport) == got  # nothing was lost, and a closed transport can be used again
 
 
-def test_following(make: Make) -> None:
-    async def test() -> None:
-        async with aclosing(make().deliveries(follow=True)) as deliveries:  # type: ignore[type-var]
-            for number in range(2):
-                waiting = asyncio.ensure_future(anext(deliveries))
-                await asyncio.sleep(0.1)
-                assert not waiting.done()
-                await make().send(Parcel(f"{number}".encode(), "image/png"))
-                assert (await asyncio.wait_for(waiting, 10)).picture == f"{number}".encode()
-
-    asyncio.run(test())
+async def test_following(make: Make) -> None:
+    async with aclosing(make().deliveries(follow=True)) as deliveries:  # type: ignore[type-var]
+        for number in range(2):
+            waiting = asyncio.ensure_future(anext(deliveries))
+            await asyncio.sleep(0.1)
+            assert not waiting.done()
+            await make().send(Parcel(f"{number}".encode(), "image/png"))
+            assert (await asyncio.wait_for(waiting, 10)).picture == f"{number}".encode()
 
 
 def test_the_example_says_when_the_server_is_gone() -> None:

@@ -7,10 +7,10 @@ from stylecrypt_msg.transports import Parcel
 
 from ...conftest import People
 from ...synapse import User
-from .world import World, run
+from .world import World
 
 
-def test_a_photo_that_is_posted_again_in_another_room_says_so(
+async def test_a_photo_that_is_posted_again_in_another_room_says_so(
     world: World, alice: User, bob: User, people: People
 ) -> None:
     family, work = (world.server.room(alice, bob, encrypted=True) for _ in range(2))
@@ -22,24 +22,19 @@ def test_a_photo_that_is_posted_again_in_another_room_says_so(
         finally:
             await transport.close()
 
-    async def test() -> None:
-        async with (
-            AsyncStyleCrypt.create(world.folder / "Alice", name="Alice") as ann,
-            AsyncStyleCrypt.create(world.folder / "Bob", name="Bob") as ben,
-        ):
-            await ann.add_contact(ben.profile.card, trust=True)
-            await ben.add_contact(ann.profile.card)
-            assert await warnings(ben, family) == []  # Bob's device is there when keys are given out
-            transport = world.transport(alice, family)
-            try:
-                photo = await ann.encrypt(people.photo, to=["Bob"], stand_in="somebody", chat=transport)
-                await ann.send(photo, transport)
-            finally:
-                await transport.close()
-            await world.send(alice, work, Parcel(photo.picture, photo.media_type, photo.envelope))
-            assert await warnings(ben, work) == [
-                ("It was sent to another chat: somebody posted it again in this one.",)
-            ]
-            assert await warnings(ben, family) == [()]
-
-    run(test)
+    async with (
+        AsyncStyleCrypt.create(world.folder / "Alice", name="Alice") as ann,
+        AsyncStyleCrypt.create(world.folder / "Bob", name="Bob") as ben,
+    ):
+        await ann.add_contact(ben.profile.card, trust=True)
+        await ben.add_contact(ann.profile.card)
+        assert await warnings(ben, family) == []  # Bob's device is there when keys are given out
+        transport = world.transport(alice, family)
+        try:
+            photo = await ann.encrypt(people.photo, to=["Bob"], stand_in="somebody", chat=transport)
+            await ann.send(photo, transport)
+        finally:
+            await transport.close()
+        await world.send(alice, work, Parcel(photo.picture, photo.media_type, photo.envelope))
+        assert await warnings(ben, work) == [("It was sent to another chat: somebody posted it again in this one.",)]
+        assert await warnings(ben, family) == [()]

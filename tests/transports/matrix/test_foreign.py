@@ -15,7 +15,7 @@ from stylecrypt_msg.transports.matrix import (
 )
 
 from ...synapse import User
-from .world import World, picture, run
+from .world import World, picture
 
 # What others may post
 
@@ -24,56 +24,48 @@ def post(world: World, room: str, user: User, number: int, content: dict[str, An
     world.server.ask("PUT", f"/_matrix/client/v3/rooms/{room}/send/m.room.message/{number}", content, user)
 
 
-def test_pictures_that_cannot_be_had_hide_no_others(
+async def test_pictures_that_cannot_be_had_hide_no_others(
     world: World, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (client, session):
         monkeypatch.setattr(module, "MAX_FILE_BYTES", 10_000)
     room = world.server.room(alice, bob)
-
-    async def test() -> None:
-        await world.send(alice, room, Parcel(picture() + bytes(10_000), "image/png"))
-        large = world.server.events(room, alice)[0]["content"]["url"]
-        await world.send(alice, room, Parcel(picture(1), "image/png"))
-        small = world.server.events(room, alice)[0]["content"]["url"]
-        contents: list[dict[str, Any]] = [
-            {"url": large},  # says nothing of its size
-            {"url": small, "info": {"size": 10_001}},  # is not even fetched
-            {"url": "mxc://mx.test/doesnotexist"},
-            {"url": "mxc://elsewhere.test/doesnotexist"},
-            {"url": "mxc://mx.test/../../../../etc/passwd"},
-            {"url": "http://127.0.0.1/"},
-            {"url": 7},
-            {"url": None, "info": []},
-            {},
-            {"file": {"url": small}},
-            {"file": {"url": small, "key": {"k": "x"}, "iv": "x", "hashes": {"sha256": "x"}}},
-            {"file": {"url": small, "key": {"k": 1}, "iv": [], "hashes": {"sha256": {}}}},
-            {"file": "x"},
-        ]
-        for number, content in enumerate(contents):
-            post(world, room, alice, number, {"msgtype": "m.image", "body": "x", **content})
-        await world.send(alice, room, Parcel(picture(2), "image/png"))
-        assert [delivery.picture for delivery in await world.receive(bob, room)] == [picture(1), picture(2)]
-
-    run(test)
+    await world.send(alice, room, Parcel(picture() + bytes(10_000), "image/png"))
+    large = world.server.events(room, alice)[0]["content"]["url"]
+    await world.send(alice, room, Parcel(picture(1), "image/png"))
+    small = world.server.events(room, alice)[0]["content"]["url"]
+    contents: list[dict[str, Any]] = [
+        {"url": large},  # says nothing of its size
+        {"url": small, "info": {"size": 10_001}},  # is not even fetched
+        {"url": "mxc://mx.test/doesnotexist"},
+        {"url": "mxc://elsewhere.test/doesnotexist"},
+        {"url": "mxc://mx.test/../../../../etc/passwd"},
+        {"url": "http://127.0.0.1/"},
+        {"url": 7},
+        {"url": None, "info": []},
+        {},
+        {"file": {"url": small}},
+        {"file": {"url": small, "key": {"k": "x"}, "iv": "x", "hashes": {"sha256": "x"}}},
+        {"file": {"url": small, "key": {"k": 1}, "iv": [], "hashes": {"sha256": {}}}},
+        {"file": "x"},
+    ]
+    for number, content in enumerate(contents):
+        post(world, room, alice, number, {"msgtype": "m.image", "body": "x", **content})
+    await world.send(alice, room, Parcel(picture(2), "image/png"))
+    assert [delivery.picture for delivery in await world.receive(bob, room)] == [picture(1), picture(2)]
 
 
-def test_a_picture_that_was_changed_on_the_server(world: World, alice: User, bob: User) -> None:
+async def test_a_picture_that_was_changed_on_the_server(world: World, alice: User, bob: User) -> None:
     room = world.server.room(alice, bob, encrypted=True)
-
-    async def test() -> None:
-        await world.receive(bob, room)
-        for number in (1, 2):
-            await world.send(alice, room, Parcel(picture(number), "image/png"))
-        stored = [path for path in (world.server.folder / "media_store" / "local_content").rglob("*") if path.is_file()]
-        newest, *_ = sorted(stored, key=lambda path: path.stat().st_mtime_ns, reverse=True)
-        data = bytearray(newest.read_bytes())
-        data[0] ^= 1
-        newest.write_bytes(data)
-        assert [delivery.picture for delivery in await world.receive(bob, room)] == [picture(1)]
-
-    run(test)
+    await world.receive(bob, room)
+    for number in (1, 2):
+        await world.send(alice, room, Parcel(picture(number), "image/png"))
+    stored = [path for path in (world.server.folder / "media_store" / "local_content").rglob("*") if path.is_file()]
+    newest, *_ = sorted(stored, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    data = bytearray(newest.read_bytes())
+    data[0] ^= 1
+    newest.write_bytes(data)
+    assert [delivery.picture for delivery in await world.receive(bob, room)] == [picture(1)]
 
 
 @pytest.mark.parametrize("package", ["nio", "vodozemac", "peewee", "Crypto"])
