@@ -107,8 +107,8 @@ def _progress() -> Iterator[Callable[[Status], None]]:
 
         def show(status: Status) -> None:
             losses = "  ".join(f"{name} {value:.3f}" for name, value in status.losses.items())
-            bar(status.stage, status.done, status.total)
-            console.note(f"{status.stage} {status.done}/{status.total}  {losses}")
+            bar("steps", status.done, status.total)
+            console.note(f"steps {status.done}/{status.total}  {losses}")
 
         yield show
 

@@ -8,21 +8,17 @@ here; the other part inverts faces from a folder and compares the generator's pi
 as `FaceModel.encode` does, up to twice; gradients flow through the last correction. From here on batch norm is frozen:
 its statistics are those of pairs.
 
-Everything is resumable: a checkpoint is written atomically every few minutes; a run killed at any moment resumes from
-the last one. Losses go to ``losses.csv``, and ``losses.png`` is drawn from it.
+A run killed at any moment resumes from its last checkpoint (`runs.Run`).
 """
 
 from __future__ import annotations
 
 import copy
-import csv
 import math
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -35,15 +31,12 @@ from stylecrypt_msg.models.mobilestylegan import MobileStyleGAN
 from .codes import sample_codes
 from .identity import DlibNetwork
 from .pictures import degrade, face_batches, load_faces, vary
-from .runs import Status
+from .runs import Processes, Run, Status, blend
 
 __all__ = ["Plan", "train_encoder"]
 
-COLUMNS = ("stage", "pairs", "seconds", "latent", "pixels", "features", "identity", "prior", "rate")
-
 _WEIGHTS = {"latent": 0.5, "pixels": 10.0, "features": 1.0, "identity": 3.0, "prior": 0.02}
 _CORRECTIONS = (0, 1, 1, 2, 2)  # a step draws one of these
-_REPORT_STEPS = 25
 _KEPT_CODES = 240  # of the latest faces, for pairs
 
 
@@ -66,58 +59,17 @@ class Plan:
     save_seconds: float = 240.0
 
 
-class _State:
-    """What a checkpoint holds."""
+class _Random:
+    """A random number generator whose state a checkpoint keeps."""
 
-    def __init__(self, encoder: MobileEncoder, plan: Plan) -> None:
-        self.encoder = encoder
-        self.average = copy.deepcopy(encoder).requires_grad_(False)
-        self.optimiser = torch.optim.AdamW(encoder.parameters(), plan.rate, betas=(0.9, 0.99), weight_decay=1e-3)
-        self.rng = torch.Generator().manual_seed(plan.seed)
-        self.pairs_steps = 0
-        self.face_steps = 0
-        self.seconds = 0.0
+    def __init__(self, seed: int) -> None:
+        self.generator = torch.Generator().manual_seed(seed)
 
-    def save(self, path: Path) -> None:
-        state = {
-            "encoder": self.encoder.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "rng": self.rng.get_state(),
-            "steps": [self.pairs_steps, self.face_steps],
-            "seconds": self.seconds,
-        }
-        temporary = path.with_suffix(".tmp")
-        torch.save(state, temporary)
-        temporary.replace(path)
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"state": self.generator.get_state()}
 
-    def load(self, path: Path) -> None:
-        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
-        self.encoder.load_state_dict(state["encoder"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.rng.set_state(state["rng"])
-        self.pairs_steps, self.face_steps = state["steps"]
-        self.seconds = state["seconds"]
-
-    @torch.no_grad()
-    def blend(self) -> None:
-        """Moves the averaged weights, which are the ones that ship, towards the trained ones; likewise batch-norm statistics.
-
-        The average spans 100 steps: the rate falls over the last thousand or so, and with 1000 the average was 0.6 dB behind.
-        """
-        step = self.pairs_steps + self.face_steps
-        decay = min(0.99, (1 + step) / (10 + step))
-        for mean, value in zip(self.average.state_dict().values(), self.encoder.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value, 1 - decay)
-
-
-def _rate(state: _State, plan: Plan) -> float:
-    rate = plan.rate * min(1.0, ((state.face_steps or state.pairs_steps) + 1) / 100)
-    if state.face_steps:
-        rate *= max(0.02, 0.5 * (1 + math.cos(math.pi * state.face_steps / plan.face_steps)))
-    return rate
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self.generator.set_state(state["state"])
 
 
 class _FeatureLoss(nn.Module):
@@ -157,20 +109,25 @@ def train_encoder(
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     feature_loss = _FeatureLoss(copy.deepcopy(encoder.trunk))
-    state = _State(encoder, plan)
+    average = copy.deepcopy(encoder).requires_grad_(False)
+    optimiser = torch.optim.AdamW(encoder.parameters(), plan.rate, betas=(0.9, 0.99), weight_decay=1e-3)
+    random = _Random(plan.seed)
     # Read now, so that problems do not surface only after the days that the first stage takes.
     pictures = load_faces(plan.faces, MobileEncoder.input_size) if plan.faces else None
-    folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = folder / "checkpoint.pt"
-    if checkpoint.exists():
-        state.load(checkpoint)
+    run = Run(
+        folder,
+        {},
+        {"encoder": encoder, "average": average, "optimiser": optimiser, "random": random},
+        Processes(0, 1, torch.device("cpu")),
+    )
+    first_stage = math.ceil(plan.pairs / plan.batch)
 
     people: list[Tensor] = []  # codes of faces met in stage 2
 
     @torch.no_grad()
     def pairs() -> tuple[Tensor, Tensor]:
-        codes = sample_codes(generator, plan.batch, state.rng, torch.cat(people) if people else None)
-        images = degrade(generator.preview(codes), state.rng).contiguous(memory_format=torch.channels_last)
+        codes = sample_codes(generator, plan.batch, random.generator, torch.cat(people) if people else None)
+        images = degrade(generator.preview(codes), random.generator).contiguous(memory_format=torch.channels_last)
         return images, (codes - generator.w_mean) / generator.w_std
 
     # One batch ahead, in a thread: rendering and training in turn would leave a fifth of the machine idle.
@@ -196,114 +153,60 @@ def train_encoder(
                 codes = codes + first - encoder.normalised(made)
         return first, codes
 
-    log = _Log(folder / "losses.csv")
-    began = time.monotonic() - state.seconds
-    saved = time.monotonic()
+    # The worker draws from the other one.
+    faces_rng = torch.Generator().manual_seed(plan.seed + max(run.step - first_stage, 0))
+    batches = face_batches(pictures, plan.face_batch, faces_rng) if pictures is not None else iter(())
 
-    def step(stage: str, done: int, total: int, losses: dict[str, Tensor]) -> None:
-        nonlocal saved
-        rate = _rate(state, plan)
-        for group in state.optimiser.param_groups:
+    def pair_losses() -> dict[str, Tensor]:
+        images, wanted = next_pairs()
+        return {"latent": F.mse_loss(encoder.normalised(images), wanted)}
+
+    def face_losses() -> dict[str, Tensor]:
+        nonlocal people
+        faces = vary(next(batches), faces_rng)
+        images, wanted = next_pairs()
+        corrections = _CORRECTIONS[int(torch.randint(len(_CORRECTIONS), (), generator=faces_rng))]
+        both = torch.cat((degrade(faces, faces_rng), images)).contiguous(memory_format=torch.channels_last)
+        first, last = inverted(both, corrections)
+        codes = last[: len(faces)]
+        made = generator.preview(codes * generator.w_std + generator.w_mean)
+        latent = torch.stack([F.mse_loss(found[len(faces) :], wanted) for found in (first, last)]).mean()
+        losses = {
+            "latent": latent,
+            "pixels": F.l1_loss(made, faces),
+            "features": feature_loss(made, faces),
+            "prior": codes.square().mean(),
+        }
+        people = [codes.detach() * generator.w_std + generator.w_mean, *people][: _KEPT_CODES // plan.face_batch]
+        if recogniser is not None:
+            with torch.no_grad():
+                described = recogniser(faces)
+            losses["identity"] = (recogniser(made) - described).square().sum(1).mean()
+        return losses
+
+    def step(done: int) -> dict[str, Tensor]:
+        in_stage = 1 + (done - first_stage if done >= first_stage else done)
+        rate = plan.rate * min(1.0, (in_stage + 1) / 100)
+        if done >= first_stage:
+            rate *= max(0.02, 0.5 * (1 + math.cos(math.pi * in_stage / plan.face_steps)))
+        for group in optimiser.param_groups:
             group["lr"] = rate
-        state.optimiser.zero_grad()
+        encoder.train(done < first_stage)  # from then on batch norm is frozen; there is no dropout
+        losses = pair_losses() if done < first_stage else face_losses()
+        optimiser.zero_grad()
         torch.stack([_WEIGHTS[name] * loss for name, loss in losses.items()]).sum().backward()  # type: ignore[no-untyped-call]
         # Before the step, so that the weights, and with them the next checkpoint, stay intact.
         if not torch.isfinite(nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)):
             raise InputError(
-                f"Gradients are no longer finite at step {done + 1} of the {stage}.",
+                f"Gradients are no longer finite at step {done + 1}.",
                 hint="Run it again to resume from the last checkpoint.",
             )
-        state.optimiser.step()
-        state.blend()
-        state.seconds = time.monotonic() - began
-        log.add({name: loss.item() for name, loss in losses.items()})
-        if (done + 1) % _REPORT_STEPS == 0 or done + 1 == total:
-            pairs = (state.pairs_steps + state.face_steps) * plan.batch
-            progress(Status(done + 1, total, log.write(stage, pairs, state.seconds, rate), stage))
-        if time.monotonic() - saved > plan.save_seconds:
-            state.save(checkpoint)
-            saved = time.monotonic()
+        optimiser.step()
+        # Over 100 steps: the rate falls over the last thousand or so, and with 1000 the average was 0.6 dB behind.
+        blend(average, encoder, min(0.99, (2 + done) / (11 + done)))
+        return losses
 
-    total = math.ceil(plan.pairs / plan.batch)
-    encoder.train()
-    while state.pairs_steps < total:
-        images, wanted = next_pairs()
-        losses = {"latent": F.mse_loss(encoder.normalised(images), wanted)}
-        state.pairs_steps += 1
-        step("pairs", state.pairs_steps - 1, total, losses)
-
-    if pictures is not None:
-        faces_rng = torch.Generator().manual_seed(plan.seed + state.face_steps)  # the worker draws from the other one
-        batches = face_batches(pictures, plan.face_batch, faces_rng)
-        encoder.eval()  # freezes batch norm; there is no dropout
-        while state.face_steps < plan.face_steps:
-            faces = vary(next(batches), faces_rng)
-            images, wanted = next_pairs()
-            corrections = _CORRECTIONS[int(torch.randint(len(_CORRECTIONS), (), generator=faces_rng))]
-            both = torch.cat((degrade(faces, faces_rng), images)).contiguous(memory_format=torch.channels_last)
-            first, last = inverted(both, corrections)
-            codes = last[: len(faces)]
-            made = generator.preview(codes * generator.w_std + generator.w_mean)
-            latent = torch.stack([F.mse_loss(found[len(faces) :], wanted) for found in (first, last)]).mean()
-            losses = {
-                "latent": latent,
-                "pixels": F.l1_loss(made, faces),
-                "features": feature_loss(made, faces),
-                "prior": codes.square().mean(),
-            }
-            people = [codes.detach() * generator.w_std + generator.w_mean, *people][: _KEPT_CODES // plan.face_batch]
-            if recogniser is not None:
-                with torch.no_grad():
-                    wanted = recogniser(faces)
-                losses["identity"] = (recogniser(made) - wanted).square().sum(1).mean()
-            state.face_steps += 1
-            step("faces", state.face_steps - 1, plan.face_steps, losses)
-
+    total = first_stage + (plan.face_steps if pictures is not None else 0)
+    run.go(total, plan.save_seconds, step, lambda: None, progress)
     worker.shutdown()
-    state.save(checkpoint)
-    log.plot()
-    return state.average.eval()
-
-
-class _Log:
-    """Losses as running means, appended to a CSV; a plot of it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.sums: dict[str, float] = {}
-        self.count = 0
-
-    def add(self, losses: dict[str, float]) -> None:
-        self.count += 1
-        for name, value in losses.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-
-    def write(self, stage: str, pairs: int, seconds: float, rate: float) -> dict[str, float]:
-        means = {name: value / self.count for name, value in self.sums.items()}
-        self.sums, self.count = {}, 0
-        new = not self.path.exists()
-        with self.path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            if new:
-                writer.writeheader()
-            row = {name: f"{value:.5g}" for name, value in means.items()}
-            writer.writerow(row | {"stage": stage, "pairs": pairs, "seconds": f"{seconds:.0f}", "rate": f"{rate:.2e}"})
-        return means
-
-    def plot(self) -> None:
-        try:
-            from matplotlib.figure import Figure
-        except ImportError:
-            return
-        with self.path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        figure = Figure(figsize=(9, 5), layout="constrained")
-        axes = figure.subplots()
-        for name in ("latent", "pixels", "features", "identity"):
-            points = [(int(row["pairs"]), float(row[name])) for row in rows if row[name]]
-            if points:
-                axes.plot(*zip(*points, strict=True), label=name)
-        axes.set(xlabel="synthetic pairs seen", ylabel="loss", yscale="log", title="Training of the encoder")
-        axes.grid(alpha=0.3)
-        axes.legend()
-        figure.savefig(self.path.with_suffix(".png"), dpi=110)
+    return average.eval()

@@ -1,4 +1,4 @@
-"""What the runs of ``generator`` and ``psp`` share: processes, random numbers, averaged weights, a resumable folder.
+"""What all training runs share: processes, random numbers, averaged weights, a resumable folder.
 
 A run has one process, or as many as ``torchrun`` starts, each with an equal part of the batch. Every random number of a step
 is a function of the seed, the step, and the sample's place in the whole batch (`Dice`): a stopped run resumes as if it had
@@ -36,12 +36,11 @@ _CHECKPOINT = "checkpoint.pt"
 
 @dataclass(frozen=True)
 class Status:
-    """A run's progress: ``done`` of ``total`` steps of a ``stage``, and the mean losses since the last report."""
+    """A run's progress: ``done`` of ``total`` steps, and the mean losses since the last report."""
 
     done: int
     total: int
     losses: dict[str, float]
-    stage: str = "steps"
 
 
 @dataclass(frozen=True)
