@@ -1,4 +1,4 @@
-"""The residual: sealed bytes that turn a cover back into the original, and a cover that leaves room for them.
+"""The residual: sealed bytes that turn a cover back into the original.
 
 For level ``original`` they are the pixels of the face regions, for level ``latent`` the original style vectors. Byte by
 byte: protocol/SPEC.md, annex A. The protocol signs and seals; pictures are generated from style vectors by
@@ -11,8 +11,6 @@ made of whole blocks.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable
 from functools import cache
 from typing import TypeAlias
 
@@ -24,9 +22,10 @@ from stylecrypt_protocol.limits import MAX_FACES
 from stylecrypt_protocol.residuals import BLOCK, FacePiece, FacesResidual, StylesResidual
 
 from stylecrypt_msg.errors import MessageError, ModelError, PictureError, explaining
-from stylecrypt_msg.pictures import Format, JpegTables, Picture, Subsampling, encode_picture, read_exactly
+from stylecrypt_msg.pictures import Format, JpegTables, encode_picture, read_exactly
+from stylecrypt_msg.quality import CELL, first_within, sample_of
 
-__all__ = ["MIN_PSNR", "fit_cover", "pack_faces", "pack_styles", "restore_faces", "unpack_styles"]
+__all__ = ["MIN_PSNR", "pack_faces", "pack_styles", "restore_faces", "unpack_styles"]
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
@@ -34,13 +33,6 @@ MIN_PSNR = 45.0
 """Decibels between the restored and the original pixels; differences of 1.4 levels in 255, which nobody sees."""
 
 _FEATHER = 4  # px inside a region's border over which it fades into the cover, which may have changed on the way
-_MAX_GROWTH = 1.1  # of the file, from photo to cover with its envelope
-_BEST, _WORST = 95, 75  # quality of a cover's file
-_CELL = (
-    64  # px across of a sample's cells, which are a block high: JPEG codes the mean of a block after its neighbour's
-)
-_ACROSS = 16  # cells of a sample
-_SAMPLE = 2**19  # px; for 12 megapixels they predict a file's size to 2 %
 
 
 def pack_faces(original: Pixels, cover: Pixels, jpeg: JpegTables | None = None) -> bytes:
@@ -93,51 +85,6 @@ def restore_faces(data: bytes, cover: Pixels, width: int, height: int) -> Pixels
         weight = _weight(_in_pixels(used, under.shape), area, width, height)
         result[area] = cv2.blendLinear(piece, under, weight, 1 - weight)
     return result
-
-
-def fit_cover(
-    source: Picture,
-    cover: Pixels,
-    format: Format,
-    *,
-    source_bytes: int,
-    extra_bytes: int,
-    ai_made: bool = False,
-) -> bytes:
-    """The file of a cover, (H, W, 3) uint8, which with ``extra_bytes`` is at most 10 % larger than the source's file.
-
-    ``source`` is the photo, of ``source_bytes``; ``extra_bytes`` travel in the cover's file or beside it. PNG is lossless;
-    otherwise the cover gets the quality of its source, or the best that fits, but never less than 75: the file may then
-    exceed the limit, as the caller can see. A JPEG gets the standard tables, since its source's own reveal which camera or
-    program wrote it (Kornblum, "Using JPEG quantization tables to identify imagery processed by software", 2008).
-
-    Raises:
-        PictureError: as ``encode_picture``.
-    """
-    if format == "PNG":
-        return encode_picture(cover, "PNG", ai_made=ai_made)
-    budget = int(source_bytes * _MAX_GROWTH) - extra_bytes
-    tables = source.jpeg if format == "JPEG" else None
-    subsampling: Subsampling = "4:4:4" if tables is None or tables.subsampling == "4:4:4" else "4:2:0"
-    best = tables.quality if tables else _BEST
-    qualities = range(best, min(best, _WORST) - 1, -1)
-
-    def encode(pixels: Pixels, quality: int) -> bytes:
-        return encode_picture(pixels, format, quality=quality, subsampling=subsampling, ai_made=ai_made)
-
-    written = cache(lambda quality: encode(cover, quality))
-    sample = _sample(cover)
-
-    def size(quality: int) -> float:
-        return len(written(quality))
-
-    def guess(quality: int) -> float:
-        return size(quality) if sample is cover else len(encode(sample, quality)) * cover.size / sample.size
-
-    if guess(best) <= budget and size(best) <= budget:
-        return written(best)
-    fits = _first_within(qualities, budget, guess, size)
-    return written(qualities[-1] if fits is None else fits)
 
 
 def pack_styles(codes: NDArray[np.floating], landmarks: NDArray[np.float32]) -> bytes:
@@ -241,7 +188,7 @@ def _boxes(blocks: NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
 def _smallest_file(piece: Pixels, touched: NDArray[np.uint8], jpeg: JpegTables | None) -> bytes:
     """The smallest file of ``piece`` that is good enough where ``touched`` is not 0."""
     worst = 255**2 / 10 ** (MIN_PSNR / 10)
-    sample, sample_touched = _sample(piece), _sample(touched[..., None])
+    sample, sample_touched = sample_of(piece), sample_of(touched[..., None])
     if sample is not piece:  # WebP lets colours run from cell to cell
         sample_touched = sample_touched * _inside_cells(sample)
         if not sample_touched.any():  # a few pixels here and there
@@ -258,7 +205,7 @@ def _smallest_file(piece: Pixels, touched: NDArray[np.uint8], jpeg: JpegTables |
                 return error(quality)
             return _error(encode_picture(sample, format, quality=quality), sample, sample_touched)
 
-        quality = _first_within(range(70, 101), worst, guess, error)
+        quality = first_within(range(70, 101), worst, guess, error)
         if quality is None:
             return None
         if format == "WEBP":
@@ -282,56 +229,13 @@ def _error(file: bytes, pixels: Pixels, mask: NDArray[np.uint8]) -> float:
     return float(cv2.norm(decoded, pixels, cv2.NORM_L2SQR, mask)) / max(3 * cv2.countNonZero(mask), 1)
 
 
-# The right quality in as few attempts as possible.
-
-
-def _sample(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A small picture that compresses as ``pixels`` (H, W, C) do, made of cells from all over them; ``pixels`` themselves if
-    they are few. The same cells for all pixels of one size."""
-    height, width, channels = pixels.shape
-    rows, columns = height // BLOCK, width // _CELL
-    count = _SAMPLE // (BLOCK * _CELL)
-    if rows * columns <= 2 * count:
-        return pixels
-    chosen = np.sort(np.random.default_rng(0).choice(rows * columns, count, replace=False))
-    top, left = np.divmod(chosen.reshape(-1, _ACROSS), columns)
-    cells = pixels[: rows * BLOCK, : columns * _CELL].reshape(rows, BLOCK, columns, _CELL, channels)
-    return cells[top, :, left].swapaxes(1, 2).reshape(-1, _ACROSS * _CELL, channels)
-
-
 def _inside_cells(sample: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(H, W, 1): 1 in the cells of a sample, 0 at their edges."""
     down, across = (
         abs(np.arange(length) % cell - (cell - 1) / 2) < cell / 2 - _FEATHER
-        for length, cell in zip(sample.shape, (BLOCK, _CELL), strict=False)
+        for length, cell in zip(sample.shape, (BLOCK, CELL), strict=False)
     )
     return (down[:, None] & across).astype(np.uint8)[..., None]
-
-
-def _first_within(
-    qualities: range, limit: float, guess: Callable[[int], float], measured: Callable[[int], float]
-) -> int | None:
-    """The first of ``qualities`` at which ``measured``, which falls along them, is within the ``limit``.
-
-    ``guess`` is the same or cheaper; it may be off by about the same factor for all of them.
-    """
-    guess = cache(guess)
-    factor, low, high = 1.0, 0, len(qualities)
-    while low < high:
-        at = bisect_left(qualities, True, low, high, key=lambda quality: factor * guess(quality) <= limit)
-        if at == high:
-            if high < len(qualities):
-                break
-            at -= 1  # unlikely to do, but only the last can show that none does
-        value = measured(qualities[at])
-        factor = value / max(guess(qualities[at]), 1e-9)
-        if value > limit:
-            low = at + 1
-            continue
-        high = at
-        if at > low and factor * guess(qualities[at - 1]) > limit:
-            break
-    return qualities[high] if high < len(qualities) else None
 
 
 def _damaged(why: str) -> MessageError:

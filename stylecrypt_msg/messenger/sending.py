@@ -21,7 +21,8 @@ from ..models import FaceModel
 from ..pictures import Picture, read_picture
 from ..profile import Contact
 from ..progress import Progress
-from ..residual import fit_cover, pack_faces, pack_styles
+from ..quality import fit_cover
+from ..residual import pack_faces, pack_styles
 from ..standins import seeds
 from ..stylemix import LayerMask
 from .imprinting import Imprinted, imprint
