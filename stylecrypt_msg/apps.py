@@ -1,7 +1,7 @@
-"""What messengers do to the photos that pass through them, in one table, for shaping covers and for testing them.
+"""The messenger apps by name, and what they do to photos, in one table, for shaping covers and for testing them.
 
 No app promises any of this, and versions differ. The values come from the apps' sources or others' measurements, in November
-2026.
+2026. Imports NumPy and Pillow only when pictures are at hand, so that `--help` can name the apps.
 """
 
 from __future__ import annotations
@@ -9,17 +9,29 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-from .choices import App
+    Pixels = NDArray[np.uint8]
 
-__all__ = ["APPS", "UNKNOWN_APP", "Handling", "reduced"]
+__all__ = ["APPS", "UNKNOWN_APP", "App", "Handling", "reduced"]
 
-Pixels = NDArray[np.uint8]
+
+class App(StrEnum):
+    """The app that will carry the cover, which decides what happens to it on the way (`APPS`)."""
+
+    SIGNAL = "signal"
+    WHATSAPP = "whatsapp"
+    TELEGRAM = "telegram"
+    ELEMENT = "element"
+    INSTAGRAM = "instagram"
+    FILE = "file"
+    """Sent as a file, which stays untouched."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,9 @@ class Handling:
 
     def deliver(self, pixels: Pixels) -> Pixels:
         """``pixels``, (H, W, 3) uint8, as they arrive: simulated with Pillow's codecs."""
+        import numpy as np
+        from PIL import Image
+
         shown = reduced(pixels, self.side)
         if self.scale != 1:
             shown = reduced(shown, round(max(shown.shape[:2]) * self.scale))
@@ -77,5 +92,8 @@ def reduced(pixels: Pixels, side: int | None) -> Pixels:
     height, width = pixels.shape[:2]
     if side is None or max(width, height) <= side:
         return pixels
+    import numpy as np
+    from PIL import Image
+
     size = max(round(width * side / max(width, height)), 1), max(round(height * side / max(width, height)), 1)
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))

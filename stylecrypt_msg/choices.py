@@ -7,21 +7,9 @@ from typing import Literal, TypeAlias, TypeVar
 
 from .errors import InputError
 
-__all__ = ["App", "Form", "Others", "named"]
+__all__ = ["Form", "Others", "named"]
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
-
-
-class App(StrEnum):
-    """The app that will carry the cover, which decides what happens to it on the way (`apps.APPS`)."""
-
-    SIGNAL = "signal"
-    WHATSAPP = "whatsapp"
-    TELEGRAM = "telegram"
-    ELEMENT = "element"
-    INSTAGRAM = "instagram"
-    FILE = "file"
-    """Sent as a file, which stays untouched."""
 
 
 Form: TypeAlias = Literal["photo", "portrait"]

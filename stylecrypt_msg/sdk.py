@@ -26,8 +26,9 @@ from stylecrypt_protocol import (
 )
 from typing_extensions import Unpack
 
+from .apps import App
 from .cards import card_of
-from .choices import App, Form, Others, named
+from .choices import Form, Others, named
 from .errors import InputError, NoMessageError, RefusedError, StyleCryptError
 from .messenger import (
     Arrival,

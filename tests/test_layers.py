@@ -24,7 +24,7 @@ PACKAGES = {
 IMPORTS = {
     "__init__": {"messenger", "sdk"},
     "cards": {"errors", "pictures"},
-    "apps": {"choices"},
+    "apps": set(),
     "choices": {"errors"},
     "errors": set(),
     "faces": set(),
@@ -36,7 +36,8 @@ IMPORTS = {
     "stylemix": {"errors"},
     "effort": {"models"},
     "recognisers": {"errors", "faces"},
-    "residual": {"errors", "pictures"},
+    "quality": {"pictures"},
+    "residual": {"errors", "pictures", "quality"},
     "standins": {"models"},
     "transports": {"errors", "pictures"},
     "cipher": {"choices", "effort", "errors", "faces", "models", "progress", "standins", "stylemix"},
@@ -44,12 +45,14 @@ IMPORTS = {
     "messenger": {
         "apps", "imprint",
         "choices", "cipher", "effort", "errors", "faces", "likeness", "models", "pictures", "profile", "progress",
-        "recognisers", "residual", "standins", "stylemix",
+        "quality", "recognisers", "residual", "standins", "stylemix",
     },
     "sdk": {
+        "apps",
         "cards", "choices", "errors", "messenger", "models", "pictures", "profile", "progress", "recognisers", "transports",
     },
     "cli": {
+        "apps",
         "cards", "choices", "cipher", "errors", "faces", "imprint", "messenger", "models", "pictures", "profile", "progress",
         "recognisers", "sdk", "standins", "transports",
     },

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from stylecrypt_msg.choices import App
+from stylecrypt_msg.apps import App
 from stylecrypt_msg.errors import InputError, os_reason
 from stylecrypt_msg.pictures import MAX_FILE_BYTES
 from stylecrypt_msg.transports.matrix.devices import Trust

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from stylecrypt_protocol import Level
 
-from stylecrypt_msg.choices import App, Others, named
+from stylecrypt_msg.apps import App
+from stylecrypt_msg.choices import Others, named
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.profile import Contact, Profile
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..choices import App, Others, named
+from ..apps import App
+from ..choices import Others, named
 
 if TYPE_CHECKING:
     from stylecrypt_protocol import Level

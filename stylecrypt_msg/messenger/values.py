@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from stylecrypt_protocol import ENVELOPE_SUFFIX, Level, MessageId
 
-from ..choices import App, Form, Others
+from ..apps import App
+from ..choices import Form, Others
 from ..cipher import Unreplaced
 from ..errors import PictureError
 from ..likeness import Likeness

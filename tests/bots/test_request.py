@@ -10,7 +10,7 @@ from stylecrypt_bots import texts
 from stylecrypt_bots.request import Request, contact_of, parse_command, parse_request
 from stylecrypt_protocol import Level
 
-from stylecrypt_msg.choices import App
+from stylecrypt_msg.apps import App
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.profile import Profile
 

@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from stylecrypt_msg import imprint
-from stylecrypt_msg.apps import APPS, UNKNOWN_APP
-from stylecrypt_msg.choices import App
+from stylecrypt_msg.apps import APPS, UNKNOWN_APP, App
 
 from ..conftest import Pixels
 from ..scenery import scene

@@ -12,8 +12,7 @@ from PIL import Image
 from stylecrypt_protocol import Level
 
 from stylecrypt_msg import StyleCrypt
-from stylecrypt_msg.apps import APPS, UNKNOWN_APP, Handling
-from stylecrypt_msg.choices import App
+from stylecrypt_msg.apps import APPS, UNKNOWN_APP, App, Handling
 from stylecrypt_msg.cli import console
 from stylecrypt_msg.errors import FaceError, StyleCryptError
 from stylecrypt_msg.faces import Quad, crop
