@@ -14,10 +14,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from .pictures import Pixels
 
-    Pixels = NDArray[np.uint8]
 
 __all__ = ["APPS", "UNKNOWN_APP", "App", "Handling", "reduced"]
 

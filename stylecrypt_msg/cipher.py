@@ -37,6 +37,7 @@ from .faces import (
 )
 from .faces.align import quad_matrix, transform
 from .models import FaceModel
+from .pictures import Pixels
 from .progress import Progress, silent
 from .standins import stand_in
 from .stylemix import LayerMask, mix
@@ -57,7 +58,6 @@ __all__ = [
     "uncover",
 ]
 
-Pixels: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]
 EncryptionKeyFace: TypeAlias = int | str | Pixels
 """An encryption key face: the seed of a person who does not exist, or a photo."""

@@ -39,6 +39,7 @@ __all__ = [
     "Format",
     "JpegTables",
     "Picture",
+    "Pixels",
     "Subsampling",
     "encode_picture",
     "format_of",
@@ -50,6 +51,9 @@ __all__ = [
     "suffix_of",
     "write_atomically",
 ]
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""(H, W, 3) uint8, plain sRGB."""
 
 Format: TypeAlias = Literal["PNG", "JPEG", "WEBP"]
 

@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from stylecrypt_protocol.residuals import BLOCK
 
-from .pictures import Format, Picture, Subsampling, encode_picture
+from .pictures import Format, Picture, Pixels, Subsampling, encode_picture
 
 __all__ = ["CELL", "first_within", "fit_cover", "sample_of"]
 
-Pixels = NDArray[np.uint8]
 
 CELL = 64
 """Pixels across of a sample's cells, which are a block high: JPEG codes the mean of a block after its neighbour's."""

@@ -12,7 +12,6 @@ made of whole blocks.
 from __future__ import annotations
 
 from functools import cache
-from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -22,12 +21,11 @@ from stylecrypt_protocol.limits import MAX_FACES
 from stylecrypt_protocol.residuals import BLOCK, FacePiece, FacesResidual, StylesResidual
 
 from stylecrypt_msg.errors import MessageError, ModelError, PictureError, explaining
-from stylecrypt_msg.pictures import Format, JpegTables, encode_picture, read_exactly
+from stylecrypt_msg.pictures import Format, JpegTables, Pixels, encode_picture, read_exactly
 from stylecrypt_msg.quality import CELL, first_within, sample_of
 
 __all__ = ["MIN_PSNR", "pack_faces", "pack_styles", "restore_faces", "unpack_styles"]
 
-Pixels: TypeAlias = NDArray[np.uint8]
 
 MIN_PSNR = 45.0
 """Decibels between the restored and the original pixels; differences of 1.4 levels in 255, which nobody sees."""

@@ -14,12 +14,12 @@ import cv2
 import hypothesis
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.models import FaceModel, load_model, load_torch_model
 from stylecrypt_msg.models.embedded import EmbeddedModel
 from stylecrypt_msg.models.face_model import Floats
+from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.standins import stand_in
 
 from .quickly import shortened
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("stylecrypt", deadline=None)
 hypothesis.settings.load_profile("stylecrypt")
 
-Pixels = NDArray[np.uint8]
 
 # The fixtures that a test uses, directly or not, tell what it needs; `make quick` leaves these tests out.
 MARKS = {"homeserver": "homeserver"} | dict.fromkeys(

@@ -7,13 +7,10 @@ import io
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
-from stylecrypt_msg.pictures import Picture, read_picture
+from stylecrypt_msg.pictures import Picture, Pixels, read_picture
 from stylecrypt_msg.residual import pack_faces
-
-Pixels = NDArray[np.uint8]
 
 
 def astronaut() -> Pixels:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .conftest import Pixels
+from stylecrypt_msg.pictures import Pixels
 
 
 def scene(width: int, height: int, seed: int = 0) -> Pixels:

@@ -37,11 +37,11 @@ from stylecrypt_msg.models import descent as models_descent
 from stylecrypt_msg.models.face_model import Floats
 from stylecrypt_msg.models.refine import refine
 from stylecrypt_msg.models.torch_model import TorchModel
-from stylecrypt_msg.pictures import Format, encode_picture, read_picture
+from stylecrypt_msg.pictures import Format, Pixels, encode_picture, read_picture
 from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.stylemix import LayerMask, mix
 
-from .conftest import People, Pixels
+from .conftest import People
 
 pytestmark = pytest.mark.usefixtures("short_descents")
 

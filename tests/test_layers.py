@@ -24,11 +24,11 @@ PACKAGES = {
 IMPORTS = {
     "__init__": {"messenger", "sdk"},
     "cards": {"errors", "pictures"},
-    "apps": set(),
+    "apps": {"pictures"},
     "choices": {"errors"},
     "errors": set(),
     "faces": set(),
-    "imprint": {"errors"},
+    "imprint": {"errors", "pictures"},
     "models": {"errors"},
     "pictures": {"errors"},
     "profile": {"errors"},
@@ -40,7 +40,7 @@ IMPORTS = {
     "residual": {"errors", "pictures", "quality"},
     "standins": {"models"},
     "transports": {"errors", "pictures"},
-    "cipher": {"choices", "effort", "errors", "faces", "models", "progress", "standins", "stylemix"},
+    "cipher": {"choices", "effort", "errors", "faces", "models", "pictures", "progress", "standins", "stylemix"},
     "likeness": {"cipher", "errors", "faces", "models", "progress", "recognisers"},
     "messenger": {
         "apps", "imprint",

@@ -17,12 +17,10 @@ from numpy.typing import NDArray
 from stylecrypt_msg import recognisers
 from stylecrypt_msg.errors import InputError, ModelError, Remedy
 from stylecrypt_msg.faces import certain_faces, crop, detect_faces, face_quad
-from stylecrypt_msg.pictures import read_picture
+from stylecrypt_msg.pictures import Pixels, read_picture
 from stylecrypt_msg.recognisers import Recogniser, installed_recognisers, load_recogniser
 
 from .conftest import People
-
-Pixels = NDArray[np.uint8]
 
 
 @pytest.fixture(scope="module", params=["sface", "dlib"])

@@ -21,11 +21,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import combinations, groupby
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import track
 from stylecrypt_lab.evaluation.metrics import FAR, threshold_at_far
@@ -36,11 +35,9 @@ from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.errors import InputError, StyleCryptError
 from stylecrypt_msg.faces import certain_faces, crop, face_quad
 from stylecrypt_msg.models import load_model
-from stylecrypt_msg.pictures import encode_picture, read_picture
+from stylecrypt_msg.pictures import Pixels, encode_picture, read_picture
 from stylecrypt_msg.recognisers import Recogniser, load_recogniser
 from stylecrypt_msg.standins import stand_in
-
-Pixels: TypeAlias = NDArray[np.uint8]
 
 SIDE = 192  # px of a picture in the sheet
 SEVERAL = (1, 2, 4)

@@ -42,11 +42,9 @@ from stylecrypt_protocol import CoverMismatchError
 from stylecrypt_msg import StyleCrypt
 from stylecrypt_msg.errors import FaceError, InputError, RefusedError
 from stylecrypt_msg.faces import Quad, certain_faces, crop, face_quad
-from stylecrypt_msg.pictures import read_picture
+from stylecrypt_msg.pictures import Pixels, read_picture
 from stylecrypt_msg.recognisers import Recogniser, load_recogniser
 from stylecrypt_msg.sdk import EncryptedPhoto, Options
-
-Pixels = NDArray[np.uint8]
 
 STAND_IN = "somebody"
 LEVELS: dict[str, Options] = {

@@ -11,10 +11,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..choices import Form
-from ..cipher import Floats, Pixels, to_pixels
+from ..cipher import Floats, to_pixels
 from ..errors import InputError, os_reason
 from ..models import FaceModel, load_model
-from ..pictures import encode_picture, read_picture, same_file, write_atomically
+from ..pictures import Pixels, encode_picture, read_picture, same_file, write_atomically
 from ..progress import Progress
 from ..sdk import StyleCrypt
 from ..standins import stand_in

@@ -21,11 +21,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..pictures import Pixels
 from .code import MAX_WORDS, UNIT_BITS, UNITS_PER_WORD, WORD_BYTES, Corrected, correct, protect, within_reach
 
 __all__ = ["MIN_PSNR", "MIN_SIDE", "Reading", "Written", "capacity", "read", "write"]
 
-Pixels = NDArray[np.uint8]
 _Array = TypeVar("_Array", NDArray[np.uint8], NDArray[np.float32])
 
 MIN_PSNR: Final = 42.0

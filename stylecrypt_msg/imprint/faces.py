@@ -14,10 +14,10 @@ from PIL import Image
 from stylecrypt_protocol import IMPRINT_CELLS, MAX_IMPRINT_FACES, ImprintedFace
 
 from ..errors import MessageError
+from ..pictures import Pixels
 
 __all__ = ["LEAST_BYTES", "paste_faces", "small_faces"]
 
-Pixels = NDArray[np.uint8]
 
 LEAST_BYTES = 120
 """The fewest bytes for a face: with less, nobody can be recognised."""

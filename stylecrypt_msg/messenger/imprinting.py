@@ -10,8 +10,8 @@ from stylecrypt_protocol import Card, MessageId, OpenedImprint, SeenStore
 
 from ..cipher import CoveredPhoto
 from ..imprint import LEAST_BYTES, MIN_SIDE, WORD_BYTES, capacity, read, small_faces, write
+from ..pictures import Pixels
 from ..profile import Profile
-from .values import Pixels
 from .wire import wire_pixels
 
 __all__ = ["Imprinted", "imprint", "read_imprint"]

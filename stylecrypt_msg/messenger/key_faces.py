@@ -23,11 +23,10 @@ from ..errors import InputError, MessageError, PictureError, ProfileError, Remed
 from ..faces import certain_faces, crop
 from ..faces.align import face_quad
 from ..models import FaceModel
-from ..pictures import encode_picture, read_file, read_picture
+from ..pictures import Pixels, encode_picture, read_file, read_picture
 from ..profile import Contact, MyKeyFace, TheirKeyFace
 from ..progress import Progress
 from .parts import Parts
-from .values import Pixels
 from .wire import wire_pixels
 
 __all__ = ["Codes", "KeyPhoto", "NewKeyFace", "ReceivedKeyFace", "key_codes", "prepare", "receive", "share"]

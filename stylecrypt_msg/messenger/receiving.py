@@ -14,7 +14,7 @@ from ..cipher import restore, uncover
 from ..errors import FaceError, InputError, MessageError, ModelError, NoMessageError, RefusedError, Remedy, explaining
 from ..imprint import paste_faces
 from ..models import FaceModel
-from ..pictures import Picture, read_picture
+from ..pictures import Picture, Pixels, read_picture
 from ..profile import Contact, MyKeyFace, TheirKeyFace
 from ..progress import Progress
 from ..residual import restore_faces, unpack_styles
@@ -22,7 +22,7 @@ from ..stylemix import LayerMask
 from .imprinting import read_imprint
 from .key_faces import Codes, key_codes
 from .parts import Parts
-from .values import Arrival, DecryptedPhoto, Pixels
+from .values import Arrival, DecryptedPhoto
 from .wire import form_of, from_wire, wire_pixels
 
 __all__ = ["receive"]

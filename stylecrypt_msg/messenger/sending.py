@@ -18,7 +18,7 @@ from ..effort import COVER_STEPS
 from ..errors import FaceError, InputError, Remedy
 from ..likeness import hide
 from ..models import FaceModel
-from ..pictures import Picture, read_picture
+from ..pictures import Picture, Pixels, read_picture
 from ..profile import Contact
 from ..progress import Progress
 from ..quality import fit_cover
@@ -27,7 +27,7 @@ from ..standins import seeds
 from ..stylemix import LayerMask
 from .imprinting import Imprinted, imprint
 from .parts import Parts
-from .values import Draft, EncryptedPhoto, LeakReport, Pixels, writable
+from .values import Draft, EncryptedPhoto, LeakReport, writable
 from .wire import check_size, to_wire, wire_pixels
 
 __all__ = ["prepare"]

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from stylecrypt_protocol import ENVELOPE_SUFFIX, Level, MessageId
 
@@ -18,15 +16,13 @@ from ..choices import Form, Others
 from ..cipher import Unreplaced
 from ..errors import PictureError
 from ..likeness import Likeness
-from ..pictures import Format, encode_picture, format_of, media_type_of, suffix_of, write_atomically
+from ..pictures import Format, Pixels, encode_picture, format_of, media_type_of, suffix_of, write_atomically
 from ..profile import Contact
 from ..stylemix import LayerMask
 
-__all__ = ["Arrival", "DecryptedPhoto", "Draft", "EncryptedPhoto", "LeakReport", "Pixels"]
+__all__ = ["Arrival", "DecryptedPhoto", "Draft", "EncryptedPhoto", "LeakReport"]
 
 _QUALITY = 98  # for restored photos written as JPEG or WebP: 45 dB and more
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, kw_only=True)

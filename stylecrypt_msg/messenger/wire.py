@@ -9,7 +9,7 @@ from stylecrypt_protocol import PublicPart
 from ..choices import Form
 from ..errors import InputError
 from ..faces import Quad
-from .values import Pixels
+from ..pictures import Pixels
 
 __all__ = ["check_size", "form_of", "from_wire", "to_wire", "wire_pixels"]
 

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from stylecrypt_msg.pictures import Pixels
+
 from .. import quickly
-from ..conftest import Pixels
 
 DATA = Path(__file__).parents[1] / "models" / "data"
 TINY = DATA / "psp_tiny.pt"  # StyleGAN2 and pSp, 64 px, 10 styles, random weights: not much of a face

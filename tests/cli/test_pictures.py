@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from ..conftest import People, Pixels
+from stylecrypt_msg.pictures import Pixels
+
+from ..conftest import People
 from .helpers import AI_MADE, KEYFACE, SOMEBODY, Ended, Run, read, refused, refused_without_trace, saved
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ..conftest import Pixels
+from stylecrypt_msg.pictures import Pixels
+
 from ..scenery import scene
 
 

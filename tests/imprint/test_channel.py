@@ -11,8 +11,8 @@ from PIL import Image
 
 from stylecrypt_msg import imprint
 from stylecrypt_msg.apps import APPS, UNKNOWN_APP, App
+from stylecrypt_msg.pictures import Pixels
 
-from ..conftest import Pixels
 from ..scenery import scene
 
 TRIALS = [handling.deliver for handling in UNKNOWN_APP]

@@ -9,8 +9,9 @@ import stylecrypt_protocol as protocol
 
 from stylecrypt_msg import imprint
 from stylecrypt_msg.errors import MessageError
+from stylecrypt_msg.pictures import Pixels
 
-from ..conftest import People, Pixels
+from ..conftest import People
 
 
 def psnr(one: Pixels, other: Pixels) -> float:

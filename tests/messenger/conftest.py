@@ -12,9 +12,9 @@ from PIL import Image
 
 from stylecrypt_msg import EncryptedPhoto, StyleCrypt
 from stylecrypt_msg.models import FaceModel, load_model, model_cache
-from stylecrypt_msg.pictures import encode_picture, read_picture
+from stylecrypt_msg.pictures import Pixels, encode_picture, read_picture
 
-from ..conftest import People, Pixels
+from ..conftest import People
 
 MARKER = b"Elm Street 7"  # in the photo's metadata
 

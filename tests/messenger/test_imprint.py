@@ -10,10 +10,10 @@ from PIL import Image
 from stylecrypt_msg import EncryptedPhoto, Level
 from stylecrypt_msg.errors import InputError, MessageError, NoMessageError, RefusedError
 from stylecrypt_msg.models import FaceModel
-from stylecrypt_msg.pictures import encode_picture, read_picture
+from stylecrypt_msg.pictures import Pixels, encode_picture, read_picture
 from stylecrypt_msg.sdk import Options
 
-from ..conftest import People, Pixels
+from ..conftest import People
 from ..scenery import scene
 from .conftest import Parties, reencoded
 

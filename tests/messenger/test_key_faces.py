@@ -16,10 +16,10 @@ from stylecrypt_msg.cipher import prepare_key
 from stylecrypt_msg.errors import InputError, MessageError, NotAuthorisedError, PictureError, ProfileError
 from stylecrypt_msg.messenger import key_faces
 from stylecrypt_msg.models import FaceModel
-from stylecrypt_msg.pictures import encode_picture, read_picture
+from stylecrypt_msg.pictures import Pixels, encode_picture, read_picture
 from stylecrypt_msg.profile import Profile, TheirKeyFace
 
-from ..conftest import People, Pixels
+from ..conftest import People
 from .conftest import Parties, Send, introduce
 
 pytestmark = pytest.mark.usefixtures("short_descents")

@@ -29,11 +29,11 @@ from stylecrypt_msg.errors import (
 from stylecrypt_msg.faces import certain_faces, crop, detect_faces, face_quad
 from stylecrypt_msg.messenger import Arrival
 from stylecrypt_msg.models import FaceModel
-from stylecrypt_msg.pictures import AI_MADE, encode_picture, read_picture
+from stylecrypt_msg.pictures import AI_MADE, Pixels, encode_picture, read_picture
 from stylecrypt_msg.recognisers import installed_recognisers
 from stylecrypt_msg.standins import SEEDS, seeds
 
-from ..conftest import People, Pixels
+from ..conftest import People
 from .conftest import MARKER, Parties, Send, reencoded, share_key_face
 
 pytestmark = pytest.mark.usefixtures("short_descents")

@@ -20,10 +20,9 @@ from PIL import Image
 import stylecrypt_msg
 from stylecrypt_msg import AsyncStyleCrypt, StyleCrypt
 from stylecrypt_msg.errors import InputError, NotAuthorisedError, PictureError, ProfileError, RefusedError
-from stylecrypt_msg.pictures import read_picture
+from stylecrypt_msg.pictures import Pixels, read_picture
 from stylecrypt_msg.transports.folder import FolderTransport
 
-from ..conftest import Pixels
 from .conftest import Parties, Send
 
 pytestmark = pytest.mark.usefixtures("short_descents")

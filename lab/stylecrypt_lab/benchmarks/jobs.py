@@ -22,10 +22,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stylecrypt_msg.cipher import Pixels, to_pixels
+from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.models import FaceModel, load_model
-from stylecrypt_msg.pictures import encode_picture
+from stylecrypt_msg.pictures import Pixels, encode_picture
 from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.sdk import StyleCrypt
 from stylecrypt_msg.standins import stand_in

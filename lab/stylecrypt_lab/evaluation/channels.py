@@ -16,11 +16,11 @@ from stylecrypt_msg.apps import APPS, UNKNOWN_APP, App, Handling
 from stylecrypt_msg.cli import console
 from stylecrypt_msg.errors import FaceError, StyleCryptError
 from stylecrypt_msg.faces import Quad, crop
-from stylecrypt_msg.pictures import encode_picture, read_picture
+from stylecrypt_msg.pictures import Pixels, encode_picture, read_picture
 from stylecrypt_msg.recognisers import Recogniser, load_recogniser
 
 from .levels import friends
-from .metrics import Pixels, psnr
+from .metrics import psnr
 from .subjects import Subject, read_subjects
 from .trial import Record
 

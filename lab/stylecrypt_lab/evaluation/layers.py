@@ -7,7 +7,7 @@ colour differences. The landmarks are YuNet's.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from stylecrypt_protocol import Level
 from stylecrypt_msg.effort import COVER_STEPS
 from stylecrypt_msg.errors import InputError, Remedy
 from stylecrypt_msg.faces import Face, certain_faces, matte
+from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.stylemix import LayerMask, mix
 
@@ -24,7 +25,6 @@ from .trial import Inversions, Record, scaled, synthesize
 
 __all__ = ["AREAS", "MOVES", "LayerChange", "LayerTrial", "areas", "try_layers"]
 
-Pixels: TypeAlias = NDArray[np.uint8]
 
 AREAS = ("eyes", "brows", "nose", "mouth", "skin", "outline", "hair", "background")
 """Regions of an aligned face whose colours are compared."""

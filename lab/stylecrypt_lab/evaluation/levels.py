@@ -13,9 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from stylecrypt_msg.errors import FaceError, RefusedError
 from stylecrypt_msg.faces import crop
 from stylecrypt_msg.pictures import read_picture
@@ -29,7 +26,6 @@ from .trial import Judge, Record, Score
 
 __all__ = ["LEVELS", "LEVEL_WAYS", "Friends", "LevelTrial", "Recovery", "friends", "try_levels"]
 
-Pixels: TypeAlias = NDArray[np.uint8]
 
 LEVELS = ("keyface", "latent", "original")
 

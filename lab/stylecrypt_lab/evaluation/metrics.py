@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 
 from stylecrypt_msg.errors import InputError, Remedy
+from stylecrypt_msg.pictures import Pixels
 
 __all__ = ["FAR", "HIGHEST_PSNR", "SIZE", "Lpips", "cosine", "load_lpips", "psnr", "ssim", "threshold_at_far"]
 
-Pixels: TypeAlias = NDArray[np.uint8]
 
 SIZE = 256
 """Pixels a side at which pictures are compared, as in the paper."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from stylecrypt_msg.pictures import encode_picture, read_picture, write_atomically
+from stylecrypt_msg.pictures import Pixels, encode_picture, read_picture, write_atomically
 
 from .run import TILE, Strips
 from .summary import Summary
@@ -20,7 +18,6 @@ from .trial import figure_titles
 
 __all__ = ["write_report"]
 
-Pixels: TypeAlias = NDArray[np.uint8]
 
 _ON_A_SHEET = 10  # people
 _HEAD = 26  # px above a sheet's pictures

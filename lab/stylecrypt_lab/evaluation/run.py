@@ -7,15 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from stylecrypt_msg.errors import FaceError, InputError
 from stylecrypt_msg.models import FaceModel
-from stylecrypt_msg.pictures import encode_picture, write_atomically
+from stylecrypt_msg.pictures import Pixels, encode_picture, write_atomically
 from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.recognisers import Recogniser
 
@@ -30,7 +29,6 @@ from .trial import Inversions, Record, Trial, try_person
 
 __all__ = ["LAYERS_OF", "LEVELS_OF", "TILE", "TRAVEL_OF", "Strips", "evaluate"]
 
-Pixels: TypeAlias = NDArray[np.uint8]
 Result = TypeVar("Result", bound=Record)
 
 METHOD = 6

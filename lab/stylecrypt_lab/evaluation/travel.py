@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from stylecrypt_msg.pictures import encode_picture, read_picture
+from stylecrypt_msg.pictures import Pixels, encode_picture, read_picture
 
 __all__ = ["AS_SENT", "WAYS", "travelled"]
-
-Pixels: TypeAlias = NDArray[np.uint8]
 
 
 def _scaled(pixels: Pixels, scale: float) -> Pixels:

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -28,6 +27,7 @@ from stylecrypt_msg.effort import COVER_STEPS
 from stylecrypt_msg.faces import crop, paste
 from stylecrypt_msg.likeness import MARGIN, room
 from stylecrypt_msg.models import FaceModel
+from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.recognisers import Recogniser
 from stylecrypt_msg.standins import seeds, stand_in
 from stylecrypt_msg.stylemix import LayerMask, mix
@@ -54,7 +54,6 @@ __all__ = [
     "try_person",
 ]
 
-Pixels: TypeAlias = NDArray[np.uint8]
 
 NOT_SENT = "not sent"
 """In place of a way, for pictures that do not travel."""

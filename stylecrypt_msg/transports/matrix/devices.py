@@ -1,4 +1,4 @@
-"""Who can read messages in a room, and who may."""
+"""Who can read messages in a room, and who may: devices are pinned when they are first sent to, or verified."""
 
 from __future__ import annotations
 

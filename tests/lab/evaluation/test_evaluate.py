@@ -27,10 +27,10 @@ from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.cli import main
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.models import FaceModel, load_model, model_cache
+from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.standins import stand_in
 
 from ...cli.helpers import TINY, Ended
-from ...conftest import Pixels
 
 pytestmark = pytest.mark.usefixtures("short_descents")
 

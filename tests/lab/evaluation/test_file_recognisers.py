@@ -16,10 +16,9 @@ from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.faces import certain_faces, crop, face_quad
 from stylecrypt_msg.faces.align import quad_matrix, transform
 from stylecrypt_msg.models import FaceModel
+from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.recognisers import ARCFACE_CHIP, load_recogniser
 from stylecrypt_msg.standins import stand_in
-
-from ...conftest import Pixels
 
 # What InsightFace aligns to, in 112 px (its utils/face_align.py).
 ARCFACE_POINTS = [

@@ -15,8 +15,7 @@ from stylecrypt_lab.evaluation.trial import Moments, _moments, correlation
 from torch import nn
 
 from stylecrypt_msg.errors import InputError
-
-from ...conftest import Pixels
+from stylecrypt_msg.pictures import Pixels
 
 
 def flat(value: int) -> Pixels:

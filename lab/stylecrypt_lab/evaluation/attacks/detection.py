@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from stylecrypt_msg.cipher import to_images
-from stylecrypt_msg.pictures import encode_picture, read_picture
+from stylecrypt_msg.pictures import Pixels, encode_picture, read_picture
 
-from .material import Material, Pipeline, Pixels, resized
+from .material import Material, Pipeline, resized
 from .odds import Figure, Finding, Floats, cross_validated, roc
 
 __all__ = ["detection", "features"]

@@ -7,9 +7,10 @@ from functools import partial
 
 import numpy as np
 
+from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.stylemix import mix
 
-from .material import Material, Pipeline, Pixels, Posted, resized, show
+from .material import Material, Pipeline, Posted, resized, show
 from .odds import Figure, Finding, Floats, by_strangers, distances, roc
 
 __all__ = ["linking", "public_photo", "recognition", "same"]

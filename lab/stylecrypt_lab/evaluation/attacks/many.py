@@ -7,11 +7,11 @@ from functools import partial
 
 import numpy as np
 
-from stylecrypt_msg.pictures import encode_picture
+from stylecrypt_msg.pictures import Pixels, encode_picture
 from stylecrypt_msg.stylemix import mix
 
 from .faces import by_chance, same
-from .material import Material, Pixels, resized, show, small
+from .material import Material, resized, show, small
 from .odds import Figure, Finding, Floats, by_strangers, distances
 
 __all__ = ["Averages", "averaging"]

@@ -19,6 +19,7 @@ from stylecrypt_msg.faces import paste
 from stylecrypt_msg.faces.align import quad_matrix, transform
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.models.embedded import EmbeddedModel
+from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.progress import Progress, silent
 from stylecrypt_msg.recognisers import Recogniser
 from stylecrypt_msg.standins import stand_in
@@ -31,7 +32,6 @@ __all__ = [
     "Material",
     "People",
     "Pipeline",
-    "Pixels",
     "Posted",
     "Setting",
     "Strangers",
@@ -44,7 +44,6 @@ __all__ = [
     "strangers",
 ]
 
-Pixels = NDArray[np.uint8]
 
 _SIDE = 512  # px of the squares that show the faces
 _ENCODED = 256  # px of what the encoder gets, as in `cipher`

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from stylecrypt_msg.cipher import Floats as Codes
 from stylecrypt_msg.cipher import to_images, to_pixels
+from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.stylemix import mix
 
 from .faces import by_chance, same
-from .material import Material, People, Pipeline, Pixels, View, resized, show
+from .material import Material, People, Pipeline, View, resized, show
 from .odds import Figure, Finding, Ridge, by_strangers, distances
 
 __all__ = ["Lessons", "lessons", "networks"]
