@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 
+import cv2
 import numpy as np
 from PIL import Image
 from stylecrypt_protocol import Level
@@ -16,11 +19,13 @@ from stylecrypt_msg.apps import APPS, UNKNOWN_APP, App, Handling
 from stylecrypt_msg.cli import console
 from stylecrypt_msg.errors import FaceError, StyleCryptError
 from stylecrypt_msg.faces import Quad, crop
+from stylecrypt_msg.imprint import WORD_BYTES, capacity, write
 from stylecrypt_msg.pictures import Pixels, encode_picture, read_picture
 from stylecrypt_msg.recognisers import Recogniser, load_recogniser
 
 from .levels import friends
 from .metrics import psnr
+from .steganalysis import Verdicts, describe, tell_apart
 from .subjects import Subject, read_subjects
 from .trial import Record
 
@@ -49,17 +54,50 @@ class Way(Record):
     seconds: float | None
 
 
+class Removal(Record):
+    """An attempt to wipe imprints out.
+
+    Attributes:
+        name: what was done.
+        photos: the number of covers on which it was tried.
+        opened: the number of those that still open.
+        psnr: of what is left of the picture, in dB. None: its pixels are in other places.
+    """
+
+    name: str
+    photos: int
+    opened: int
+    psnr: float | None
+
+
 class Channels(Record):
-    """``photos`` sent, ``imprinted`` of them, and the covers' ``cover_psnr`` against covers without an imprint, in dB."""
+    """``photos`` sent, ``imprinted`` of them, and the covers' ``cover_psnr`` against covers without an imprint, in dB.
+    ``told``: how a steganalyser judges squares of both. None: there are too few."""
 
     photos: int
     imprinted: int
     cover_psnr: float | None
     ways: tuple[Way, ...]
+    removals: tuple[Removal, ...]
+    told: Verdicts | None
 
 
 def _twice(first: Handling, second: Handling) -> Callable[[Pixels], Pixels]:
     return lambda pixels: second.deliver(first.deliver(pixels))
+
+
+def _by_mozjpeg(handling: Handling, pixels: Pixels) -> Pixels:
+    """As ``handling``, by another encoder and with the plain bilinear scaling of phones."""
+    import jpeglib
+
+    share = min(1.0, (handling.side or max(pixels.shape)) / max(pixels.shape[:2]))
+    size = round(pixels.shape[1] * share), round(pixels.shape[0] * share)
+    picture = jpeglib.from_spatial(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR))
+    picture.samp_factor = ((2, 2), (1, 1), (1, 1))  # 4:2:0
+    with tempfile.TemporaryDirectory() as folder, jpeglib.version("mozjpeg403"):
+        file = Path(folder) / "delivered.jpg"
+        picture.write_spatial(str(file), qt=handling.quality)
+        return np.asarray(Image.open(file).convert("RGB"))
 
 
 def _enlarged(pixels: Pixels) -> Pixels:
@@ -71,9 +109,50 @@ def _enlarged(pixels: Pixels) -> Pixels:
 WAYS: dict[str, Callable[[Pixels], Pixels]] = {
     **{app.value: APPS[app].deliver for app in App},
     "signal, then whatsapp": _twice(APPS[App.SIGNAL], APPS[App.WHATSAPP]),
+    **{
+        f"{app.value}, with mozjpeg": partial(_by_mozjpeg, handling)
+        for app, handling in APPS.items()
+        if handling.quality is not None
+    },
+    "mozjpeg, q60": partial(_by_mozjpeg, Handling("", quality=60)),
     **{handling.source: handling.deliver for handling in UNKNOWN_APP},
     "x0.6, q80": Handling("", quality=80, scale=0.6).deliver,
     "x1.25, q70": _enlarged,
+}
+
+
+def _blurred(sigma: float, pixels: Pixels) -> Pixels:
+    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma), np.uint8)
+
+
+def _noisy(pixels: Pixels) -> Pixels:
+    noise = np.random.default_rng(0).normal(0, 10, pixels.shape)
+    return np.clip(np.rint(pixels + noise), 0, 255).astype(np.uint8)
+
+
+def _cropped(pixels: Pixels) -> Pixels:
+    height, width = pixels.shape[:2]
+    return np.ascontiguousarray(pixels[height // 50 : -(height // 50), width // 50 : -(width // 50)])
+
+
+def _turned(pixels: Pixels) -> Pixels:
+    return _cropped(np.asarray(Image.fromarray(pixels).rotate(1, Image.Resampling.BICUBIC)))
+
+
+def _overwritten(pixels: Pixels) -> Pixels:
+    room = capacity(pixels.shape[1], pixels.shape[0]) // WORD_BYTES * WORD_BYTES
+    written = write(pixels, np.random.default_rng(0).bytes(room), [lambda same: same])
+    return pixels if written is None else written.pixels
+
+
+REMOVALS: dict[str, Callable[[Pixels], Pixels]] = {
+    "blur of 1 px": partial(_blurred, 1),
+    "blur of 2 px": partial(_blurred, 2),
+    "noise of 10 levels": _noisy,
+    "half the size": Handling("", scale=0.5).deliver,
+    "a fiftieth cropped on each side": _cropped,
+    "turned by 1 degree": _turned,
+    "another imprint on top": _overwritten,
 }
 
 
@@ -108,6 +187,18 @@ def run(
     console.print_table(("way", ">opened", ">faces", f">{recogniser.name}", ">time"), rows)
     against = "" if done.cover_psnr is None else f", at {done.cover_psnr:.1f} dB against the cover without"
     console.say(f"{done.imprinted} of {done.photos} covers hold the faces{against}.")
+    console.print_table(
+        ("to wipe it out", ">still opened", ">picture"),
+        [
+            (one.name, f"{one.opened}/{one.photos}", "" if one.psnr is None else f"{one.psnr:.1f} dB")
+            for one in done.removals
+        ],
+    )
+    if done.told is not None:
+        console.say(
+            f"A steganalyser judges {done.told.rightly} of {done.told.squares} squares rightly, with or without an imprint; "
+            "`stylecrypt inspect` finds every imprint that can be read."
+        )
 
 
 def try_channels(
@@ -121,7 +212,8 @@ def try_channels(
     """Sends each photo, scaled to ``side`` px on its longer side, and opens it after every way. Photos that cannot be sent are
     left out."""
     results: dict[str, list[tuple[float, float, float] | None]] = {name: [] for name in WAYS}
-    tried, covers = 0, list[float]()
+    removals: dict[str, list[tuple[bool, float | None]]] = {name: [] for name in REMOVALS}
+    tried, covers, described = 0, list[float](), []
     with friends(model) as (alice, bob):
         for at, subject in enumerate(subjects):
             progress(at, len(subjects))
@@ -136,15 +228,23 @@ def try_channels(
             if not sent.imprinted:
                 continue
             cover = read_picture(sent.picture).pixels
-            covers.append(psnr(read_picture(without.picture).pixels, cover))
+            plain = read_picture(without.picture).pixels
+            covers.append(psnr(plain, cover))
+            described.append((describe(plain), describe(cover)))
             for name, way in WAYS.items():
                 results[name].append(_opened(bob, way(cover), photo, quad, recogniser))
+            for name, way in REMOVALS.items():
+                left = way(cover)
+                opened = _opened(bob, left, photo, quad, recogniser) is not None
+                removals[name].append((opened, psnr(cover, left) if left.shape == cover.shape else None))
     progress(len(subjects), len(subjects))
     return Channels(
         photos=tried,
         imprinted=len(covers),
         cover_psnr=fmean(covers) if covers else None,
         ways=tuple(_way(name, results[name]) for name in WAYS),
+        removals=tuple(_removal(name, results) for name, results in removals.items()),
+        told=tell_apart(described),
     )
 
 
@@ -172,6 +272,16 @@ def _way(name: str, results: Sequence[tuple[float, float, float] | None]) -> Way
         return Way(name=name, photos=len(results), opened=0, psnr=None, distance=None, seconds=None)
     worth, distance, seconds = (fmean(values) for values in zip(*opened, strict=True))
     return Way(name=name, photos=len(results), opened=len(opened), psnr=worth, distance=distance, seconds=seconds)
+
+
+def _removal(name: str, results: Sequence[tuple[bool, float | None]]) -> Removal:
+    left = [psnr for _, psnr in results if psnr is not None]
+    return Removal(
+        name=name,
+        photos=len(results),
+        opened=sum(opened for opened, _ in results),
+        psnr=fmean(left) if left else None,
+    )
 
 
 def _scaled(pixels: Pixels, side: int | None) -> Pixels:

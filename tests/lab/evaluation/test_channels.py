@@ -44,3 +44,9 @@ def test_channels(
         assert ways[app]["opened"] == 1, app
         assert ways[app]["psnr"] > 25
         assert ways[app]["distance"] < 0.6
+    assert ways["whatsapp, with mozjpeg"]["opened"] == 1
+    removals = {one["name"]: one for one in result["removals"]}
+    assert removals["another imprint on top"]["opened"] == 0
+    assert removals["another imprint on top"]["psnr"] > 40
+    assert removals["turned by 1 degree"] == {"name": "turned by 1 degree", "photos": 1, "opened": 0, "psnr": None}
+    assert result["told"] is None, "one picture is too few"
