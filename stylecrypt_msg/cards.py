@@ -6,7 +6,7 @@ import cv2
 from stylecrypt_protocol import Card, Revocation, is_card, read_card
 
 from .errors import InputError, PictureError, explaining
-from .pictures import read_picture
+from .pictures import read_photo
 
 __all__ = ["card_of"]
 
@@ -22,7 +22,7 @@ def card_of(data: bytes) -> Card | Revocation:
 
 def _from_qr(data: bytes) -> bytes:
     try:
-        pixels = read_picture(data).pixels
+        pixels = read_photo(data).pixels
     except PictureError as error:
         raise InputError(
             "This is neither a card nor a picture of one.", hint="Use the file of a card, its text, or its QR code."

@@ -1,12 +1,12 @@
 """Picture files: bytes to plain sRGB pixels, and back to bytes that carry nothing else.
 
-A photo file holds more than its pixels: EXIF with a thumbnail of the original and its location, XMP, comments,
-an alpha channel over pixels that were meant to be hidden. :func:`read_picture` keeps the pixels alone and
+A photo file holds more than its pixels: EXIF with a thumbnail of the original and its location, XMP, comments, a gain map, a
+depth map, a film, an alpha channel over pixels that were meant to be hidden. :func:`read_picture` keeps the pixels alone and
 says what it dropped; :func:`encode_picture` starts from pixels, so that there is nothing to remove.
 
-Read: PNG, JPEG (with MPO, the two-picture JPEG of phones), WebP, GIF and BMP. Not TIFF, HEIC, AVIF or the
-other formats that Pillow knows: each decoder is one more way in for hostile bytes. Of an animation the
-first frame is read. Written: PNG, JPEG and WebP.
+Read: PNG, JPEG (with MPO, the two-picture JPEG of phones), WebP, GIF and BMP; by :func:`read_photo`, HEIC and AVIF as well. Not
+TIFF or the other formats that Pillow knows: each decoder is one more way in for hostile bytes, so what others sent is read
+by the fewest. Of an animation the first frame is read. Written: PNG, JPEG and WebP.
 
 A JPEG that is decoded and encoded again with its own tables has nearly the same coefficients: little is
 lost, and nothing grows. So :func:`read_picture` reports them, and :func:`encode_picture` takes them. They tell cameras and
@@ -27,8 +27,9 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
+from stylecrypt_msg.colours import to_srgb
 from stylecrypt_msg.errors import PictureError, Remedy, os_reason
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "media_type_of",
     "read_exactly",
     "read_file",
+    "read_photo",
     "read_picture",
     "same_file",
     "suffix_of",
@@ -67,7 +69,10 @@ MAX_FILE_BYTES = 64 * 2**20
 """A 108 MP JPEG straight from a phone has 20 to 40 MB; anything larger is not a chat photo."""
 
 MAX_PIXELS = 120_000_000
-"""Holds the 108 MP of today's phones. Decoded, that is 360 MB, with a few copies in use at a time."""
+"""Holds the 108 MP of many phones. Decoded, that is 360 MB, with a few copies in use at a time."""
+
+_MAX_HALVED = 4 * MAX_PIXELS
+"""JPEG photos of up to so many pixels, such as a phone's 200 MP, are read at half their width and height."""
 
 _MAX_SCANS = 100
 """A progressive JPEG has 10 scans or a few more. Each costs a pass over the whole picture, and can be as small as 200 bytes:
@@ -75,6 +80,7 @@ without a limit, a file of 1 MB would keep a processor busy for minutes."""
 
 _WRITTEN_FORMATS = ("PNG", "JPEG", WebPImagePlugin.WebPImageFile.format)
 _READ_FORMATS = (*_WRITTEN_FORMATS, "GIF", "BMP")  # the JPEG plugin reads MPO
+_PHONE_FORMATS = ("HEIF", "AVIF")
 _SUBSAMPLINGS: dict[int, Subsampling] = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}  # Pillow's numbers for them
 
 # EXIF orientation, 2 to 8, to the transposition that makes the picture upright (EXIF 2.32, tag 0x0112).
@@ -136,7 +142,7 @@ class Picture:
     """What was read from a picture file.
 
     ``pixels`` is (H, W, 3) uint8, sRGB, upright and read-only. ``format`` is that of the file ("PNG",
-    "JPEG", "WEBP", "GIF", "BMP"). ``dropped`` names what else the file held, in the order in which a
+    "JPEG", "WEBP", "GIF", "BMP", "HEIF", "AVIF"). ``dropped`` names what else the file held, in the order in which a
     person would want to know. ``jpeg`` is the quantisation of a JPEG file, turned as ``pixels`` are;
     None if it cannot be written again (CMYK, 4:1:1), and for other formats.
     """
@@ -150,32 +156,47 @@ class Picture:
 def read_picture(source: bytes | str | os.PathLike[str]) -> Picture:
     """The picture in a file, or in the bytes of one.
 
-    EXIF orientation is applied, embedded colour profiles are converted to sRGB, transparency is laid over
-    white, 16 bits become 8.
+    Orientation is applied, colours are converted to sRGB, transparency is laid over white, 16 bits become 8.
 
     Raises:
         PictureError: there is no such file, or it is not a picture, damaged, too large or of a format not
         read.
     """
+    return _read(source, _READ_FORMATS)
+
+
+def read_photo(source: bytes | str | os.PathLike[str]) -> Picture:
+    """As `read_picture`, but of HEIC and AVIF, too, the formats of phones. For files of the user's own."""
+    return _read(source, (*_READ_FORMATS, *_PHONE_FORMATS))
+
+
+def _read(source: bytes | str | os.PathLike[str], formats: tuple[str, ...]) -> Picture:
     data = source if isinstance(source, bytes) else read_file(source)
     _check_bytes(data)
+    if _is_iso(data) and "HEIF" in formats:
+        import pi_heif  # for few files, and 20 ms
+
+        pi_heif.register_heif_opener(thumbnails=False)
     # Pillow warns about sizes (we have a limit of our own) and about damaged metadata (we drop it).
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            image = Image.open(io.BytesIO(data), formats=_READ_FORMATS)
+            image = Image.open(io.BytesIO(data), formats=formats)
         except Image.DecompressionBombError:
             raise _too_many_pixels() from None
         except Exception:  # of many types, on hostile bytes; none means a bug in the caller
             raise _unreadable(data) from None
         with image:
-            if image.width * image.height > MAX_PIXELS:
+            halved = image.format == "JPEG" and MAX_PIXELS < image.width * image.height <= _MAX_HALVED
+            if image.width * image.height > MAX_PIXELS and not halved:
                 raise _too_many_pixels(image.size)
-            _check_scans(data)
+            end = _check_scans(data) or _end_of_png(data)
             try:
-                image.load()
-                dropped, jpeg = _dropped(image), _jpeg_tables(image)
-                pixels = np.asarray(_upright(_srgb(image), image))
+                if halved:
+                    image.draft(None, (image.width // 2, image.height // 2))
+                whole = _completed(image, data) or image
+                dropped, jpeg = _dropped(whole, data, end), None if halved else _jpeg_tables(whole)
+                pixels = np.asarray(_upright(_plain(whole, data), whole))
             except MemoryError:
                 raise _too_many_pixels(image.size) from None
             except Exception:
@@ -184,7 +205,25 @@ def read_picture(source: bytes | str | os.PathLike[str]) -> Picture:
                     hint="Open it in a viewer and save it again, or download it again.",
                 ) from None
     pixels.setflags(write=False)
+    if halved:
+        dropped = ("three quarters of its pixels", *dropped)
     return Picture(pixels, "JPEG" if image.format == "MPO" else str(image.format), dropped, jpeg)
+
+
+def _completed(image: Image.Image, data: bytes) -> Image.Image | None:
+    """Loads an image. Returns another one in its place if it is a JPEG that lacks nothing but its last marker: then it does not
+    matter what is taken to follow. Raises OSError if pixels are missing."""
+    try:
+        image.load()
+    except OSError:
+        if image.format not in ("JPEG", "MPO"):
+            raise
+    else:
+        return None
+    ended, filled = (Image.open(io.BytesIO(data + more), formats=("JPEG",)) for more in (b"\xff\xd9", _FILLER))
+    if np.array_equal(np.asarray(ended), np.asarray(filled)):
+        return ended
+    raise OSError("cut off")
 
 
 def read_exactly(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
@@ -261,7 +300,7 @@ def _saved(image: Image.Image, format: Format, **options: object) -> bytes:
 
 def suffix_of(format: str) -> str:
     """The usual suffix of files in ``format``: ".jpg", ".png", ..."""
-    return ".jpg" if format == "JPEG" else f".{format.lower()}"
+    return {"JPEG": ".jpg", "HEIF": ".heic"}.get(format, f".{format.lower()}")
 
 
 def media_type_of(format: str) -> str:
@@ -351,19 +390,33 @@ def _check_bytes(data: bytes) -> None:
         )
 
 
+_FILLER = bytes(range(0, 250, 7)) * 8 + b"\xff\xd9"
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]", re.DOTALL)  # a length follows, except at the end, FF D9
 
 
-def _check_scans(data: bytes) -> None:
-    """Refuses a JPEG file with more scans than a picture needs; other files pass."""
+def _check_scans(data: bytes) -> int | None:
+    """Refuses a JPEG file with more scans than a picture needs; other files pass. Returns where a JPEG picture ends; None if
+    it does not, or is none."""
     scans, at = 0, 2
-    while data.startswith(b"\xff\xd8") and (found := _MARKER.search(data, at)) and found[0] != b"\xff\xd9":
+    while data.startswith(b"\xff\xd8") and (found := _MARKER.search(data, at)):
+        if found[0] == b"\xff\xd9":
+            return found.end()
         scans += found[0] == b"\xff\xda"
         if scans > _MAX_SCANS:
             raise PictureError(
                 f"The picture is in more than {_MAX_SCANS} scans.", hint="Open it in a viewer and save it again."
             )
         at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+    return None
+
+
+def _end_of_png(data: bytes) -> int | None:
+    return found + 8 if data.startswith(b"\x89PNG") and (found := data.find(b"IEND")) > 0 else None
+
+
+def _is_iso(data: bytes) -> bool:
+    """Whether it is the ISO container that HEIC and AVIF share with films."""
+    return data[4:8] == b"ftyp"
 
 
 def _too_many_pixels(size: tuple[int, int] | None = None) -> PictureError:
@@ -374,27 +427,27 @@ def _too_many_pixels(size: tuple[int, int] | None = None) -> PictureError:
 
 
 def _unreadable(data: bytes) -> PictureError:
-    if data[4:8] == b"ftyp":  # the ISO container that HEIC and AVIF share with films
+    if _is_iso(data):
         return PictureError(
-            "HEIC and AVIF pictures are not read.",
-            hint='Save it as JPEG first; iPhones do so with Camera > Formats > "Most Compatible".',
+            "This is a film, a damaged HEIC or AVIF picture, or one that carries no message.",
+            hint="Save it as JPEG first. Messages travel in PNG, JPEG and WebP pictures.",
         )
     if data[:4] in (b"II*\0", b"MM\0*"):
         return PictureError("TIFF and raw pictures are not read.", hint="Save it as PNG or JPEG first.")
     return PictureError(
         "This is not a picture, or its beginning is damaged.",
-        hint="PNG, JPEG, WebP, GIF and BMP files are read.",
+        hint="PNG, JPEG, WebP, HEIC, AVIF, GIF and BMP files are read.",
     )
 
 
-def _dropped(image: Image.Image) -> tuple[str, ...]:
-    """What a loaded ``image`` holds besides its pixels."""
+def _dropped(image: Image.Image, data: bytes, end: int | None) -> tuple[str, ...]:
+    """What a loaded ``image`` holds besides its pixels. ``data``: its file. ``end``: where the picture in it ends."""
     info = dict(image.info)
     exif = image.getexif()
     text = dict(getattr(image, "text", {}))
-    xmp = "xmp" in info or text.pop("XML:com.adobe.xmp", None) is not None
+    xmp = bool(info.get("xmp")) or text.pop("XML:com.adobe.xmp", None) is not None
     found = {
-        "EXIF": bool(exif) or "exif" in info,
+        "EXIF": bool(exif) or bool(info.get("exif")),
         "EXIF thumbnail": bool(_ifd(exif, ExifTags.IFD.IFD1)),
         "GPS position": bool(_ifd(exif, ExifTags.IFD.GPSInfo)),
         "XMP": xmp,
@@ -403,6 +456,9 @@ def _dropped(image: Image.Image) -> tuple[str, ...]:
         "comment": "comment" in info,
         "text": bool(text),
         "application data": _foreign_segments(image),
+        "depth map": bool(info.get("depth_images")),
+        "gain map": bool(info.get("aux")) or b"hdrgm:Version" in data,
+        "data behind the picture": end is not None and image.format != "MPO" and end < len(data),
         "further frames": bool(getattr(image, "is_animated", False)),
         "alpha channel": image.has_transparency_data,
         "16-bit depth": image.mode.startswith("I"),
@@ -443,34 +499,21 @@ def _jpeg_tables(image: Image.Image) -> JpegTables | None:
     return subsampling and JpegTables(tuple(tables), subsampling)
 
 
-def _srgb(image: Image.Image) -> Image.Image:
+def _plain(image: Image.Image, data: bytes) -> Image.Image:
     """The loaded ``image`` in mode RGB, in sRGB, over white."""
-    profile = image.info.get("icc_profile")
+    shown = image
     if image.mode.startswith("I"):  # 16 bits of grey
-        image = Image.fromarray((np.asarray(image).clip(0, 65535) / 257 + 0.5).astype(np.uint8))
+        shown = Image.fromarray((np.asarray(image).clip(0, 65535) / 257 + 0.5).astype(np.uint8))
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
-    if image.mode not in ("RGB", "L", "CMYK"):
-        grey = image.mode in ("1", "LA", "La")
-        image = image.convert("L" if grey else "RGB")
-    image = (profile and _converted(image, profile)) or image
-    if image.mode != "RGB":  # convert would copy what is already RGB
-        image = image.convert("RGB")
+    if shown.mode not in ("RGB", "L", "CMYK"):
+        shown = shown.convert("L" if shown.mode in ("1", "LA", "La") else "RGB")
+    shown.info, shown.format = image.info, image.format
+    shown = to_srgb(shown, data)
     if alpha is None:
-        return image
-    white = Image.new("RGB", image.size, "white")
-    white.paste(image, mask=alpha)
+        return shown
+    white = Image.new("RGB", shown.size, "white")
+    white.paste(shown, mask=alpha)
     return white
-
-
-def _converted(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """``image`` from the colours of ``profile`` to sRGB; None if it is sRGB, damaged, or does not fit."""
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if (source.profile.profile_description or "").startswith("sRGB") and image.mode == "RGB":
-            return None  # a conversion would only round
-        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return None
 
 
 def _upright(pixels: Image.Image, image: Image.Image) -> Image.Image:

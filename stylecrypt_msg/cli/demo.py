@@ -14,7 +14,7 @@ from ..choices import Form
 from ..cipher import Floats, to_pixels
 from ..errors import InputError, os_reason
 from ..models import FaceModel, load_model
-from ..pictures import Pixels, encode_picture, read_picture, same_file, write_atomically
+from ..pictures import Pixels, encode_picture, read_photo, read_picture, same_file, write_atomically
 from ..progress import Progress
 from ..sdk import StyleCrypt
 from ..standins import stand_in
@@ -49,7 +49,7 @@ def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as
     photos = [path for path in (photo, key_face) if path is not None]
     if any(same_file(path.absolute().parent, output) for path in photos):
         raise InputError(f"The demo could overwrite pictures in {output}.", hint="Use -o FOLDER.")
-    given = [read_picture(path).pixels for path in photos]
+    given = [read_photo(path).pixels for path in photos]
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

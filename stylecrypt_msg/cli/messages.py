@@ -18,7 +18,7 @@ from stylecrypt_protocol.wire import VERSION
 from .. import imprint
 from ..errors import InputError, NoMessageError, RefusedError, StyleCryptError, explaining, os_reason
 from ..messenger import DecryptedPhoto, EncryptedPhoto
-from ..pictures import MAX_FILE_BYTES, format_of, read_file, read_picture, same_file, write_atomically
+from ..pictures import MAX_FILE_BYTES, format_of, read_file, read_photo, same_file, write_atomically
 from ..sdk import DecryptOptions, Options
 from . import console
 from .remedies import advice
@@ -94,7 +94,7 @@ def decrypt(
 def inspect(picture: str, sealed: Path | None, envelope: Path | None, as_json: bool) -> None:
     """Needs no keys: it shows what everybody can see."""
     data = _read(picture)
-    shown = read_picture(data)
+    shown = read_photo(data)
     beside = None if picture == _PIPE else Path(picture).with_suffix(ENVELOPE_SUFFIX)
     if envelope is None and beside is not None and beside.is_file():
         envelope = beside

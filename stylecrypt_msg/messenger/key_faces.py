@@ -23,7 +23,7 @@ from ..errors import InputError, MessageError, PictureError, ProfileError, Remed
 from ..faces import certain_faces, crop
 from ..faces.align import face_quad
 from ..models import FaceModel
-from ..pictures import Pixels, encode_picture, read_file, read_picture
+from ..pictures import Pixels, encode_picture, read_file, read_photo, read_picture
 from ..profile import Contact, MyKeyFace, TheirKeyFace
 from ..progress import Progress
 from .parts import Parts
@@ -185,7 +185,7 @@ def _head(photo: KeyPhoto, name: str) -> Pixels:
     where = name if isinstance(photo, bytes) else os.fspath(photo)
     data = photo if isinstance(photo, bytes) else read_file(photo)
     try:
-        pixels = read_picture(data).pixels
+        pixels = read_photo(data).pixels
     except PictureError as error:
         text = str(error)
         raise PictureError(f"No key face is made of {where}: {text[0].lower()}{text[1:]}", hint=error.hint) from error

@@ -14,7 +14,7 @@ from ..cipher import restore, uncover
 from ..errors import FaceError, InputError, MessageError, ModelError, NoMessageError, RefusedError, Remedy, explaining
 from ..imprint import paste_faces
 from ..models import FaceModel
-from ..pictures import Picture, Pixels, read_picture
+from ..pictures import Picture, Pixels, read_photo, read_picture
 from ..profile import Contact, MyKeyFace, TheirKeyFace
 from ..progress import Progress
 from ..residual import restore_faces, unpack_styles
@@ -347,7 +347,7 @@ def _mask_of(public: PublicPart) -> LayerMask:
 
 def _sealed_picture(file: bytes) -> Picture:
     try:
-        return read_picture(file)
+        return read_photo(file)
     except InputError as error:
         raise MessageError(f"The file that was sealed is not a picture that can be shown. {error}") from error
 

@@ -18,7 +18,7 @@ from ..effort import COVER_STEPS
 from ..errors import FaceError, InputError, Remedy
 from ..likeness import hide
 from ..models import FaceModel
-from ..pictures import Picture, Pixels, read_picture
+from ..pictures import Picture, Pixels, read_photo, read_picture
 from ..profile import Contact
 from ..progress import Progress
 from ..quality import fit_cover
@@ -124,7 +124,7 @@ def _order(parts: Parts, draft: Draft, model: str, progress: Progress) -> _Order
     level = _level(draft)
     named = [parts.profile.authorised(name, draft.conversation) for name in draft.to]
     recipients = tuple({contact.card.id: contact for contact in named}.values())
-    picture = read_picture(draft.photo)
+    picture = read_photo(draft.photo)
     if draft.app is not None:
         picture = replace(picture, pixels=reduced(picture.pixels, APPS[draft.app].side))
     if recipients and draft.form == "photo":
@@ -170,7 +170,7 @@ def _key_faces(parts: Parts, order: _Order) -> Sequence[EncryptionKeyFace]:
     """The conversation's key face first; the others are for faces that it does not hide."""
     chosen = order.draft.stand_in
     if isinstance(chosen, bytes):
-        return [read_picture(chosen).pixels]
+        return [read_photo(chosen).pixels]
     if chosen is not None:
         return [chosen]
     if not order.conversation:

@@ -278,7 +278,7 @@ class DecryptedPhoto:
 
     @property
     def suffix(self) -> str:
-        """The suffix for a file of `encoded`: ".jpg", ".png", ".webp", ".gif" or ".bmp"."""
+        """The suffix for a file of `encoded`: ".jpg", ".png", ".webp", or of the file's own format."""
         return suffix_of(self.format if self.file is not None else writable(self.format))
 
     def encoded(self, format: Format | None = None) -> bytes:
@@ -293,7 +293,10 @@ class DecryptedPhoto:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes `encoded` in the format of the name's suffix. Raises PictureError."""
-        write_atomically(path, self.encoded(format_of(path)))
+        own = (
+            self.file is not None and Path(path).suffix.lower() == self.suffix
+        )  # perhaps of a format that we do not write
+        write_atomically(path, self.encoded(None if own else format_of(path)))
 
 
 _REACHED = {
@@ -305,5 +308,5 @@ _REACHED = {
 
 
 def writable(format: str) -> Format:
-    """``format`` itself if we can write it; otherwise PNG, which is lossless."""
-    return "JPEG" if format == "JPEG" else "WEBP" if format == "WEBP" else "PNG"
+    """``format`` itself if we can write it; otherwise JPEG for a phone's formats, and PNG, which is lossless, for others."""
+    return "JPEG" if format in ("JPEG", "HEIF", "AVIF") else "WEBP" if format == "WEBP" else "PNG"

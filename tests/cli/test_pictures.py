@@ -11,8 +11,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from stylecrypt_msg.pictures import Pixels
 
@@ -131,6 +132,10 @@ def of_kind(kind: str, pixels: Pixels) -> bytes:
         source = grey if kind == "LA PNG" else image
         source.putalpha(Image.new("L", image.size, 255))
         source.save(file, kind.split()[1].upper())
+    elif kind == "HEIC":
+        exif = Image.Exif()
+        exif[ExifTags.Base.Artist] = "me"
+        pillow_heif.from_pillow(image).save(file, quality=95, exif=exif.tobytes())
     elif kind == "animated GIF":
         image.quantize(256).save(file, "GIF", save_all=True, append_images=[wall.quantize(256)])
     elif kind == "animated WebP":
@@ -153,6 +158,8 @@ def of_kind(kind: str, pixels: Pixels) -> bytes:
         ("animated GIF", ["further frames"]),
         ("animated WebP", ["further frames"]),
         ("BMP", []),
+        ("HEIC", ["EXIF"]),
+        ("AVIF", []),
     ],
 )
 def test_every_kind_of_picture(kind: str, left_out: list[str], run: Run, people: People) -> None:

@@ -6,6 +6,7 @@ import io
 import os
 import struct
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from PIL import Image, ImageCms
 from stylecrypt_msg.errors import PictureError
 from stylecrypt_msg.pictures import (
     Format,
+    Picture,
     read_picture,
 )
 
@@ -74,9 +76,12 @@ def photo() -> NDArray[np.uint8]:
     return pixels
 
 
-def refusal(source: bytes | str | os.PathLike[str]) -> str:
+def refusal(
+    source: bytes | str | os.PathLike[str],
+    read: Callable[[bytes | str | os.PathLike[str]], Picture] = read_picture,
+) -> str:
     with pytest.raises(PictureError) as caught:
-        read_picture(source)
+        read(source)
     message = str(caught.value)
     assert message.endswith(".")
     assert "\n" not in message

@@ -16,6 +16,7 @@ from stylecrypt_msg import pictures
 from stylecrypt_msg.errors import PictureError
 from stylecrypt_msg.pictures import (
     AI_MADE,
+    read_photo,
     read_picture,
 )
 
@@ -28,7 +29,8 @@ def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
     assert "empty" in refusal(b"")
     assert "not a picture" in refusal(b"Dear all, here is the photo.")
     assert "not a picture" in refusal(b"%PDF-1.7\n")
-    assert "HEIC" in refusal(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    for read in (read_picture, read_photo):
+        assert "damaged HEIC" in refusal(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", read)
     assert "TIFF" in refusal(saved(Image.fromarray(scene()), "TIFF"))
     assert "folder" in refusal(tmp_path)
     assert "no file" in refusal(tmp_path / "absent.png")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylecrypt_msg.pictures import Pixels
+
 from .trial import Record
 
 __all__ = ["Verdicts", "describe", "features", "tell_apart"]

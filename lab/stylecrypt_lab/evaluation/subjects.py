@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.faces import Face, Quad, check_face, crop, detect_faces, face_quad
-from stylecrypt_msg.pictures import SUFFIXES, read_picture
+from stylecrypt_msg.pictures import SUFFIXES, read_photo
 
 __all__ = ["Photo", "Subject", "read_subjects"]
 
@@ -97,7 +97,7 @@ def read_subjects(
 
 
 def _read(path: Path) -> Photo:
-    pixels = read_picture(path).pixels
+    pixels = read_photo(path).pixels
     height, width = pixels.shape[:2]
     faces = [face for face in detect_faces(pixels) if check_face(face, width, height) is None]
     if not faces:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from stylecrypt_msg.errors import FaceError, InputError
 from stylecrypt_msg.faces import certain_faces, check_face, crop, face_quad, matte
-from stylecrypt_msg.pictures import SUFFIXES, read_picture, write_atomically
+from stylecrypt_msg.pictures import SUFFIXES, read_photo, write_atomically
 
 from .runs import make_folder
 from .shards import INDEX, Index, Shard, Square, read_index, write_index
@@ -106,7 +106,7 @@ def prepare(
 
 
 def _square(path: Path, size: int, with_matte: bool) -> NDArray[np.uint8]:
-    pixels = read_picture(path).pixels
+    pixels = read_photo(path).pixels
     height, width = pixels.shape[:2]
     faces = certain_faces(pixels)
     if not faces:
