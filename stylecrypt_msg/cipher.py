@@ -35,7 +35,7 @@ from .faces import (
     matte,
     paste,
 )
-from .faces.align import quad_matrix, transform
+from .faces.align import quad_matrix, transform, whole
 from .models import FaceModel
 from .pictures import Pixels
 from .progress import Progress, silent
@@ -167,7 +167,7 @@ def cover(
     if form == "portrait":
         size = model.image_size
         landmarks = transform(quad_matrix(quads[0], size), landmarks[0])[None].astype(np.float32)
-        pixels, quads = crop(pixels, quads[0], size), (_whole(size),)
+        pixels, quads = crop(pixels, quads[0], size), (whole(size),)
         backdrop = pixels
     bare = CoveredPhoto(backdrop, pixels, backdrop, quads, landmarks, codes, mask, (), len(found), blurred, kept)
     covered = exchange(bare, model, key_face=key_face, matting=matting, progress=progress)
@@ -257,7 +257,7 @@ def uncover(
     quad = face_quad(one.landmarks)
     form = form or ("portrait" if _fills(quad, pixels) else "photo")
     if form == "portrait":
-        quad = _whole(pixels.shape[0])
+        quad = whole(pixels.shape[0])
     mask = mask or _default_mask(form, model)
     codes = key[None]
     progress("reading faces", 0, 1)
@@ -267,7 +267,7 @@ def uncover(
     if form == "portrait":
         result = recovered[0]
         if result.shape != pixels.shape:
-            result = crop(result, _whole(result.shape[0]), pixels.shape[0])
+            result = crop(result, whole(result.shape[0]), pixels.shape[0])
         return UncoveredPhoto(result, form, mask, warnings)
     return UncoveredPhoto(_paste_all(pixels, recovered, [one.landmarks], (quad,)), form, mask, warnings)
 
@@ -288,7 +288,7 @@ def restore(
     squares = _synthesise(model, codes, progress)
     size = pixels.shape[0]
     if _is_square(quads, pixels):
-        return squares[0] if squares[0].shape == pixels.shape else crop(squares[0], _whole(squares[0].shape[0]), size)
+        return squares[0] if squares[0].shape == pixels.shape else crop(squares[0], whole(squares[0].shape[0]), size)
     return _paste_all(pixels, squares, landmarks, quads)
 
 
@@ -435,13 +435,9 @@ def _paste_all(
     return pixels
 
 
-def _whole(size: int) -> Quad:
-    return np.array([(0, 0), (size, 0), (size, size), (0, size)], np.float64)
-
-
 def _is_square(quads: Sequence[Quad], pixels: Pixels) -> bool:
     """Whether a picture is one aligned face and nothing else: the portrait form."""
-    return len(quads) == 1 and np.array_equal(quads[0], _whole(pixels.shape[0]))
+    return len(quads) == 1 and np.array_equal(quads[0], whole(pixels.shape[0]))
 
 
 def _fills(quad: Quad, pixels: Pixels) -> bool:
@@ -451,5 +447,5 @@ def _fills(quad: Quad, pixels: Pixels) -> bool:
     0.16. A square head-and-shoulders photo may come near in one of the two.
     """
     height, width = pixels.shape[:2]
-    off = (quad - _whole(height)) / height
+    off = (quad - whole(height)) / height
     return height == width and float(np.hypot(*off.mean(0))) < 0.04 and float(np.abs(off).max()) < 0.17

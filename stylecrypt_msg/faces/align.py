@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Quad", "crop", "face_quad", "inverted", "quad_matrix", "square", "transform", "warp"]
+__all__ = ["Quad", "crop", "face_quad", "inverted", "quad_matrix", "square", "transform", "warp", "whole"]
 
 Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
@@ -50,6 +50,11 @@ def square(centre: NDArray[np.float64], across: NDArray[np.float64]) -> Quad:
     down = np.array([-across[1], across[0]])
     corners: Quad = np.array([-across - down, across - down, across + down, down - across])
     return corners + centre
+
+
+def whole(size: int) -> Quad:
+    """The quad of an aligned square of ``size`` pixels a side."""
+    return np.array([(0, 0), (size, 0), (size, size), (0, size)], np.float64)
 
 
 def inverted(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 import stylecrypt_protocol as sp
-from protocol_helpers import ALICE, BOB, CARDS, message
 from stylecrypt_protocol import age, bech32
 from stylecrypt_protocol.signed import SignedPart
 
 from tests.other_age import EVERY_AGE, Age
+
+from .helpers import ALICE, BOB, CARDS, message
 
 VECTORS = sorted((Path(__file__).parent / "vectors" / "age").iterdir())
 

@@ -9,9 +9,10 @@ import pytest
 import stylecrypt_protocol as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from protocol_helpers import ALICE, BOB, CARDS, CONTACTS, COVER, COVER_IMAGE, NOW, describe, encoded, message, open_as
 from stylecrypt_protocol import age, primitives
 from stylecrypt_protocol.signed import SignedPart
+
+from .helpers import ALICE, BOB, CARDS, CONTACTS, COVER, COVER_IMAGE, NOW, describe, encoded, message, open_as
 
 
 def flips(data: bytes) -> Iterator[bytes]:
@@ -142,7 +143,7 @@ STARTS = st.sampled_from(
 @given(start=STARTS, rest=st.binary(max_size=400))
 def test_any_bytes_parse_or_raise_a_remote_error(name: str, start: bytes, rest: bytes) -> None:
     with contextlib.suppress(sp.RemoteProtocolError):
-        PARSERS[name](start + rest)  # type: ignore[no-untyped-call]
+        PARSERS[name](start + rest)
 
 
 @settings(max_examples=100, deadline=None)

@@ -13,10 +13,11 @@ import stylecrypt_protocol as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from protocol_helpers import ALICE, BOB, CARDS, MALLORY, NOW
 from stylecrypt_protocol import bech32, primitives
 from stylecrypt_protocol.card import Rotation
 from stylecrypt_protocol.wordlist import WORDS
+
+from .helpers import ALICE, BOB, CARDS, MALLORY, NOW
 
 NAMES = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=30)
 

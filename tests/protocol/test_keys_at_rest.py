@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nacl import bindings
 from nacl.exceptions import CryptoError
-from protocol_helpers import ALICE, CHEAP
 from stylecrypt_protocol import limits
+
+from .helpers import ALICE, CHEAP
 
 KEY = sp.StorageKey(secret=sp.Secret(b"k" * 32))
 
@@ -116,7 +117,7 @@ def test_file_round_trip(plaintext: bytes, name: str) -> None:
         lambda: sp.StorageKey.generate().decrypt(data, name),
     ):
         with pytest.raises(sp.MalformedError):
-            wrong()  # type: ignore[no-untyped-call]
+            wrong()
 
 
 def test_file_bit_flips() -> None:

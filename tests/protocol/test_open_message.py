@@ -8,7 +8,11 @@ import stylecrypt_protocol as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from protocol_helpers import (
+from stylecrypt_protocol import age
+from stylecrypt_protocol.sealed import SealedPart
+from stylecrypt_protocol.signed import SignedPart
+
+from .helpers import (
     ALICE,
     BOB,
     CARDS,
@@ -27,9 +31,6 @@ from protocol_helpers import (
     painting,
     pixels,
 )
-from stylecrypt_protocol import age
-from stylecrypt_protocol.sealed import SealedPart
-from stylecrypt_protocol.signed import SignedPart
 
 CAPTIONS = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=300)
 

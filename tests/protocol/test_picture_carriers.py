@@ -17,9 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from protocol_helpers import COVER_IMAGE, describe, encoded, message, painting
 from stylecrypt_protocol.carriers import jpeg, png, webp
 from stylecrypt_protocol.limits import MAX_CARRIED_BYTES, MAX_EVENT_BYTES
+
+from .helpers import COVER_IMAGE, describe, encoded, message, painting
 
 
 def _png_text() -> PngInfo:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 import stylecrypt_protocol as sp
-from protocol_helpers import ALICE, COVER, FACE, describe
 from stylecrypt_protocol import errors
+
+from .helpers import ALICE, COVER, FACE, describe
 
 
 def test_exports() -> None:

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 import stylecrypt_protocol as sp
-from protocol_helpers import CHEAP
 from stylecrypt_protocol import age, errors, primitives
 from stylecrypt_protocol.cover import judge_cover, make_sketch
 from stylecrypt_protocol.residuals import FacesResidual, StylesResidual
@@ -22,6 +21,8 @@ from stylecrypt_protocol.signed import SignedPart
 
 from stylecrypt_msg.imprint import read
 from stylecrypt_msg.imprint.code import protect
+
+from .helpers import CHEAP
 
 FOLDER = Path(__file__).parents[2] / "protocol" / "vectors"
 VALUES = json.loads((FOLDER / "values.json").read_text())

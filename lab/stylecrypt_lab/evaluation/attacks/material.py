@@ -16,7 +16,7 @@ from stylecrypt_msg.choices import Form
 from stylecrypt_msg.cipher import Floats as Codes
 from stylecrypt_msg.cipher import read, to_images, to_pixels
 from stylecrypt_msg.faces import paste
-from stylecrypt_msg.faces.align import quad_matrix, transform
+from stylecrypt_msg.faces.align import quad_matrix, transform, whole
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.models.embedded import EmbeddedModel
 from stylecrypt_msg.pictures import Pixels
@@ -227,7 +227,7 @@ def show(view: View, square: Pixels, form: Form) -> Pixels:
     if form == "portrait":
         return square
     side = view.square.shape[0]
-    return paste(view.square, square, _whole(side), view.landmarks, subdue=True)
+    return paste(view.square, square, whole(side), view.landmarks, subdue=True)
 
 
 def small(view: View, side: int) -> View:
@@ -303,7 +303,3 @@ def strangers(people: People, count: int, pipeline: Pipeline, progress: Progress
     progress("describing strangers", len(people) * count, len(people) * count)
     shape = len(people), count, -1
     return Strangers(codes, np.stack(faces).reshape(shape), np.stack(small_faces).reshape(shape))
-
-
-def _whole(side: int) -> NDArray[np.float64]:
-    return np.array([(0, 0), (side, 0), (side, side), (0, side)], np.float64)
