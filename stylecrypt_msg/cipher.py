@@ -37,6 +37,7 @@ from .faces import (
 )
 from .faces.align import quad_matrix, transform, whole
 from .models import FaceModel
+from .models.face_model import Floats
 from .pictures import Pixels
 from .progress import Progress, silent
 from .standins import stand_in
@@ -58,7 +59,6 @@ __all__ = [
     "uncover",
 ]
 
-Floats: TypeAlias = NDArray[np.float32]
 EncryptionKeyFace: TypeAlias = int | str | Pixels
 """An encryption key face: the seed of a person who does not exist, or a photo."""
 

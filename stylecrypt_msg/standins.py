@@ -11,11 +11,9 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .models import FaceModel
-
-Floats = NDArray[np.float32]
+from .models.face_model import Floats
 
 __all__ = ["SEEDS", "seeds", "stand_in"]
 

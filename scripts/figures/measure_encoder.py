@@ -23,9 +23,10 @@ from PIL import Image
 from skimage.metrics import structural_similarity
 from stylecrypt_lab.training.identity import DlibNetwork
 
-from stylecrypt_msg.cipher import Floats, read, to_images, to_pixels
+from stylecrypt_msg.cipher import read, to_images, to_pixels
 from stylecrypt_msg.faces import certain_faces, crop, face_quad
 from stylecrypt_msg.models import load_model
+from stylecrypt_msg.models.face_model import Floats
 from stylecrypt_msg.pictures import read_picture
 from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.stylemix import LayerMask, mix

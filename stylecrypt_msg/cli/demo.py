@@ -11,9 +11,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..choices import Form
-from ..cipher import Floats, to_pixels
+from ..cipher import to_pixels
 from ..errors import InputError, os_reason
 from ..models import FaceModel, load_model
+from ..models.face_model import Floats
 from ..pictures import Pixels, encode_picture, read_photo, read_picture, same_file, write_atomically
 from ..progress import Progress
 from ..sdk import StyleCrypt

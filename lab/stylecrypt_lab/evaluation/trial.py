@@ -22,11 +22,12 @@ from pydantic import BaseModel, ConfigDict
 from stylecrypt_protocol import Level
 
 from stylecrypt_msg import effort
-from stylecrypt_msg.cipher import Floats, read, to_images, to_pixels
+from stylecrypt_msg.cipher import read, to_images, to_pixels
 from stylecrypt_msg.effort import COVER_STEPS
 from stylecrypt_msg.faces import crop, paste
 from stylecrypt_msg.likeness import MARGIN, room
 from stylecrypt_msg.models import FaceModel
+from stylecrypt_msg.models.face_model import Floats
 from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.recognisers import Recogniser
 from stylecrypt_msg.standins import seeds, stand_in

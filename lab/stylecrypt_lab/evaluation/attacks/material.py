@@ -13,12 +13,12 @@ from stylecrypt_protocol import Level
 
 from stylecrypt_msg import effort
 from stylecrypt_msg.choices import Form
-from stylecrypt_msg.cipher import Floats as Codes
 from stylecrypt_msg.cipher import read, to_images, to_pixels
 from stylecrypt_msg.faces import paste
 from stylecrypt_msg.faces.align import quad_matrix, transform, whole
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.models.embedded import EmbeddedModel
+from stylecrypt_msg.models.face_model import Floats as Codes
 from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.progress import Progress, silent
 from stylecrypt_msg.recognisers import Recogniser

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stylecrypt_msg.cipher import Floats as Codes
 from stylecrypt_msg.cipher import to_images, to_pixels
+from stylecrypt_msg.models.face_model import Floats as Codes
 from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.stylemix import mix
