@@ -152,7 +152,8 @@ def test_cards_travel_as_files_text_and_pictures(as_: As) -> None:
 
 def test_cards_that_cannot_be_used(met: As, photo: Path) -> None:
     as_ = met
-    Path("broken.card").write_bytes(Path("Bob.card").read_bytes()[:-1] + b"\0")
+    card = Path("Bob.card").read_bytes()
+    Path("broken.card").write_bytes(card[:-1] + bytes([card[-1] ^ 1]))
     Path("rubbish").write_bytes(b"rubbish")
     refused(as_("Alice", "contact", "add", "broken.card"), "damaged")
     refused(as_("Alice", "contact", "add", "rubbish"), "neither a card nor a picture of one")
