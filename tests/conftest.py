@@ -15,7 +15,9 @@ import hypothesis
 import numpy as np
 import pytest
 
+from stylecrypt_msg import recognisers
 from stylecrypt_msg.cipher import to_pixels
+from stylecrypt_msg.faces.detectors import CenterFace, YuNet
 from stylecrypt_msg.models import FaceModel, load_model, load_torch_model
 from stylecrypt_msg.models.embedded import EmbeddedModel
 from stylecrypt_msg.models.face_model import Floats
@@ -23,7 +25,7 @@ from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.standins import stand_in
 
 from .quickly import shortened
-from .remembering import remembering
+from .remembering import remembered, remembering
 from .synapse import homeserver  # noqa: F401  # a fixture
 
 if TYPE_CHECKING:
@@ -63,6 +65,15 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     arguments = inspect.signature(pyfuncitem.obj).parameters
     asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in arguments}))
     return True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _faces_are_looked_at_once() -> Iterator[None]:
+    """What detectors and recognisers said of a picture, they are not asked again."""
+    with pytest.MonkeyPatch.context() as patch:
+        for kind, method in ((YuNet, "__call__"), (CenterFace, "__call__"), (recognisers._Dlib, "describe")):
+            patch.setattr(kind, method, remembered(getattr(kind, method)))
+        yield
 
 
 @pytest.fixture(scope="session")
