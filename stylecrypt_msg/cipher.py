@@ -121,7 +121,8 @@ def cover(
     key_face: EncryptionKeyFace,
     form: Form = "photo",
     mask: LayerMask | None = None,
-    face: int | None = None,
+    only: Collection[int] = (),
+    keep: Collection[int] = (),
     others: Others | None = None,
     steps: int = 0,
     refine_steps: int = 0,
@@ -134,9 +135,10 @@ def cover(
         key_face: whose styles replace the sender's.
         form: "photo" pastes back into the photo; "portrait" returns the aligned square alone, and needs one face.
         mask: the layers replaced; by default `LayerMask.photo` or `LayerMask.paper`, as the form needs.
-        face: which one, counted from 1 at the left; by default all that can be replaced.
+        only: which faces, counted from 1 at the left; by default all that can be replaced.
+        keep: which ones stay as they are, whatever happens to the rest.
         others: what to do with the rest: "blur" hides them, "keep" leaves them as they are, "refuse" raises an error. By
-            default "keep" when ``face`` picks one, otherwise "blur". A portrait does not show them.
+            default "keep" with ``only``, otherwise "blur". A portrait does not show them.
         steps: of descent in the inversion (`effort`); 0: the encoder alone decides.
         refine_steps: of further descent, by `FaceModel.refine`.
         matting: keep the hair of the fake, and cut it out with an alpha matte (the paper's preprocessing, step iii).
@@ -145,17 +147,16 @@ def cover(
     LayerMaskError for a mask of another model.
     """
     mask = mask or _default_mask(form, model)
-    others = others or ("blur" if face is None else "keep")
+    others = others or ("keep" if only else "blur")
     progress("finding faces", 0, 1)
     found = detect_faces(pixels)
-    chosen, unreplaced = _chosen(found, face, form, others, pixels)
+    chosen, unreplaced = _chosen(found, only, keep, form, others, pixels)
     backdrop = pixels
     blurred: tuple[Unreplaced, ...] = ()
     kept: tuple[Unreplaced, ...] = ()
-    if form == "photo" and others == "keep":
-        kept = unreplaced
-    elif form == "photo":
-        blurred = unreplaced
+    if form == "photo":
+        kept = tuple(other for other in unreplaced if others == "keep" or other.number in keep)
+        blurred = tuple(other for other in unreplaced if other not in kept)
         for other in blurred:
             backdrop = blur(backdrop, found[other.number - 1])
     quads = tuple(face_quad(one.landmarks) for one in chosen)
@@ -253,7 +254,8 @@ def uncover(
     if face is None and len(found) > 1:
         face = 1 + max(range(len(found)), key=lambda i: found[i].eye_distance)
         warnings = (f"{len(found)} faces were found; the largest, number {face} from the left, was recovered",)
-    one = _picked(found, face)[0]
+    _check_numbers(len(found), () if face is None else (face,))
+    one = found[(face or 1) - 1]
     quad = face_quad(one.landmarks)
     form = form or ("portrait" if _fills(quad, pixels) else "photo")
     if form == "portrait":
@@ -329,13 +331,15 @@ def _default_mask(form: Form, model: FaceModel) -> LayerMask:
 
 
 def _chosen(
-    found: list[Face], face: int | None, form: Form, others: Others, pixels: Pixels
+    found: list[Face], only: Collection[int], keep: Collection[int], form: Form, others: Others, pixels: Pixels
 ) -> tuple[list[Face], tuple[Unreplaced, ...]]:
     """The faces to replace, and the others."""
     height, width = pixels.shape[:2]
     refusals = [check_face(one, width, height) for one in found]
     likely = any(refusal is not Refusal.UNSURE for refusal in refusals)
-    picked = _picked(found if likely else [], face)
+    _check_numbers(len(found) if likely else 0, (*only, *keep))
+    if both := set(only) & set(keep):
+        raise FaceError(f"Face {min(both)} is both to be replaced and to be kept.", remedy=Remedy.CHOOSE_FACE)
 
     hint = "Use another photo."
 
@@ -344,19 +348,21 @@ def _chosen(
 
     chosen, unreplaced = [], []
     for number, (one, refusal) in enumerate(zip(found, refusals, strict=True), 1):
-        if one not in picked:
-            if others == "refuse" and form == "photo":
+        if number in keep or (only and number not in only):
+            if number not in keep and others == "refuse" and form == "photo":
                 raise FaceError(f"{named(number)} would still be seen.", hint=hint, remedy=Remedy.CHOOSE_FACE)
             unreplaced.append(Unreplaced(number, None))
         elif refusal is None:
             chosen.append(one)
-        elif face is not None or others == "refuse":
+        elif only or others == "refuse":
             raise FaceError(f"{named(number)} cannot be replaced: {refusal}.", hint=hint, remedy=Remedy.CHOOSE_FACE)
         else:
             unreplaced.append(Unreplaced(number, refusal))
-    if not chosen and (form == "portrait" or others == "keep"):  # or nothing of the picture would be hidden
-        number, reason = unreplaced[0]
-        raise FaceError(f"{named(number)} cannot be replaced: {reason}.", hint=hint, remedy=Remedy.CHOOSE_FACE)
+    shown = [other for other in unreplaced if form == "portrait" or others == "keep" or other.number in keep]
+    if not chosen and len(shown) == len(found):  # nothing of the picture would be hidden
+        reason = next((f"cannot be replaced: {other.reason}" for other in shown if other.reason), "is to be kept")
+        number = next((other.number for other in shown if other.reason), shown[0].number)
+        raise FaceError(f"{named(number)} {reason}.", hint=hint, remedy=Remedy.CHOOSE_FACE)
     if len(chosen) > MAX_FACES:
         raise FaceError(
             f"{len(chosen)} faces can be replaced, but a message holds {MAX_FACES}.",
@@ -371,18 +377,18 @@ def _chosen(
     return chosen, tuple(unreplaced)
 
 
-def _picked(found: list[Face], face: int | None) -> list[Face]:
+def _check_numbers(found: int, numbers: Collection[int]) -> None:
     if not found:
         raise FaceError(
             "No face was found in the picture.",
             hint="Use a photo in which the face is at least 40 px wide and not covered.",
         )
-    if face is None:
-        return found
-    if not 1 <= face <= len(found):
-        faces = "1 face was" if len(found) == 1 else f"{len(found)} faces were"
-        raise FaceError(f"There is no face {face}: {faces} found.", hint="Faces are counted from 1, left to right.")
-    return [found[face - 1]]
+    for number in numbers:
+        if not 1 <= number <= found:
+            faces = "1 face was" if found == 1 else f"{found} faces were"
+            raise FaceError(
+                f"There is no face {number}: {faces} found.", hint="Faces are counted from 1, left to right."
+            )
 
 
 def _key_codes(key_face: EncryptionKeyFace, model: FaceModel, codes: Floats) -> Floats:

@@ -86,7 +86,9 @@ class Options(TypedDict, total=False):
     chat: str | Transport | None
     """The chat's public name, or the transport that posts there."""
     mask: str | None
-    face: int | None
+    only: Sequence[int | Photo]
+    keep: Sequence[int | Photo]
+    """Numbers count from 1 at the left; pictures show the person."""
     others: Others | None
     form: Form
     refine_steps: int
@@ -195,6 +197,8 @@ class _Base:
             given["app"] = named(App, "app", given["app"])
         if not isinstance(given.get("stand_in"), str | None):
             given["stand_in"] = _file(given["stand_in"])
+        for chosen in ("only", "keep"):
+            given[chosen] = [one if isinstance(one, int) else _file(one) for one in given.get(chosen, ())]
         draft = Draft(photo=_file(photo), to=tuple(to), **given)
         return self._messenger.prepare(draft, now=int(time.time()), model=self._model, progress=progress)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -218,7 +219,7 @@ def test_all_faces_are_replaced(default_model: FaceModel, people: People) -> Non
     changed = (both.pixels != people.group).any(2)
     for quad in (ann, bea):
         assert changed[within((quad,), people.group)].mean() > 0.2
-    one = cover(people.group, default_model, key_face="some stand-in", face=2)
+    one = cover(people.group, default_model, key_face="some stand-in", only=[2])
     assert (one.found, len(one.quads), one.codes.shape) == (2, 1, (1, 16, 512))
     np.testing.assert_allclose(one.quads[0], bea)
     changed = (one.pixels != people.group).any(2)
@@ -230,15 +231,20 @@ def test_all_faces_are_replaced(default_model: FaceModel, people: People) -> Non
 
 
 def test_what_is_refused(default_model: FaceModel, people: People) -> None:
-    def refused(pixels: Pixels, says: str, face: int | None = None, form: Form = "photo") -> None:
+    def refused(
+        pixels: Pixels, says: str, only: Sequence[int] = (), keep: Sequence[int] = (), form: Form = "photo"
+    ) -> None:
         with pytest.raises(FaceError, match=says):
-            cover(pixels, default_model, key_face="some stand-in", face=face, form=form)
+            cover(pixels, default_model, key_face="some stand-in", only=only, keep=keep, form=form)
 
     refused(people.group, "A portrait shows one face, but 2 were found", form="portrait")
-    refused(people.group, "no face 3: 2 faces were found", face=3)
-    refused(people.photo, "no face 2: 1 face was found", face=2)
+    refused(people.group, "no face 3: 2 faces were found", only=[3])
+    refused(people.photo, "no face 2: 1 face was found", only=[2])
+    refused(people.group, "no face 0", keep=[0])
+    refused(people.group, "Face 2 is both", only=[1, 2], keep=[2])
+    refused(people.group, "Face 1 of 2, from the left, is to be kept", keep=[1, 2])
     refused(people.photo[:, 290:], "No face was found")
-    refused(people.cut, "Face 2 of 2, from the left, cannot be replaced: the face is cut off by the border", face=2)
+    refused(people.cut, "Face 2 of 2, from the left, cannot be replaced: the face is cut off by the border", only=[2])
     refused(people.cut[:, 290:], "The face cannot be replaced: the face is cut off by the border", form="portrait")
     with pytest.raises(LayerMaskError):
         cover(people.photo, default_model, key_face="some stand-in", mask=LayerMask.photo(14))
@@ -247,20 +253,24 @@ def test_what_is_refused(default_model: FaceModel, people: People) -> None:
 def test_what_becomes_of_the_others(default_model: FaceModel, people: People) -> None:
     ann, bea = np.s_[20:240, 40:240], np.s_[60:200, 340:420]
 
-    def made(others: Others | None = None, face: int | None = None) -> tuple[int, list[int], list[int], list[bool]]:
-        one = cover(people.cut, default_model, key_face="some stand-in", face=face, others=others)
+    def made(
+        others: Others | None = None, only: Sequence[int] = (), keep: Sequence[int] = ()
+    ) -> tuple[int, list[int], list[int], list[bool]]:
+        one = cover(people.cut, default_model, key_face="some stand-in", only=only, keep=keep, others=others)
         changed = [not np.array_equal(one.pixels[part], people.cut[part]) for part in (ann, bea)]
         assert np.array_equal(one.original, people.cut)
         return len(one.quads), [other.number for other in one.blurred], [other.number for other in one.kept], changed
 
-    assert made() == made("blur") == made("blur", face=1) == (1, [2], [], [True, True])
-    assert made("keep") == made(face=1) == (1, [], [2], [True, False])
-    for face, says in (
-        (None, "Face 2 of 2, from the left, cannot be replaced"),
-        (1, "Face 2 of 2.*would still be seen"),
+    assert made() == made("blur") == made("blur", only=[1]) == (1, [2], [], [True, True])
+    assert made("keep") == made(only=[1]) == made(keep=[2]) == (1, [], [2], [True, False])
+    assert made("refuse", keep=[2]) == (1, [], [2], [True, False])
+    assert made(keep=[1]) == (0, [2], [1], [False, True])
+    for only_, says in (
+        ((), "Face 2 of 2, from the left, cannot be replaced"),
+        ((1,), "Face 2 of 2.*would still be seen"),
     ):
         with pytest.raises(FaceError, match=says):
-            made("refuse", face)
+            made("refuse", only_)
     only = people.cut[:, 290:]
     nobody = cover(only, default_model, key_face="some stand-in")
     assert (nobody.quads, nobody.blurred) == ((), (Unreplaced(1, Refusal.CUT),))

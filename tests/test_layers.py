@@ -42,11 +42,12 @@ IMPORTS = {
     "standins": {"models"},
     "transports": {"errors", "pictures"},
     "cipher": {"choices", "effort", "errors", "faces", "models", "pictures", "progress", "standins", "stylemix"},
+    "whom": {"errors", "faces", "pictures", "recognisers"},
     "likeness": {"cipher", "errors", "faces", "models", "progress", "recognisers"},
     "messenger": {
         "apps", "imprint",
         "choices", "cipher", "effort", "errors", "faces", "likeness", "models", "pictures", "profile", "progress",
-        "quality", "recognisers", "residual", "standins", "stylemix",
+        "quality", "recognisers", "residual", "standins", "stylemix", "whom",
     },
     "sdk": {
         "apps",

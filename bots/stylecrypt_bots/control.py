@@ -29,7 +29,7 @@ from .media import cover_of
 from .queues import NO, YES, Media, Outgoing, PostDraft, Queues, Topic, reference, relation, replied_to, thread_of
 from .remedies import failure
 from .removal import Removal
-from .request import Request, contact_of, parse_command, parse_request
+from .request import Request, contact_of, face_of, parse_command, parse_request
 from .rooms import Room, Rooms
 from .session import BotSession
 from .worker import PictureWorker
@@ -204,6 +204,8 @@ class Control:
             photo=picture,
             to=to,
             level=request.level,
+            only=[face_of(self._profile, face) for face in request.only],
+            keep=[face_of(self._profile, face) for face in request.keep],
             others=request.others,
             app=request.app or (room.settings.app if room.settings else None),
             conversation=room.room_id,

@@ -12,7 +12,7 @@ _NOT_HERE = "That is not possible in this chat: use the command line."
 WORDS = {
     Remedy.ADD_CONTACT: "`!add @user:server` adds one.",
     Remedy.ASK_FOR_KEY_FACE: "Ask them for a key face: their `!keyface share` gives it to you.",
-    Remedy.CHOOSE_FACE: "Or choose what happens to the other faces, with `others=blur` or `others=keep`.",
+    Remedy.CHOOSE_FACE: "Choose faces, from the left, with `only=1` or `keep=2`, and say `others=blur` or `others=keep`.",
     Remedy.CHOOSE_OUTPUT: f"Choose another folder {_THERE}.",
     Remedy.CHOOSE_PROFILE_FOLDER: f"Choose another folder for the profile {_THERE}.",
     Remedy.CLOSE_FOLDER: f"Make {{folder}} the bot's alone, {_THERE}.",

@@ -1,4 +1,4 @@
-"""Parses the owner's texts: ``#room @name @"a name" level=latent others=keep for=whatsapp text`` and ``!command argument``."""
+"""Parses the owner's texts: ``#room @name @"a name" level=latent others=keep text`` and ``!command argument``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stylecrypt_msg.choices import Others, named
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.profile import Contact, Profile
 
-__all__ = ["Request", "contact_of", "parse_command", "parse_request"]
+__all__ = ["Request", "contact_of", "face_of", "parse_command", "parse_request"]
 
 _OTHERS: dict[str, Others] = {"blur": "blur", "refuse": "refuse", "keep": "keep"}
 _WORD = re.compile(r"""\s*([@#]?"[^"]*"|'[^']*'|\S+)""")
@@ -22,7 +22,7 @@ _WORD = re.compile(r"""\s*([@#]?"[^"]*"|'[^']*'|\S+)""")
 @dataclass(frozen=True)
 class Request:
     """A photo's destination. ``room``: as written, without "#" if it is a name; None if it names none. ``to``: as written,
-    without "@" if they are names."""
+    without "@" if they are names. ``only`` and ``keep``: faces as written, by number or by the name of a key face."""
 
     room: str | None
     to: tuple[str, ...]
@@ -30,6 +30,8 @@ class Request:
     others: Others | None
     caption: str
     app: App | None = None
+    only: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
 
 
 def parse_request(text: str) -> Request:
@@ -39,6 +41,7 @@ def parse_request(text: str) -> Request:
     level: Level | None = None
     others: Others | None = None
     app: App | None = None
+    faces: dict[str, tuple[str, ...]] = {"only": (), "keep": ()}
     at = 0
     while match := _WORD.match(text, at):
         word = match[1]
@@ -57,10 +60,13 @@ def parse_request(text: str) -> Request:
                 raise InputError(f"There is no {word}.", hint=f"Others are {', '.join(_OTHERS)}.") from None
         elif word.startswith("for="):
             app = named(App, "app", word.removeprefix("for="))
+        elif word.startswith(("only=", "keep=")):
+            which, _, given = word.partition("=")
+            faces[which] += tuple(one for one in given.split(",") if one)
         else:
             break
         at = match.end()
-    return Request(room, tuple(to), level, others, text[at:].strip(), app)
+    return Request(room, tuple(to), level, others, text[at:].strip(), app, **faces)
 
 
 def parse_command(text: str) -> tuple[str, list[str]]:
@@ -86,6 +92,19 @@ def contact_of(profile: Profile, name: str) -> Contact:
         if len(local) == 1 and not _called(profile.contacts(), name):
             return local[0]
         raise
+
+
+def face_of(profile: Profile, word: str) -> int | bytes:
+    """A face in a photo: its number from the left, or a picture of the person, which is a key face of the owner's, or of a
+    contact's. Raises InputError."""
+    if word.isdecimal():
+        return int(word)
+    if word in (face.name for face in profile.key_faces()):
+        return profile.key_face(word).picture
+    contact = contact_of(profile, word)
+    if not (shared := profile.key_faces_of(contact)):
+        raise InputError(f"{contact.name} gave you no key face.", hint="Say which face by its number, from the left.")
+    return shared[0].picture
 
 
 def _called(contacts: Sequence[Contact], name: str) -> bool:

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -55,6 +55,15 @@ def _level(word: str) -> "Level":
     return named(Level, "level", word)
 
 
+def _face(word: str) -> int | Path:
+    """A face's number, or the file of a picture of the person."""
+    if word.isdecimal() and int(word) > 0:
+        return int(word)
+    if Path(word).is_file():
+        return Path(word)
+    raise typer.BadParameter(f"{word} is neither a face's number, from 1 at the left, nor a picture file.")
+
+
 def _levels() -> list[str]:
     from stylecrypt_protocol import Level
 
@@ -77,10 +86,21 @@ def photo_options(
         str | None,
         typer.Option(help="Whose face is shown: a seed (any text) or a photo. Default: the conversation's own."),
     ] = None,
-    face: FaceNumber = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            parser=_face,
+            metavar="N|PHOTO",
+            help="Replace this face alone, by its number from the left or a photo of the person; repeat it for more.",
+        ),
+    ] = None,
+    keep_face: Annotated[
+        list[str] | None,
+        typer.Option(parser=_face, metavar="N|PHOTO", help="Leave this face as it is; repeat it for more."),
+    ] = None,
     others: Annotated[
         Others | None,
-        typer.Option(help="Faces that are not replaced: blurred (default; with --face: kept), or an error."),
+        typer.Option(help="Faces that are not replaced: blurred (default; with --only: kept), or an error."),
     ] = None,
     portrait: Annotated[bool, typer.Option("--portrait", help="Only the aligned square of one face.")] = False,
     refine: Annotated[int, typer.Option(min=0, max=1000, help="Steps of refinement; 0.1 to 0.3 s each.")] = 0,
@@ -102,7 +122,8 @@ def photo_options(
         "exact": exact,
         "mask": mask,
         "stand_in": None if stand_in is None else _seed_or_photo(stand_in),
-        "face": face,
+        "only": cast("list[int | Path]", only or ()),
+        "keep": cast("list[int | Path]", keep_face or ()),
         "others": others,
         "form": "portrait" if portrait else "photo",
         "refine_steps": refine,

@@ -12,7 +12,10 @@ WORDS = {
     Remedy.ADD_CONTACT: "`stylecrypt contact add FILE` adds one.",
     Remedy.ASK_FOR_KEY_FACE: "Ask for a key face: `stylecrypt key-face share` makes the file, `stylecrypt key-face receive` "
     "reads it. Or use --key-face PHOTO.",
-    Remedy.CHOOSE_FACE: "Pick a face to replace with --face N, from the left; --others says what happens to the rest.",
+    Remedy.CHOOSE_FACE: (
+        "Choose faces with --only and --keep-face, by number from the left or by a photo of the person; --others says what "
+        "happens to the rest."
+    ),
     Remedy.CHOOSE_OUTPUT: "Choose another place with -o.",
     Remedy.CHOOSE_PROFILE_FOLDER: "Use another folder with --profile DIR.",
     Remedy.CLOSE_FOLDER: "Use a folder of its own, or make this one yours alone: chmod -R go-rwx {folder}",

@@ -25,6 +25,7 @@ from ..quality import fit_cover
 from ..residual import pack_faces, pack_styles
 from ..standins import seeds
 from ..stylemix import LayerMask
+from ..whom import numbers_of
 from .imprinting import Imprinted, imprint
 from .parts import Parts
 from .values import Draft, EncryptedPhoto, LeakReport, writable
@@ -54,7 +55,7 @@ def prepare(parts: Parts, draft: Draft, *, now: int, model: str, progress: Progr
     """See `Messenger.prepare`."""
     order = _order(parts, draft, model, progress)
     key_faces = _key_faces(parts, order)
-    covered = _cover(order, key_faces[0], progress)
+    covered = _cover(parts, order, key_faces[0], progress)
     recognisers = parts.recognisers() if covered.quads else ()
     hidden = hide(
         covered, order.model, key_faces, recognisers, matting=draft.matting, force=draft.force, progress=progress
@@ -178,15 +179,22 @@ def _key_faces(parts: Parts, order: _Order) -> Sequence[EncryptionKeyFace]:
     return seeds(parts.profile.conversation(order.conversation).stand_in)
 
 
-def _cover(order: _Order, key_face: EncryptionKeyFace, progress: Progress) -> CoveredPhoto:
-    draft, model = order.draft, order.model
+def _cover(parts: Parts, order: _Order, key_face: EncryptionKeyFace, progress: Progress) -> CoveredPhoto:
+    draft, model, pixels = order.draft, order.model, order.picture.pixels
+    only, keep = (
+        numbers_of(
+            [one if isinstance(one, int) else read_photo(one).pixels for one in chosen], pixels, parts.recognisers
+        )
+        for chosen in (draft.only, draft.keep)
+    )
     covered = cover(
-        order.picture.pixels,
+        pixels,
         model,
         key_face=key_face,
         form=draft.form,
         mask=LayerMask.parse(draft.mask, model.n_styles) if draft.mask is not None else None,
-        face=draft.face,
+        only=only,
+        keep=keep,
         others=draft.others,
         steps=COVER_STEPS[order.level],
         refine_steps=draft.refine_steps,

@@ -41,7 +41,10 @@ class Draft:
         imprint: also write small pictures of the true faces into the cover's pixels, for apps that drop the envelope. Not at
             level ``keyface``.
         app: the app that will carry the cover, which gets a size and format that the app leaves alone. None: unknown.
-        mask, face, others, form, refine_steps, matting: as in `cipher.cover`; the mask as text.
+        only: the faces to replace, each as its number, counted from 1 at the left, or as a picture file of the person. The
+            others are kept, unless ``others`` says otherwise. By default all are replaced.
+        keep: the faces that stay as they are, named likewise.
+        mask, others, form, refine_steps, matting: as in `cipher.cover`; the mask as text.
         covert: no envelope, and no mark that the picture was made by AI.
         format: the cover's; by default the photo's, if we can write it.
         caption, file_name: sealed with the message.
@@ -56,7 +59,8 @@ class Draft:
     conversation: str | None = None
     chat: str | None = None
     mask: str | None = None
-    face: int | None = None
+    only: Sequence[int | bytes] = ()
+    keep: Sequence[int | bytes] = ()
     others: Others | None = None
     form: Form = "photo"
     refine_steps: int = 0

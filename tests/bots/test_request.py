@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from stylecrypt_bots import texts
-from stylecrypt_bots.request import Request, contact_of, parse_command, parse_request
-from stylecrypt_protocol import Level
+from stylecrypt_bots.request import Request, contact_of, face_of, parse_command, parse_request
+from stylecrypt_protocol import Level, Pixels
 
 from stylecrypt_msg.apps import App
 from stylecrypt_msg.errors import InputError
-from stylecrypt_msg.profile import Profile
+from stylecrypt_msg.profile import Profile, TheirKeyFace
 
 SOURCES = Path(texts.__file__).parents[2] / "stylecrypt_msg"
 
@@ -31,6 +31,10 @@ SOURCES = Path(texts.__file__).parents[2] / "stylecrypt_msg"
         ('#"family" hello', Request("family", (), None, None, "hello")),
         ("#family @bob others=keep us", Request("family", ("bob",), None, "keep", "us")),
         ("#family for=whatsapp us", Request("family", (), None, None, "us", App.WHATSAPP)),
+        (
+            "#family only=1,3 keep=2 keep=bob us",
+            Request("family", (), None, None, "us", only=("1", "3"), keep=("2", "bob")),
+        ),
         ("hello #family", Request(None, (), None, None, "hello #family")),
         ("# @ x", Request(None, (), None, None, "# @ x")),
     ],
@@ -85,4 +89,24 @@ def test_contacts_by_what_people_type(tmp_path: Path) -> None:
     for typed in ("nobody", "@nobody:here", ""):
         with pytest.raises(InputError):
             contact_of(me, typed)
+    me.close()
+
+
+def test_faces_by_number_and_by_key_face(tmp_path: Path) -> None:
+    now = int(time.time())
+    pixels = Pixels(width=16, height=16, rgb=bytes(768))
+    me = Profile.create(tmp_path / "me", name="Me", passphrase=None, now=now)
+    bob = Profile.create(tmp_path / "bob", name="Bob", user_id="@bob:here", passphrase=None, now=now)
+    me.add_contact(bob.card)
+    me.add_key_face("mine", b"a picture of me", pixels)
+    assert face_of(me, "2") == 2
+    assert face_of(me, "mine") == b"a picture of me"
+    with pytest.raises(InputError, match="Bob gave you no key face"):
+        face_of(me, "bob")
+    shared = bob.add_key_face("his", b"a picture of Bob", pixels)
+    me.keep_key_face(TheirKeyFace(bob.card.id, shared.picture, shared.key_face, now))
+    assert face_of(me, "bob") == b"a picture of Bob"
+    with pytest.raises(InputError, match="carol"):
+        face_of(me, "carol")
+    bob.close()
     me.close()

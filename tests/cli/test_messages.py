@@ -104,17 +104,33 @@ def test_several_faces(run: Run, people: People) -> None:
 
     both = run("encrypt", "group.png", "-o", "both.png", *SOMEBODY, "--json").json
     assert (both["faces_found"], both["faces_replaced"], changed("both.png")) == (2, 2, [True, True])
-    ended = run("encrypt", "group.png", "-o", "one.png", *SOMEBODY, "--face", 2)
+    ended = run("encrypt", "group.png", "-o", "one.png", *SOMEBODY, "--only", 2)
     assert changed("one.png") == [False, True]
     assert b"Face 1 of 2 from the left is still to be seen" in ended.out
-    one = run("encrypt", "group.png", "-o", "portrait.png", *SOMEBODY, "--face", 1, "--portrait", "--json").json
+    run("encrypt", "group.png", "-o", "one.png", *SOMEBODY, "--only", "bea.png", "--json").json  # noqa: B018
+    assert changed("one.png") == [False, True]
+    run("encrypt", "group.png", "-o", "one.png", *SOMEBODY, "--keep-face", "bea.png", "--json").json  # noqa: B018
+    assert changed("one.png") == [True, False]
+    Path("wall.png").write_bytes(saved(people.photo[:, 290:], "PNG"))
+    refused_without_trace(
+        run,
+        "No face was found in the picture of the person",
+        "encrypt",
+        "group.png",
+        "-o",
+        "OUT",
+        *SOMEBODY,
+        "--keep-face",
+        "wall.png",
+    )
+    one = run("encrypt", "group.png", "-o", "portrait.png", *SOMEBODY, "--only", 1, "--portrait", "--json").json
     assert (one["faces_found"], one["faces_replaced"], read("portrait.png").shape) == (2, 1, (1024, 1024, 3))
 
     refused_without_trace(
         run, "one face, but 2 were found", "encrypt", "group.png", "-o", "OUT", *SOMEBODY, "--portrait"
     )
     refused_without_trace(
-        run, "no face 3: 2 faces were found", "encrypt", "group.png", "-o", "OUT", *SOMEBODY, "--face", 3
+        run, "no face 3: 2 faces were found", "encrypt", "group.png", "-o", "OUT", *SOMEBODY, "--only", 3
     )
 
 
