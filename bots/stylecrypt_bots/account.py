@@ -14,6 +14,7 @@ from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix.server import AccessToken, Login, LoginToken
 
 from .config import Config
+from .queues import Queues
 from .session import HEARD, BotSession
 
 __all__ = ["log_in", "open_session", "single_sign_on"]
@@ -37,6 +38,8 @@ async def log_in(config: Config, profile: Profile, login: Login) -> str:
     session = await _opened(config, profile, login)
     try:
         profile.set_setting(_setting(config), session.client.access_token)
+        queues = Queues(profile, "")
+        session.on_invitation = lambda post: queues.invite(post, welcome=config.may_invite(post.sender))
         async for _ in session.posts(follow=False, types=HEARD):
             pass
         return session.device_id
@@ -87,7 +90,6 @@ async def _opened(config: Config, profile: Profile, login: Login) -> BotSession:
             hint="Log in as the bot, or correct `user_id`.",
         )
     session.blocked = [(device.user, device.device) for device in config.blacklist]
-    session.may_invite = config.may_invite
     return session
 
 

@@ -1,8 +1,8 @@
 """The bot itself: the tasks that run side by side, and how they stop.
 
-One listens to the server and puts its news into the inbox before it asks for more; three empty the inbox: the owner's messages,
-the work on the owner's photos, which takes long, and everybody else's messages; one empties the outbox. Their state is in
-`Queues`, so each may be stopped at any moment.
+One listens to the server and puts its news into the inbox before it asks for more; five empty the inbox, one for each kind of
+`Queue`, so that none waits for another; one empties the outbox. Their state is in `Queues`, so each may be stopped at any
+moment.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from typing import get_args
 
 from stylecrypt_msg.errors import InputError, NetworkError, StyleCryptError
 from stylecrypt_msg.profile import Profile
@@ -23,6 +24,8 @@ from .config import Config
 from .control import Control
 from .health import Health
 from .inbox import Inbox, is_of_interest
+from .invitations import Invitations
+from .notices import Notices
 from .outbox import Backoff, Outbox
 from .queues import Queue, Queues
 from .remedies import failure
@@ -54,7 +57,7 @@ class Bot:
         self.config, self.profile = config, profile
         self._compare, self._verified = compare, verified
         self.health = Health(config.heartbeat)
-        self._arrived: dict[Queue, asyncio.Event] = {queue: asyncio.Event() for queue in ("control", "photos", "rooms")}
+        self._arrived: dict[Queue, asyncio.Event] = {queue: asyncio.Event() for queue in get_args(Queue)}
 
     async def run(self) -> None:
         """Runs until cancelled. The next run repeats unfinished work.
@@ -102,12 +105,20 @@ class Bot:
                 await backoff.wait()
         queues.bring_along()
         health.watch(queues)
-        rooms, outbox = Rooms(config, session), Outbox(config, session, queues, health)
+        rooms, outbox, notices = (
+            Rooms(config, session, self.profile),
+            Outbox(config, session, queues, health),
+            Notices(),
+        )
         worker = PictureWorker(self.profile, config.model, health)
         commands = Commands(config, session, queues, rooms, worker, health)
         removal = Removal(queues, rooms, outbox)
         control = Control(config, session, queues, rooms, worker, commands, removal)
-        inbox = Inbox(config, session, queues, rooms, worker, health)
+        inbox = Inbox(config, session, queues, rooms, worker, health, notices)
+        invitations = Invitations(config, session, queues, rooms, outbox, notices)
+        session.on_invitation = lambda post: self._arrived[
+            queues.invite(post, welcome=config.may_invite(post.sender))
+        ].set()
         if self.profile.setting("bot greeted") != queues.control_room:
             with queues.transaction():
                 queues.tell(texts.GREETING)
@@ -117,21 +128,28 @@ class Bot:
         )
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._listen(session, queues))
+                group.create_task(self._listen(session, queues, rooms, outbox))
                 group.create_task(self._work_off("control", queues, outbox, control.handle))
                 group.create_task(self._work_off("photos", queues, outbox, control.work))
                 group.create_task(self._work_off("rooms", queues, outbox, inbox.handle))
+                for queue in ("invitations", "strangers"):
+                    group.create_task(self._work_off(queue, queues, outbox, invitations.handle))
                 group.create_task(outbox.run())
         finally:
             await asyncio.to_thread(worker.close)
 
-    async def _listen(self, session: BotSession, queues: Queues) -> None:
+    async def _listen(self, session: BotSession, queues: Queues, rooms: Rooms, outbox: Outbox) -> None:
         """Puts new messages into the inbox. The position advances when all before it are there."""
         backoff = Backoff()
         while True:
             try:
                 async with aclosing(session.posts(follow=True, types=HEARD)) as posts:
                     async for post in posts:
+                        if post.type == "m.room.member":
+                            outbox.moved()
+                            continue
+                        if post.type == "m.room.tombstone":
+                            rooms.replaced(post.room_id, str(post.content.get("replacement_room")))
                         self._sort(session, queues, post)
             except LoggedOutError:
                 raise
@@ -141,7 +159,9 @@ class Bot:
 
     def _sort(self, session: BotSession, queues: Queues, post: Post) -> None:
         queue: Queue = "rooms"
-        if post.room_id == queues.control_room:
+        if post.type == "m.room.tombstone":
+            queue, wanted = "invitations", str(post.content.get("replacement_room")).startswith("!")
+        elif post.room_id == queues.control_room:
             queue, wanted = "control", post.sender == self.config.owner
         elif post.type == "m.room.redaction":  # overtakes the pictures that wait
             queue, wanted = "control", post.sender != session.user_id

@@ -150,13 +150,25 @@ class Commands:
             case [user_id] if _is_user(user_id):
                 published = await self._session.published_card(user_id)
                 if published is None:
-                    raise InputError(f"{user_id} shows no card in their profile.", hint="Ask them to send you theirs.")
+                    raise InputError(f"{user_id} shows no card in their profile.", hint=await self._hint(user_id))
                 text = published
             case [text] if is_card(text.encode(errors="replace")):
                 pass
             case _:
                 raise _UsageError
         return partial(self.add_card, text)
+
+    async def _hint(self, user_id: str) -> str:
+        """What to do when somebody shows no card: it is probably the person, and their bot has the card."""
+        for other in sorted(await self._rooms.neighbours() - {user_id, self._session.user_id, self._config.owner})[
+            :_LOOKED_AT
+        ]:
+            if await self._session.published_card(other) is not None:
+                return f"{other}, who is in a room of yours, shows one; if that is their bot: `!add {other}`."
+        return (
+            "Is it the person? Cards belong to bots. Have them write `!card publish` to their bot and tell you its id, then: "
+            f"`!add @their-bot:server`; or have them write `!card send {self._session.user_id}`."
+        )
 
     def add_card(self, text: str) -> str:
         """An `Act`. Its error about a card with other keys does not undo keeping that card."""
@@ -330,6 +342,9 @@ class Commands:
                 self._session.verify(user_id, device_id, "".join([key, *more]))
                 return lambda: f"The device {device_id} of {user_id} is verified."
         raise _UsageError
+
+
+_LOOKED_AT = 30  # people whose profiles are looked at for a card
 
 
 class _UsageError(Exception):

@@ -31,7 +31,7 @@ from .remedies import failure
 from .removal import Removal
 from .request import Request, contact_of, face_of, parse_command, parse_request
 from .rooms import Room, Rooms
-from .session import BotSession
+from .session import INVITATION, BotSession
 from .worker import PictureWorker
 from .working import Working
 
@@ -130,6 +130,10 @@ class Control:
         if topic.card is not None:
             if yes:
                 self._queues.tell(self._commands.add_card(topic.card), to=post)
+            return
+        if topic.invitation is not None:
+            answer = Post(topic.invitation, f"answer {post.event_id}", post.sender, {"answer": yes}, INVITATION)
+            self._queues.receive(answer, "invitations")
             return
         if topic.posted is not None:
             photo = self._queues.photos.get(topic.posted.encode())
@@ -255,8 +259,9 @@ class Control:
             topic = await self._topic(replied)
         if topic is not None and topic.room_id is not None:
             room = await self._rooms.of(topic.room_id)
-            if request.room is None or (await self._rooms.named(request.room)).room_id == topic.room_id:
-                return room, relation(topic.event_id, topic.thread)
+            if request.room is None or (await self._rooms.named(request.room)).room_id == room.room_id:
+                upgraded = room.room_id != topic.room_id
+                return room, {} if upgraded else relation(topic.event_id, topic.thread)
         if request.room is None:
             raise InputError("You did not say which room the photo is for.", hint=_HINT)
         return await self._rooms.named(request.room), {}
@@ -312,7 +317,7 @@ class Control:
             with self._queues.transaction():
                 self._queues.receive(found, "rooms", again=True)
                 self._queues.done(post)
-        elif name != "open" and topic is not None and (topic.draft is not None or topic.card is not None):
+        elif name != "open" and topic is not None and (topic.draft or topic.card or topic.invitation):
             with self._queues.transaction():
                 self._decide(post, topic, yes=name == "post")
                 self._queues.done(post)

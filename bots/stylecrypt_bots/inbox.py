@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections import deque
 
 import stylecrypt_protocol as protocol
 from stylecrypt_protocol import Card
@@ -20,6 +18,7 @@ from . import texts
 from .config import Config
 from .health import Health
 from .media import original_of
+from .notices import Notices
 from .outbox import link
 from .queues import NO, YES, Queues, Topic, reference, thread_of
 from .remedies import failure
@@ -30,7 +29,6 @@ from .worker import PictureWorker
 __all__ = ["Inbox", "is_of_interest"]
 
 _log = logging.getLogger(__name__)
-_NOTICES, _HOUR = 20, 3600.0  # on unopened messages of one user in an hour: more would be a nuisance
 
 # Not worth a notice: these are others' messages, or the owner has seen them.
 _SILENT = (protocol.NotForMeError, protocol.ReplayedError)
@@ -53,12 +51,18 @@ class Inbox:
     """Handles posts of other rooms, one after another."""
 
     def __init__(
-        self, config: Config, session: BotSession, queues: Queues, rooms: Rooms, worker: PictureWorker, health: Health
+        self,
+        config: Config,
+        session: BotSession,
+        queues: Queues,
+        rooms: Rooms,
+        worker: PictureWorker,
+        health: Health,
+        notices: Notices,
     ) -> None:
         self._config, self._session, self._queues = config, session, queues
         self._rooms, self._worker, self._health = rooms, worker, health
-        self._profile = queues.profile
-        self._notices: dict[str, deque[float]] = {}
+        self._notices, self._profile = notices, queues.profile
 
     async def handle(self, post: Post) -> None:
         """Records every consequence of a post. Raises NetworkError if it has to be handled again."""
@@ -142,20 +146,10 @@ class Inbox:
             return
         self._health.seen.labels("refused").inc()
         with self._queues.transaction():
-            if self._may_tell(post.sender):
+            if self._notices.may_tell(post.sender):
                 text = f"A message in {room.name}, posted by {post.sender}, was not opened: {failure(error)}"
                 self._queues.tell(f"{text}\n{link(post.room_id, post.event_id)}", topic=_topic(post))
             self._queues.done(post)
-
-    def _may_tell(self, user_id: str) -> bool:
-        """Whether the owner can take one more notice about somebody's posts."""
-        times, now = self._notices.setdefault(user_id, deque()), time.monotonic()
-        while times and times[0] < now - _HOUR:
-            times.popleft()
-        if len(times) >= _NOTICES:
-            return False
-        times.append(now)
-        return True
 
     # Cards and key faces
 
@@ -171,7 +165,7 @@ class Inbox:
             if (
                 card.id != self._profile.card.id
                 and (known is None or known.card != card)
-                and self._may_tell(post.sender)
+                and self._notices.may_tell(post.sender)
             ):
                 whose = f"{texts.printable(card.display_name) or 'somebody'} ({texts.printable(card.user_id)})"
                 self._queues.tell(

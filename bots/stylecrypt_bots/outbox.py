@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from dataclasses import replace
 from urllib.parse import quote
 
-from stylecrypt_msg.errors import NetworkError, NotAuthorisedError, StyleCryptError
-from stylecrypt_msg.transports.matrix.server import LoggedOutError, ServerRefusalError
+from stylecrypt_msg.errors import InputError, NetworkError, NotAuthorisedError, StyleCryptError
+from stylecrypt_msg.transports.matrix.server import AbsentError, LoggedOutError, ServerRefusalError
 
 from .config import Config
 from .health import Health
@@ -28,9 +29,11 @@ class Backoff:
     def __init__(self) -> None:
         self._next = 1.0
 
-    async def wait(self) -> None:
+    async def wait(self, until: asyncio.Event | None = None) -> None:
+        """Not longer than ``until``."""
         seconds, self._next = self._next, min(60.0, self._next * 2)
-        await asyncio.sleep(seconds)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for((until or asyncio.Event()).wait(), seconds)
 
 
 class Outbox:
@@ -39,11 +42,16 @@ class Outbox:
     def __init__(self, config: Config, session: BotSession, queues: Queues, health: Health) -> None:
         self._config, self._session, self._queues, self._health = config, session, queues, health
         self._posting: dict[str, asyncio.Task[None]] = {}
-        self._filled = asyncio.Event()
+        self._filled, self._moved = asyncio.Event(), asyncio.Event()
 
     def wake(self) -> None:
         """Call this when something new is in it."""
         self._filled.set()
+
+    def moved(self) -> None:
+        """Call this when somebody comes into a room or leaves it: what waits for that is tried again."""
+        self._moved.set()
+        self._moved.clear()
 
     def withdraw(self, outgoing: Outgoing) -> None:
         """Posts an event no more, or removes it if the server may have it. In a transaction."""
@@ -74,8 +82,9 @@ class Outbox:
             except StyleCryptError as error:
                 if not self._is_final(outgoing, error):
                     _log.warning("not posted yet", extra={"room": room_id, "error": str(error)})
-                    self._health.failed("post", str(error) if outgoing.private else None)
-                    await backoff.wait()
+                    stuck = outgoing.private and not isinstance(error, AbsentError)  # that is a matter of time
+                    self._health.failed("post", str(error) if stuck else None)
+                    await backoff.wait(self._moved)
                     continue
                 _log.error("not posted", extra={"room": room_id, "error": str(error)})
                 self._failed(outgoing, error)
@@ -91,11 +100,7 @@ class Outbox:
         session, config = self._session, self._config
         room_id, members = outgoing.room_id, {session.user_id, config.owner} if outgoing.private else None
         if room_id.startswith("@"):
-            setting = f"bot direct room {room_id}"
-            known = self._queues.profile.setting(setting)
-            room_id, members = await session.direct_room(room_id, known=known), {session.user_id, room_id}
-            if room_id != known:
-                self._queues.profile.set_setting(setting, room_id)
+            room_id, members = await self._direct_room(outgoing), {session.user_id, room_id}
         if outgoing.type == "m.room.redaction":
             return await session.redact(room_id, outgoing.content["redacts"], transaction=outgoing.id)
         if outgoing.media is None:
@@ -120,6 +125,28 @@ class Outbox:
             transaction=outgoing.id,
             members=members,
         )
+
+    async def _direct_room(self, outgoing: Outgoing) -> str:
+        """The room with a user, who is invited at most once for an event."""
+        session, queues, user_id = self._session, self._queues, outgoing.room_id
+        setting = f"bot direct room {user_id}"
+        room_id = queues.profile.setting(setting)
+        membership = None if room_id is None else await session.membership(room_id, user_id)
+        if room_id is not None and membership in ("join", "invite"):
+            return room_id
+        if outgoing.invited:
+            raise InputError(
+                f"{user_id} declined my invitation.",
+                hint="Agree with them that they accept it, then try again; or have them invite me to a room.",
+            )
+        if room_id is None or membership is None:
+            room_id = await session.direct_room(user_id)
+        else:
+            await session.invite(room_id, user_id)
+        with queues.transaction():
+            queues.profile.set_setting(setting, room_id)
+            queues.outbox.put(outgoing.id.encode(), replace(outgoing, invited=True), owner=user_id.encode())
+        return room_id
 
     @staticmethod
     def _is_final(outgoing: Outgoing, error: StyleCryptError) -> bool:
@@ -190,6 +217,8 @@ class Outbox:
             ):
                 queues.drop(draft)
                 queues.tell(f"This photo cannot be posted: {said}", to=draft.request, thread=draft.request_thread)
+            elif outgoing.room_id.startswith("@"):
+                queues.tell(f"What you sent to {outgoing.room_id} did not reach them: {said}")
             elif outgoing.type == "m.room.redaction":
                 queues.tell(f"A photo could not be removed: {said}")
             elif outgoing.media is not None or not outgoing.private:

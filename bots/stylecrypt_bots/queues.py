@@ -37,9 +37,9 @@ __all__ = [
 
 YES, NO = "\u2705", "\u274c"  # the buttons
 
-Queue: TypeAlias = Literal["control", "photos", "rooms"]
-"""The owner's messages; those among them that need work on pictures; and those of other rooms. Each queue is handled in order,
-independently of the others."""
+Queue: TypeAlias = Literal["control", "photos", "rooms", "invitations", "strangers"]
+"""The owner's messages; those among them that need work on pictures; those of other rooms; invitations that are accepted; and
+all other invitations. Each queue is handled in order, independently of the others."""
 
 _KEPT = (
     2000  # messages in the control room whose topic is remembered; photos that were posted or shown, and can be removed
@@ -62,12 +62,14 @@ class Topic:
     """The topic of a message in the control room, which gives the owner's reactions and replies a meaning.
 
     ``draft``: the id of a photo that waits for a ✅. ``posted``: the event of a photo that was posted. ``card``: a contact card
-    that waits for a ✅. ``room_id`` and ``event_id``, ``thread``: a message in another room, and the root of its thread.
+    that waits for a ✅. ``invitation``: a room that the bot is invited to. ``room_id`` and ``event_id``, ``thread``: a message
+    in another room, and the root of its thread.
     """
 
     draft: str | None = None
     posted: str | None = None
     card: str | None = None
+    invitation: str | None = None
     room_id: str | None = None
     event_id: str | None = None
     thread: str | None = None
@@ -85,6 +87,7 @@ class Outgoing:
         topic: remembered under the event's id once it is posted, with ✅ and ❌ to choose from if ``buttons``.
         draft: the draft whose photo it is; the outcome is reported.
         report: what the owner is told once it is posted.
+        invited: the user of a direct room was invited to it for this event.
         withdrawn: it was being posted when it should not be any more; if it is, it is removed.
     """
 
@@ -98,6 +101,7 @@ class Outgoing:
     buttons: bool = False
     draft: str | None = None
     report: str = ""
+    invited: bool = False
     withdrawn: bool = False
 
 
@@ -183,6 +187,13 @@ class Queues:
                 return False
             self.inbox.put(reference(post), post, owner=queue.encode())
             return True
+
+    def invite(self, post: Post, *, welcome: bool) -> Queue:
+        """Puts an invitation into the inbox. Strangers' have a queue of their own: declining takes as long as the server's
+        rate limit wants."""
+        queue: Queue = "invitations" if welcome else "strangers"
+        self.receive(post, queue)
+        return queue
 
     def next(self, queue: Queue) -> Post | None:
         """The oldest post of a queue."""

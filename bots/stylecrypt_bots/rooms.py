@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from stylecrypt_msg.errors import InputError
+from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix.server import ServerRefusalError
 
 from .config import Config, RoomSettings
@@ -14,6 +15,8 @@ from .session import BotSession
 __all__ = ["Room", "Rooms"]
 
 _AGAIN = 60.0  # seconds until missing rooms are looked for again
+_NEIGHBOURS = 600.0  # seconds until somebody asks again who is in the rooms
+_BEFORE, _AFTER = "bot room before ", "bot room after "  # settings
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,9 @@ class Room:
 class Rooms:
     """Rooms by their names and ids."""
 
-    def __init__(self, config: Config, session: BotSession) -> None:
-        self._config, self._session = config, session
+    def __init__(self, config: Config, session: BotSession, profile: Profile) -> None:
+        self._config, self._session, self._profile = config, session, profile
+        self._neighbours: tuple[float, frozenset[str]] | None = None
         self._ids: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._looked = -_AGAIN
@@ -46,18 +50,19 @@ class Rooms:
         for key, settings in rooms.items():
             if key.casefold() == wanted or settings.room == name:
                 if key not in self._ids:
-                    self._ids[key] = await self._session.room_id(settings.room)
+                    self._ids[key] = self._latest(await self._session.room_id(settings.room))
                 return Room(f"#{key}", self._ids[key], settings)
         known = ", ".join(f"#{key}" for key in rooms) or "none yet"
         raise InputError(f"There is no room #{name} in the configuration.", hint=f"There are: {known}.")
 
     async def of(self, room_id: str) -> Room:
-        """The room with an id. Raises NetworkError."""
+        """The room with an id, or the one that replaced it. Raises NetworkError."""
+        room_id = self._latest(room_id)
         if self._config.rooms.keys() - self._ids.keys() and time.monotonic() - self._looked > _AGAIN:
             self._looked = time.monotonic()
             for key, settings in self._config.rooms.items():
                 try:
-                    self._ids[key] = await self._session.room_id(settings.room)
+                    self._ids[key] = self._latest(await self._session.room_id(settings.room))
                 except ServerRefusalError as error:
                     if not error.final:
                         raise
@@ -67,3 +72,36 @@ class Rooms:
         if room_id not in self._names:
             self._names[room_id] = await self._session.room_name(room_id)
         return Room(self._names[room_id], room_id, None)
+
+    async def neighbours(self) -> frozenset[str]:
+        """Who is in a room with the owner and the bot. Raises NetworkError."""
+        now = time.monotonic()
+        if self._neighbours is None or now - self._neighbours[0] > _NEIGHBOURS:
+            found: set[str] = set()
+            for room_id in await self._session.joined():
+                members = await self._session.members(room_id)
+                if self._config.owner in members:
+                    found |= members
+            self._neighbours = now, frozenset(found)
+        return self._neighbours[1]
+
+    # Rooms that replace others: "upgraded" ones
+
+    def replaced(self, old: str, new: str) -> None:
+        """Somebody who may say so says that a room was replaced; the other one has not confirmed it yet."""
+        self._profile.set_setting(_BEFORE + new, old)
+
+    def before(self, room_id: str) -> str | None:
+        """The room that this one replaces, according to that one."""
+        return self._profile.setting(_BEFORE + room_id)
+
+    def moved(self, old: str, new: str) -> None:
+        """From now on, the settings of the old room are those of the new one. In a transaction."""
+        self._profile.set_setting(_AFTER + old, new)
+        self._ids.clear()
+
+    def _latest(self, room_id: str) -> str:
+        met = {room_id}
+        while (after := self._profile.setting(_AFTER + room_id)) is not None and after not in met:
+            met.add(room_id := after)
+        return room_id

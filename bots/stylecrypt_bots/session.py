@@ -4,6 +4,7 @@ it makes or is invited to, messages that only its owner can have written, and pr
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +17,13 @@ from stylecrypt_msg.transports.matrix.devices import Trust
 from stylecrypt_msg.transports.matrix.server import Post, ServerRefusalError
 from stylecrypt_msg.transports.matrix.session import MatrixSession
 
-__all__ = ["HEARD", "BotSession", "RoomView"]
+__all__ = ["HEARD", "INVITATION", "BotSession", "RoomView"]
 
-HEARD = ("m.room.message", "m.reaction", "m.room.redaction")
+HEARD = ("m.room.message", "m.reaction", "m.room.redaction", "m.room.member", "m.room.tombstone")
 """The types of events that a bot deals with."""
+
+INVITATION = "invitation"
+"""The type of the posts that stand for invitations: the content has the room's ``name``."""
 
 _ENCRYPTION = {"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
 
@@ -34,31 +38,72 @@ class RoomView:
 
 
 class BotSession(MatrixSession):
-    """Made by `open`. ``may_invite`` tells whose invitations are accepted; nobody's unless it is set. ``on_sync`` is called
-    whenever the server answers."""
+    """Made by `open`. ``on_invitation`` is called for every invitation, ``on_sync`` whenever the server answers."""
 
-    may_invite: Callable[[str], bool] = staticmethod(lambda _: False)
+    on_invitation: Callable[[Post], object] = staticmethod(lambda _: None)
     on_sync: Callable[[], None] = staticmethod(lambda: None)
 
     async def maintain(self) -> None:
         self.on_sync()
         await super().maintain()
 
-    async def invited(self, room_id: str, by: str) -> None:
-        """Accepts or declines an invitation: an open one would stay for good."""
-        accepted = self.may_invite(by)
-        request = self.client.join(room_id) if accepted else self.client.room_leave(room_id)
-        answer = await self.request(request)
-        if not isinstance(answer, nio.JoinResponse | nio.RoomLeaveResponse):
-            refusal = self.refused(answer, "answer an invitation")
+    def invited(self, room_id: str, by: str, name: str) -> None:
+        self.on_invitation(Post(room_id, f"invitation {secrets.token_hex(16)}", by, {"name": name}, INVITATION))
+
+    async def join(self, room_id: str) -> None:
+        """Raises NetworkError."""
+        await self.answer(self.client.join(room_id), nio.JoinResponse, "let me into a room")
+
+    async def leave(self, room_id: str) -> None:
+        """Leaves a room, or declines the invitation to it. Raises NetworkError."""
+        answer = await self.request(self.client.room_leave(room_id))
+        if not isinstance(answer, nio.RoomLeaveResponse):
+            refusal = self.refused(answer, "let me leave a room")
             if not refusal.final:
                 raise refusal
+
+    async def invite(self, room_id: str, user_id: str) -> None:
+        """Raises NetworkError."""
+        await self.answer(self.client.room_invite(room_id, user_id), nio.RoomInviteResponse, f"invite {user_id}")
+
+    async def joined(self) -> list[str]:
+        """The rooms that the bot is in. Raises NetworkError."""
+        answer = await self.answer(self.client.joined_rooms(), nio.JoinedRoomsResponse, "list your rooms")
+        return list(answer.rooms)
+
+    async def members(self, room_id: str) -> frozenset[str]:
+        """Who is in a room; nobody if the bot is not. Raises NetworkError."""
+        answer = await self.request(self.client.joined_members(room_id))
+        if isinstance(answer, nio.JoinedMembersResponse):
+            return frozenset(member.user_id for member in answer.members)
+        if (refusal := self.refused(answer, "say who is in a room")).final:
+            return frozenset()
+        raise refusal
+
+    async def membership(self, room_id: str, user_id: str) -> str | None:
+        """Whether somebody has joined a room ("join"), is invited, or has left; None if they never were there, or the bot is
+        not. Raises NetworkError."""
+        content = await self._state_of(room_id, "m.room.member", user_id)
+        return None if content is None else str(content.get("membership"))
+
+    async def predecessor(self, room_id: str) -> str | None:
+        """The room that a room replaces, by its own account. Raises NetworkError."""
+        before = (await self._state_of(room_id, "m.room.create") or {}).get("predecessor")
+        return str(before.get("room_id")) if isinstance(before, dict) else None
+
+    async def _state_of(self, room_id: str, type: str, key: str = "") -> dict[str, Any] | None:
+        answer = await self.request(self.client.room_get_state_event(room_id, type, key))
+        status = answer.transport_response.status
+        if status == 200 and isinstance(answer.content, dict):
+            return dict(answer.content)
+        if 400 <= status < 500 and status != 429:
+            return None
+        raise self.refused(answer, "tell the state of a room")
 
     async def direct_room(self, user_id: str, *, name: str = "", known: str | None = None) -> str:
         """The encrypted room with one other user: the known one, or an existing one, or a new one to which they
         are invited. Raises NetworkError."""
-        joined = await self.answer(self.client.joined_rooms(), nio.JoinedRoomsResponse, "list your rooms")
-        for room_id in sorted(joined.rooms, key=lambda room_id: room_id != known):
+        for room_id in sorted(await self.joined(), key=lambda room_id: room_id != known):
             answer = await self.answer(
                 self.client.room_get_state(room_id), nio.RoomGetStateResponse, f"say who is in {room_id}"
             )

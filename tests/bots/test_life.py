@@ -15,7 +15,7 @@ from stylecrypt_msg.errors import InputError, NetworkError
 from stylecrypt_msg.transports.matrix.server import LoggedOutError, Password, Post
 
 from ..synapse import Homeserver, User
-from .people import Household, until
+from .people import Household, Person, until
 
 
 async def answers(ann: Household, sent: list[str]) -> list[tuple[str, str]]:
@@ -77,6 +77,7 @@ def test_what_was_there_before_it_was_set_up_is_not_looked_at(
             homeserver.ask, "PUT", f"{path}2", {**old, "body": "!status"}, ann.owner_account
         )
         ann.configure(control_room=room)
+        ann.owner = await Person.log_in(homeserver, ann.owner_account, ann.folder)  # nobody else could read an answer
         ann.start()
         # The newer one gets an answer, if only that it was not encrypted; the older one's would precede it.
         answer = {"m.in_reply_to": {"event_id": newer["event_id"]}}
@@ -90,8 +91,7 @@ def test_what_was_there_before_it_was_set_up_is_not_looked_at(
         await until(lambda: answer in relations(), "no answer came")
         assert len(ann.profile.records("bot inbox", Post)) == 0
         assert relations() == [answer, None]  # the newest first: that answer, and the greeting
-        await ann.stop()
-        ann.profile.close()
+        await ann.leave()
 
     runner.run(test())
 

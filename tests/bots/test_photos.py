@@ -298,6 +298,47 @@ def test_what_was_posted_is_removed_by_a_cross_or_a_command(
     runner.run(test())
 
 
+def test_a_room_that_is_upgraded(runner: asyncio.Runner, family: Family, photo: bytes) -> None:
+    """Both bots go into the new room, photos that wait are prepared again for it, and trust and stand-in come along."""
+
+    async def test() -> None:
+        alice, bob, mallory = family.alice, family.bob, family.mallory
+        server, owner = alice.server, alice.owner_account
+        for house in (alice, bob):
+            await house.stop()  # else the bots would answer the invitations
+        old = server.room(owner, alice.bot_account, bob.bot_account, mallory.user)
+        await alice.restart(rooms={"club": {"room": old}})
+        await bob.restart(rooms={})
+        alice.profile.trust("Bob", undo=True)
+        await alice.ask("!trust bob #club", "may see")
+        await alice.owner.show(alice.control, photo, "#club @bob level=latent")
+        stand_in = await alice.ask("!standin #club", "Who is shown")
+        before = await alice.shown("the preview")
+
+        path = f"/_matrix/client/v3/rooms/{old}/upgrade"
+        new = (await asyncio.to_thread(server.ask, "POST", path, {"new_version": "11"}, owner))["replacement_room"]
+        for account in (alice.bot_account, bob.bot_account, mallory.user):  # as apps do
+            path = f"/_matrix/client/v3/rooms/{new}/invite"
+            await asyncio.to_thread(server.ask, "POST", path, {"user_id": account.id}, owner)
+        await mallory.join(new)
+        await alice.owner.text(alice.control, "#club was upgraded, and I follow")
+        await bob.owner.text(bob.control, "was upgraded, and I follow")
+
+        await alice.owner.react(alice.control, before.event_id, YES)
+        preview = await alice.shown("the preview for the new room")
+        await alice.owner.react(alice.control, preview.event_id, YES)
+        await alice.owner.text(alice.control, "Posted in #club")
+        assert (await mallory.wait(is_picture, "the fake")).room_id == new
+        said = str((await bob.shown("the photo")).content["body"])
+        assert "another chat" not in said
+        assert await alice.ask("!standin #club", "Who is shown") == stand_in
+        alice.profile.trust("Bob")
+        for house in (alice, bob):
+            await house.restart(rooms={name: {"room": room} for name, room in family.rooms.items()})
+
+    runner.run(test())
+
+
 async def is_gone(family: Family, room: str, event_id: str) -> bool:
     """Whether the server has removed a message."""
     post = await family.mallory.session.again(family.rooms[room], event_id)

@@ -6,11 +6,15 @@ import asyncio
 import contextlib
 import time
 import urllib.error
+from functools import partial
 
 import pytest
 from stylecrypt_bots.account import log_in, open_session
+from stylecrypt_bots.queues import NO, YES
+from stylecrypt_bots.session import BotSession
 
-from stylecrypt_msg.transports.matrix.server import Password
+from stylecrypt_msg.profile import Profile
+from stylecrypt_msg.transports.matrix.server import Password, Post
 
 from ..synapse import Homeserver, User
 from .people import PATIENCE, Household, Person, until
@@ -100,10 +104,10 @@ def test_nothing_is_said_while_somebody_else_is_in_the_control_room(runner: asyn
     runner.run(test())
 
 
-def test_invitations(runner: asyncio.Runner, ann: Household) -> None:
-    """Those from the owner and from people in the configuration are accepted; all others are declined."""
+def test_invitations(runner: asyncio.Runner, ann: Household, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those from the owner and from people in the configuration are accepted, strangers' are declined."""
     server = ann.server
-    friend, stranger = server.register("friend"), server.register("stranger")
+    friend, stranger, neighbour = (server.register(name) for name in ("friend", "stranger", "neighbour"))
 
     async def membership(room: str, user: User, wanted: str) -> None:
         end = time.monotonic() + PATIENCE
@@ -118,9 +122,79 @@ def test_invitations(runner: asyncio.Runner, ann: Household) -> None:
     async def test() -> None:
         await ann.restart(invite_allow=[friend.id])
         for user, wanted in ((ann.owner_account, "join"), (friend, "join"), (stranger, "leave")):
-            content = {"invite": [ann.bot_account.id]}
-            room = await asyncio.to_thread(server.ask, "POST", "/_matrix/client/v3/createRoom", content, user)
-            await membership(room["room_id"], user, wanted)
+            await membership(await invite(ann, user), user, wanted)
+
+        # Strangers' invitations, which a server may have the bot decline slowly, keep nobody waiting.
+        gate, leave = asyncio.Event(), BotSession.leave
+
+        async def slowly(session: BotSession, room_id: str) -> None:
+            await gate.wait()
+            await leave(session, room_id)
+
+        monkeypatch.setattr(BotSession, "leave", slowly)
+        many = [await invite(ann, stranger) for _ in range(5)]
+        await membership(await invite(ann, ann.owner_account), ann.owner_account, "join")
+        assert "All is well" in await ann.ask("!status", "All is well")
+        gate.set()
+        for room in many:
+            await membership(room, stranger, "leave")
+
+        # The owner is asked about those whom they know: contacts, and people in their rooms.
+        contact = Profile.create(
+            ann.folder / "carl", name="Carl", user_id=stranger.id, passphrase=None, now=int(time.time())
+        )
+        ann.profile.add_contact(contact.card)
+        contact.close()
+        shared = server.room(ann.owner_account, ann.bot_account, neighbour)
+        for user, answer, wanted in ((stranger, NO, "leave"), (stranger, YES, "join"), (neighbour, YES, "join")):
+            if user is neighbour:
+                await ann.restart()  # who is in the rooms is known for ten minutes
+            room = await invite(ann, user, name="the cinema")
+            question = f"{user.id} invites me to the cinema"
+            asked = await ann.owner.wait(partial(says, question), question)
+            await membership(room, user, "invite")
+            await ann.owner.react(ann.control, asked.event_id, answer)
+            await membership(room, user, wanted)
+        assert shared != room
+
+    runner.run(test())
+
+
+def says(text: str, post: Post) -> bool:
+    return text in str(post.content.get("body"))
+
+
+async def invite(ann: Household, user: User, **room: str) -> str:
+    """A new room to which somebody invites the bot."""
+    content = {"invite": [ann.bot_account.id], **room}
+    made = await asyncio.to_thread(ann.server.ask, "POST", "/_matrix/client/v3/createRoom", content, user)
+    return str(made["room_id"])
+
+
+def test_an_invitation_that_is_declined_is_not_repeated(runner: asyncio.Runner, ann: Household) -> None:
+    """The owner is told that a card did not arrive; only when they send it again, it is offered again, in the same room."""
+    server, other = ann.server, ann.server.register("other")
+
+    def memberships() -> dict[str, str]:
+        """The other's, in the rooms of the bot."""
+        found: dict[str, str] = {}
+        for room in server.ask("GET", "/_matrix/client/v3/joined_rooms", None, ann.bot_account)["joined_rooms"]:
+            members = server.ask("GET", f"/_matrix/client/v3/rooms/{room}/members", None, ann.bot_account)["chunk"]
+            for one in members:
+                if one["state_key"] == other.id:
+                    found[room] = one["content"]["membership"]
+        return found
+
+    async def test() -> None:
+        for _ in range(2):
+            await ann.ask(f"!card send {other.id}", "as soon as they are in a room with me")
+            await until(lambda: [*memberships().values()] == ["invite"], "no invitation to one room")
+            [room] = memberships()
+            await asyncio.to_thread(server.ask, "POST", f"/_matrix/client/v3/rooms/{room}/leave", {}, other)
+            said = await ann.owner.text(ann.control, f"What you sent to {other.id} did not reach them")
+            assert "declined my invitation" in said
+            assert memberships() == {room: "leave"}
+        assert "To do: nothing." in await ann.ask("!status", "To do: ")
 
     runner.run(test())
 

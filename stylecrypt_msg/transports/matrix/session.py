@@ -164,10 +164,16 @@ class MatrixSession(Devices):
                     f"Nothing was sent, since others are in the room: {printable(', '.join(sorted(strangers)))}.",
                     hint="Have them leave the room, or use another one.",
                 )
-            if missing := set(members) - set(room.users):
+            if missing := set(members) - (set(room.users) - set(room.invited_users)):
                 raise AbsentError(
                     f"Nothing was sent, since somebody has not joined the room yet: {printable(', '.join(sorted(missing)))}.",
                     hint="They have to accept the invitation.",
+                )
+            store = self.client.device_store
+            if mute := [user for user in members if user != self.user_id and not any(store.active_user_devices(user))]:
+                raise AbsentError(
+                    f"Nothing was sent, since {printable(', '.join(mute))} has no device that could decrypt it.",
+                    hint="They have to log in with an app that can encrypt.",
                 )
         if room.encrypted:
             self.check_devices(room, trust)
@@ -247,10 +253,6 @@ class MatrixSession(Devices):
             for room_id in answer.rooms.leave:
                 if rooms is not None and room_id in rooms:
                     raise self.outside(room_id)
-            for room_id, invitation in answer.rooms.invite.items():
-                for event in invitation.invite_state:
-                    if isinstance(event, nio.InviteMemberEvent) and event.state_key == self.user_id:
-                        await self.invited(room_id, event.sender)
             await self.maintain()
             posts, waiting = self._late(position.waiting)
             for room_id, info in answer.rooms.join.items():
@@ -265,6 +267,8 @@ class MatrixSession(Devices):
             for post in posts:
                 if post.type in types:
                     yield post
+            # Last: the messages may say which room replaces another one.
+            self._invitations(answer)
             position = SyncPosition(answer.next_batch, waiting[-_WAITING:], self._kept)
             position.write(self._state, rooms)
             if follow:
@@ -272,8 +276,16 @@ class MatrixSession(Devices):
             elif not answer.rooms.join and not answer.to_device_events:
                 return
 
-    async def invited(self, room_id: str, by: str) -> None:
-        """Called once for an invitation. Does nothing here."""
+    def _invitations(self, answer: nio.SyncResponse) -> None:
+        for room_id, invitation in answer.rooms.invite.items():
+            events = invitation.invite_state
+            name = next((event.name for event in events if isinstance(event, nio.InviteNameEvent)), "")
+            for event in events:
+                if isinstance(event, nio.InviteMemberEvent) and event.state_key == self.user_id:
+                    self.invited(room_id, event.sender, name)
+
+    def invited(self, room_id: str, by: str, name: str) -> None:
+        """Called once for an invitation to a room, whose name is "" if it has none. Does nothing here."""
 
     def keep(self, post: Post) -> None:
         """Makes a post come again with the next run, since it could not be handled yet. The newest 256 are kept."""
@@ -414,6 +426,7 @@ class MatrixSession(Devices):
             await self.answer(client.keys_upload(), nio.KeysUploadResponse, "take this device's keys")
 
 
+_STATE = ("m.room.member", "m.room.tombstone")
 _MXC = re.compile(r"mxc://[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9_=-]+")
 
 
@@ -437,8 +450,10 @@ def _post(room_id: str, event: Any) -> Post | None:
     """An event as a message; None if it is something else."""
     source = event.source
     content, type = source.get("content"), source.get("type")
-    if type not in ("m.room.message", "m.reaction", "m.room.redaction") or not isinstance(content, dict):
+    if type not in ("m.room.message", "m.reaction", "m.room.redaction", *_STATE) or not isinstance(content, dict):
         return None
+    if type in _STATE and "state_key" not in source:
+        return None  # anybody may post what only looks like the state of a room
     if type == "m.room.redaction":  # up to room version 10, it is elsewhere
         content = {"redacts": source.get("redacts"), **content}
     if not getattr(event, "decrypted", False):
