@@ -48,6 +48,7 @@ suppress_key_server_warning: true
 federation_domain_whitelist: []
 send_federation: false
 presence: {{enabled: false}}
+cas_config: {{enabled: true, server_url: "http://127.0.0.1:1"}}
 login_via_existing_session: {{enabled: true, require_ui_auth: false}}
 max_upload_size: {max_upload}
 rc_message: {much}

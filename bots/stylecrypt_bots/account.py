@@ -4,30 +4,65 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
 
+import nio
 from aiohttp import web
 
 from stylecrypt_msg.errors import InputError, NetworkError
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix.server import AccessToken, Login, LoginToken
+from stylecrypt_msg.transports.matrix.state import State, is_in_use
 
-from .config import Config
+from .config import Config, ConfigError
 from .queues import Queues
 from .session import HEARD, BotSession
 
-__all__ = ["log_in", "open_session", "single_sign_on"]
+__all__ = ["is_set_up", "log_in", "open_session", "session_beside", "single_sign_on"]
 
 _PATIENCE = 600.0  # seconds for somebody to log in with a browser
+
+
+def is_set_up(config: Config, profile: Profile) -> bool:
+    """Whether the bot was logged in."""
+    return profile.setting(_setting(config)) is not None
 
 
 async def open_session(config: Config, profile: Profile) -> BotSession:
     """The bot's session. Raises InputError if it was not set up, NetworkError, LoggedOutError."""
     token = profile.setting(_setting(config))
     if token is None:
-        raise InputError(f"The bot {config.user_id} is not set up.", hint="Run `stylecrypt bot setup` once.")
+        raise ConfigError(f"The bot {config.user_id} is not set up.", hint="Run `stylecrypt bot setup` once.")
     return await _opened(config, profile, AccessToken(token))
+
+
+@asynccontextmanager
+async def session_beside(config: Config, profile: Profile) -> AsyncIterator[BotSession]:
+    """A session for questions about rooms. If the bot is running, it has the keys: then it is one without any.
+
+    Raises as `open_session`.
+    """
+    if not is_in_use(profile.folder / "bot"):
+        session = await open_session(config, profile)
+        try:
+            yield session
+        finally:
+            await session.close()
+        return
+    client = nio.AsyncClient(config.homeserver, config.user_id)
+    client.access_token = profile.setting(_setting(config)) or ""
+    with TemporaryDirectory() as nothing:
+        beside = BotSession(client, State(Path(nothing)))
+        try:
+            me = await beside.answer(client.whoami(), nio.WhoamiResponse, "say whose access token this is")
+            client.user_id, client.device_id = me.user_id, me.device_id
+            yield beside
+        finally:
+            await beside.close()
 
 
 async def log_in(config: Config, profile: Profile, login: Login) -> str:

@@ -44,7 +44,8 @@ CONTROL_ROOM = "bot control room"
 
 
 class Bot:
-    """For one run. ``compare`` and ``verified`` are for `Verifier`; without them, verification requests are declined."""
+    """For one run. ``compare`` and ``verified`` are for `Verifier`; without them, verification requests are declined.
+    ``reread`` reads the configuration again, for `reload`."""
 
     def __init__(
         self,
@@ -53,8 +54,11 @@ class Bot:
         *,
         compare: Compare | None = None,
         verified: Callable[[str], None] = lambda _: None,
+        reread: Callable[[], Config] | None = None,
     ) -> None:
         self.config, self.profile = config, profile
+        self._reread = reread or (lambda: config)
+        self._rooms: Rooms | None = None
         self._compare, self._verified = compare, verified
         self.health = Health(config.heartbeat)
         self._arrived: dict[Queue, asyncio.Event] = {queue: asyncio.Event() for queue in get_args(Queue)}
@@ -75,6 +79,15 @@ class Bot:
         finally:
             if server is not None:
                 await server.cleanup()
+
+    def reload(self) -> None:
+        """Reads the rooms of the configuration again."""
+        try:
+            if self._rooms is not None:
+                self._rooms.reload()
+                _log.info("the rooms were read again", extra={"rooms": sorted(self._rooms.settings)})
+        except InputError as error:
+            _log.error("not reloaded", extra={"error": str(error)})
 
     async def _connected(self) -> None:
         backoff = Backoff()
@@ -105,11 +118,8 @@ class Bot:
                 await backoff.wait()
         queues.bring_along()
         health.watch(queues)
-        rooms, outbox, notices = (
-            Rooms(config, session, self.profile),
-            Outbox(config, session, queues, health),
-            Notices(),
-        )
+        rooms = self._rooms = Rooms(config, session, self.profile, self._reread)
+        outbox, notices = Outbox(config, session, queues, health), Notices()
         worker = PictureWorker(self.profile, config.model, health)
         commands = Commands(config, session, queues, rooms, worker, health)
         removal = Removal(queues, rooms, outbox)

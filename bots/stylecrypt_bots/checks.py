@@ -6,9 +6,8 @@ from stylecrypt_msg.cli.checks import Check
 from stylecrypt_msg.cli.remedies import advice
 from stylecrypt_msg.errors import StyleCryptError
 from stylecrypt_msg.profile import Profile
-from stylecrypt_msg.transports.matrix.server import InUseError
 
-from .account import open_session
+from .account import session_beside
 from .bot import CONTROL_ROOM
 from .config import Config
 from .session import BotSession
@@ -20,25 +19,18 @@ async def check_bot(config: Config, profile: Profile) -> list[Check]:
     """The checks, in the order in which to mend them."""
     found = [Check("profile", "ok", f"{profile.card.display_name} ({profile.card.user_id})")]
     try:
-        session = await open_session(config, profile)
-    except InUseError:
-        return [
-            *found,
-            Check("login", "missing", "The bot is running, or another program uses its keys.", "Stop it first."),
-        ]
+        async with session_beside(config, profile) as session:
+            running = "" if session.has_keys else "; the bot is running, so devices are not checked"
+            found.append(Check("login", "ok", f"{session.user_id}, device {session.device_id}{running}"))
+            control = config.control_room or profile.setting(CONTROL_ROOM)
+            if control is None:
+                found.append(Check("control room", "missing", "There is none yet.", "`stylecrypt bot run` makes it."))
+            else:
+                found.append(await _room(session, config, "control room", control, private=True))
+            for name, room in config.rooms.items():
+                found.append(await _room(session, config, f"#{name}", room.room, private=False))
     except StyleCryptError as error:
-        return [*found, _broken("login", error)]
-    try:
-        found.append(Check("login", "ok", f"{session.user_id}, device {session.device_id}, key {session.key}"))
-        control = config.control_room or profile.setting(CONTROL_ROOM)
-        if control is None:
-            found.append(Check("control room", "missing", "There is none yet.", "`stylecrypt bot run` makes it."))
-        else:
-            found.append(await _room(session, config, "control room", control, private=True))
-        for name, room in config.rooms.items():
-            found.append(await _room(session, config, f"#{name}", room.room, private=False))
-    finally:
-        await session.close()
+        found.append(_broken("login", error))
     return found
 
 

@@ -81,7 +81,7 @@ class Commands:
     async def status(self, _: Call) -> Act:
         health = self._health.words()
         rooms = []
-        for name, settings in self._config.rooms.items():
+        for name, settings in self._rooms.settings.items():
             try:
                 await self._rooms.named(name)
             except StyleCryptError as error:
@@ -107,6 +107,11 @@ class Commands:
             return "\n".join([*lines, *rooms])
 
         return act
+
+    async def reload(self, _: Call) -> Act:
+        self._rooms.reload()
+        names = ", ".join(f"#{name}" for name in self._rooms.settings) or "none"
+        return lambda: f"The rooms of the configuration are now: {names}."
 
     # Cards and contacts
 
@@ -385,6 +390,7 @@ _COMMANDS: Sequence[tuple[str, str, Callable[[Commands, Call], Awaitable[Act]] |
     ),
     ("!standin #room [SEED | default]", "whose face is shown there", Commands.stand_in),
     ("!device @user:server DEVICE KEY", "a device is who it says: you compared its key", Commands.device),
+    ("!reload", "read the rooms of the configuration again", Commands.reload),
     ("!status", "how I am", Commands.status),
     ("!help", "this", Commands.help),
 )

@@ -15,10 +15,25 @@ from stylecrypt_msg.errors import InputError, os_reason
 from stylecrypt_msg.pictures import MAX_FILE_BYTES
 from stylecrypt_msg.transports.matrix.devices import Trust
 
-__all__ = ["Config", "Device", "HealthSettings", "MediaSettings", "RoomSettings", "load_config", "read_config"]
+__all__ = [
+    "Config",
+    "ConfigError",
+    "Device",
+    "HealthSettings",
+    "MediaSettings",
+    "RoomSettings",
+    "load_config",
+    "read_config",
+]
 
 _LARGEST = 1 << 20  # bytes of a configuration file
 _LONGEST = 255  # letters of an id, by the Matrix specification
+
+
+class ConfigError(InputError):
+    """The configuration is wrong: starting the bot again does not help. The exit code is that of sysexits.h."""
+
+    exit_code = 78
 
 
 def _loopback(host: str) -> str:
@@ -131,20 +146,20 @@ class Config(_Strict):
 
 
 def load_config(path: Path) -> Config:
-    """Reads the file; relative paths in it start at its folder. Raises InputError as `read_config`."""
+    """Reads the file; relative paths in it start at its folder. Raises ConfigError as `read_config`."""
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
         text = data.decode()
     except FileNotFoundError:
-        raise InputError(
+        raise ConfigError(
             f"There is no configuration {path}.", hint="`stylecrypt bot setup` makes one; or name it: --config FILE."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = "it is not text" if isinstance(error, UnicodeDecodeError) else os_reason(error)
-        raise InputError(f"The configuration {path} cannot be read: {reason}.") from error
+        raise ConfigError(f"The configuration {path} cannot be read: {reason}.") from error
     if len(data) > _LARGEST:
-        raise InputError(f"{path} is too large for a configuration.", hint="Name the right file: --config FILE.")
+        raise ConfigError(f"{path} is too large for a configuration.", hint="Name the right file: --config FILE.")
     config = read_config(text, str(path))
     here = path.absolute().parent
     return config.model_copy(
@@ -155,7 +170,7 @@ def load_config(path: Path) -> Config:
 def read_config(text: str, name: str = "config") -> Config:
     """The configuration in a text.
 
-    Raises InputError, which names the line, for anything but YAML, unknown or repeated keys, and wrong values.
+    Raises ConfigError, which names the line, for anything but YAML, unknown or repeated keys, and wrong values.
     """
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -163,9 +178,9 @@ def read_config(text: str, name: str = "config") -> Config:
         values = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InputError(f"{name}, line {line}, is not YAML: {error.problem}.", hint=_HINT) from error
+        raise ConfigError(f"{name}, line {line}, is not YAML: {error.problem}.", hint=_HINT) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"{name} is not YAML.", hint=_HINT) from error
+        raise ConfigError(f"{name} is not YAML.", hint=_HINT) from error
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -176,7 +191,7 @@ def read_config(text: str, name: str = "config") -> Config:
             "extra_forbidden": "is not a known key",
             "missing": "is missing",
         }.get(first["type"], first["msg"].removeprefix("Value error, ").lower())
-        raise InputError(f"{name}, line {_line(tree, where)}: {key} {_sentence(said)}.", hint=_HINT) from error
+        raise ConfigError(f"{name}, line {_line(tree, where)}: {key} {_sentence(said)}.", hint=_HINT) from error
 
 
 _HINT = "bots/config.sample.yaml shows and explains all keys."
@@ -193,7 +208,7 @@ def _check_twice(node: yaml.Node | None, name: str) -> None:
         for key, value in node.value:
             if key.value in keys:
                 line = key.start_mark.line + 1
-                raise InputError(f"{name}, line {line}: {key.value} appears twice.", hint="Keep one of them.")
+                raise ConfigError(f"{name}, line {line}: {key.value} appears twice.", hint="Keep one of them.")
             keys.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
             _check_twice(value, name)
     elif isinstance(node, yaml.SequenceNode):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -24,10 +27,11 @@ from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix.server import AccessToken, Login, Password
 
 from . import logs
-from .account import log_in, single_sign_on
+from .account import is_set_up, log_in, single_sign_on
 from .bot import Bot
 from .checks import check_bot
 from .config import Config, load_config, read_config
+from .servers import check_accounts, login_flows
 
 __all__ = ["check", "run", "setup", "verify"]
 
@@ -39,7 +43,7 @@ def run(session: Session, path: Path) -> None:
     config = load_config(path)
     logs.set_up(config.log_level)
     with _profile(session, config) as profile:
-        asyncio.run(_until_told_to_stop(Bot(config, profile)))
+        asyncio.run(_until_told_to_stop(Bot(config, profile, reread=partial(load_config, path))))
 
 
 def verify(session: Session, path: Path) -> None:
@@ -79,6 +83,7 @@ async def _until_told_to_stop(bot: Bot, told: asyncio.Event | None = None) -> No
     told = told or asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, bot.reload)
     stopping = asyncio.create_task(told.wait())
     await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -102,19 +107,29 @@ def setup(
     password_fd: int | None,
     as_json: bool,
 ) -> None:
-    if not path.exists():
-        _write_config(path, homeserver, user, owner)
-    elif homeserver or user or owner:
+    new = not path.exists()
+    if not new and (homeserver or user or owner):
         raise InputError(f"{path} is there already.", hint="Edit it, or name another one: --config FILE.")
-    config = load_config(path)
+    text = _answers(homeserver, user, owner) if new else ""
+    config = read_config(text, "what was answered") if new else load_config(path)
+    _check_server(config, sso=sso, password=_TOKEN not in os.environ)
     with _profile_or_new(session, config, name, no_passphrase) as profile:
         device = asyncio.run(_logged_in(config, profile, sso, password_fd))
+        if new:
+            write_atomically(path, text.encode())
         result = {"config": str(path), "profile": str(profile.folder), "user": config.user_id, "device": device}
     if as_json:
         console.print_json(result)
         return
     console.say(f"{config.user_id} is logged in, on the device {device}.")
     console.note(f"Start it: `stylecrypt bot run --config {path}`. It invites {config.owner} to a room.")
+    console.note(
+        "There, two commands let somebody with a bot of their own see your photos; they write the same to theirs:"
+    )
+    console.note(
+        f"  !card send @their-bot:server   (they: !card send {config.user_id}); answer what the bots ask with a tick"
+    )
+    console.note("  !trust NAME")
 
 
 def check(session: Session, path: Path, as_json: bool) -> None:
@@ -122,6 +137,8 @@ def check(session: Session, path: Path, as_json: bool) -> None:
     with _profile(session, config) as profile:
         checks = asyncio.run(check_bot(config, profile))
     show_checks(checks, as_json)
+    if any(check.state != "ok" for check in checks):  # the bot needs all of it
+        raise SystemExit(1)
 
 
 def _profile(session: Session, config: Config) -> Profile:
@@ -129,13 +146,44 @@ def _profile(session: Session, config: Config) -> Profile:
     return replace(session, folder=session.folder or config.profile).open()
 
 
-def _profile_or_new(session: Session, config: Config, name: str | None, no_passphrase: bool) -> Profile:
+def _check_server(config: Config, *, sso: bool, password: bool) -> None:
+    """Before anything is written. Raises InputError, NetworkError."""
+    flows = asyncio.run(login_flows(config.homeserver))
+    asyncio.run(check_accounts(config))
+    if sso and "m.login.sso" not in flows:
+        raise InputError(f"{config.homeserver} offers no login with a browser.", hint="Leave out --sso.")
+    if password and not sso and "m.login.password" not in flows:
+        raise InputError(f"{config.homeserver} takes no passwords.", hint="Use --sso, or an access token.")
+
+
+@contextmanager
+def _profile_or_new(session: Session, config: Config, name: str | None, no_passphrase: bool) -> Iterator[Profile]:
+    """A new one stays only if the bot was logged in with it."""
     session = replace(session, folder=session.folder or config.profile)
-    if (session.where / "profile.db").exists():
-        return session.open()
+    folder = session.where
+    if (folder / "profile.db").exists():
+        with session.open() as profile:
+            yield profile
+        return
     name = name or _ask("Your name, as contacts will see it", "--name NAME")
     passphrase = None if no_passphrase else session.first_passphrase()
-    return Profile.create(session.where, name=name, user_id=config.user_id, passphrase=passphrase, now=int(time.time()))
+    before = set(folder.iterdir()) if folder.exists() else None
+    profile = Profile.create(folder, name=name, user_id=config.user_id, passphrase=passphrase, now=int(time.time()))
+    try:
+        yield profile
+    finally:
+        keep = is_set_up(config, profile)
+        profile.close()
+        if not keep:
+            _remove_new(folder, before)
+
+
+def _remove_new(folder: Path, before: set[Path] | None) -> None:
+    """Removes what a folder did not have ``before``; all of it if it was not there."""
+    for path in set(folder.iterdir()) - (before or set()):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if before is None:
+        folder.rmdir()
 
 
 async def _logged_in(config: Config, profile: Profile, sso: bool, password_fd: int | None) -> str:
@@ -150,17 +198,16 @@ async def _logged_in(config: Config, profile: Profile, sso: bool, password_fd: i
     return await log_in(config, profile, login)
 
 
-def _write_config(path: Path, homeserver: str | None, user: str | None, owner: str | None) -> None:
+def _answers(homeserver: str | None, user: str | None, owner: str | None) -> str:
+    """The text of a new configuration."""
     values = {
         "homeserver": homeserver
         or _ask("The bot's homeserver, such as https://matrix.example.org", "--homeserver URL"),
         "user_id": user or _ask("The bot's account, such as @alice-bot:example.org", "--user @bot:server"),
         "owner": owner or _ask("Your own account, such as @alice:example.org", "--owner @you:server"),
     }
-    text = yaml.safe_dump(values, sort_keys=False)
-    read_config(text, "what was answered")
     more = "# Rooms to send to, and all else: bots/config.sample.yaml explains every key.\n"
-    write_atomically(path, (text + more).encode())
+    return str(yaml.safe_dump(values, sort_keys=False)) + more
 
 
 def _ask(question: str, option: str) -> str:

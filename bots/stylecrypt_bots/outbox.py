@@ -188,12 +188,21 @@ class Outbox:
                 requests = tuple({draft.request, draft.photo})
                 queues.keep_posted(PostedPhoto(event_id, outgoing.room_id, draft.room, requests))
                 queues.tell(
-                    f"Posted in {draft.room}: {link(outgoing.room_id, event_id)}\n{NO} removes it from there.",
+                    f"Posted in {draft.room}: {link(outgoing.room_id, event_id)}\n{self._unread(draft)}"
+                    f"{NO} removes it from there.",
                     to=draft.request,
                     thread=draft.request_thread,
                     topic=Topic(posted=event_id),
                 )
         self.wake()
+
+    def _unread(self, draft: PostDraft) -> str:
+        """Which recipients' bots are not in the room."""
+        inside = self._session.present(draft.room_id)
+        absent = [user_id for user_id in draft.to if user_id.startswith("@") and user_id not in inside]
+        if not absent:
+            return ""
+        return f"Not in the room, so they do not see it: {', '.join(absent)}. Invite them, then send it once more.\n"
 
     def _failed(self, outgoing: Outgoing, error: StyleCryptError) -> None:
         """Tells the owner. A draft waits again, unless its preview could not be shown."""

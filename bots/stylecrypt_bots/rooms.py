@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from stylecrypt_msg.errors import InputError
@@ -36,11 +37,22 @@ class Room:
 class Rooms:
     """Rooms by their names and ids."""
 
-    def __init__(self, config: Config, session: BotSession, profile: Profile) -> None:
-        self._config, self._session, self._profile = config, session, profile
+    def __init__(self, config: Config, session: BotSession, profile: Profile, reread: Callable[[], Config]) -> None:
+        self._config, self._session, self._profile, self._reread = config, session, profile, reread
         self._neighbours: tuple[float, frozenset[str]] | None = None
         self._ids: dict[str, str] = {}
         self._names: dict[str, str] = {}
+        self._looked = -_AGAIN
+
+    @property
+    def settings(self) -> Mapping[str, RoomSettings]:
+        """Those of the configuration, by the owner's names."""
+        return self._config.rooms
+
+    def reload(self) -> None:
+        """Reads them again. Raises ConfigError; then they stay as they are."""
+        self._config = self._reread()
+        self._ids.clear()
         self._looked = -_AGAIN
 
     async def named(self, name: str) -> Room:

@@ -80,6 +80,11 @@ class BotSession(MatrixSession):
             return frozenset()
         raise refusal
 
+    def present(self, room_id: str) -> frozenset[str]:
+        """Who was in a room when something was last sent to it."""
+        room = self.client.rooms.get(room_id)
+        return frozenset() if room is None else frozenset(room.users) - frozenset(room.invited_users)
+
     async def membership(self, room_id: str, user_id: str) -> str | None:
         """Whether somebody has joined a room ("join"), is invited, or has left; None if they never were there, or the bot is
         not. Raises NetworkError."""
@@ -155,6 +160,11 @@ class BotSession(MatrixSession):
         return str((await self.answer(request, nio.RoomRedactResponse, "remove a message")).event_id)
 
     @property
+    def has_keys(self) -> bool:
+        """Whether it can encrypt and decrypt."""
+        return self.client.olm is not None
+
+    @property
     def key(self) -> str:
         """The Ed25519 key of this device, which apps show when one looks at it."""
         return str(self.client.olm.account.identity_keys["ed25519"])
@@ -165,7 +175,10 @@ class BotSession(MatrixSession):
         return self.client.device_store[user_id].get(device_id)
 
     async def look(self, room_id: str, trust: Trust) -> RoomView:
-        """Who could read messages in a room. Raises NetworkError."""
+        """Who could read messages in a room; without keys, devices are not looked at. Raises NetworkError."""
+        if not self.has_keys:
+            encrypted = await self._state_of(room_id, "m.room.encryption") is not None
+            return RoomView(encrypted, await self.members(room_id), ())
         async with self.client.sending:
             room = await self.room(room_id)
             _, unknown = self.unknown(self.devices(room), trust) if room.encrypted else (None, [])

@@ -52,7 +52,7 @@ class Session:
     def first_passphrase(self) -> str:
         """For new keys. If typed, it is typed twice."""
         typed = self.passphrase_fd is None and _ENVIRONMENT not in os.environ
-        return _checked(self._passphrase("Passphrase"), typed)
+        return _checked(self._passphrase("Passphrase that locks your keys"), typed)
 
     def next_passphrase(self) -> str:
         """Replaces the present one, which `open` read."""

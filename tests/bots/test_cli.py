@@ -12,11 +12,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -130,8 +133,9 @@ def test_setup_by_token_by_file_descriptor_and_without_any(operator: Operator) -
     operator.new()
     asked = stylecrypt("bot", "setup", "-c", operator.config, "--name", "Ann", code=4)
     assert "there is no terminal to ask for it" in asked.err
-    wrong = stylecrypt("bot", "setup", "-c", operator.config, env={"STYLECRYPT_MATRIX_TOKEN": "syt_wrong"}, code=3)
+    wrong = operator.setup(env={"STYLECRYPT_MATRIX_TOKEN": "syt_wrong"}, code=3)
     assert "does not accept the access token" in wrong.err
+    assert not operator.profile.exists()
     secret = operator.folder / "secret"
     secret.write_text(f"{operator.bot.password}\n")
     with secret.open() as file:
@@ -173,7 +177,61 @@ def test_setup_with_a_browser(operator: Operator) -> None:
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert f"{operator.bot.id} is logged in" in out
-    assert [finding["state"] for finding in operator.check()] == ["ok", "ok", "missing"]
+    assert [finding["state"] for finding in operator.check(code=1)] == ["ok", "ok", "missing"]
+
+
+@contextmanager
+def web_server(**answers: object) -> Iterator[str]:
+    """The address of one that answers with JSON at the paths that end like this, and with a page elsewhere."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = answers.get(self.path.rsplit("/", 1)[-1])
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>" if found is None else json.dumps(found).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_setup_that_fails_leaves_nothing_and_says_why(operator: Operator) -> None:
+    """So that the corrected command can follow."""
+
+    def refused(code: int, *options: str, **changes: str) -> str:
+        values = {"homeserver": operator.server.url, "user": operator.bot.id, "owner": operator.owner.id} | changes
+        answers = [part for name, value in values.items() for part in (f"--{name}", value)]
+        command = ("--profile", operator.profile, "bot", "setup", "-c", operator.config, "--name", "Ann", *answers)
+        env = {"STYLECRYPT_MATRIX_PASSWORD": operator.bot.password if code == 0 else "wrong"}
+        said = stylecrypt(*command, *options, env=env, code=code).err
+        if code:
+            assert list(operator.folder.iterdir()) == []
+        return said
+
+    assert "does not answer" in refused(3, homeserver="http://127.0.0.1:1")
+    assert "is it http:// ?" in refused(3, homeserver=operator.server.url.replace("http", "https"))
+    elsewhere = {"client": {"m.homeserver": {"base_url": "https://matrix.elsewhere"}}}
+    with web_server(**elsewhere) as address:
+        said = refused(1, homeserver=address)
+        assert "is a web server, but no Matrix homeserver" in said
+        assert "Its homeserver is https://matrix.elsewhere" in said
+    with web_server(versions={"versions": ["v1.11"]}, login={"flows": [{"type": "m.login.password"}]}) as address:
+        assert "offers no login with a browser" in refused(1, "--sso", homeserver=address)
+    assert "cannot be both the bot and its owner" in refused(1, owner=operator.bot.id)
+    assert "knows no @nobody:mx.test" in refused(1, owner="@nobody:mx.test")
+    assert "refused to let" in refused(3)
+    said = refused(0)
+    assert "!card send" in said
+    assert "!trust" in said
+    assert operator.config.exists()
 
 
 def test_check_says_what_is_wrong(operator: Operator) -> None:
@@ -211,8 +269,14 @@ def test_run_and_stop(operator: Operator) -> None:
         metrics = fetched(f"http://127.0.0.1:{port}/metrics")
         assert re.search(r'^stylecrypt_bot_waiting\{where="outbox"\} \d', metrics, re.M)
         assert "process_resident_memory_bytes" in metrics
+        # Rooms that are added are there without a restart.
+        room = operator.server.room(operator.owner)
+        operator.new(health={"port": port}, heartbeat="alive", log_level="debug", rooms={"family": {"room": room}})
+        process.send_signal(signal.SIGHUP)
         assert started - 1 < int((operator.folder / "alive").read_text()) <= time.time()
-        assert "is running, or another program" in str(operator.check())
+        found = {finding["what"]: finding for finding in operator.check(code=1)}
+        assert "the bot is running" in found["login"]["detail"]
+        assert operator.owner.id in found["control room"]["detail"]  # who has not joined yet
         second = subprocess.run(
             [*COMMAND, "bot", "run", "-c", str(operator.config)],
             capture_output=True,
@@ -230,8 +294,9 @@ def test_run_and_stop(operator: Operator) -> None:
     log.close()
     lines = [json.loads(line) for line in (operator.folder / "log").read_text().splitlines()]
     assert (lines[0]["message"], lines[-1]["message"]) == ("started", "stopped")
+    assert "the rooms were read again" in [line["message"] for line in lines]
     assert {"time", "level", "user", "device", "control_room"} <= lines[0].keys()
-    operator.check()  # it is still logged in
+    assert "key" not in operator.check(code=1)[1]["remedy"]  # it is still logged in
 
 
 def fetched(url: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Self, TypeAlias
 from ...errors import InputError
 from .server import InUseError
 
-__all__ = ["KEYS", "Source", "State", "SyncPosition", "damaged"]
+__all__ = ["KEYS", "Source", "State", "SyncPosition", "damaged", "is_in_use"]
 
 KEYS = "keys.db"
 """nio's file in the store's folder."""
@@ -69,6 +69,20 @@ class State:
 
     def close(self) -> None:
         self._db.close()
+
+
+def is_in_use(folder: Path) -> bool:
+    """Whether a program has the store open at this moment."""
+    if not (folder / _STATE).exists():
+        return False
+    database = sqlite3.connect(folder / _STATE, timeout=0, isolation_level=None)
+    try:
+        database.execute("BEGIN EXCLUSIVE")
+        return False
+    except sqlite3.OperationalError:
+        return True
+    finally:
+        database.close()
 
 
 @dataclass(frozen=True)
