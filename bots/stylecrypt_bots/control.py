@@ -25,7 +25,7 @@ from stylecrypt_msg.transports.matrix.server import Post
 from . import texts
 from .commands import Act, Call, Commands
 from .config import Config
-from .media import cover_of
+from .media import cover_of, smaller
 from .queues import NO, YES, Media, Outgoing, PostDraft, Queues, Topic, reference, relation, replied_to, thread_of
 from .remedies import failure
 from .removal import Removal
@@ -37,6 +37,7 @@ from .working import Working
 
 __all__ = ["Control"]
 
+_SHARES = (0.7, 0.35, 0.15)  # of what the server takes, for a photo: tried one after another
 _log = logging.getLogger(__name__)
 _HINT = "Send a photo with a text such as `#room @name`, or reply to one with `!send #room @name`."
 
@@ -86,7 +87,7 @@ class Control:
         except StyleCryptError as error:
             if not isinstance(error, InputError | NotAuthorisedError):
                 raise
-            self._answer(post, failure(error))
+            self._answer(post, self._rooms.named_in(failure(error)))
 
     def _answer(self, post: Post, text: str, **more: Any) -> None:
         """Records the only consequence of a post, which is not deleted yet."""
@@ -151,7 +152,8 @@ class Control:
             for user_id in draft.to:  # they may no longer be authorised
                 self._profile.authorised(user_id, draft.room_id)
         except StyleCryptError as error:
-            self._queues.tell(f"Not posted: {failure(error)}", to=draft.request, thread=draft.request_thread)
+            said = self._rooms.named_in(failure(error))
+            self._queues.tell(f"Not posted: {said}", to=draft.request, thread=draft.request_thread)
             return
         self._release(draft)
 
@@ -216,8 +218,15 @@ class Control:
             chat=room.room_id,
             caption=request.caption,
         )
-        prepared = await self._worker.prepare(draft, progress)
-        return prepared, *await self._worker.run(cover_of, prepared)
+        most = await self._session.upload_limit()
+        # The cover has about as many bytes as the photo, and the sealed part comes on top.
+        for share in _SHARES:
+            draft = replace(draft, photo=await self._worker.run(smaller, picture, int(most * share)))
+            prepared = await self._worker.prepare(draft, progress)
+            content, media = await self._worker.run(cover_of, prepared)
+            if len(media.picture) <= most:
+                break
+        return prepared, content, media
 
     def _keep(
         self, post: Post, photo: Post, room: Room, made: EncryptedPhoto, content: dict[str, Any], media: Media

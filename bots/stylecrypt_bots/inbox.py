@@ -11,7 +11,7 @@ from stylecrypt_protocol import Card
 
 from stylecrypt_msg.errors import InputError, NoMessageError, RefusedError, StyleCryptError, explaining
 from stylecrypt_msg.messenger import Arrival, DecryptedPhoto
-from stylecrypt_msg.transports.matrix import envelope_of
+from stylecrypt_msg.transports.matrix import envelope_of, is_message
 from stylecrypt_msg.transports.matrix.server import Post
 
 from . import texts
@@ -104,7 +104,10 @@ class Inbox:
                 return
             photo = covert
         except StyleCryptError as error:
-            self._refuse(post, room, error)
+            if protocol.EVENT_KEY in post.content or is_message(picture):
+                self._refuse(post, room, error)
+            else:  # another format than those that carry messages, or damaged
+                self._ignore(post, "ordinary")
             return
         if photo.sender is not None and photo.sender == self._profile.me:
             self._ignore(post, "one's own")

@@ -17,9 +17,10 @@ from stylecrypt_msg.transports.matrix import picture_content
 
 from .queues import Media
 
-__all__ = ["cover_of", "original_of"]
+__all__ = ["cover_of", "original_of", "smaller"]
 
 _THUMBNAIL = (800, 600)  # px; as Element's
+_SMALLEST = 256  # px; faces in a smaller picture are none
 _BLURRED = 32  # px a side of a blurhash's source, more than it keeps
 
 
@@ -28,6 +29,16 @@ def cover_of(photo: EncryptedPhoto) -> tuple[dict[str, Any], Media]:
     inside = photo.packed if photo.envelope is None else None
     content = picture_content(Parcel(photo.picture, photo.media_type, photo.envelope, inside))
     return _complete(content, Media(photo.picture, photo.media_type))
+
+
+def smaller(photo: bytes, most_bytes: int) -> bytes:
+    """A photo that has at most ``most_bytes``: itself, or a smaller JPEG. Raises PictureError."""
+    if len(photo) <= most_bytes:
+        return photo
+    pixels = read_picture(photo).pixels
+    while len(data := encode_picture(pixels, "JPEG", quality=92)) > most_bytes and min(pixels.shape[:2]) > _SMALLEST:
+        pixels = np.asarray(Image.fromarray(pixels).reduce(2))
+    return data
 
 
 def original_of(photo: DecryptedPhoto, *, most_bytes: int) -> tuple[dict[str, Any], Media]:

@@ -44,6 +44,13 @@ class Rooms:
         self._names: dict[str, str] = {}
         self._looked = -_AGAIN
 
+    def named_in(self, text: str) -> str:
+        """A text for the owner, with the names of rooms in place of their ids."""
+        for key in self.settings:
+            if (room_id := self._ids.get(key)) is not None:
+                text = text.replace(room_id, f"#{key}")
+        return text
+
     @property
     def settings(self) -> Mapping[str, RoomSettings]:
         """Those of the configuration, by the owner's names."""

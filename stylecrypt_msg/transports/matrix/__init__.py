@@ -16,6 +16,15 @@ except ImportError as error:
 
 from .devices import Trust
 from .server import AccessToken, Login, Password
-from .transport import MatrixTransport, envelope_of, picture_content
+from .transport import MatrixTransport, envelope_of, is_message, picture_content
 
-__all__ = ["AccessToken", "Login", "MatrixTransport", "Password", "Trust", "envelope_of", "picture_content"]
+__all__ = [
+    "AccessToken",
+    "Login",
+    "MatrixTransport",
+    "Password",
+    "Trust",
+    "envelope_of",
+    "is_message",
+    "picture_content",
+]

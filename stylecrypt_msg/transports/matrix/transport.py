@@ -21,7 +21,7 @@ from .devices import Trust
 from .server import Login, Post
 from .session import MatrixSession
 
-__all__ = ["MatrixTransport", "envelope_of", "picture_content"]
+__all__ = ["MatrixTransport", "envelope_of", "is_message", "picture_content"]
 
 
 class MatrixTransport:
@@ -80,7 +80,7 @@ class MatrixTransport:
                 continue
             reference, envelope = hashlib.sha256(f"{room_id} {post.event_id}".encode()).digest(), envelope_of(post)
             yield Delivery(reference, picture, envelope, self.room, f"{self.room}, {post.event_id}", chat=room_id)
-            if not self._finished(reference) and (envelope or _is_message(picture)):
+            if not self._finished(reference) and (envelope or is_message(picture)):
                 session.keep(post)
 
     async def verify(self, user_id: str, device_id: str, key: str) -> None:
@@ -144,7 +144,8 @@ def envelope_of(post: Post) -> bytes | None:
     return None if envelope is None else envelope.pack()
 
 
-def _is_message(picture: bytes) -> bool:
+def is_message(picture: bytes) -> bool:
+    """Whether an envelope is inside a picture; not if the picture is of another format, or damaged."""
     try:
         return take(picture) is not None
     except RemoteProtocolError:
