@@ -72,14 +72,18 @@ def hide(
     key_faces: Sequence[EncryptionKeyFace],
     recognisers: Sequence[Recogniser],
     *,
+    known: bool = False,
     matting: bool = False,
     force: bool = False,
     progress: Progress = silent,
 ) -> HiddenPhoto:
     """``covered``, with the next of ``key_faces`` for every face that still looks like its original.
 
-    ``covered`` was made with the first of them, and with ``model`` and ``matting``. With ``force``, distances are measured but
-    the cover stays as it is. Raises LikenessError when none of ``key_faces`` hides a face from all ``recognisers``.
+    ``covered`` was made with the first of them, and with ``model`` and ``matting``. ``known``: the chat knows them from
+    earlier photos, and they stay if they pass at all, since a chat should not see a new person every other time. With
+    ``force``, distances are measured but the cover stays as it is.
+
+    Raises LikenessError when none of ``key_faces`` hides a face from all ``recognisers``.
     """
     count = len(covered.quads)
     if not count:
@@ -97,7 +101,7 @@ def hide(
         for face, here, spared in zip(alike, apart.T, room(apart, recognisers), strict=True):
             if spared > spare[face]:
                 best[face], spare[face], distances[:, face] = number, spared, here
-        alike = np.flatnonzero(spare < MARGIN).tolist()
+        alike = np.flatnonzero(spare < (0 if known and not number else MARGIN)).tolist()
         if force or not alike:
             break
     likenesses = tuple(

@@ -58,7 +58,14 @@ def prepare(parts: Parts, draft: Draft, *, now: int, model: str, progress: Progr
     covered = _cover(parts, order, key_faces[0], progress)
     recognisers = parts.recognisers() if covered.quads else ()
     hidden = hide(
-        covered, order.model, key_faces, recognisers, matting=draft.matting, force=draft.force, progress=progress
+        covered,
+        order.model,
+        key_faces,
+        recognisers,
+        known=_has_stand_in(parts, order),
+        matting=draft.matting,
+        force=draft.force,
+        progress=progress,
     )
     covered = hidden.covered
     key_face = _conversation_keeps(parts, order, key_faces[0], hidden.shown)
@@ -209,13 +216,15 @@ def _cover(parts: Parts, order: _Order, key_face: EncryptionKeyFace, progress: P
     return covered
 
 
+def _has_stand_in(parts: Parts, order: _Order) -> bool:
+    return bool(order.conversation) and parts.profile.conversation(order.conversation).chosen
+
+
 def _conversation_keeps(
     parts: Parts, order: _Order, first: EncryptionKeyFace, shown: Sequence[EncryptionKeyFace]
 ) -> EncryptionKeyFace:
     """The conversation's key face. A new conversation keeps what it showed first: of several, the one that most faces got."""
-    if order.draft.stand_in is not None or not order.conversation or not shown:
-        return first
-    if parts.profile.conversation(order.conversation).chosen:
+    if order.draft.stand_in is not None or not order.conversation or not shown or _has_stand_in(parts, order):
         return first
     most = max(shown, key=shown.count)
     parts.profile.choose_stand_in(order.conversation, str(most))

@@ -473,6 +473,17 @@ def test_a_stand_in_who_looks_like_the_sender_is_passed_over(
         alice.encrypt(photo, to=["Bob"], conversation="family")  # a chat that was begun keeps its stand-in
 
 
+def test_a_chat_keeps_a_stand_in_that_passes_without_the_margin(
+    parties: Parties, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged(monkeypatch, 1.2)
+    first = parties.alice.encrypt(photo, to=["Bob"], conversation="family")
+    judged(monkeypatch, 1.13, 2.0)
+    second = parties.alice.encrypt(photo, to=["Bob"], conversation="family")
+    assert second.leaks.likenesses[0].distances == pytest.approx([1.13])
+    assert second.stand_in == first.stand_in
+
+
 def test_the_best_stand_in_is_taken_where_none_hides_by_the_margin(
     parties: Parties, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
