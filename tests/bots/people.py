@@ -12,7 +12,6 @@ from typing import Any
 from stylecrypt_bots.account import log_in
 from stylecrypt_bots.bot import Bot
 from stylecrypt_bots.config import Config
-from stylecrypt_bots.session import HEARD
 
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports import Parcel
@@ -22,6 +21,7 @@ from stylecrypt_msg.transports.matrix.session import MatrixSession
 
 from ..synapse import Homeserver, User
 
+BOTH = ("m.room.message", "m.reaction")
 PATIENCE = 300  # seconds for something to happen: machines that run tests may be busy
 
 
@@ -51,7 +51,7 @@ class Person:
 
     async def look(self) -> None:
         """Fetches what is new."""
-        async for post in self.session.posts(follow=False, types=HEARD):
+        async for post in self.session.posts(follow=False, types=BOTH):
             self.seen.append(post)
 
     async def wait(self, wanted: Callable[[Post], bool], why: str = "a message") -> Post:
