@@ -46,6 +46,7 @@ _DOMAIN: Final = b"stylecrypt.org/v1/imprint-dither\0"
 _SEEN: Final = 4.0  # standard deviations above chance at which a cell is taken to hold a unit
 _FAINT: Final = 3.0  # the same, once the picture is known to hold an imprint
 _TO_BE_SURE: Final = 5  # of a word's nine units, seen before the word counts
+_BLURS: Final = (0.0, 0.5, 0.75, 1.0)  # px of the working size, which readers undo: scaling blurs, bilinear most
 _CERTAIN: Final = 5.0  # by chance, one cell in 80 pictures reaches this
 _TRACES: Final = 3  # this many such units show that there was an imprint
 _ATTEMPTS: Final = ((0.8, 1.0), (0.0, 1.0), (0.0, 1.5), (0.0, 2.0), (0.0, 3.0))
@@ -133,24 +134,29 @@ def read(pixels: Pixels) -> Reading | None:
     height, width = pixels.shape[:2]
     found = False
     for size in _sizes_to_read(width, height):
-        soft = _look(pixels, size)
-        if soft is None:
-            continue
-        found = True
-        corrected = correct(soft) if len(soft) else Corrected(None, 1.0)
-        if corrected.payload is not None:
-            return Reading(corrected.payload, corrected.wrong)
+        for soft in _looks(pixels, size):
+            found = True
+            corrected = correct(soft) if len(soft) else Corrected(None, 1.0)
+            if corrected.payload is not None:
+                return Reading(corrected.payload, corrected.wrong)
     return Reading(None, 1.0) if found else None
 
 
 def _survives(pixels: Pixels, size: tuple[int, int], units: NDArray[np.uint8]) -> bool:
-    soft = _look(pixels, size)
-    return soft is not None and within_reach(soft, units)
+    return any(within_reach(soft, units) for soft in _looks(pixels, size))
 
 
-def _look(pixels: Pixels, size: tuple[int, int]) -> NDArray[np.float32] | None:
-    """The input of `correct`; no units if there are only traces. None: nothing is seen at this size."""
+def _looks(pixels: Pixels, size: tuple[int, int]) -> Iterator[NDArray[np.float32]]:
+    """Inputs of `correct`, on the assumption of more and more blur, wherever anything is seen."""
     places = _coefficients(_luminance(pixels, size)) / np.float32(_STEP)
+    for blur in _BLURS:
+        sharp = places * np.tile(_sharpening(blur), UNIT_BITS // len(_FREQUENCIES))
+        if (soft := _look(sharp)) is not None:
+            yield soft
+
+
+def _look(places: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """The input of `correct`; no units if there are only traces. None: nothing is seen. ``places``: in steps."""
     turned = np.exp(4j * np.pi * places).astype(np.complex64)  # twice around a step: zeros and ones look alike
     score = (turned @ _turned_back()).real * np.sqrt(2 / UNIT_BITS)  # (cells, units), standard deviations
     unit, score = score.argmax(1), score.max(1)
@@ -168,6 +174,13 @@ def _look(pixels: Pixels, size: tuple[int, int]) -> NDArray[np.float32] | None:
     angle = 2 * np.pi * (places[cells] - _dither()[unit[cells]])
     np.add.at(soft, unit[cells], np.cos(angle) * score[cells, None])
     return soft
+
+
+@cache
+def _sharpening(blur: float) -> NDArray[np.float32]:
+    """(frequencies,): what undoes a Gaussian blur, whose standard deviation is ``blur`` px, in the blocks' frequencies."""
+    squared = np.array([down**2 + across**2 for down, across in _FREQUENCIES]) / (2 * _BLOCK) ** 2  # cycles per pixel
+    return np.exp(2 * np.pi**2 * blur**2 * squared).astype(np.float32)
 
 
 # Sizes.

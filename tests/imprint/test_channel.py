@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -32,6 +33,11 @@ def encoded(pixels: Pixels, format: str, **options: object) -> Pixels:
 def scaled(pixels: Pixels, share: float, how: Image.Resampling) -> Pixels:
     height, width = pixels.shape[:2]
     return np.asarray(Image.fromarray(pixels).resize((round(width * share), round(height * share)), how))
+
+
+def unfiltered(pixels: Pixels, share: float) -> Pixels:
+    """Scaled as phones do it in a hurry: each pixel from the four nearest."""
+    return np.asarray(cv2.resize(pixels, None, fx=share, fy=share, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +68,25 @@ def test_apps(written: Pixels, app: App) -> None:
         lambda pixels: encoded(scaled(pixels, 1.25, Image.Resampling.BILINEAR), "JPEG", quality=70),
         lambda pixels: encoded(scaled(pixels, 0.75, Image.Resampling.LANCZOS), "JPEG", quality=75),
         lambda pixels: encoded(scaled(pixels, 0.6, Image.Resampling.BICUBIC), "JPEG", quality=90),
+        lambda pixels: encoded(unfiltered(pixels, 0.84), "JPEG", quality=70),
+        lambda pixels: np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.7)),
         lambda pixels: encoded(encoded(pixels, "JPEG", quality=70), "JPEG", quality=75),
         lambda pixels: np.repeat(np.asarray(Image.fromarray(pixels).convert("L"))[..., None], 3, 2),
         lambda pixels: np.asarray(Image.fromarray(pixels).resize((1281, 961), Image.Resampling.BICUBIC)),
     ],
-    ids=["q50", "4:4:4", "webp", "enlarged", "three quarters", "0.6", "twice", "grey", "a pixel more"],
+    ids=[
+        "q50",
+        "4:4:4",
+        "webp",
+        "enlarged",
+        "three quarters",
+        "0.6",
+        "unfiltered",
+        "blurred",
+        "twice",
+        "grey",
+        "a pixel more",
+    ],
 )
 def test_harm_that_it_survives(written: Pixels, harm: Callable[[Pixels], Pixels]) -> None:
     got = imprint.read(harm(written))

@@ -140,9 +140,11 @@ def _turned(pixels: Pixels) -> Pixels:
 
 
 def _overwritten(pixels: Pixels) -> Pixels:
-    room = capacity(pixels.shape[1], pixels.shape[0]) // WORD_BYTES * WORD_BYTES
-    written = write(pixels, np.random.default_rng(0).bytes(room), [lambda same: same])
-    return pixels if written is None else written.pixels
+    words = capacity(pixels.shape[1], pixels.shape[0]) // WORD_BYTES
+    for fewer in range(words, 0, -1):
+        if written := write(pixels, np.random.default_rng(0).bytes(fewer * WORD_BYTES), [lambda same: same]):
+            return written.pixels
+    return pixels
 
 
 REMOVALS: dict[str, Callable[[Pixels], Pixels]] = {
