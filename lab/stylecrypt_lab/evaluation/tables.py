@@ -45,7 +45,7 @@ def table2(summary: Summary) -> Table:
         f"{identity.strict_false_accepts:.1%} than the second. "
     )
     note += (
-        f"A FAR of 0.1 % would need {1 / identity.far:.0f} pairs."
+        f"There are too few pairs for a FAR of 0.1 %: it would need {1 / identity.far:.0f}."
         if identity.threshold_at_far is None
         else f"0.1 % are closer than {identity.threshold_at_far:.2f}."
     )
