@@ -200,7 +200,7 @@ def _load_sface() -> _Angular:
         # The file takes values from 0 to 255. One false match in a thousand lies at a cosine of 0.37, one in ten thousand
         # at 0.44: scripts/figures/measure_recognisers.py says on whom. Its authors give 0.363.
         return _Angular("SFace", lambda image: network(127.5 * image + 127.5), same=0.37, sure=0.44)
-    except Exception as error:
+    except Exception as error:  # of many types: a file that is missing, cut off, or another one
         raise ModelError(
             "The face recogniser SFace is missing or damaged.", remedy=Remedy.REINSTALL, package="stylecrypt-msg"
         ) from error

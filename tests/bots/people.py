@@ -204,3 +204,19 @@ def at_home(homeserver: Homeserver, runner: asyncio.Runner, folder: Path) -> Ite
     runner.run(ann.set_up())
     yield ann
     runner.run(ann.leave())
+
+
+class Family:
+    """Alice, Bob and Mallory, with a plain and an encrypted room that Mallory and both bots are in."""
+
+    def __init__(self, alice: Household, bob: Household, mallory: Person, rooms: dict[str, str]) -> None:
+        self.alice, self.bob, self.mallory, self.rooms = alice, bob, mallory, rooms
+
+
+def is_picture(post: Post) -> bool:
+    return post.is_picture
+
+
+def answers(post: Post) -> object:
+    """The message that a post answers."""
+    return post.content.get("m.relates_to", {}).get("m.in_reply_to", {}).get("event_id")

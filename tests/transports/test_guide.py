@@ -98,7 +98,7 @@ async def test_following(make: Make) -> None:
     async with aclosing(make().deliveries(follow=True)) as deliveries:  # type: ignore[type-var]
         for number in range(2):
             waiting = asyncio.ensure_future(anext(deliveries))
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # it waits, since nothing is there yet
             assert not waiting.done()
             await make().send(Parcel(f"{number}".encode(), "image/png"))
             assert (await asyncio.wait_for(waiting, 10)).picture == f"{number}".encode()
