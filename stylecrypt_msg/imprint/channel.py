@@ -49,7 +49,10 @@ _TO_BE_SURE: Final = 5  # of a word's nine units, seen before the word counts
 _BLURS: Final = (0.0, 0.5, 0.75, 1.0)  # px of the working size, which readers undo: scaling blurs, bilinear most
 _CERTAIN: Final = 5.0  # by chance, one cell in 80 pictures reaches this
 _TRACES: Final = 3  # this many such units show that there was an imprint
-_ATTEMPTS: Final = ((0.8, 1.0), (0.0, 1.0), (0.0, 1.5), (0.0, 2.0), (0.0, 3.0))
+_SHOWING: Final = (
+    0.07  # the most that changes may show in a cell, see `_showing`: by eye, hair and cloth pass, skin does not
+)
+_ATTEMPTS: Final = ((1.5, 1.0), (0.8, 1.0), (0.8, 1.5), (0.8, 2.0), (0.8, 3.0))
 """Pairs: blocks smoother than this are skipped, because changes show most there; and how often each unit is written."""
 
 
@@ -79,15 +82,17 @@ class Written:
     survived: int
 
 
-def capacity(width: int, height: int) -> int:
-    """Bytes that a picture of this size can hold at `MIN_PSNR`. 0: the picture is too small."""
+def capacity(pixels: Pixels) -> int:
+    """Bytes that a picture, (H, W, 3) uint8, can hold at `MIN_PSNR` and where eyes do not see them. 0: none."""
+    height, width = pixels.shape[:2]
     size = _size_to_write(width, height)
     if size is None:
         return 0
     # Each coefficient moves by up to half a step either way, uniformly: the mean square is step^2 / 12, and a little more
     # where the picture is enlarged.
     units = 0.93 * 255**2 / 10 ** (MIN_PSNR / 10) * size[0] * size[1] / (UNIT_BITS * _STEP**2 / 12)
-    return WORD_BYTES * min(int(units) // UNITS_PER_WORD, _cells(size) // UNITS_PER_WORD, MAX_WORDS)
+    hidden = int((_showing(_roughness(_luminance(pixels, size))) < _SHOWING).sum())
+    return WORD_BYTES * min(int(units) // UNITS_PER_WORD, hidden // UNITS_PER_WORD, MAX_WORDS)
 
 
 def write(pixels: Pixels, payload: bytes, trials: Sequence[Callable[[Pixels], Pixels]]) -> Written | None:
@@ -100,7 +105,7 @@ def write(pixels: Pixels, payload: bytes, trials: Sequence[Callable[[Pixels], Pi
     height, width = pixels.shape[:2]
     size = _size_to_write(width, height)
     units = protect(payload)
-    if size is None or len(units) > _cells(size):
+    if size is None:
         return None
     # A large picture is tried at the size that apps leave of it, and written to only once.
     share = min(1.0, _TRIED_SIDE / max(width, height))
@@ -108,7 +113,8 @@ def write(pixels: Pixels, payload: bytes, trials: Sequence[Callable[[Pixels], Pi
     plain = _luminance(pixels, size)
     before = _coefficients(plain)
     roughness = _roughness(plain)
-    order = np.argsort((1 / (roughness + 1) ** 2).mean(1))
+    showing = _showing(roughness)
+    order = np.argsort(showing)[: int((showing < _SHOWING).sum())]
     best: tuple[int, NDArray[np.float32]] | None = None
     for spared, copies in _ATTEMPTS:
         cells = order[: round(len(units) * copies)]
@@ -209,10 +215,6 @@ def _size_to_write(width: int, height: int) -> tuple[int, int] | None:
     return _size(width, height, longer, max(round(longer * min(width, height) / max(width, height) / _CELL), 1))
 
 
-def _cells(size: tuple[int, int]) -> int:
-    return size[0] * size[1] // _CELL**2
-
-
 def _resized(picture: _Array, size: tuple[int, int]) -> _Array:
     if picture.shape[1::-1] == size:
         return picture
@@ -274,6 +276,11 @@ def _roughness(luminance: NDArray[np.float32]) -> NDArray[np.float32]:
     blocks = np.sqrt(cv2.resize(energy, (width // _BLOCK, height // _BLOCK), interpolation=cv2.INTER_AREA))
     cells = blocks.reshape(height // _CELL, _ACROSS, width // _CELL, _ACROSS).swapaxes(1, 2)
     return np.asarray(cells.reshape(-1, _ACROSS**2), np.float32)
+
+
+def _showing(roughness: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(cells,): how much changes show in a cell, 0 to 1 for an even one."""
+    return np.asarray((1 / (roughness + 1) ** 2).mean(1), np.float32)
 
 
 def _psnr(one: Pixels, other: Pixels) -> float:

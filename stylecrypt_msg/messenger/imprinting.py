@@ -53,7 +53,7 @@ def imprint(
         return _without(plain, f"the picture is smaller than {MIN_SIDE} pixels")
     named = cards[: protocol.MAX_IMPRINT_RECIPIENTS]
     best: tuple[int, Pixels, str] | None = None
-    for size in _sizes(capacity(width, height)):
+    for size in _sizes(capacity(covered.pixels)):
         text = caption if size - protocol.imprint_bytes(len(named), caption) >= _WORTH else ""
         faces, left_out = small_faces(covered.original, covered.pixels, size - protocol.imprint_bytes(len(named), text))
         if not faces:

@@ -15,7 +15,7 @@ from ..apps import APPS, UNKNOWN_APP, reduced
 from ..choices import Others
 from ..cipher import CoveredPhoto, EncryptionKeyFace, cover
 from ..effort import COVER_STEPS
-from ..errors import FaceError, InputError, Remedy
+from ..errors import FaceError, InputError, PictureError, Remedy
 from ..likeness import hide
 from ..models import FaceModel
 from ..pictures import Picture, Pixels, read_photo, read_picture
@@ -186,12 +186,18 @@ def _key_faces(parts: Parts, order: _Order) -> Sequence[EncryptionKeyFace]:
     return seeds(parts.profile.conversation(order.conversation).stand_in)
 
 
+def _person(picture: bytes) -> Pixels:
+    """The picture by which somebody in the photo is chosen. Raises PictureError."""
+    try:
+        return read_photo(picture).pixels
+    except PictureError as error:
+        raise PictureError(f"The picture of the person cannot be used. {error}", hint=error.hint) from error
+
+
 def _cover(parts: Parts, order: _Order, key_face: EncryptionKeyFace, progress: Progress) -> CoveredPhoto:
     draft, model, pixels = order.draft, order.model, order.picture.pixels
     only, keep = (
-        numbers_of(
-            [one if isinstance(one, int) else read_photo(one).pixels for one in chosen], pixels, parts.recognisers
-        )
+        numbers_of([one if isinstance(one, int) else _person(one) for one in chosen], pixels, parts.recognisers)
         for chosen in (draft.only, draft.keep)
     )
     covered = cover(

@@ -112,6 +112,18 @@ def test_several_faces(run: Run, people: People) -> None:
         assert run("encrypt", "group.png", "-o", "one.png", *SOMEBODY, option, "bea.png").code == 0
         assert changed("one.png") == expected
     Path("wall.png").write_bytes(saved(people.photo[:, 290:], "PNG"))
+    Path("bob.sccard").write_text("no picture")
+    refused_without_trace(
+        run,
+        "The picture of the person cannot be used. This is not a picture",
+        "encrypt",
+        "group.png",
+        "-o",
+        "OUT",
+        *SOMEBODY,
+        "--only",
+        "bob.sccard",
+    )
     refused_without_trace(
         run,
         "No face was found in the picture of the person",

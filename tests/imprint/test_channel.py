@@ -97,7 +97,7 @@ def test_harm_that_it_survives(written: Pixels, harm: Callable[[Pixels], Pixels]
 @pytest.mark.parametrize(("width", "height"), [(600, 600), (600, 800), (1024, 1024), (720, 1280), (4000, 3000)])
 def test_pictures_of_many_sizes(width: int, height: int) -> None:
     view = scene(width, height, seed=3)
-    room = imprint.capacity(width, height)
+    room = imprint.capacity(view)
     data = DATA[: min(room // imprint.WORD_BYTES * 2 // 3, 6) * imprint.WORD_BYTES]
     assert data
     done = imprint.write(view, data, TRIALS[:1])
@@ -115,6 +115,20 @@ def test_pictures_without_one() -> None:
         assert imprint.read(picture) is None
 
 
+def test_even_places_are_left_alone() -> None:
+    """Skin and walls would show it. A picture of nothing else holds none."""
+    wall = np.random.default_rng(0).normal(160, 1, (960, 1280, 1)).repeat(3, 2).round().astype(np.uint8)
+    assert imprint.capacity(wall) == 0
+    assert imprint.write(wall, DATA[: imprint.WORD_BYTES], TRIALS[:1]) is None
+    half = wall.copy()
+    half[:, :640] = scene(640, 960, seed=4)
+    room = imprint.capacity(half)
+    assert 0 < room < imprint.capacity(scene(1280, 960, seed=4))
+    done = imprint.write(half, DATA[: imprint.WORD_BYTES], TRIALS[:1])
+    assert done is not None
+    assert np.array_equal(done.pixels[:, 720:], wall[:, 720:])
+
+
 def test_one_that_is_mostly_gone_is_told(written: Pixels) -> None:
     """With bands painted over until nothing can be read, the imprint is still reported, and no content is invented."""
     seen = set()
@@ -128,7 +142,7 @@ def test_one_that_is_mostly_gone_is_told(written: Pixels) -> None:
 
 
 def test_too_small() -> None:
-    assert imprint.capacity(imprint.MIN_SIDE - 1, imprint.MIN_SIDE - 1) == 0
+    assert imprint.capacity(scene(imprint.MIN_SIDE - 1, imprint.MIN_SIDE - 1)) == 0
     assert imprint.write(scene(200, 150), DATA, TRIALS) is None
 
 

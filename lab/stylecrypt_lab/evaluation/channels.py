@@ -140,7 +140,7 @@ def _turned(pixels: Pixels) -> Pixels:
 
 
 def _overwritten(pixels: Pixels) -> Pixels:
-    words = capacity(pixels.shape[1], pixels.shape[0]) // WORD_BYTES
+    words = capacity(pixels) // WORD_BYTES
     for fewer in range(words, 0, -1):
         if written := write(pixels, np.random.default_rng(0).bytes(fewer * WORD_BYTES), [lambda same: same]):
             return written.pixels
