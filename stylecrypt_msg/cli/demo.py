@@ -130,9 +130,9 @@ def _row(
     refine: int,
     files: dict[str, bytes],
     progress: Progress,
-) -> list[Pixels]:
-    """The photo, its fake as a JPEG file, what the friend gets of it, with its envelope and without, and what two key faces
-    recover from the pixels alone."""
+) -> list[Pixels | str]:
+    """The photo, its fake as a JPEG file, what the friend gets of it, with its envelope and without (or why there is nothing),
+    and what two key faces recover from the pixels alone."""
     sent = sender.encrypt(
         person.photo,
         to=["friend"],
@@ -147,13 +147,13 @@ def _row(
     files[f"{person.name}-{form}.jpg"] = sent.picture
     opened = friend.decrypt(sent)
     files[f"{person.name}-{form}-original.jpg"] = opened.encoded("JPEG")
-    row = [person.photo, read_picture(travels).pixels, opened.pixels]
+    row: list[Pixels | str] = [person.photo, read_picture(travels).pixels, opened.pixels]
     if sent.imprinted:
         small = friend.decrypt(travels)
         files[f"{person.name}-{form}-imprint.jpg"] = small.encoded("JPEG")
         row.append(small.pixels)
     else:
-        row.append(np.full_like(row[1], 255))
+        row.append("No imprint: in a picture\nthis even, it would show.")
     for name, whose in (("recovered", person.name), ("wrong-key", _STRANGER)):
         recovered = acquaintance.decrypt(travels, sender=whose, progress=progress)
         files[f"{person.name}-{form}-{name}.jpg"] = recovered.encoded("JPEG")
@@ -161,7 +161,7 @@ def _row(
     return row
 
 
-def _sheet(rows: list[tuple[str, list[Pixels]]]) -> Pixels:
+def _sheet(rows: list[tuple[str, list[Pixels | str]]]) -> Pixels:
     gap, head = 8, 30
     width = len(_COLUMNS) * (_TILE + gap) + gap
     sheet = Image.new("RGB", (width, head + len(rows) * (_TILE + head + gap)), "white")
@@ -171,10 +171,13 @@ def _sheet(rows: list[tuple[str, list[Pixels]]]) -> Pixels:
         draw.text((gap + c * (_TILE + gap), 6), title, "black", font)
     for r, (name, pictures) in enumerate(rows):
         top = head + r * (_TILE + head + gap)
-        for c, pixels in enumerate(pictures):
-            tile = Image.fromarray(pixels)
+        for c, shown in enumerate(pictures):
+            left = gap + c * (_TILE + gap)
+            if isinstance(shown, str):
+                draw.text((left + _TILE / 2, top + _TILE / 2), shown, "grey", font, "mm", align="center")
+                continue
+            tile = Image.fromarray(shown)
             tile.thumbnail((_TILE, _TILE), Image.Resampling.LANCZOS)
-            left = gap + c * (_TILE + gap) + (_TILE - tile.width) // 2
-            sheet.paste(tile, (left, top + (_TILE - tile.height) // 2))
+            sheet.paste(tile, (left + (_TILE - tile.width) // 2, top + (_TILE - tile.height) // 2))
         draw.text((gap, top + _TILE + 4), name, "grey", font)
     return np.asarray(sheet)

@@ -50,7 +50,10 @@ _BLURS: Final = (0.0, 0.5, 0.75, 1.0)  # px of the working size, which readers u
 _CERTAIN: Final = 5.0  # by chance, one cell in 80 pictures reaches this
 _TRACES: Final = 3  # this many such units show that there was an imprint
 _SHOWING: Final = (
-    0.07  # the most that changes may show in a cell, see `_showing`: by eye, hair and cloth pass, skin does not
+    0.07  # the most that changes may show in a cell, see `_showing`: by eye, with more, skin looks mottled
+)
+_EVEN: Final = (
+    0.13  # cells where whole steps would show more than this are left alone: too little of the code would be left
 )
 _ATTEMPTS: Final = ((1.5, 1.0), (0.8, 1.0), (0.8, 1.5), (0.8, 2.0), (0.8, 3.0))
 """Pairs: blocks smoother than this are skipped, because changes show most there; and how often each unit is written."""
@@ -91,7 +94,7 @@ def capacity(pixels: Pixels) -> int:
     # Each coefficient moves by up to half a step either way, uniformly: the mean square is step^2 / 12, and a little more
     # where the picture is enlarged.
     units = 0.93 * 255**2 / 10 ** (MIN_PSNR / 10) * size[0] * size[1] / (UNIT_BITS * _STEP**2 / 12)
-    hidden = int((_showing(_roughness(_luminance(pixels, size))) < _SHOWING).sum())
+    hidden = int((_showing(_roughness(_luminance(pixels, size))) < _EVEN).sum())
     return WORD_BYTES * min(int(units) // UNITS_PER_WORD, hidden // UNITS_PER_WORD, MAX_WORDS)
 
 
@@ -114,7 +117,8 @@ def write(pixels: Pixels, payload: bytes, trials: Sequence[Callable[[Pixels], Pi
     before = _coefficients(plain)
     roughness = _roughness(plain)
     showing = _showing(roughness)
-    order = np.argsort(showing)[: int((showing < _SHOWING).sum())]
+    order = np.argsort(showing)[: int((showing < _EVEN).sum())]
+    short = _short(showing)[:, None]
     best: tuple[int, NDArray[np.float32]] | None = None
     for spared, copies in _ATTEMPTS:
         cells = order[: round(len(units) * copies)]
@@ -123,7 +127,8 @@ def write(pixels: Pixels, payload: bytes, trials: Sequence[Callable[[Pixels], Pi
         touched = np.repeat((held >= 0)[:, None] & (roughness >= spared), len(_FREQUENCIES), 1)
         offset = (_dither()[held] + units[held] / np.float32(2)) * np.float32(_STEP)
         target = np.rint((before - offset) / _STEP) * _STEP + offset
-        change = np.where(touched, target - before, np.float32(0))
+        whole = np.where(touched, target - before, np.float32(0))
+        change = np.sign(whole) * np.maximum(np.abs(whole) - short, 0)
         written = _changed(tried, change, size)
         if len(cells) < len(units) * copies or _psnr(tried, written) < MIN_PSNR:
             break
@@ -281,6 +286,14 @@ def _roughness(luminance: NDArray[np.float32]) -> NDArray[np.float32]:
 def _showing(roughness: NDArray[np.float32]) -> NDArray[np.float32]:
     """(cells,): how much changes show in a cell, 0 to 1 for an even one."""
     return np.asarray((1 / (roughness + 1) ** 2).mean(1), np.float32)
+
+
+def _short(showing: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(cells,): by how many levels coefficients stay short of their values, so that no cell shows more than `_SHOWING`.
+
+    Whole changes are uniform, up to half a step; all shortened by s, they keep (1 - 2 s / step)^3 of their energy.
+    """
+    return np.asarray(_STEP / 2 * (1 - np.cbrt(_SHOWING / np.maximum(showing, _SHOWING))), np.float32)
 
 
 def _psnr(one: Pixels, other: Pixels) -> float:

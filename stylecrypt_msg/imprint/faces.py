@@ -19,9 +19,10 @@ from ..pictures import Pixels
 __all__ = ["LEAST_BYTES", "paste_faces", "small_faces"]
 
 
-LEAST_BYTES = 120
+LEAST_BYTES = 300
 """The fewest bytes for a face: with less, nobody can be recognised."""
 
+_LEAST_PSNR = 26.0  # dB of a small picture against the face: with less, faces are distorted, and smiles become grimaces
 _SIDES = (64, 96, 128, 192, 256)  # px on the longer side of a small picture
 _MAX_SIDE = 512  # of one that we read
 _FEATHER = 0.6  # cells from the edge of a face within which it fades into the cover
@@ -135,18 +136,18 @@ def _calmed(piece: Pixels, chosen: NDArray[np.uint8]) -> Pixels:
 
 
 def _closest(piece: Pixels, room: int) -> bytes | None:
-    """The frame of at most ``room`` bytes that comes closest to ``piece``; None: no frame fits."""
+    """The frame of at most ``room`` bytes that comes closest to ``piece``; None: no frame comes close."""
     size = piece.shape[1], piece.shape[0]
     best: tuple[float, bytes] | None = None
     for side in _SIDES:
         frame = _within(_reduced(piece, side), room)
         if frame is None:
             break
-        error = float(cv2.norm(cv2.resize(_decoded(frame), size, interpolation=cv2.INTER_CUBIC), piece))
-        if best is not None and error >= best[0]:
+        psnr = float(cv2.PSNR(cv2.resize(_decoded(frame), size, interpolation=cv2.INTER_CUBIC), piece))
+        if best is not None and psnr <= best[0]:
             break
-        best = error, frame
-    return best and best[1]
+        best = psnr, frame
+    return best[1] if best and best[0] >= _LEAST_PSNR else None
 
 
 def _reduced(piece: Pixels, side: int) -> Pixels:
@@ -163,7 +164,7 @@ def _within(small: Pixels, room: int) -> bytes | None:
     @cache
     def frame(quality: int) -> bytes:
         file = io.BytesIO()
-        image.save(file, "WEBP", quality=quality)
+        image.save(file, "WEBP", quality=quality, method=6)
         return file.getvalue()[_HEAD:]
 
     low, high = 0, 100

@@ -16,7 +16,7 @@ from .wire import wire_pixels
 
 __all__ = ["Imprinted", "imprint", "read_imprint"]
 
-_WORTH = 300  # bytes: if the caption leaves the first face fewer, the caption is dropped
+_WORTH = 600  # bytes: if the caption leaves the first face fewer, the caption is dropped
 
 
 @dataclass(frozen=True)

@@ -65,11 +65,15 @@ def test_the_largest_come_first(photo: Pixels, cover: Pixels) -> None:
     crowd = cover.copy()
     for number in range(12):
         cv2.circle(crowd, (60 + 100 * number, 880), 20, (0, 160, 0), -1)
-    faces, left_out = imprint.small_faces(photo, crowd, 700)
+    faces, left_out = imprint.small_faces(photo, crowd, 3000)
     assert 2 <= len(faces) <= protocol.MAX_IMPRINT_FACES
     assert len(faces) + left_out == 14
     assert min(face.rows for face in faces[:2]) > 8
-    assert imprint.small_faces(photo, crowd, imprint.LEAST_BYTES - 1)[0] == ()
+
+
+def test_no_face_rather_than_a_grimace(photo: Pixels, cover: Pixels) -> None:
+    for room in (0, imprint.LEAST_BYTES - 1, imprint.LEAST_BYTES):
+        assert imprint.small_faces(photo, cover, room) == ((), 2)
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x30\x01\x00\x9d\x01\x2a\xff\x3f\xff\x3f", b"garbage" * 9])
@@ -82,6 +86,6 @@ def test_what_is_no_picture_is_refused(cover: Pixels, damage: bytes) -> None:
 
 def test_a_box_beyond_the_picture_does_nothing(cover: Pixels, photo: Pixels) -> None:
     """Its rows are those of a square picture."""
-    faces, _ = imprint.small_faces(photo, cover, 900)
+    faces, _ = imprint.small_faces(photo, cover, 1400)
     below = faces[0].model_copy(update={"top": 63 - faces[0].rows})
     assert np.array_equal(imprint.paste_faces(cover, [below])[:700], cover[:700])
