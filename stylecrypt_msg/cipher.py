@@ -121,7 +121,7 @@ def cover(
     key_face: EncryptionKeyFace,
     form: Form = "photo",
     mask: LayerMask | None = None,
-    only: Collection[int] = (),
+    only: Collection[int] | None = None,
     keep: Collection[int] = (),
     others: Others | None = None,
     steps: int = 0,
@@ -135,7 +135,7 @@ def cover(
         key_face: whose styles replace the sender's.
         form: "photo" pastes back into the photo; "portrait" returns the aligned square alone, and needs one face.
         mask: the layers replaced; by default `LayerMask.photo` or `LayerMask.paper`, as the form needs.
-        only: which faces, counted from 1 at the left; by default all that can be replaced.
+        only: which faces, counted from 1 at the left, perhaps none; by default all that can be replaced.
         keep: which ones stay as they are, whatever happens to the rest.
         others: what to do with the rest: "blur" hides them, "keep" leaves them as they are, "refuse" raises an error. By
             default "keep" with ``only``, otherwise "blur". A portrait does not show them.
@@ -147,7 +147,7 @@ def cover(
     LayerMaskError for a mask of another model.
     """
     mask = mask or _default_mask(form, model)
-    others = others or ("keep" if only else "blur")
+    others = others or ("blur" if only is None else "keep")
     progress("finding faces", 0, 1)
     found = detect_faces(pixels)
     chosen, unreplaced = _chosen(found, only, keep, form, others, pixels)
@@ -331,14 +331,14 @@ def _default_mask(form: Form, model: FaceModel) -> LayerMask:
 
 
 def _chosen(
-    found: list[Face], only: Collection[int], keep: Collection[int], form: Form, others: Others, pixels: Pixels
+    found: list[Face], only: Collection[int] | None, keep: Collection[int], form: Form, others: Others, pixels: Pixels
 ) -> tuple[list[Face], tuple[Unreplaced, ...]]:
     """The faces to replace, and the others."""
     height, width = pixels.shape[:2]
     refusals = [check_face(one, width, height) for one in found]
     likely = any(refusal is not Refusal.UNSURE for refusal in refusals)
-    _check_numbers(len(found) if likely else 0, (*only, *keep))
-    if both := set(only) & set(keep):
+    _check_numbers(len(found) if likely else 0, (*(only or ()), *keep))
+    if both := set(only or ()) & set(keep):
         raise FaceError(f"Face {min(both)} is both to be replaced and to be kept.", remedy=Remedy.CHOOSE_FACE)
 
     hint = "Use another photo."
@@ -348,13 +348,13 @@ def _chosen(
 
     chosen, unreplaced = [], []
     for number, (one, refusal) in enumerate(zip(found, refusals, strict=True), 1):
-        if number in keep or (only and number not in only):
+        if number in keep or (only is not None and number not in only):
             if number not in keep and others == "refuse" and form == "photo":
                 raise FaceError(f"{named(number)} would still be seen.", hint=hint, remedy=Remedy.CHOOSE_FACE)
             unreplaced.append(Unreplaced(number, None))
         elif refusal is None:
             chosen.append(one)
-        elif only or others == "refuse":
+        elif only is not None or others == "refuse":
             raise FaceError(f"{named(number)} cannot be replaced: {refusal}.", hint=hint, remedy=Remedy.CHOOSE_FACE)
         else:
             unreplaced.append(Unreplaced(number, refusal))

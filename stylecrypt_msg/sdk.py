@@ -86,7 +86,7 @@ class Options(TypedDict, total=False):
     chat: str | Transport | None
     """The chat's public name, or the transport that posts there."""
     mask: str | None
-    only: Sequence[int | Photo]
+    only: Sequence[int | Photo] | None
     keep: Sequence[int | Photo]
     """Numbers count from 1 at the left; pictures show the person."""
     others: Others | None
@@ -198,7 +198,8 @@ class _Base:
         if not isinstance(given.get("stand_in"), str | None):
             given["stand_in"] = _file(given["stand_in"])
         for chosen in ("only", "keep"):
-            given[chosen] = [one if isinstance(one, int) else _file(one) for one in given.get(chosen, ())]
+            if given.get(chosen) is not None:
+                given[chosen] = [one if isinstance(one, int) else _file(one) for one in given[chosen]]
         draft = Draft(photo=_file(photo), to=tuple(to), **given)
         return self._messenger.prepare(draft, now=int(time.time()), model=self._model, progress=progress)
 

@@ -232,7 +232,7 @@ def test_all_faces_are_replaced(default_model: FaceModel, people: People) -> Non
 
 def test_what_is_refused(default_model: FaceModel, people: People) -> None:
     def refused(
-        pixels: Pixels, says: str, only: Sequence[int] = (), keep: Sequence[int] = (), form: Form = "photo"
+        pixels: Pixels, says: str, only: Sequence[int] | None = None, keep: Sequence[int] = (), form: Form = "photo"
     ) -> None:
         with pytest.raises(FaceError, match=says):
             cover(pixels, default_model, key_face="some stand-in", only=only, keep=keep, form=form)
@@ -254,7 +254,7 @@ def test_what_becomes_of_the_others(default_model: FaceModel, people: People) ->
     ann, bea = np.s_[20:240, 40:240], np.s_[60:200, 340:420]
 
     def made(
-        others: Others | None = None, only: Sequence[int] = (), keep: Sequence[int] = ()
+        others: Others | None = None, only: Sequence[int] | None = None, keep: Sequence[int] = ()
     ) -> tuple[int, list[int], list[int], list[bool]]:
         one = cover(people.cut, default_model, key_face="some stand-in", only=only, keep=keep, others=others)
         changed = [not np.array_equal(one.pixels[part], people.cut[part]) for part in (ann, bea)]
@@ -265,8 +265,9 @@ def test_what_becomes_of_the_others(default_model: FaceModel, people: People) ->
     assert made("keep") == made(only=[1]) == made(keep=[2]) == (1, [], [2], [True, False])
     assert made("refuse", keep=[2]) == (1, [], [2], [True, False])
     assert made(keep=[1]) == (0, [2], [1], [False, True])
+    assert made("blur", only=[]) == (0, [1, 2], [], [True, True])
     for only_, says in (
-        ((), "Face 2 of 2, from the left, cannot be replaced"),
+        (None, "Face 2 of 2, from the left, cannot be replaced"),
         ((1,), "Face 2 of 2.*would still be seen"),
     ):
         with pytest.raises(FaceError, match=says):

@@ -18,6 +18,7 @@ PACKAGES = {
     "stylecrypt_msg": REPOSITORY / "stylecrypt_msg",
     "stylecrypt_bots": REPOSITORY / "bots" / "stylecrypt_bots",
     "stylecrypt_lab": REPOSITORY / "lab" / "stylecrypt_lab",
+    "stylecrypt_web": REPOSITORY / "web" / "stylecrypt_web",
 }
 
 # Each part of stylecrypt_msg, and exactly those parts that it imports besides itself.
@@ -66,6 +67,7 @@ KNOWS = {
     "stylecrypt_msg": {"stylecrypt_protocol"},
     "stylecrypt_bots": {"stylecrypt_protocol", "stylecrypt_msg"},
     "stylecrypt_lab": {"stylecrypt_protocol", "stylecrypt_msg"},
+    "stylecrypt_web": {"stylecrypt_protocol", "stylecrypt_msg"},
 }
 
 NOT_ON_THE_WIRE = {

@@ -210,7 +210,7 @@ class Control:
             photo=picture,
             to=to,
             level=request.level,
-            only=[face_of(self._profile, face) for face in request.only],
+            only=[face_of(self._profile, face) for face in request.only] or None,
             keep=[face_of(self._profile, face) for face in request.keep],
             others=request.others,
             app=request.app or (room.settings.app if room.settings else None),

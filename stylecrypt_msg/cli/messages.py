@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import stylecrypt_protocol as protocol
-from pydantic import TypeAdapter, ValidationError
 from stylecrypt_protocol import ENVELOPE_SUFFIX
-from stylecrypt_protocol.text import FileName
 from stylecrypt_protocol.wire import VERSION
 
 from .. import imprint
 from ..errors import InputError, NoMessageError, RefusedError, StyleCryptError, explaining, os_reason
-from ..messenger import DecryptedPhoto, EncryptedPhoto
+from ..messenger import DecryptedPhoto, EncryptedPhoto, sealable_name
 from ..pictures import MAX_FILE_BYTES, format_of, read_file, read_photo, same_file, write_atomically
 from ..sdk import DecryptOptions, Options
 from . import console
@@ -46,7 +43,7 @@ def encrypt(
     if output != _PIPE:
         options["format"] = format_of(output)
         if photo != _PIPE and not options.get("file_name"):
-            options["file_name"] = _sealed_name(photo)
+            options["file_name"] = sealable_name(Path(photo).name)
     with session.stylecrypt(model) as stylecrypt, console.progress() as progress:
         sent = stylecrypt.encrypt(data, to, **options, progress=progress)
     if sent.envelope is not None and output == _PIPE:
@@ -171,7 +168,7 @@ def send(
 ) -> None:
     data = _read(photo)
     if photo != _PIPE:
-        options["file_name"] = _sealed_name(photo)
+        options["file_name"] = sealable_name(Path(photo).name)
     with session.stylecrypt(model) as stylecrypt:
         transport = open_transport(stylecrypt.profile)
         try:
@@ -218,7 +215,7 @@ def receive(
                         console.fail(f"{origin}: {error}", advice(error))
                     continue
                 got = incoming.photo
-                path = output / _received_name(got)
+                path = output / got.received_name
                 write_atomically(path, got.encoded())
                 results.append({"origin": origin, "output": str(path), **_got_result(got)})
                 if not as_json:
@@ -310,27 +307,8 @@ def _got_line(got: DecryptedPhoto) -> str:
     return f"{got.reached}{who}{caption}"
 
 
-def _received_name(got: DecryptedPhoto) -> str:
-    """Who and when, and a part that is unique: contacts may share a name, and choose times and message ids.
-
-    The same for the same message, so that an interrupted run overwrites its own file.
-    """
-    who = "".join(c if c.isalnum() else "-" for c in got.sender.name)[:40] if got.sender else "unsigned"
-    when = datetime.fromtimestamp(got.sent_at or 0, UTC).strftime("%Y%m%d-%H%M%S")
-    only = hashlib.sha256((got.sender.card.id if got.sender else b"") + (got.message_id or b"")).hexdigest()[:16]
-    return f"{who}-{when}-{only}{got.suffix}"
-
-
 def _time(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
-
-
-def _sealed_name(photo: str) -> str:
-    """The photo's name, for the recipients; empty if messages cannot carry it."""
-    try:
-        return TypeAdapter(FileName).validate_python(Path(photo).name)
-    except ValidationError:
-        return ""
 
 
 def _carried(data: bytes) -> bytes | None:

@@ -122,7 +122,7 @@ def photo_options(
         "exact": exact,
         "mask": mask,
         "stand_in": None if stand_in is None else _seed_or_photo(stand_in),
-        "only": cast("list[int | Path]", only or ()),
+        "only": cast("list[int | Path] | None", only or None),
         "keep": cast("list[int | Path]", keep_face or ()),
         "others": others,
         "form": "portrait" if portrait else "photo",

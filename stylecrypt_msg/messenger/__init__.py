@@ -10,7 +10,7 @@ the profile's. Transports, the command line and bots do the talking.
 
 from .key_faces import KeyPhoto, NewKeyFace, ReceivedKeyFace
 from .messenger import Messenger
-from .values import Arrival, DecryptedPhoto, Draft, EncryptedPhoto, LeakReport
+from .values import Arrival, DecryptedPhoto, Draft, EncryptedPhoto, LeakReport, sealable_name
 
 __all__ = [
     "Arrival",
@@ -22,4 +22,5 @@ __all__ = [
     "Messenger",
     "NewKeyFace",
     "ReceivedKeyFace",
+    "sealable_name",
 ]

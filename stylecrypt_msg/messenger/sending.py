@@ -198,7 +198,7 @@ def _cover(parts: Parts, order: _Order, key_face: EncryptionKeyFace, progress: P
     draft, model, pixels = order.draft, order.model, order.picture.pixels
     only, keep = (
         numbers_of([one if isinstance(one, int) else _person(one) for one in chosen], pixels, parts.recognisers)
-        for chosen in (draft.only, draft.keep)
+        for chosen in (draft.only or (), draft.keep)
     )
     covered = cover(
         pixels,
@@ -206,7 +206,7 @@ def _cover(parts: Parts, order: _Order, key_face: EncryptionKeyFace, progress: P
         key_face=key_face,
         form=draft.form,
         mask=LayerMask.parse(draft.mask, model.n_styles) if draft.mask is not None else None,
-        only=only,
+        only=None if draft.only is None else only,
         keep=keep,
         others=draft.others,
         steps=COVER_STEPS[order.level],
@@ -216,7 +216,7 @@ def _cover(parts: Parts, order: _Order, key_face: EncryptionKeyFace, progress: P
     )
     if not covered.quads and order.level not in (Level.ORIGINAL, Level.IMPRINT):
         raise FaceError(
-            f"No face in the picture can be replaced: {covered.blurred[0].reason}.",
+            f"No face in the picture can be replaced: {covered.blurred[0].reason or 'all are to be blurred'}.",
             hint="Blurred faces come back at levels original and imprint: use one of them, or another photo.",
         )
     return covered

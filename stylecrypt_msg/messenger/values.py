@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
 from PIL import Image
+from pydantic import TypeAdapter, ValidationError
 from stylecrypt_protocol import ENVELOPE_SUFFIX, Level, MessageId
+from stylecrypt_protocol.text import FileName
 
 from ..apps import App
 from ..choices import Form, Others
@@ -20,7 +24,7 @@ from ..pictures import Format, Pixels, encode_picture, format_of, media_type_of,
 from ..profile import Contact
 from ..stylemix import LayerMask
 
-__all__ = ["Arrival", "DecryptedPhoto", "Draft", "EncryptedPhoto", "LeakReport"]
+__all__ = ["Arrival", "DecryptedPhoto", "Draft", "EncryptedPhoto", "LeakReport", "sealable_name"]
 
 _QUALITY = 98  # for restored photos written as JPEG or WebP: 45 dB and more
 
@@ -59,7 +63,7 @@ class Draft:
     conversation: str | None = None
     chat: str | None = None
     mask: str | None = None
-    only: Sequence[int | bytes] = ()
+    only: Sequence[int | bytes] | None = None
     keep: Sequence[int | bytes] = ()
     others: Others | None = None
     form: Form = "photo"
@@ -285,6 +289,15 @@ class DecryptedPhoto:
         """The suffix for a file of `encoded`: ".jpg", ".png", ".webp", or of the file's own format."""
         return suffix_of(self.format if self.file is not None else writable(self.format))
 
+    @property
+    def received_name(self) -> str:
+        """A file name that says who and when, with a part that is unique: contacts may share a name, and choose times and
+        message ids. The same for the same message, so that an interrupted program overwrites its own file."""
+        who = "".join(c if c.isalnum() else "-" for c in self.sender.name)[:40] if self.sender else "unsigned"
+        when = datetime.fromtimestamp(self.sent_at or 0, UTC).strftime("%Y%m%d-%H%M%S")
+        only = hashlib.sha256((self.sender.card.id if self.sender else b"") + (self.message_id or b"")).hexdigest()
+        return f"{who}-{when}-{only[:16]}{self.suffix}"
+
     def encoded(self, format: Format | None = None) -> bytes:
         """A picture file; the sender's own, if they sent it and it has the format asked for.
 
@@ -309,6 +322,14 @@ _REACHED = {
     Level.LATENT: "the sender's own inversion",
     Level.KEYFACE: "a likeness, recovered from the pixels alone",
 }
+
+
+def sealable_name(name: str) -> str:
+    """A photo's file name, for `Draft.file_name`; "" if messages cannot carry it."""
+    try:
+        return TypeAdapter(FileName).validate_python(name)
+    except ValidationError:
+        return ""
 
 
 def writable(format: str) -> Format:

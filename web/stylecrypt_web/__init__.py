@@ -1,0 +1,1 @@
+"""``stylecrypt web``: a page of this machine, for people without a terminal."""

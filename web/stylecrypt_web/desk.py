@@ -1,0 +1,154 @@
+"""What lies on the desk of the person at the page: the open profile, and the pictures they work with, in memory only."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from stylecrypt_msg.errors import NotAuthorisedError, ProfileError, Remedy
+from stylecrypt_msg.messenger import DecryptedPhoto, EncryptedPhoto
+from stylecrypt_msg.profile import Profile
+from stylecrypt_msg.sdk import StyleCrypt
+
+from .work import Work
+
+if TYPE_CHECKING:
+    from .looking import Found
+
+__all__ = ["Arrived", "Desk", "Sheet"]
+
+_MOST = 4  # pictures at a time, of up to 64 MB each
+
+Paper = TypeVar("Paper", bound="Sheet | Arrived")
+
+
+def _new_id() -> str:
+    return secrets.token_urlsafe(9)
+
+
+@dataclass(eq=False)
+class Sheet:
+    """A photo to send.
+
+    Attributes:
+        photo: the file.
+        name: the file's.
+        preview: a JPEG of it that every browser shows.
+        found: its faces, left to right, and their pictures.
+        chosen: what the form said last, by field.
+        sent: the result.
+    """
+
+    photo: bytes = field(repr=False)
+    name: str = field(repr=False)
+    id: str = field(default_factory=_new_id)
+    preview: bytes = field(default=b"", repr=False)
+    size: tuple[int, int] = (0, 0)
+    found: tuple[Found, ...] = ()
+    chosen: dict[str, list[str]] = field(default_factory=dict, repr=False)
+    sent: EncryptedPhoto | None = field(default=None, repr=False)
+    shown: bytes = field(default=b"", repr=False)
+    file_name: str = ""
+
+
+@dataclass(eq=False)
+class Arrived:
+    """A picture that arrived, and the photo behind it."""
+
+    picture: bytes = field(repr=False)
+    envelope: bytes | None = field(repr=False)
+    id: str = field(default_factory=_new_id)
+    photo: DecryptedPhoto | None = field(default=None, repr=False)
+    before: bytes = field(default=b"", repr=False)
+    after: bytes = field(default=b"", repr=False)
+
+
+class Desk:
+    """For one person.
+
+    Attributes:
+        folder: the profile's.
+        idle: the profile locks after so many seconds without use.
+        language: the one chosen; "" leaves it to the browser.
+    """
+
+    def __init__(self, folder: Path, idle: float) -> None:
+        self.folder, self.idle = folder, idle
+        self.language = ""
+        self.work = Work()
+        self._open: StyleCrypt | None = None
+        self._used = time.monotonic()
+        self._papers: OrderedDict[str, Sheet | Arrived] = OrderedDict()
+
+    @property
+    def is_open(self) -> bool:
+        return self._open is not None
+
+    @property
+    def stylecrypt(self) -> StyleCrypt:
+        """Raises NotAuthorisedError while the profile is locked."""
+        if self._open is None:
+            raise NotAuthorisedError("The profile is locked.", hint="Give its passphrase.")
+        return self._open
+
+    @property
+    def profile(self) -> Profile:
+        return self.stylecrypt.profile
+
+    def found(self) -> str:
+        """What there is in the folder: "none", "locked", or "plain", a profile without passphrase. Raises ProfileError."""
+        try:
+            Profile.open(self.folder).close()
+        except NotAuthorisedError:
+            return "locked"
+        except ProfileError as error:
+            if error.remedy is Remedy.MAKE_PROFILE:
+                return "none"
+            raise
+        return "plain"
+
+    def create(self, name: str, passphrase: str) -> None:
+        """Raises what `StyleCrypt.create` does."""
+        self._take(StyleCrypt.create(self.folder, name=name, passphrase=passphrase))
+
+    def unlock(self, passphrase: str) -> None:
+        """Raises what `Profile.open` does. A wrong passphrase takes as long as a right one."""
+        self._take(StyleCrypt(Profile.open(self.folder, lambda: passphrase)))
+
+    def _take(self, opened: StyleCrypt) -> None:
+        if self._open is not None:  # a second tab was quicker
+            opened.close()
+            return
+        self._open = opened
+        self.use()
+
+    def use(self) -> None:
+        """Somebody is at the page."""
+        self._used = time.monotonic()
+
+    def lock(self) -> None:
+        """Closes the profile and drops all pictures. Work in progress is thrown away."""
+        opened, self._open = self._open, None
+        self._papers.clear()
+        self.work.drop(opened.close if opened else lambda: None)
+
+    def lock_if_idle(self) -> None:
+        if self.work.busy:
+            self.use()
+        elif self.is_open and time.monotonic() - self._used > self.idle:
+            self.lock()
+
+    def put(self, paper: Paper) -> Paper:
+        """The oldest picture makes room for it."""
+        self._papers[paper.id] = paper
+        while len(self._papers) > _MOST:
+            self._papers.popitem(last=False)
+        return paper
+
+    def paper(self, kind: type[Paper], id: str) -> Paper | None:
+        paper = self._papers.get(id)
+        return paper if isinstance(paper, kind) else None

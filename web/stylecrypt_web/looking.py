@@ -1,0 +1,95 @@
+"""Finds the faces of a photo, for people to choose from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from stylecrypt_msg.apps import APPS, App, reduced
+from stylecrypt_msg.errors import FaceError
+from stylecrypt_msg.faces import Refusal, check_face, detect_faces
+from stylecrypt_msg.pictures import Pixels, encode_picture, read_photo
+from stylecrypt_msg.progress import Progress
+
+from .desk import Sheet
+
+__all__ = ["Found", "look_at", "numbers_for", "shown_as"]
+
+_SIDE = 1600  # px of what the page shows
+_FACE = 160  # px
+
+
+@dataclass(frozen=True)
+class Found:
+    """A face.
+
+    Attributes:
+        number: from 1 at the left.
+        box: left, top, width and height, as shares of the picture's width and height, 0 to 1.
+        refusal: why it cannot be replaced; None if it can be.
+        picture: a JPEG of it.
+    """
+
+    number: int
+    box: tuple[float, float, float, float]
+    refusal: Refusal | None
+    picture: bytes = field(repr=False)
+
+
+def shown_as(pixels: Pixels, side: int = _SIDE) -> bytes:
+    """A JPEG for the page."""
+    return encode_picture(reduced(pixels, side), "JPEG", quality=88)
+
+
+def look_at(sheet: Sheet, progress: Progress) -> None:
+    """Finds the faces of a photo. Raises PictureError; FaceError if there are none."""
+    progress("finding faces", 0, 1)
+    pixels = read_photo(sheet.photo).pixels
+    height, width = pixels.shape[:2]
+    found = []
+    for number, face in enumerate(detect_faces(pixels), 1):
+        left, top, wide, high = face.box
+        right, bottom = min(left + wide, width), min(top + high, height)
+        left, top = max(left, 0), max(top, 0)
+        box = left / width, top / height, (right - left) / width, (bottom - top) / height
+        found.append(Found(number, box, check_face(face, width, height), _portrait(pixels, face.centre, face.size)))
+    if not any(face.refusal is not Refusal.UNSURE for face in found):
+        raise FaceError(
+            "No face was found in the picture.",
+            hint="Use a photo in which the face is at least 40 px wide and not covered.",
+        )
+    sheet.preview, sheet.size, sheet.found = shown_as(pixels), (width, height), tuple(found)
+
+
+def _portrait(pixels: Pixels, centre: tuple[float, float], size: float) -> bytes:
+    """A face with what is around it."""
+    low = np.maximum(np.floor(np.subtract(centre, 0.7 * size)).astype(int), 0)
+    high = np.ceil(np.add(centre, 0.7 * size)).astype(int)
+    return shown_as(np.ascontiguousarray(pixels[low[1] : high[1], low[0] : high[0]]), _FACE)
+
+
+def numbers_for(sheet: Sheet, app: App | None) -> dict[int, int]:
+    """The faces' numbers in the picture that `StyleCrypt.encrypt` makes for an app, which may be smaller than the photo.
+
+    Raises FaceError if other faces are found in it: then what was chosen is not what would happen.
+    """
+    same = {face.number: face.number for face in sheet.found}
+    side = None if app is None else APPS[app].side
+    if side is None or max(sheet.size) <= side:
+        return same
+    pixels = reduced(read_photo(sheet.photo).pixels, side)
+    height, width = pixels.shape[:2]
+    again = [(face.centre[0] / width, face.centre[1] / height) for face in detect_faces(pixels)]
+    numbers = {}
+    for face in sheet.found:
+        left, top, wide, high = face.box
+        here = [number for number, (x, y) in enumerate(again, 1) if left <= x <= left + wide and top <= y <= top + high]
+        if len(here) == 1:
+            numbers[face.number] = here[0]
+    if len(again) != len(same) or len(set(numbers.values())) != len(same):
+        raise FaceError(
+            "At the size that this app takes, other faces are found than in the whole photo.",
+            hint="Hide all faces, or choose no app.",
+        )
+    return numbers
