@@ -13,8 +13,9 @@ from urllib.parse import urlencode
 import nio
 from aiohttp import web
 
-from stylecrypt_msg.errors import InputError, NetworkError
+from stylecrypt_msg.errors import InputError, NetworkError, StyleCryptError
 from stylecrypt_msg.profile import Profile
+from stylecrypt_msg.transports.matrix.identities import SECRET_BYTES
 from stylecrypt_msg.transports.matrix.server import AccessToken, Login, LoginToken
 from stylecrypt_msg.transports.matrix.state import State, is_in_use
 
@@ -65,19 +66,24 @@ async def session_beside(config: Config, profile: Profile) -> AsyncIterator[BotS
             await beside.close()
 
 
-async def log_in(config: Config, profile: Profile, login: Login) -> str:
-    """Logs in and keeps the access token. Earlier messages in the rooms count as read. Returns the device's id.
+async def log_in(
+    config: Config, profile: Profile, login: Login, *, replace_identity: bool = False
+) -> tuple[str, StyleCryptError | None]:
+    """Logs in, keeps the access token, and signs the device. Earlier messages in the rooms count as read.
+
+    ``replace_identity``: even if the account has cross-signing keys that are not in the profile. Returns the device's id, and
+    why it could not be signed.
 
     Raises InputError for somebody else's login, or a profile that another bot uses; NetworkError.
     """
-    session = await _opened(config, profile, login)
+    session = await _opened(config, profile, login, replace_identity=replace_identity)
     try:
         profile.set_setting(_setting(config), session.client.access_token)
         queues = Queues(profile, "")
         session.on_invitation = lambda post: queues.invite(post, welcome=config.may_invite(post.sender))
         async for _ in session.posts(follow=False, types=HEARD):
             pass
-        return session.device_id
+        return session.device_id, session.identity_error
     finally:
         await session.close()
 
@@ -114,10 +120,20 @@ async def single_sign_on(homeserver: str, show: Callable[[str], None]) -> LoginT
         await runner.cleanup()
 
 
-async def _opened(config: Config, profile: Profile, login: Login) -> BotSession:
+async def _opened(config: Config, profile: Profile, login: Login, *, replace_identity: bool = False) -> BotSession:
     key = profile.setting("bot key") or secrets.token_hex(32)
-    profile.set_setting("bot key", key)
-    session = await BotSession.open(config.homeserver, login, store=profile.folder / "bot", pickle_key=key)
+    identity = profile.setting("bot identity") or secrets.token_hex(SECRET_BYTES)
+    with profile.transaction():  # before the server has anything that they made
+        profile.set_setting("bot key", key)
+        profile.set_setting("bot identity", identity)
+    session = await BotSession.open(
+        config.homeserver,
+        login,
+        store=profile.folder / "bot",
+        pickle_key=key,
+        identity=bytes.fromhex(identity),
+        replace_identity=replace_identity,
+    )
     if session.user_id != config.user_id:
         await session.close()
         raise InputError(

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import get_args
+
+from nio.crypto.device import OlmDevice
 
 from stylecrypt_msg.errors import InputError, NetworkError, StyleCryptError
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix.server import LoggedOutError, Post, ServerRefusalError
+from stylecrypt_msg.transports.matrix.session import Undecryptable
 
 from . import texts
 from .account import open_session
@@ -32,7 +36,7 @@ from .remedies import failure
 from .removal import Removal
 from .rooms import Rooms
 from .session import HEARD, BotSession
-from .verification import Compare, Verifier
+from .verification import VERIFICATION, Compare, Verifier, is_verification
 from .worker import PictureWorker
 
 __all__ = ["CONTROL_ROOM", "Bot"]
@@ -61,6 +65,7 @@ class Bot:
         self._rooms: Rooms | None = None
         self._compare, self._verified = compare, verified
         self.health = Health(config.heartbeat)
+        self._unsigned: str | None = None
         self._arrived: dict[Queue, asyncio.Event] = {queue: asyncio.Event() for queue in get_args(Queue)}
 
     async def run(self) -> None:
@@ -106,8 +111,6 @@ class Bot:
     async def _work(self, session: BotSession) -> None:
         config, health = self.config, self.health
         session.client.largest = config.media.max_bytes
-        session.on_sync = health.synced
-        Verifier(session, config.owner, self._compare, self._verified)
         backoff = Backoff()
         while True:
             try:
@@ -120,6 +123,12 @@ class Bot:
         health.watch(queues)
         rooms = self._rooms = Rooms(config, session, self.profile, self._reread)
         outbox, notices = Outbox(config, session, queues, health), Notices()
+        tell = partial(self._tell, queues, outbox)
+        session.on_sync = partial(self._synced, session, queues.control_room, tell)
+        session.on_excluded = partial(self._excluded, session, tell)
+        session.on_undecryptable = partial(self._undecryptable, session, queues.control_room, tell)
+        declined = partial(tell, texts.VERIFY_ELSEWHERE)
+        verifier = Verifier(session, config.owner, self._compare, self._verified, declined)
         worker = PictureWorker(self.profile, config.model, health)
         commands = Commands(config, session, queues, rooms, worker, health)
         removal = Removal(queues, rooms, outbox)
@@ -138,7 +147,7 @@ class Bot:
         )
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._listen(session, queues, rooms, outbox))
+                group.create_task(self._listen(session, queues, rooms, outbox, verifier))
                 group.create_task(self._work_off("control", queues, outbox, control.handle))
                 group.create_task(self._work_off("photos", queues, outbox, control.work))
                 group.create_task(self._work_off("rooms", queues, outbox, inbox.handle))
@@ -148,18 +157,70 @@ class Bot:
         finally:
             await asyncio.to_thread(worker.close)
 
-    async def _listen(self, session: BotSession, queues: Queues, rooms: Rooms, outbox: Outbox) -> None:
+    async def _synced(self, session: BotSession, control_room: str, tell: Callable[..., None]) -> None:
+        self.health.synced()
+        for user in await session.remove_others(control_room, {session.user_id, self.config.owner}):
+            _log.warning("removed from the control room", extra={"user": user})
+            tell(texts.removed(user))
+        error = session.identity_error
+        said = None if error is None else failure(error)
+        if said == self._unsigned:
+            return
+        self._unsigned = said
+        if error is None or said is None:
+            self.health.well("identity")
+            return
+        _log.warning("not signed", extra={"error": str(error)})
+        self.health.failed("identity", str(error))
+        tell(said, once=("identity", said))
+
+    @staticmethod
+    def _excluded(session: BotSession, tell: Callable[..., None], user: str, devices: Sequence[OlmDevice]) -> None:
+        named = [f"{user} {texts.printable(device.id, 40)} {device.ed25519}" for device in devices]
+        text = texts.changed_identity(user) if session.changed(user) else texts.unsigned(user, named)
+        tell(text, once=(f"identity of {user}", session.published(user)))
+
+    def _undecryptable(
+        self, session: BotSession, control_room: str, tell: Callable[..., None], what: Undecryptable
+    ) -> None:
+        """The owner is told, since they would wait for an answer."""
+        if (what.room_id, what.sender) != (control_room, self.config.owner):
+            return
+        _log.warning("not decrypted", extra={"room": what.room_id, "device": what.device_id, "why": what.code})
+        text = texts.undecryptable(what.device_id, what.code)
+        if (error := session.identity_error) is not None:
+            text = f"{text} {failure(error)}"
+        self.health.failed("decrypt", text)
+        tell(text, once=(f"undecryptable {what.device_id}", what.session_id))
+
+    def _tell(self, queues: Queues, outbox: Outbox, text: str, *, once: tuple[str, str | None] | None = None) -> None:
+        """Tells the owner; ``once`` names a matter and its state: not if that is what they were told of last."""
+        with queues.transaction():
+            if once is not None:
+                setting, state = f"bot told {once[0]}", str(once[1])
+                if self.profile.setting(setting) == state:
+                    return
+                self.profile.set_setting(setting, state)
+            queues.tell(text)
+        outbox.wake()
+
+    async def _listen(
+        self, session: BotSession, queues: Queues, rooms: Rooms, outbox: Outbox, verifier: Verifier
+    ) -> None:
         """Puts new messages into the inbox. The position advances when all before it are there."""
         backoff = Backoff()
         while True:
             try:
-                async with aclosing(session.posts(follow=True, types=HEARD)) as posts:
+                async with aclosing(session.posts(follow=True, types=(*HEARD, *VERIFICATION))) as posts:
                     async for post in posts:
                         if post.type == "m.room.member":
                             outbox.moved()
                             continue
                         if post.type == "m.room.tombstone":
                             rooms.replaced(post.room_id, str(post.content.get("replacement_room")))
+                        if is_verification(post):
+                            await verifier.handle(post)
+                            continue
                         self._sort(session, queues, post)
             except LoggedOutError:
                 raise
@@ -173,6 +234,8 @@ class Bot:
             queue, wanted = "invitations", str(post.content.get("replacement_room")).startswith("!")
         elif post.room_id == queues.control_room:
             queue, wanted = "control", post.sender == self.config.owner
+            if wanted and post.digest is not None:
+                self.health.well("decrypt")
         elif post.type == "m.room.redaction":  # overtakes the pictures that wait
             queue, wanted = "control", post.sender != session.user_id
         else:
@@ -232,6 +295,7 @@ class Bot:
         room_id = await session.direct_room(self.config.owner, name="StyleCrypt", known=known)
         if room_id != known:
             self.profile.set_setting(CONTROL_ROOM, room_id)
+        await session.share_power(room_id, self.config.owner)
         return room_id
 
     def _not_reached(self, error: NetworkError) -> None:

@@ -22,6 +22,8 @@ async def check_bot(config: Config, profile: Profile) -> list[Check]:
         async with session_beside(config, profile) as session:
             running = "" if session.has_keys else "; the bot is running, so devices are not checked"
             found.append(Check("login", "ok", f"{session.user_id}, device {session.device_id}{running}"))
+            if session.has_keys:
+                found.append(_signed(session))
             control = config.control_room or profile.setting(CONTROL_ROOM)
             if control is None:
                 found.append(Check("control room", "missing", "There is none yet.", "`stylecrypt bot run` makes it."))
@@ -34,9 +36,15 @@ async def check_bot(config: Config, profile: Profile) -> list[Check]:
     return found
 
 
+def _signed(session: BotSession) -> Check:
+    if session.identity_error is not None:
+        return _broken("cross-signing", session.identity_error)
+    return Check("cross-signing", "ok", f"The device is signed by {session.master}.")
+
+
 async def _room(session: BotSession, config: Config, what: str, address: str, *, private: bool) -> Check:
     try:
-        room = await session.look(await session.room_id(address), config.trust)
+        room = await session.look(await session.room_id(address), config.trust, private=private)
     except StyleCryptError as error:
         return _broken(what, error)
     encrypted = "encrypted" if room.encrypted else "not encrypted"
@@ -47,7 +55,9 @@ async def _room(session: BotSession, config: Config, what: str, address: str, *,
         return Check(what, "broken", f"{detail}: others are in it.", "Have them leave, or use another room.")
     if private and config.owner not in room.members:
         return Check(what, "missing", f"{detail}: {config.owner} has not joined yet.", "Accept the invitation.")
-    if room.unknown:
+    if room.unknown and config.trust == "cross-signed" and not private:
+        detail = f"{detail}. Devices that get nothing, since their owners did not sign them: {'; '.join(room.unknown)}"
+    elif room.unknown:
         return Check(
             what,
             "broken",

@@ -43,6 +43,12 @@ def bot_setup(
     password_fd: Annotated[
         int | None, typer.Option(min=0, help="File descriptor to read the bot's password from.", show_default=False)
     ] = None,
+    replace_identity: Annotated[
+        bool,
+        typer.Option(
+            "--replace-identity", help="Make the account's cross-signing keys, even if it has some of another program."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Log the bot in, once; makes the configuration and the profile if they are missing.
@@ -60,6 +66,7 @@ def bot_setup(
         no_passphrase=no_passphrase,
         sso=sso,
         password_fd=password_fd,
+        replace_identity=replace_identity,
         as_json=json,
     )
 

@@ -348,6 +348,20 @@ class Commands:
                 return lambda: f"The device {device_id} of {user_id} is verified."
         raise _UsageError
 
+    async def identity(self, call: Call) -> Act:
+        match call.arguments:
+            case [user_id] if _is_user(user_id) and user_id != self._config.owner:
+                master = await self._session.identity_of(user_id)
+                if master is None:
+                    raise InputError(f"{user_id} has no cross-signing keys.", hint="Their app makes them.")
+                await self._session.accept_identity(user_id, master, verified=False)
+                return lambda: f"The cross-signing keys of {user_id} are accepted."
+            case [_]:
+                return lambda: (
+                    "Your own keys have to be compared: `stylecrypt bot verify` on the bot's machine does that."
+                )
+        raise _UsageError
+
 
 _LOOKED_AT = 30  # people whose profiles are looked at for a card
 
@@ -390,6 +404,7 @@ _COMMANDS: Sequence[tuple[str, str, Callable[[Commands, Call], Awaitable[Act]] |
     ),
     ("!standin #room [SEED | default]", "whose face is shown there", Commands.stand_in),
     ("!device @user:server DEVICE KEY", "a device is who it says: you compared its key", Commands.device),
+    ("!identity @user:server", "somebody made new cross-signing keys, and told you so", Commands.identity),
     ("!reload", "read the rooms of the configuration again", Commands.reload),
     ("!status", "how I am", Commands.status),
     ("!help", "this", Commands.help),

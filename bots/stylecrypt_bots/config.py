@@ -130,7 +130,7 @@ class Config(_Strict):
     control_room: RoomAddress | None = None
     rooms: dict[RoomName, RoomSettings] = Field(default_factory=dict)
     invite_allow: tuple[Inviter, ...] = ()
-    trust: Trust = "first-use"
+    trust: Trust = "cross-signed"
     blacklist: tuple[Device, ...] = ()
     media: MediaSettings = MediaSettings()
     model: str = "default"

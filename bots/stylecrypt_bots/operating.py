@@ -20,8 +20,9 @@ import yaml
 
 from stylecrypt_msg.cli import console
 from stylecrypt_msg.cli.checks import show_checks
+from stylecrypt_msg.cli.remedies import advice
 from stylecrypt_msg.cli.session import Session, read_secret
-from stylecrypt_msg.errors import InputError, NotAuthorisedError
+from stylecrypt_msg.errors import InputError, NotAuthorisedError, StyleCryptError
 from stylecrypt_msg.pictures import write_atomically
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix.server import AccessToken, Login, Password
@@ -105,6 +106,7 @@ def setup(
     no_passphrase: bool,
     sso: bool,
     password_fd: int | None,
+    replace_identity: bool,
     as_json: bool,
 ) -> None:
     new = not path.exists()
@@ -114,10 +116,18 @@ def setup(
     config = read_config(text, "what was answered") if new else load_config(path)
     _check_server(config, sso=sso, password=_TOKEN not in os.environ)
     with _profile_or_new(session, config, name, no_passphrase) as profile:
-        device = asyncio.run(_logged_in(config, profile, sso, password_fd))
+        device, unsigned = asyncio.run(_logged_in(config, profile, sso, password_fd, replace_identity))
         if new:
             write_atomically(path, text.encode())
-        result = {"config": str(path), "profile": str(profile.folder), "user": config.user_id, "device": device}
+        result = {
+            "config": str(path),
+            "profile": str(profile.folder),
+            "user": config.user_id,
+            "device": device,
+            "signed": unsigned is None,
+        }
+    if unsigned is not None:
+        console.fail(str(unsigned), advice(unsigned))
     if as_json:
         console.print_json(result)
         return
@@ -186,7 +196,9 @@ def _remove_new(folder: Path, before: set[Path] | None) -> None:
         folder.rmdir()
 
 
-async def _logged_in(config: Config, profile: Profile, sso: bool, password_fd: int | None) -> str:
+async def _logged_in(
+    config: Config, profile: Profile, sso: bool, password_fd: int | None, replace_identity: bool
+) -> tuple[str, StyleCryptError | None]:
     if sso:
         login: Login = await single_sign_on(config.homeserver, lambda url: console.note(f"Go to {url}"))
     elif token := os.environ.get(_TOKEN):
@@ -195,7 +207,7 @@ async def _logged_in(config: Config, profile: Profile, sso: bool, password_fd: i
         login = Password(config.user_id, read_secret(password_fd, "password"))
     else:
         login = Password(config.user_id, os.environ.get(_PASSWORD) or _ask_password(config.user_id))
-    return await log_in(config, profile, login)
+    return await log_in(config, profile, login, replace_identity=replace_identity)
 
 
 def _answers(homeserver: str | None, user: str | None, owner: str | None) -> str:

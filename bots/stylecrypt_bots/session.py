@@ -3,34 +3,39 @@ it makes or is invited to, messages that only its owner can have written, and pr
 
 from __future__ import annotations
 
-import json
+import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import nio
+from nio.crypto.device import OlmDevice
 from stylecrypt_protocol import CARD_KEY
 
+from stylecrypt_msg.transports.matrix.client import Client
 from stylecrypt_msg.transports.matrix.devices import Trust
 from stylecrypt_msg.transports.matrix.server import Post, ServerRefusalError
-from stylecrypt_msg.transports.matrix.session import MatrixSession
+from stylecrypt_msg.transports.matrix.session import MESSAGES, MatrixSession, Undecryptable
+from stylecrypt_msg.transports.matrix.state import State
 
 __all__ = ["HEARD", "INVITATION", "BotSession", "RoomView"]
 
-HEARD = ("m.room.message", "m.reaction", "m.room.redaction", "m.room.member", "m.room.tombstone")
+HEARD = (*MESSAGES, "m.room.member", "m.room.tombstone")
 """The types of events that a bot deals with."""
 
 INVITATION = "invitation"
 """The type of the posts that stand for invitations: the content has the room's ``name``."""
 
+_log = logging.getLogger(__name__)
+_ADMINISTRATOR = 100  # the power level that apps call by that name
 _ENCRYPTION = {"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
 
 
 @dataclass(frozen=True)
 class RoomView:
-    """A room as the bot sees it. ``unknown``: untrusted devices, which prevent sending."""
+    """A room as the bot sees it. ``unknown``: untrusted devices, which prevent sending or get nothing."""
 
     encrypted: bool
     members: frozenset[str]
@@ -38,14 +43,39 @@ class RoomView:
 
 
 class BotSession(MatrixSession):
-    """Made by `open`. ``on_invitation`` is called for every invitation, ``on_sync`` whenever the server answers."""
+    """Made by `open`.
+
+    Attributes:
+        on_invitation: called for every invitation.
+        on_sync: called whenever the server answers.
+        on_excluded: called with the id of somebody in a room who has no device that gets what is posted, and those that they
+            have.
+        on_undecryptable: called once for messages without a key.
+    """
 
     on_invitation: Callable[[Post], object] = staticmethod(lambda _: None)
-    on_sync: Callable[[], None] = staticmethod(lambda: None)
+    on_sync: Callable[[], Awaitable[None]] | None = None
+    on_excluded: Callable[[str, Sequence[OlmDevice]], None] = staticmethod(lambda *_: None)
+    on_undecryptable: Callable[[Undecryptable], None] = staticmethod(lambda _: None)
+
+    def __init__(self, client: Client, state: State) -> None:
+        super().__init__(client, state)
+        self._immovable: set[str] = set()
 
     async def maintain(self) -> None:
-        self.on_sync()
+        if self.on_sync is not None:
+            await self.on_sync()
         await super().maintain()
+
+    def left_out(self, room_id: str, devices: Sequence[OlmDevice], users: Collection[str]) -> None:
+        _log.info(
+            "left out", extra={"room": room_id, "devices": [f"{device.user_id} {device.id}" for device in devices]}
+        )
+        for user in users:
+            self.on_excluded(user, [device for device in devices if device.user_id == user])
+
+    def undecryptable(self, what: Undecryptable) -> None:
+        self.on_undecryptable(what)
 
     def invited(self, room_id: str, by: str, name: str) -> None:
         self.on_invitation(Post(room_id, f"invitation {secrets.token_hex(16)}", by, {"name": name}, INVITATION))
@@ -132,6 +162,37 @@ class BotSession(MatrixSession):
         )
         return str(made.room_id)
 
+    async def share_power(self, room_id: str, user_id: str) -> None:
+        """Makes somebody an administrator of a room, if the bot may. Raises NetworkError."""
+        path, what = f"/rooms/{quote(room_id, safe='')}/state/m.room.power_levels", "share the power in a room"
+        try:
+            levels = await self.ask("GET", path, None, what)
+            users = levels.get("users", {})
+            if users.get(user_id, 0) < _ADMINISTRATOR:
+                await self.ask("PUT", path, {**levels, "users": {**users, user_id: _ADMINISTRATOR}}, what)
+        except ServerRefusalError as error:
+            if not error.final:
+                raise
+            _log.info("no power to share", extra={"room": room_id, "error": str(error)})
+
+    async def remove_others(self, room_id: str, allowed: Collection[str]) -> list[str]:
+        """Removes everybody else from a room, and withdraws their invitations. Returns the ids of those whom the server let it
+        remove. Raises NetworkError."""
+        room = self.client.rooms.get(room_id)
+        removed = []
+        for user_id in sorted({*room.users, *room.invited_users} - {*allowed} - self._immovable) if room else []:
+            answer = await self.request(self.client.room_kick(room_id, user_id))
+            if isinstance(answer, nio.RoomKickResponse):
+                room.remove_member(user_id)
+                removed.append(user_id)
+                continue
+            refusal = self.refused(answer, f"remove {user_id} from a room")
+            if not refusal.final:
+                raise refusal
+            _log.warning("not removed", extra={"room": room_id, "error": str(refusal)})
+            self._immovable.add(user_id)
+        return removed
+
     async def room_name(self, room_id: str) -> str:
         """The room's name for people: its name, its address, or its id."""
         for type, key in (("m.room.name", "name"), ("m.room.canonical_alias", "alias")):
@@ -164,24 +225,27 @@ class BotSession(MatrixSession):
         """Whether it can encrypt and decrypt."""
         return self.client.olm is not None
 
-    @property
-    def key(self) -> str:
-        """The Ed25519 key of this device, which apps show when one looks at it."""
-        return str(self.client.olm.account.identity_keys["ed25519"])
+    async def send_openly(self, room_id: str, type: str, content: Mapping[str, Any]) -> None:
+        """Posts what any device in the room may read, trusted or not. Raises NetworkError."""
+        async with self.client.sending:
+            room = await self.room(room_id)
+            if room.encrypted:
+                await self.share_keys(room, self.devices(room))
+            await self._put(room, type, content, None)
 
     async def device(self, user_id: str, device_id: str) -> Any:
         """A device as the server describes it now; None if there is none. Raises NetworkError."""
         await self.query_keys([user_id])
         return self.client.device_store[user_id].get(device_id)
 
-    async def look(self, room_id: str, trust: Trust) -> RoomView:
-        """Who could read messages in a room; without keys, devices are not looked at. Raises NetworkError."""
+    async def look(self, room_id: str, trust: Trust, *, private: bool) -> RoomView:
+        """Who could read messages in a room, private or not; without keys, devices are not looked at. Raises NetworkError."""
         if not self.has_keys:
             encrypted = await self._state_of(room_id, "m.room.encryption") is not None
             return RoomView(encrypted, await self.members(room_id), ())
         async with self.client.sending:
             room = await self.room(room_id)
-            _, unknown = self.unknown(self.devices(room), trust) if room.encrypted else (None, [])
+            unknown = self.unknown(self.devices(room), trust, private=private)[1] if room.encrypted else []
         devices = tuple(f"{device.user_id} {device.id} {device.ed25519}" for device in unknown)
         return RoomView(bool(room.encrypted), frozenset(room.users), devices)
 
@@ -191,14 +255,14 @@ class BotSession(MatrixSession):
         """Publishes a card in the account's profile; None withdraws it. Raises NetworkError."""
         path = self._field(self.user_id)
         if text is None:
-            await self._ask("DELETE", path, None, "take a card out of the profile")
+            await self.ask("DELETE", path, None, "take a card out of the profile")
         else:
-            await self._ask("PUT", path, {CARD_KEY: text}, "put a card into the profile")
+            await self.ask("PUT", path, {CARD_KEY: text}, "put a card into the profile")
 
     async def published_card(self, user_id: str) -> str | None:
         """The card in somebody's profile; None if there is none. Raises NetworkError."""
         try:
-            answer = await self._ask("GET", self._field(user_id), None, f"show the card of {user_id}")
+            answer = await self.ask("GET", self._field(user_id), None, f"show the card of {user_id}")
         except ServerRefusalError as error:
             if error.status == 404:
                 return None
@@ -208,24 +272,4 @@ class BotSession(MatrixSession):
 
     @staticmethod
     def _field(user_id: str) -> str:
-        return f"/_matrix/client/v3/profile/{quote(user_id, safe='')}/{CARD_KEY}"
-
-    async def _ask(self, method: str, path: str, content: dict[str, Any] | None, to: str) -> dict[str, Any]:
-        data = None if content is None else json.dumps(content)
-        answer = await self.request(self.client._send(_Json, method, path, data))
-        if answer.transport_response.status != 200:
-            raise self.refused(answer, to)
-        return dict(answer.content)
-
-
-class _Json(nio.Response):  # type: ignore[misc]  # nio has no types
-    """An answer that nio does not know."""
-
-    def __init__(self, content: dict[str, Any]) -> None:
-        super().__init__()
-        self.content = content
-        self.status_code, self.message = content.get("errcode"), content.get("error", "")
-
-    @classmethod
-    def from_dict(cls, parsed: dict[str, Any], *_: object) -> _Json:
-        return cls(parsed if isinstance(parsed, dict) else {})
+        return f"/profile/{quote(user_id, safe='')}/{CARD_KEY}"

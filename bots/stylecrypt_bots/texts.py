@@ -10,13 +10,61 @@ from stylecrypt_msg.profile import Contact
 from .queues import NO, YES
 from .remedies import quoted
 
-__all__ = ["GREETING", "described", "preview", "printable", "standing", "words_of"]
+__all__ = [
+    "GREETING",
+    "VERIFY_ELSEWHERE",
+    "changed_identity",
+    "described",
+    "preview",
+    "printable",
+    "removed",
+    "standing",
+    "undecryptable",
+    "unsigned",
+    "words_of",
+]
 
 GREETING = (
     "This is your StyleCrypt bot. Send me a photo with a text such as `#room @name`: I show you the photo with another "
     "face, and post it there when you agree. The people you name see the real photo. What others send you, I show you here. "
     "`!help` names all that I can do."
 )
+
+VERIFY_ELSEWHERE = (
+    "Your app asked to verify me. The emoji must not come to you through this room, since the room is what they prove: stop me "
+    "on my machine, run `stylecrypt bot verify` there, and ask again."
+)
+
+
+def changed_identity(user_id: str) -> str:
+    return (
+        f"The cross-signing keys of {user_id} are not the ones that they were: their devices do not get what I post. Ask them "
+        f"whether they made new ones; if so, `!identity {user_id}` accepts those. If not, somebody may be posing as them."
+    )
+
+
+def removed(user_id: str) -> str:
+    return f"{user_id} was invited to this room or had joined it. I removed them: it is for you and me alone."
+
+
+def unsigned(user_id: str, devices: Sequence[str]) -> str:
+    commands = " or ".join(f"`!device {device}`" for device in devices)
+    return (
+        f"{user_id} cannot read what I post in encrypted rooms: no device of theirs is signed with cross-signing keys. Apps "
+        f"such as Element do that when they ask to verify a device. Or compare the key with them, and confirm it: {commands}"
+    )
+
+
+def undecryptable(device_id: str, code: str | None) -> str:
+    why = {
+        None: "did not give me its key, or not yet",
+        "m.unverified": "does not give its key to devices that it does not trust",
+        "m.blacklisted": "does not give me its key, since I am blocked there",
+    }.get(code, f"does not give me its key ({printable(code or '', 40)})")
+    return (
+        f"I cannot read what you wrote: your device {printable(device_id, 40)} {why}. Send it once more. If that does not "
+        "help, verify me in that app, with `stylecrypt bot verify` on my machine, or write to me with another app."
+    )
 
 
 def printable(text: str, most: int = 200) -> str:

@@ -26,6 +26,7 @@ WORDS = {
     Remedy.IMPORT_MODEL: "`stylecrypt model import FILE` adds it; `stylecrypt model show` prints hashes.",
     Remedy.INSTALL_EXTRA: "Run `pip install 'stylecrypt-msg[{extra}]'`.",
     Remedy.LIST_MODELS: "`stylecrypt model list` lists them.",
+    Remedy.MAKE_IDENTITY: "For a bot: `stylecrypt bot setup` asks for the password.",
     Remedy.MAKE_PROFILE: "`stylecrypt init --name NAME` makes one.",
     Remedy.NAME_KEY_FACE: "Use --name with another name, a word or two.",
     Remedy.NAME_RECIPIENTS: "Name contacts with --to NAME. A photo at --level keyface needs none: nothing in it is sealed.",
@@ -33,6 +34,8 @@ WORDS = {
     Remedy.OTHER_STAND_IN: "Use another stand-in (--stand-in) or a stricter mask (--mask 2-8), or insist with --force.",
     Remedy.REINSTALL: "Run `pip install --force-reinstall {package}`.",
     Remedy.REMOVE_CONTACT: "Remove the other with `stylecrypt contact remove NAME`, then add the card again.",
+    Remedy.REPLACE_IDENTITY: "For a bot whose account nothing else uses: `stylecrypt bot setup --replace-identity` takes "
+    "the place of those keys.",
     Remedy.SEND_LESS: "Leave out --exact, use --level latent, or send a smaller photo.",
     Remedy.TRUST_CONTACT: "To authorise them: stylecrypt contact trust {contact}",
     Remedy.UNBLOCK_CONTACT: "To unblock them: stylecrypt contact block --undo {contact}",

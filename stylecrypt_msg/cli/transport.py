@@ -47,6 +47,7 @@ def _folder(profile: Profile, folder: Path | None) -> Transport:
 
 def _matrix(profile: Profile, room: str, homeserver: str | None, user: str | None) -> Transport:
     from ..transports.matrix import AccessToken, Login, MatrixTransport, Password
+    from ..transports.matrix.identities import SECRET_BYTES
 
     server = _remembered(profile, "matrix homeserver", homeserver)
     if server is None:
@@ -62,9 +63,17 @@ def _matrix(profile: Profile, room: str, homeserver: str | None, user: str | Non
             )
         login = Password(name, os.environ.get(_PASSWORD) or _asked(name))
     key = profile.setting("matrix key") or secrets.token_hex(32)
+    identity = profile.setting("matrix identity") or secrets.token_hex(SECRET_BYTES)
     profile.set_setting("matrix key", key)
+    profile.set_setting("matrix identity", identity)
     return MatrixTransport(
-        server, room, login, store=profile.folder / "matrix", pickle_key=key, finished=profile.finished
+        server,
+        room,
+        login,
+        store=profile.folder / "matrix",
+        pickle_key=key,
+        identity=bytes.fromhex(identity),
+        finished=profile.finished,
     )
 
 

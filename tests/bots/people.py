@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from stylecrypt_bots.config import Config
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports import Parcel
 from stylecrypt_msg.transports.matrix import Password, picture_content
+from stylecrypt_msg.transports.matrix.identities import SECRET_BYTES
 from stylecrypt_msg.transports.matrix.server import Post
 from stylecrypt_msg.transports.matrix.session import MatrixSession
 
@@ -43,10 +45,16 @@ class Person:
         self.check: Callable[[], None] = lambda: None
 
     @classmethod
-    async def log_in(cls, server: Homeserver, user: User, folder: Path) -> Person:
+    async def log_in(cls, server: Homeserver, user: User, folder: Path, *, signed: bool = True) -> Person:
+        """``signed``: by the user's cross-signing keys, which all of their apps have."""
         session = await MatrixSession.open(
-            server.url, Password(user.id, user.password), store=folder / user.id[1:].replace(":", "_"), pickle_key="app"
+            server.url,
+            Password(user.id, user.password),
+            store=folder / user.id[1:].replace(":", "_"),
+            pickle_key="app",
+            identity=hashlib.shake_256(user.id.encode()).digest(SECRET_BYTES) if signed else None,
         )
+        assert session.identity_error is None
         return cls(user, session)
 
     async def look(self) -> None:

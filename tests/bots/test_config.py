@@ -52,7 +52,7 @@ def test_the_sample_shows_every_key_with_its_default() -> None:
         ("rooms:\n  a:\n    room: a", "line 6: rooms.a.room is not a room's id (!...) or address"),
         ("rooms:\n  'a b': {room: '#a:hs'}", "line 5: rooms.a b is not a name of one word"),
         ("invite_allow:\n  - '@a:hs'\n  - everybody", "line 6: invite_allow.1 is not a user id such as @name:"),
-        ("trust: all", "line 4: trust is invalid: input should be 'verified' or 'first-use'"),
+        ("trust: all", "line 4: trust is invalid: input should be 'verified', 'first-use' or 'cross-signed'"),
         ("health:\n  host: 0.0.0.0\n  port: 1", "line 5: health.host has to be an address of this machine alone"),
         ("health:\n  host: example.org\n  port: 1", "line 5: health.host has to be an address of this machine alone"),
         ("owner: '@you:hs'", "line 4: owner appears twice"),

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
-import shutil
-import subprocess
-from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,58 +12,12 @@ from stylecrypt_bots.bot import Bot
 
 from stylecrypt_msg.pictures import read_picture
 
-from ..synapse import Homeserver, User
-from .people import PATIENCE, Household, until
+from ..synapse import Homeserver
+from .other_app import app, new_secret
+from .people import Household, until
 from .test_verification import Terminal
 
 pytestmark = pytest.mark.usefixtures("short_descents")
-
-APP = Path(__file__).with_name("app.mjs")
-SDK = "matrix-js-sdk@37.5.0"
-
-
-@pytest.fixture(scope="module")
-def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the SDK is installed."""
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed")
-    folder = tmp_path_factory.mktemp("js")
-    command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), SDK]
-    if subprocess.run(command, capture_output=True, timeout=300).returncode != 0:
-        pytest.skip(f"npm cannot install {SDK}")
-    return folder
-
-
-class OtherApp:
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.told: list[dict[str, Any]] = []
-
-    async def wait(self, key: str, **wanted: object) -> dict[str, Any]:
-        """The next report from the app that has a key, and these values."""
-        assert self.process.stdout is not None
-        while True:
-            for told in self.told:
-                if key in told and all(told.get(name) == value for name, value in wanted.items()):
-                    self.told.remove(told)
-                    return told
-            line = await asyncio.wait_for(self.process.stdout.readline(), PATIENCE)
-            assert line, f"it ended; it told {self.told}"
-            self.told.append(json.loads(line))
-
-
-@asynccontextmanager
-async def app(modules: Path, server: Homeserver, user: User, *more: str) -> AsyncIterator[OtherApp]:
-    process = await asyncio.create_subprocess_exec(
-        "node", str(APP), server.url, user.id, user.password, *more, cwd=modules, stdout=PIPE, limit=2**26
-    )
-    try:
-        other = OtherApp(process)
-        await other.wait("started")
-        yield other
-    finally:
-        process.kill()
-        await process.wait()
 
 
 def test_it_sees_an_ordinary_picture(
@@ -87,7 +35,7 @@ def test_it_sees_an_ordinary_picture(
 
     async def test() -> None:
         await alice.set_up()
-        async with app(modules, homeserver, mallory) as other:
+        async with app(modules, homeserver, mallory, new_secret()) as other:
             for name, room in rooms.items():
                 await alice.owner.show(alice.control, photo, f"#{name} @bob level=latent")
                 seen = await other.wait("picture", room=room)
@@ -103,11 +51,21 @@ def test_it_sees_an_ordinary_picture(
     runner.run(test())
 
 
+@pytest.mark.parametrize("how", ["verify", "verifyInRoom"])
 def test_it_verifies_the_bot_and_is_verified(
-    runner: asyncio.Runner, homeserver: Homeserver, modules: Path, tmp_path: Path
+    runner: asyncio.Runner, homeserver: Homeserver, modules: Path, tmp_path: Path, how: str
 ) -> None:
+    """Each with their cross-signing keys. The app has just replaced the ones that the bot knew."""
     ann = Household(homeserver, tmp_path, "Ann")
     terminal = Terminal(matches=True)
+    bot, owner = ann.bot_account, ann.owner_account
+
+    async def signatures() -> dict[str, Any]:
+        """Of the owner's master key, as the bot gets them."""
+        query: dict[str, Any] = {"device_keys": {owner.id: []}}
+        answer = await asyncio.to_thread(homeserver.ask, "POST", "/_matrix/client/v3/keys/query", query, bot)
+        found: dict[str, Any] = answer["master_keys"][owner.id]["signatures"]
+        return found
 
     async def test() -> None:
         await ann.set_up()
@@ -116,12 +74,22 @@ def test_it_verifies_the_bot_and_is_verified(
         ann.bot = Bot(ann.config, ann.profile, compare=terminal.compare, verified=terminal.verified.append)
         ann._task = asyncio.create_task(ann.bot.run())
         [device] = ann.owner.session.client.device_store[ann.bot_account.id]
-        async with app(modules, homeserver, ann.owner_account, ann.bot_account.id, device) as other:
+        async with app(modules, homeserver, owner, new_secret()) as other:
+            await ann.owner.say(ann.control, "!contacts")
+            await until(
+                lambda: "cross-signing keys" in str(ann.bot.health.status()), "the bot does not see the new keys"
+            )
+            assert bot.id not in await signatures()
+            other.order(how, user=bot.id, device=str(device), room=ann.control)
             emoji = (await other.wait("emoji"))["emoji"]
             assert (await other.wait("verified"))["verified"] is True
-        assert terminal.shown == emoji
-        await until(lambda: bool(terminal.verified), "the bot verifies nobody")
-        assert len(terminal.verified) == 1
+            assert terminal.shown == emoji
+            await until(lambda: bool(terminal.verified), "the bot verifies nobody")
+            assert terminal.verified == [other.device]
+            # The SDK proves the user's keys only to somebody whom it verifies, not to a device.
+            assert (bot.id in await signatures()) is (how == "verifyInRoom")
+            await ann.owner.text(ann.control, "no contacts yet")
+            assert "All is well" in await ann.ask("!status", "All is well")
         await ann.leave()
 
     runner.run(test())

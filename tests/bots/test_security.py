@@ -8,12 +8,14 @@ import time
 import urllib.error
 from functools import partial
 
+import nio
 import pytest
 from stylecrypt_bots.account import log_in, open_session
 from stylecrypt_bots.queues import NO, YES
 from stylecrypt_bots.session import BotSession
 
 from stylecrypt_msg.profile import Profile
+from stylecrypt_msg.transports.matrix import session
 from stylecrypt_msg.transports.matrix.server import Password, Post
 
 from ..synapse import Homeserver, User
@@ -48,7 +50,7 @@ def test_commands_that_were_not_encrypted_are_not_obeyed(runner: asyncio.Runner,
 
 def test_a_new_device_of_the_owner_is_not_obeyed_before_it_is_verified(runner: asyncio.Runner, ann: Household) -> None:
     async def test() -> None:
-        other = await Person.log_in(ann.server, ann.owner_account, ann.folder / "other")
+        other = await Person.log_in(ann.server, ann.owner_account, ann.folder / "other", signed=False)
         await other.look()
         before = texts(ann)
         await other.say(ann.control, "!status")
@@ -74,7 +76,7 @@ def test_a_reaction_does_not_lock_a_room_that_is_blocked(runner: asyncio.Runner,
     """What it refers to is unknown, or not posted yet: the owner still gets the bot going, by a command after it."""
 
     async def test() -> None:
-        other = await Person.log_in(ann.server, ann.owner_account, ann.folder / "new phone")
+        other = await Person.log_in(ann.server, ann.owner_account, ann.folder / "new phone", signed=False)
         asked = await ann.owner.say(ann.control, "!contacts")
         await problem(ann, "a new device")
         await ann.owner.react(ann.control, asked, "\U0001f44d")
@@ -88,16 +90,67 @@ def test_a_reaction_does_not_lock_a_room_that_is_blocked(runner: asyncio.Runner,
     runner.run(test())
 
 
-def test_nothing_is_said_while_somebody_else_is_in_the_control_room(runner: asyncio.Runner, ann: Household) -> None:
+@pytest.mark.parametrize("said", [True, False], ids=["it says so", "it says nothing"])
+def test_a_device_that_does_not_give_its_keys(
+    runner: asyncio.Runner, ann: Household, monkeypatch: pytest.MonkeyPatch, said: bool
+) -> None:
+    """The owner does not wait for an answer in vain."""
+
+    async def test() -> None:
+        assert "All is well" in await ann.ask("!status", "All is well")
+        owner, [device] = ann.owner.session, ann.owner.session.client.device_store[ann.bot_account.id]
+        owner.blocked = [(ann.bot_account.id, str(device))]
+        await ann.owner.say(ann.control, "!contacts")
+        if said:
+            [event] = [
+                event
+                for event in ann.server.events(ann.control, ann.owner_account)
+                if event["type"] == "m.room.encrypted"
+            ][:1]
+            withheld = {"session_id": event["content"]["session_id"], "room_id": ann.control, "code": "m.unverified"}
+            message = nio.ToDeviceMessage("m.room_key.withheld", ann.bot_account.id, str(device), withheld)
+            await owner.client.to_device(message)
+        else:
+            monkeypatch.setattr(session, "KEY_PATIENCE", 0.0)
+        why = "to devices that it does not trust" if said else "did not give me its key"
+        assert owner.device_id in await ann.owner.text(ann.control, why)
+        await problem(ann, why)
+        owner.blocked = []
+        [blocked] = ann.owner.session.client.device_store[ann.bot_account.id].values()
+        owner.client.unblacklist_device(blocked)
+        assert "All is well" in await ann.ask("!status", "All is well")
+
+    runner.run(test())
+
+
+def test_somebody_else_in_the_control_room_is_removed(runner: asyncio.Runner, ann: Household) -> None:
+    """Whom the owner invited by mistake, for instance."""
+
     async def test() -> None:
         mallory = ann.server.register("mallory")
         room = f"/_matrix/client/v3/rooms/{ann.control}"
-        await asyncio.to_thread(ann.server.ask, "POST", f"{room}/invite", {"user_id": mallory.id}, ann.bot_account)
-        await asyncio.to_thread(ann.server.ask, "POST", f"{room}/join", {}, mallory)
-        before = texts(ann)
-        await ann.owner.say(ann.control, "!contacts")
+        await asyncio.to_thread(ann.server.ask, "POST", f"{room}/invite", {"user_id": mallory.id}, ann.owner_account)
+        await ann.owner.text(ann.control, f"{mallory.id} was invited to this room")
+        with pytest.raises(urllib.error.HTTPError):
+            await asyncio.to_thread(ann.server.ask, "POST", f"{room}/join", {}, mallory)
+        # The owner has the power to do as much.
+        await asyncio.to_thread(ann.server.ask, "POST", f"{room}/ban", {"user_id": mallory.id}, ann.owner_account)
+        assert "All is well" in await ann.ask("!status", "All is well")
+
+    runner.run(test())
+
+
+def test_nothing_is_said_while_somebody_else_is_in_the_control_room(runner: asyncio.Runner, ann: Household) -> None:
+    """A room of the owner's, where the bot cannot remove anybody."""
+
+    async def test() -> None:
+        mallory = ann.server.register("mallory")
+        ann.control = ann.server.room(ann.owner_account, ann.bot_account, mallory, encrypted=True)
+        await ann.restart(control_room=ann.control)
         await problem(ann, "others are in the room")
-        assert texts(ann) == before
+        await ann.owner.say(ann.control, "!contacts")
+        room = f"/_matrix/client/v3/rooms/{ann.control}"
+        assert texts(ann) == []
         await asyncio.to_thread(ann.server.ask, "POST", f"{room}/leave", {}, mallory)
         await ann.owner.text(ann.control, "no contacts yet")
 

@@ -92,12 +92,14 @@ class App:
         names = ",".join(sorted(macs))
         await self.send("mac", mac=macs, keys=self.shared.calculate_mac(names, info + "KEY_IDS"))
 
-    async def check_mac(self, key: str) -> None:
+    async def check_mac(self, key: str, master: str | None) -> None:
+        """Of the device's key, and of the user's public master key."""
         mac = await self.wait("mac")
         info = f"MATRIX_KEY_VERIFICATION_MAC{self.bot}{self.bot_device}{self.person.id}{self.device}{self.transaction}"
-        name = f"ed25519:{self.bot_device}"
-        self.shared.verify_mac(key, info + name, mac["mac"][name])
-        self.shared.verify_mac(name, info + "KEY_IDS", mac["keys"])
+        assert master is not None
+        for name, value in ((self.bot_device, key), (master, master)):
+            self.shared.verify_mac(value, f"{info}ed25519:{name}", mac["mac"][f"ed25519:{name}"])
+        self.shared.verify_mac(",".join(sorted(mac["mac"])), info + "KEY_IDS", mac["keys"])
 
 
 class Terminal:
@@ -142,7 +144,8 @@ def test_both_sides_show_the_same_and_believe_each_other(
         numbers = await app.until_emoji(request=request_first)
         keys = ann.owner.session.client
         await app.agree(keys.olm.account.identity_keys["ed25519"])
-        await app.check_mac(keys.device_store[ann.bot_account.id][app.bot_device].ed25519)
+        bot = ann.bot_account.id
+        await app.check_mac(keys.device_store[bot][app.bot_device].ed25519, ann.owner.session.published(bot))
         await app.wait("done")
         await until(lambda: bool(terminal.verified), "the bot verifies nobody")
         assert [symbol.rstrip("\ufe0f") for symbol in terminal.shown] == [EMOJI[number] for number in numbers]
@@ -181,6 +184,10 @@ def test_a_running_bot_declines_and_says_what_to_do(runner: asyncio.Runner, ann:
         app = await begin(ann, None)
         await app.send("request", from_device=app.device, methods=["m.sas.v1"], timestamp=int(time.time() * 1000))
         assert "stylecrypt bot verify" in (await app.wait("cancel"))["reason"]
+        content = {"msgtype": "m.key.verification.request", "body": "x", "to": app.bot, "from_device": app.device}
+        await ann.owner.session.send(ann.control, {**content, "methods": ["m.sas.v1"]}, trust="first-use")
+        for _ in range(2):  # once for each way to ask
+            await ann.owner.text(ann.control, "Your app asked to verify me")
 
     runner.run(test())
 

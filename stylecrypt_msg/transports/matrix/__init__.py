@@ -1,6 +1,7 @@
 """Matrix rooms: a transport for programs that end, and the session that it and bots build on.
 
-Bottom up: `server` (requests, answers, errors), `state` and `client`, `devices` (who may read), `session` (rooms and messages),
+Bottom up: `server` (requests, answers, errors), `identities` (cross-signing keys), `state` and
+`client`, `devices` (who may read), `account` (the own identity), `session` (rooms and messages),
 `transport`.
 """
 

@@ -19,7 +19,8 @@ __all__ = ["Client"]
 
 class Client(nio.AsyncClient):  # type: ignore[misc]  # nio has no types
     """nio's client, with these differences: while ``sending`` is held, news of rooms and devices waits; a
-    download is cut off at the size limit of pictures; and keys locked with another pickle key raise an InputError."""
+    download is cut off at the size limit of pictures; keys locked with another pickle key raise an InputError; and the
+    answer to a key query has a ``whole``, with the cross-signing keys that nio drops."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -56,7 +57,10 @@ class Client(nio.AsyncClient):  # type: ignore[misc]  # nio has no types
         self, response_class: Any, transport_response: Any, data: Any = None, save_to: Any = None
     ) -> Any:
         if not issubclass(response_class, nio.MemoryDownloadResponse) or transport_response.status != 200:
-            return await super().create_matrix_response(response_class, transport_response, data, save_to)
+            response = await super().create_matrix_response(response_class, transport_response, data, save_to)
+            if isinstance(response, nio.KeysQueryResponse):
+                response.whole = await self.parse_body(transport_response)
+            return response
         body = bytearray()
         async for chunk in transport_response.content.iter_chunked(2**16):
             body += chunk

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -11,14 +10,25 @@ from nio.crypto.device import OlmDevice
 
 from ...errors import InputError, NetworkError, NotAuthorisedError, Remedy
 from .client import Client
+from .identities import Identity
 from .server import Connection, Post, printable
-from .state import State
+from .state import Pins, State
 
 __all__ = ["Devices", "Trust"]
 
-Trust: TypeAlias = Literal["verified", "first-use"]
-"""Which devices in an encrypted room may read messages: the verified ones; or, of each user, those that were
-there when something was first sent to them, and those verified since."""
+Trust: TypeAlias = Literal["verified", "first-use", "cross-signed"]
+"""Which devices in an encrypted room may read messages.
+
+Devices were verified one by one, or with their owner, whose cross-signing keys vouch for them ("signed"). Those keys are
+pinned when something is first sent to their owner; other ones that come later vouch for nothing. Keys that come after devices
+were pinned count, except for "cross-signed", only if one of these vouches for them: a server could have made them up.
+
+- "verified": devices that were verified, or that a verified owner signed. Any other stops the message.
+- "first-use": also those that pinned keys signed, and, of each user, those that were there when something was first sent to
+  them. Any other stops the message.
+- "cross-signed": those that pinned keys signed, and verified ones. Others are left out: they do not get the message's key.
+  In private rooms, where only certain people may be, it is "first-use".
+"""
 
 
 class Devices(Connection):
@@ -29,6 +39,7 @@ class Devices(Connection):
     def __init__(self, client: Client, state: State) -> None:
         super().__init__(client)
         self._state = state
+        self._identities: dict[str, Identity | None] = {}
 
     def verify(self, user_id: str, device_id: str, key: str) -> None:
         """Marks a device of a user as verified: ``key``, its Ed25519 key, was compared with what the device shows.
@@ -49,18 +60,22 @@ class Devices(Connection):
         self.client.verify_device(device)
 
     async def vouches_for(self, post: Post, trust: Trust) -> bool:
-        """Whether a message comes from a device of its sender's that ``trust`` allows. For unencrypted ones, the
-        server alone names the sender. Raises NetworkError."""
+        """Whether a message comes from a device of its sender's that ``trust`` allows in private rooms. For unencrypted ones,
+        the server alone names the sender. Raises NetworkError."""
         if post.device_key is None:
             return False
-        if not any(self.client.device_store.active_user_devices(post.sender)):
-            await self.query_keys([post.sender])
+        if post.sender in self._identities and self._vouched(post, trust):
+            return True
+        await self.query_keys([post.sender])  # the device may be new, or newly signed
+        return self._vouched(post, trust)
+
+    def _vouched(self, post: Post, trust: Trust) -> bool:
         devices = [*self.client.device_store.active_user_devices(post.sender)]
         mine = [device for device in devices if device.curve25519 == post.device_key]
-        if not mine or self.client.olm.is_device_blacklisted(mine[0]):
+        if not mine or self._blacklisted(mine[0]):
             return False
-        pinned, unknown = self.unknown(devices, trust)
-        self._state.set(devices=json.dumps(pinned))
+        pins, unknown = self.unknown(devices, trust, private=True)
+        pins.write(self._state)
         return mine[0] not in unknown
 
     async def room(self, room_id: str) -> nio.MatrixRoom:
@@ -86,61 +101,118 @@ class Devices(Connection):
             await self.query_keys(room.users)
             for user_id, device_id in self.blocked:
                 device = client.device_store[user_id].get(device_id)
-                if device is not None and not client.olm.is_device_blacklisted(device):
+                if device is not None and not self._blacklisted(device):
                     client.blacklist_device(device)
         return room
 
     async def query_keys(self, users: Sequence[str] | Mapping[str, Any]) -> nio.KeysQueryResponse:
         self.client.olm.users_for_key_query.update(users)  # on its own, nio asks only for users that it does not know
-        return await self.answer(self.client.keys_query(), nio.KeysQueryResponse, "name the members' devices")
+        answer = await self.answer(self.client.keys_query(), nio.KeysQueryResponse, "name the members' devices")
+        for user in answer.device_keys:  # others' servers may not have answered
+            self._identities[user] = Identity.read(user, answer.whole)
+        return answer
 
     def devices(self, room: nio.MatrixRoom) -> list[OlmDevice]:
-        """The devices that can read a message in the room, other than this one."""
+        """The devices that could read a message in the room, other than this one and the blocked ones."""
         return [
             device
             for user in room.users
             for device in self.client.device_store.active_user_devices(user)
-            if device.id != self.device_id and not self.client.olm.is_device_blacklisted(device)
+            if device.id != self.device_id and not self._blacklisted(device)
         ]
 
-    def unknown(self, devices: Sequence[OlmDevice], trust: Trust) -> tuple[dict[str, dict[str, str]], list[OlmDevice]]:
-        """The devices that ``trust`` does not allow; and the keys, to be kept, of all that were seen first."""
-        pinned: dict[str, dict[str, str]] = json.loads(self._state.get("devices") or "{}")
-        if trust == "first-use":
-            new: dict[str, dict[str, str]] = {}
-            for device in devices:
-                if device.user_id not in pinned:
-                    new.setdefault(device.user_id, {})[device.id] = device.ed25519
-            pinned |= new
-            unknown = [device for device in devices if pinned[device.user_id].get(device.id) != device.ed25519]
-        else:
-            unknown = list(devices)
-        return pinned, [device for device in unknown if not self.client.olm.is_device_verified(device)]
+    def _blacklisted(self, device: OlmDevice) -> bool:
+        return bool(self.client.store.is_device_blacklisted(device))
 
-    def check_devices(self, room: nio.MatrixRoom, trust: Trust) -> None:
-        """nio's own check accepts devices that were ever ignored, in any mode; so the decision is made here."""
-        pinned, unknown = self.unknown(self.devices(room), trust)
+    def unknown(self, devices: Sequence[OlmDevice], trust: Trust, *, private: bool) -> tuple[Pins, list[OlmDevice]]:
+        """The devices that ``trust`` does not allow; and what is known, to be kept, with all that was seen first."""
+        if private and trust == "cross-signed":
+            trust = "first-use"
+        pins = Pins.read(self._state)
+        if trust != "verified":
+            theirs: dict[str, dict[str, str]] = {}
+            for device in devices:
+                theirs.setdefault(device.user_id, {})[device.id] = device.ed25519
+            for user, keys in theirs.items():
+                pins.first_use(user, keys, self._identities.get(user))
+        return pins, [device for device in devices if not self._allowed(device, trust, pins)]
+
+    def _allowed(self, device: OlmDevice, trust: Trust, pins: Pins) -> bool:
+        if self.client.store.is_device_verified(device):
+            return True
+        identity, pin = self._identities.get(device.user_id), pins.identities.get(device.user_id)
+        if (
+            identity is not None
+            and pin is not None
+            and pin.master == identity.master
+            and (device.id, device.ed25519) in identity.signed
+            and (pin.verified or {"cross-signed": True, "first-use": pin.proved, "verified": False}[trust])
+        ):
+            return True
+        return trust == "first-use" and pins.devices.get(device.user_id, {}).get(device.id) == device.ed25519
+
+    def published(self, user_id: str) -> str | None:
+        """Somebody's public master key as the server had it last, in base64; None if they have none."""
+        identity = self._identities.get(user_id)
+        return None if identity is None else identity.master
+
+    def changed(self, user_id: str) -> bool:
+        """Whether somebody's cross-signing keys are other ones than those that were pinned."""
+        identity, pin = self._identities.get(user_id), Pins.read(self._state).identities.get(user_id)
+        return identity is not None and pin is not None and pin.master != identity.master
+
+    def readers(self, room: nio.MatrixRoom, trust: Trust, *, private: bool) -> list[OlmDevice]:
+        """The devices that get the key of the next messages in the room, according to ``trust``.
+
+        nio's own check accepts devices that were ever ignored, in any mode; so the decision is made here.
+
+        Raises NotAuthorisedError if there are others in the room, unless they are to be left out.
+        """
+        devices = self.devices(room)
+        pins, unknown = self.unknown(devices, trust, private=private)
+        if unknown and (private or trust != "cross-signed"):
+            raise self._unknown_error(unknown, trust)
+        pins.write(self._state)
+        readers = [device for device in devices if device not in unknown]
         if unknown:
-            named = "; ".join(
-                f"{printable(device.id)} of {device.user_id}, with the key {device.ed25519}" for device in unknown
-            )
-            what = "a new device" if trust == "first-use" else "an unverified device"
-            raise NotAuthorisedError(
-                f"Nothing was sent, since {what} could read it: {named}.",
-                hint="Compare its key with the one that the device shows in its settings.",
+            users = {device.user_id for device in unknown} - {device.user_id for device in readers}
+            self.left_out(room.room_id, unknown, users)
+        return readers
+
+    def left_out(self, room_id: str, devices: Sequence[OlmDevice], users: Collection[str]) -> None:
+        """Called before a message is sent that these devices will not be able to read, nor any other devices of these
+        ``users``. Does nothing here."""
+
+    def _unknown_error(self, unknown: Sequence[OlmDevice], trust: Trust) -> NotAuthorisedError:
+        changed = sorted({device.user_id for device in unknown if self.changed(device.user_id)})
+        if changed:
+            return NotAuthorisedError(
+                f"Nothing was sent, since the cross-signing keys of {printable(', '.join(changed))} are not the ones that they "
+                f"were, and nothing else vouches for devices that could read it: {_named(unknown)}.",
+                hint="Find out from them whether they made new ones; if not, somebody may be posing as them.",
                 remedy=Remedy.VERIFY_DEVICE,
             )
-        self._state.set(devices=json.dumps(pinned))
+        what = "an unverified device" if trust == "verified" else "a new device"
+        return NotAuthorisedError(
+            f"Nothing was sent, since {what} could read it: {_named(unknown)}.",
+            hint="Compare its key with the one that the device shows in its settings.",
+            remedy=Remedy.VERIFY_DEVICE,
+        )
 
-    async def share_keys(self, room: nio.MatrixRoom) -> None:
-        """Gives the room's devices, which were checked, the key of the next messages."""
+    async def share_keys(self, room: nio.MatrixRoom, devices: Sequence[OlmDevice]) -> None:
+        """Gives these devices, and no others, the key of the next messages."""
         client, room_id = self.client, room.room_id
-        devices = self.devices(room)
+        names = {(device.user_id, device.id) for device in devices}
         session = client.olm.outbound_group_sessions.get(room_id)
-        if session and session.users_shared_with != {(device.user_id, device.id) for device in devices}:
-            client.invalidate_outbound_session(room_id)  # somebody left, or was out of reach before
+        if session and session.users_shared_with != names:
+            client.invalidate_outbound_session(room_id)  # somebody left, or was out of reach or left out before
         if client.olm.should_share_group_session(room_id):
-            await self.request(client.share_group_session(room_id, ignore_unverified_devices=True))
+            # nio leaves out blacklisted devices, and no others; it asks nobody else while it shares.
+            client.olm.is_device_blacklisted = lambda device: (device.user_id, device.id) not in names
+            try:
+                await self.request(client.share_group_session(room_id, ignore_unverified_devices=True))
+            finally:
+                del client.olm.is_device_blacklisted
         # nio takes it as shared even if the server refused. A device without one-time keys is not in use.
         reached = client.olm.outbound_group_sessions[room_id].users_shared_with
         if any(
@@ -150,3 +222,7 @@ class Devices(Connection):
         ):
             client.invalidate_outbound_session(room_id)
             raise NetworkError(f"{self.server} did not pass on the keys of the message.", hint="Try again.")
+
+
+def _named(devices: Sequence[OlmDevice]) -> str:
+    return "; ".join(f"{printable(device.id)} of {device.user_id}, with the key {device.ed25519}" for device in devices)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
@@ -153,6 +154,18 @@ class Connection:
             raise self.refused(answer, to)
         return answer
 
+    async def ask(self, method: str, path: str, content: Mapping[str, Any] | None, to: str) -> dict[str, Any]:
+        """A request that nio does not know, and its answer. Raises NetworkError."""
+        answer = await self.raw(method, path, content)
+        if answer.transport_response.status != 200:
+            raise self.refused(answer, to)
+        return dict(answer.content)
+
+    async def raw(self, method: str, path: str, content: Mapping[str, Any] | None) -> Any:
+        """The same, with a refusal as the answer. Raises NetworkError without one."""
+        data = None if content is None else json.dumps(content)
+        return await self.request(self.client._send(_Json, method, f"/_matrix/client/v3{path}", data))
+
     def outside(self, room: str) -> ServerRefusalError:
         return ServerRefusalError(
             f"{self.user_id} is not in the room {printable(room)}, or it does not exist.",
@@ -175,6 +188,19 @@ class Connection:
             hint="Check the request and the login.",
             status=status,
         )
+
+
+class _Json(nio.Response):  # type: ignore[misc]  # nio has no types
+    """An answer that nio does not know."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        super().__init__()
+        self.content = content
+        self.status_code, self.message = content.get("errcode"), content.get("error", "")
+
+    @classmethod
+    def from_dict(cls, parsed: dict[str, Any], *_: object) -> _Json:
+        return cls(parsed if isinstance(parsed, dict) else {})
 
 
 def printable(text: str) -> str:

@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+import math
 import os
 import re
+import time
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,33 +28,74 @@ from nio.store import SqliteStore
 
 from ...errors import InputError, NetworkError, NotAuthorisedError, Remedy
 from ...pictures import MAX_FILE_BYTES
+from .account import Account
 from .client import Client
-from .devices import Devices, Trust
+from .devices import Trust
+from .identities import OwnKeys
 from .server import ANSWER, AbsentError, Login, LoginToken, Password, Post, ServerRefusalError, printable
 from .state import KEYS, Source, State, SyncPosition
 
-__all__ = ["MatrixSession"]
+__all__ = ["KEY_PATIENCE", "MESSAGES", "MatrixSession", "Undecryptable"]
+
+MESSAGES = ("m.room.message", "m.reaction", "m.room.redaction")
+"""The types of events with which people say something."""
 
 _TRANSFER = 600  # seconds for a picture
 _POLL = 30_000  # milliseconds that the server may wait for news before it answers
 _PAGE = 100  # events at a time; Synapse's maximum
 _PAGES, _FIRST_PAGES = 1000, 10  # of missed messages, and of messages from before this device existed
+KEY_PATIENCE = 20.0
+"""Seconds that a message's key may take after the message."""
 _WAITING = _KEPT = 256  # messages without keys; messages that were not handled
 
 
-class MatrixSession(Devices):
+@dataclass(frozen=True)
+class Undecryptable:
+    """Messages in a room without a key.
+
+    Attributes:
+        sender: according to the server.
+        session_id: of the encryption session that they belong to.
+        device_id: of the device that sent them, according to the server.
+        code: why the device did not give the key, such as "m.unverified"; None if it did not say.
+    """
+
+    room_id: str
+    sender: str
+    session_id: str
+    device_id: str
+    code: str | None
+
+
+class MatrixSession(Account):
     """Made by `open`: rooms, messages sent and received."""
 
     def __init__(self, client: Client, state: State) -> None:
         super().__init__(client, state)
         self._most_bytes: int | None = None
         self._kept: list[tuple[str, str]] = []
+        self._withheld: dict[str, str] = {}
+        self._waits_since: dict[str, float] = {}
 
     @classmethod
-    async def open(cls, homeserver: str, login: Login, *, store: str | os.PathLike[str], pickle_key: str) -> Self:
+    async def open(
+        cls,
+        homeserver: str,
+        login: Login,
+        *,
+        store: str | os.PathLike[str],
+        pickle_key: str,
+        identity: bytes | None = None,
+        replace_identity: bool = False,
+    ) -> Self:
         """Logs in as the device of the folder ``store``, and makes the folder if there is none yet.
 
-        ``homeserver`` is a URL. ``pickle_key`` locks the keys in the store: a secret, and the same every time.
+        Args:
+            homeserver: a URL.
+            pickle_key: locks the keys in the store: a secret, and the same every time.
+            identity: the account's cross-signing keys, as 96 random bytes: a secret, and the same every time. They are
+                published if the account has none, and sign this device; `identity_error` says why not.
+            replace_identity: they take the place of other ones that the account has.
 
         Raises NetworkError (the server fails, or refuses the login), InputError (the store belongs to another account, is in
         use, or locked with another key).
@@ -67,9 +111,16 @@ class MatrixSession(Devices):
         user = login.user if isinstance(login, Password) else ""
         client = Client(homeserver.rstrip("/"), user, state.get("device_id"), str(store), config)
         session = cls(client, state)
+        client.add_to_device_callback(session._hear_withheld, nio.UnknownToDeviceEvent)
         try:
             await session._log_in(login)
             await session._publish_keys()
+            if identity is not None:
+                await session.publish_identity(
+                    OwnKeys(session.user_id, identity),
+                    password=login if isinstance(login, Password) else None,
+                    replace=replace_identity,
+                )
         except BaseException:  # even a cancelled task leaves no connection open
             await session.close()
             raise
@@ -114,7 +165,7 @@ class MatrixSession(Devices):
 
         Args:
             transaction: a name for it. Sending again under the same name posts it once.
-            members: exactly these have to be in the room, and it has to be encrypted.
+            members: exactly these have to be in the room, and it has to be encrypted: it is private.
 
         Raises NetworkError; AbsentError for a missing member; NotAuthorisedError for one too many, a room that is not
         encrypted, or a device that ``trust`` does not allow. Nothing was sent then.
@@ -176,8 +227,7 @@ class MatrixSession(Devices):
                     hint="They have to log in with an app that can encrypt.",
                 )
         if room.encrypted:
-            self.check_devices(room, trust)
-            await self.share_keys(room)
+            await self.share_keys(room, self.readers(room, trust, private=members is not None))
         return room
 
     async def _put(self, room: nio.MatrixRoom, type: str, content: Mapping[str, Any], transaction: str | None) -> str:
@@ -254,7 +304,7 @@ class MatrixSession(Devices):
                 if rooms is not None and room_id in rooms:
                     raise self.outside(room_id)
             await self.maintain()
-            posts, waiting = self._late(position.waiting)
+            posts, waiting = self._late(position.waiting, types)
             for room_id, info in answer.rooms.join.items():
                 events = list(info.timeline.events)
                 if info.timeline.limited:
@@ -262,13 +312,13 @@ class MatrixSession(Devices):
                 for event in events:
                     if isinstance(event, nio.MegolmEvent):
                         waiting.append((room_id, event.source))
-                    elif (post := _post(room_id, event)) is not None:
+                    elif (post := _post(room_id, event, types)) is not None:
                         posts.append(post)
             for post in posts:
-                if post.type in types:
-                    yield post
+                yield post
             # Last: the messages may say which room replaces another one.
             self._invitations(answer)
+            self._report(waiting)
             position = SyncPosition(answer.next_batch, waiting[-_WAITING:], self._kept)
             position.write(self._state, rooms)
             if follow:
@@ -330,7 +380,7 @@ class MatrixSession(Devices):
             await self.request(client.keys_claim(client.get_users_for_key_claiming()))
         await self.request(client.send_to_device_messages())
 
-    def _late(self, waiting: Sequence[Source]) -> tuple[list[Post], list[Source]]:
+    def _late(self, waiting: Sequence[Source], types: Collection[str]) -> tuple[list[Post], list[Source]]:
         """Of the messages without keys, those whose keys have arrived, and the others."""
         posts, still = [], []
         for room_id, source in waiting:
@@ -341,15 +391,41 @@ class MatrixSession(Devices):
             except nio.EncryptionError:
                 still.append((room_id, source))
             else:
-                if (post := _post(room_id, decrypted)) is not None:
+                if (post := _post(room_id, decrypted, types)) is not None:
                     posts.append(post)
         return posts, still
+
+    def _report(self, waiting: Sequence[Source]) -> None:
+        """Reports the messages whose keys do not come: each session of them once."""
+        now = time.monotonic()
+        for room_id, source in waiting:
+            event = nio.Event.parse_event(source)
+            if self.client.olm.inbound_group_store.get(room_id, event.sender_key, event.session_id) is not None:
+                continue  # replayed, or damaged
+            since = self._waits_since.setdefault(event.session_id, now)
+            if event.session_id in self._withheld or now - since > KEY_PATIENCE:
+                self._waits_since[event.session_id] = math.inf
+                code = self._withheld.pop(event.session_id, None)
+                self.undecryptable(Undecryptable(room_id, event.sender, event.session_id, str(event.device_id), code))
+
+    def undecryptable(self, what: Undecryptable) -> None:
+        """Called once, in a run, for each session of messages that cannot be decrypted. Does nothing here."""
+
+    async def _hear_withheld(self, event: Any) -> None:
+        """A device says that it does not give its key."""
+        content = event.source.get("content")
+        if str(event.source.get("type")).endswith("room_key.withheld") and isinstance(content, dict):
+            session_id, code = content.get("session_id"), content.get("code")
+            if isinstance(session_id, str) and isinstance(code, str):
+                self._withheld[session_id] = code
+                while len(self._withheld) > _WAITING:
+                    del self._withheld[next(iter(self._withheld))]
 
     async def again(self, room_id: str, event_id: str) -> Post | None:
         """A message that came before; None if it is gone."""
         answer = await self.request(self.client.room_get_event(room_id, event_id))
         if isinstance(answer, nio.RoomGetEventResponse):
-            return _post(room_id, answer.event)
+            return _post(room_id, answer.event, MESSAGES)
         if answer.transport_response.status in (403, 404):
             return None
         raise self.refused(answer, "return a message")
@@ -446,11 +522,11 @@ def _filter(rooms: Sequence[str] | None) -> dict[str, Any]:
     }
 
 
-def _post(room_id: str, event: Any) -> Post | None:
-    """An event as a message; None if it is something else."""
+def _post(room_id: str, event: Any, types: Collection[str]) -> Post | None:
+    """An event as a message; None if it is of none of these types."""
     source = event.source
     content, type = source.get("content"), source.get("type")
-    if type not in ("m.room.message", "m.reaction", "m.room.redaction", *_STATE) or not isinstance(content, dict):
+    if type not in types or not isinstance(content, dict):
         return None
     if type in _STATE and "state_key" not in source:
         return None  # anybody may post what only looks like the state of a room

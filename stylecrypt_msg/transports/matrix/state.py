@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 from ...errors import InputError
+from .identities import Identity
 from .server import InUseError
 
-__all__ = ["KEYS", "Source", "State", "SyncPosition", "damaged", "is_in_use"]
+__all__ = ["KEYS", "PinnedIdentity", "Pins", "Source", "State", "SyncPosition", "damaged", "is_in_use"]
 
 KEYS = "keys.db"
 """nio's file in the store's folder."""
@@ -103,6 +104,48 @@ class SyncPosition:
     @staticmethod
     def _name(rooms: Sequence[str] | None) -> str:
         return "position " + json.dumps(None if rooms is None else sorted(rooms))
+
+
+@dataclass(frozen=True)
+class PinnedIdentity:
+    """Somebody's public master key.
+
+    ``verified``: it was compared with the one that their app shows. ``proved``: it was there when they were first sent
+    something, or a device that was vouches for it.
+    """
+
+    master: str
+    verified: bool = False
+    proved: bool = True
+
+
+@dataclass
+class Pins:
+    """What is known of people: by user id, the Ed25519 keys of their first devices by device id, and their cross-signing
+    identity."""
+
+    devices: dict[str, dict[str, str]]
+    identities: dict[str, PinnedIdentity]
+
+    @classmethod
+    def read(cls, state: State) -> Self:
+        identities = json.loads(state.get("identities") or "{}")
+        return cls(
+            json.loads(state.get("devices") or "{}"), {user: PinnedIdentity(*pin) for user, pin in identities.items()}
+        )
+
+    def write(self, state: State) -> None:
+        identities = {user: (pin.master, pin.verified, pin.proved) for user, pin in self.identities.items()}
+        state.set(devices=json.dumps(self.devices), identities=json.dumps(identities))
+
+    def first_use(self, user: str, devices: Mapping[str, str], identity: Identity | None) -> None:
+        """Pins what was not pinned before."""
+        known = self.devices.get(user)
+        if identity is not None and user not in self.identities:
+            proved = known is None or any(known.get(device_id) == key for device_id, key in identity.vouching)
+            self.identities[user] = PinnedIdentity(identity.master, proved=proved)
+        if known is None:
+            self.devices[user] = dict(devices)
 
 
 def damaged(folder: Path | str) -> InputError:

@@ -33,6 +33,8 @@ class MatrixTransport:
         login: of an account; with an access token, of a session that no other program uses.
         store: folder for the device's keys and the position where receiving stopped; made if it does not exist.
         pickle_key: a secret that locks the keys; always the same.
+        identity: the account's cross-signing keys, as 96 random bytes: a secret, and always the same. They sign the device; if
+            the account has other ones already, it stays unsigned, which `send` mentions.
         trust: who may read messages in an encrypted room.
         finished: whether the caller has finished with a reference for good. A message that is not finished is delivered
             again by the next run; without this, a message is finished when the caller asks for the next one.
@@ -46,11 +48,13 @@ class MatrixTransport:
         *,
         store: str | os.PathLike[str],
         pickle_key: str,
+        identity: bytes | None = None,
         trust: Trust = "first-use",
         finished: Callable[[bytes], bool] = lambda _: True,
     ) -> None:
         self.homeserver, self.room, self.trust = homeserver, room, trust
-        self._login, self._store, self._pickle_key, self._finished = login, store, pickle_key, finished
+        self._login, self._store, self._pickle_key, self._identity = login, store, pickle_key, identity
+        self._finished = finished
         self._session: MatrixSession | None = None
 
     async def chat(self) -> str:
@@ -66,7 +70,8 @@ class MatrixTransport:
         event_id = await session.send_picture(
             room_id, parcel.picture, content, media_type=parcel.media_type, trust=self.trust
         )
-        return f"{self.room}, {event_id}"
+        unsigned = session.identity_error
+        return f"{self.room}, {event_id}" + (f". {unsigned}" if unsigned is not None else "")
 
     async def deliveries(self, *, follow: bool) -> AsyncGenerator[Delivery, None]:
         """Other people's pictures since the last run; in the first run, from the last 1000 messages."""
@@ -100,7 +105,11 @@ class MatrixTransport:
     async def _open(self) -> MatrixSession:
         if self._session is None:
             self._session = await MatrixSession.open(
-                self.homeserver, self._login, store=self._store, pickle_key=self._pickle_key
+                self.homeserver,
+                self._login,
+                store=self._store,
+                pickle_key=self._pickle_key,
+                identity=self._identity,
             )
         return self._session
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from typing import Any
@@ -12,10 +13,10 @@ import stylecrypt_protocol as protocol
 
 from stylecrypt_msg.errors import InputError, NetworkError, NotAuthorisedError
 from stylecrypt_msg.transports import Parcel
-from stylecrypt_msg.transports.matrix import (
-    AccessToken,
-)
+from stylecrypt_msg.transports.matrix import AccessToken, Password
+from stylecrypt_msg.transports.matrix.identities import SECRET_BYTES, Identity, OwnKeys
 from stylecrypt_msg.transports.matrix.server import ServerRefusalError
+from stylecrypt_msg.transports.matrix.session import MatrixSession
 
 from ...synapse import User
 from .world import World, device_of, envelope, ids, picture, run
@@ -23,9 +24,9 @@ from .world import World, device_of, envelope, ids, picture, run
 # Who may read along
 
 
-async def new_device(world: World, user: User, room: str) -> tuple[str, str, str]:
+async def new_device(world: World, user: User, room: str, **options: Any) -> tuple[str, str, str]:
     """Logs in once more, elsewhere."""
-    transport = world.transport(user, room, store=world.folder / f"another-{user.id[1:6]}")
+    transport = world.transport(user, room, **{"store": world.folder / f"another-{user.id[1:6]}", **options})
     async for _ in transport.deliveries(follow=False):
         pass
     device = device_of(transport)
@@ -163,6 +164,123 @@ def test_who_left_has_no_key_of_what_comes(world: World, alice: User, bob: User)
             if event["type"] == "m.room.encrypted"
         )
         assert first == second != third
+
+    run(test)
+
+
+# Cross-signing
+
+KEYS, OTHER_KEYS = bytes(range(SECRET_BYTES)), bytes(range(SECRET_BYTES, 2 * SECRET_BYTES))
+
+
+def test_a_device_that_its_owner_signed_is_that_persons(world: World, alice: User, bob: User) -> None:
+    """Until their keys change: then somebody may have taken the account over."""
+    room = world.server.room(alice, bob, encrypted=True)
+
+    async def test() -> None:
+        await world.receive(bob, room, identity=KEYS)
+        await world.send(alice, room)
+        await new_device(world, bob, room, identity=KEYS)
+        await world.send(alice, room, Parcel(picture(5), "image/png"))
+        elsewhere = world.folder / f"another-{bob.id[1:6]}"
+        assert [d.picture for d in await world.receive(bob, room, store=elsewhere)] == [picture(5)]
+        before = ids(world, room, alice)
+        session = await MatrixSession.open(
+            world.server.url,
+            Password(bob.id, bob.password),
+            store=world.folder / "a third one",
+            pickle_key="x",
+            identity=OTHER_KEYS,
+            replace_identity=True,
+        )
+        await session.close()
+        with pytest.raises(NotAuthorisedError, match=f"cross-signing keys of {bob.id} are not the ones") as error:
+            await world.send(alice, room)
+        assert session.device_id in str(error.value)
+        assert ids(world, room, alice) == before
+
+    run(test)
+
+
+@pytest.mark.parametrize("by", ["a known device", "a new device"])
+def test_keys_that_come_after_first_use_need_a_known_device(world: World, alice: User, bob: User, by: str) -> None:
+    """A server could make up keys, and a device that they sign. It matters where not everybody may read."""
+    room = world.server.room(alice, bob, encrypted=True)
+
+    async def test() -> None:
+        await world.receive(bob, room)
+        await world.send(alice, room)
+        if by == "a known device":
+            await world.receive(bob, room, identity=KEYS)
+        device = await new_device(world, bob, room, identity=KEYS)
+        if by == "a known device":
+            await world.send(alice, room)
+        else:
+            with pytest.raises(NotAuthorisedError, match=device[1]):
+                await world.send(alice, room)
+            await world.send(alice, room, Parcel(picture(5), "image/png"), trust="cross-signed")
+            elsewhere = world.folder / f"another-{bob.id[1:6]}"
+            assert [d.picture for d in await world.receive(bob, room, store=elsewhere)] == [picture(5)]
+
+    run(test)
+
+
+def test_signed_devices_alone_get_anything_with_cross_signed(world: World, alice: User, bob: User) -> None:
+    room = world.server.room(alice, bob, encrypted=True)
+    elsewhere = world.folder / f"another-{bob.id[1:6]}"
+
+    async def test() -> None:
+        await world.receive(bob, room, identity=KEYS)
+        user_id, device_id, key = await new_device(world, bob, room)
+        for shade in (1, 2):
+            await world.send(alice, room, Parcel(picture(shade), "image/png"), trust="cross-signed")
+        assert [d.picture for d in await world.receive(bob, room, identity=KEYS)] == [picture(1), picture(2)]
+        assert await world.receive(bob, room, store=elsewhere) == []
+        # It was neither blocked nor taken for known.
+        with pytest.raises(NotAuthorisedError, match="an unverified device"):
+            await world.send(alice, room, trust="verified")
+        transport = world.transport(alice, room, trust="cross-signed")
+        await transport.verify(user_id, device_id, key)
+        await transport.send(Parcel(picture(3), "image/png"))
+        await transport.close()
+        assert [d.picture for d in await world.receive(bob, room, store=elsewhere)] == [picture(3)]
+
+    run(test)
+
+
+def test_forged_signatures_count_for_nothing(world: World, alice: User, bob: User) -> None:
+    """A server that publishes keys in somebody's name can sign neither with theirs nor with those of their devices."""
+    room = world.server.room(alice, bob, encrypted=True)
+
+    async def test() -> None:
+        await world.receive(bob, room, identity=KEYS)
+        device = await new_device(world, bob, room)
+        answer = world.server.ask("POST", "/_matrix/client/v3/keys/query", {"device_keys": {bob.id: []}}, alice)
+        found = Identity.read(bob.id, answer)
+        assert found is not None
+        assert len(found.signed) == len(found.vouching) == 1
+        keys, [(signed, _)] = answer["device_keys"][bob.id], found.signed
+        [name] = keys[signed]["signatures"][bob.id].keys() - {f"ed25519:{signed}"}
+        forged = copy.deepcopy(answer)
+        stolen = keys[signed]["signatures"][bob.id][name]
+        forged["device_keys"][bob.id][device[1]]["signatures"][bob.id][name] = stolen
+        assert Identity.read(bob.id, forged) == found
+        swapped = copy.deepcopy(answer)
+        mine = OwnKeys(bob.id, OTHER_KEYS).published()["self_signing_key"]
+        swapped["self_signing_keys"][bob.id] = mine
+        made_up = Identity.read(bob.id, swapped)
+        assert made_up is not None
+        assert made_up.signed == frozenset()
+        damages: list[dict[str, Any]] = [
+            {"keys": {}},
+            {"keys": None},
+            {"keys": {"ed25519:x": "y"}},
+            {"usage": 1},
+            {"user_id": ""},
+        ]
+        for damage in damages:
+            published = {bob.id: {**answer["master_keys"][bob.id], **damage}}
+            assert Identity.read(bob.id, {**answer, "master_keys": published}) is None
 
     run(test)
 
