@@ -77,10 +77,16 @@ async function sign(more) {
 }
 if (secret) {
     await cryptography.userHasCrossSigningKeys(user, true);  // those of the user's other apps
-    await sign();
-    await cryptography.bootstrapSecretStorage({
-        createSecretStorageKey: async () => ({ privateKey: Buffer.from(secret, "base64") }),
-    });
+    for (let steady = 0; steady < 10; steady++) {  // an answer to an earlier question may bring the old keys back
+        if (!await cryptography.isCrossSigningReady()) {
+            steady = 0;
+            await sign();
+            await cryptography.bootstrapSecretStorage({
+                createSecretStorageKey: async () => ({ privateKey: Buffer.from(secret, "base64") }),
+            });
+        }
+        await new Promise((resolve) => setTimeout(resolve, 100));
+    }
 }
 tell({ started: login.device_id });
 
