@@ -8,6 +8,11 @@ from .texts import LANGUAGES
 
 __all__ = ["WORDS", "advice"]
 
+_MATRIX = (
+    "Matrix rooms are for the command line and the bot.",
+    "Matrix-Räume gehören zur Kommandozeile und zum Bot.",
+)
+
 WORDS: dict[Remedy, tuple[str, str]] = {
     Remedy.ADD_CONTACT: ("Add their card under Contacts.", "Füge ihre Karte unter Kontakte hinzu."),
     Remedy.ASK_FOR_KEY_FACE: (
@@ -49,6 +54,7 @@ WORDS: dict[Remedy, tuple[str, str]] = {
         "The command line lists the models: `stylecrypt model list`.",
         "Welche es gibt, sagt die Kommandozeile: `stylecrypt model list`.",
     ),
+    Remedy.MAKE_IDENTITY: _MATRIX,
     Remedy.MAKE_PROFILE: ("Load the page again to make one.", "Lade die Seite neu, um eines anzulegen."),
     Remedy.NAME_KEY_FACE: ("Choose another name, a word or two.", "Wähle einen anderen Namen, ein oder zwei Wörter."),
     Remedy.NAME_RECIPIENTS: (
@@ -71,6 +77,7 @@ WORDS: dict[Remedy, tuple[str, str]] = {
         "Remove the other one under Contacts, then add the card again.",
         "Entferne unter Kontakte den anderen, und füge die Karte dann noch einmal hinzu.",
     ),
+    Remedy.REPLACE_IDENTITY: _MATRIX,
     Remedy.SEND_LESS: (
         "Leave out “the whole file”, choose a lower level, or send a smaller photo.",
         "Lass „die ganze Datei“ weg, wähle eine niedrigere Stufe, oder schicke ein kleineres Foto.",
@@ -80,10 +87,7 @@ WORDS: dict[Remedy, tuple[str, str]] = {
         "Erlaube {contact} unter Kontakte, deine Fotos zu sehen.",
     ),
     Remedy.UNBLOCK_CONTACT: ("Unblock {contact} under Contacts.", "Hebe die Sperre von {contact} unter Kontakte auf."),
-    Remedy.VERIFY_DEVICE: (
-        "Matrix rooms are for the command line and the bot.",
-        "Matrix-Räume gehören zur Kommandozeile und zum Bot.",
-    ),
+    Remedy.VERIFY_DEVICE: _MATRIX,
 }
 
 
