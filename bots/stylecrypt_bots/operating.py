@@ -22,6 +22,7 @@ from stylecrypt_msg.cli import console
 from stylecrypt_msg.cli.checks import show_checks
 from stylecrypt_msg.cli.remedies import advice
 from stylecrypt_msg.cli.session import Session, read_secret
+from stylecrypt_msg.cli.transport import MATRIX_PASSWORD, MATRIX_TOKEN
 from stylecrypt_msg.errors import InputError, NotAuthorisedError, StyleCryptError
 from stylecrypt_msg.pictures import write_atomically
 from stylecrypt_msg.profile import Profile
@@ -36,7 +37,6 @@ from .servers import check_accounts, login_flows
 
 __all__ = ["check", "run", "setup", "verify"]
 
-_TOKEN, _PASSWORD = "STYLECRYPT_MATRIX_TOKEN", "STYLECRYPT_MATRIX_PASSWORD"
 _log = logging.getLogger(__name__)
 
 
@@ -114,7 +114,7 @@ def setup(
         raise InputError(f"{path} is there already.", hint="Edit it, or name another one: --config FILE.")
     text = _answers(homeserver, user, owner) if new else ""
     config = read_config(text, "what was answered") if new else load_config(path)
-    _check_server(config, sso=sso, password=_TOKEN not in os.environ)
+    _check_server(config, sso=sso, password=MATRIX_TOKEN not in os.environ)
     with _profile_or_new(session, config, name, no_passphrase) as profile:
         device, unsigned = asyncio.run(_logged_in(config, profile, sso, password_fd, replace_identity))
         if new:
@@ -201,12 +201,12 @@ async def _logged_in(
 ) -> tuple[str, StyleCryptError | None]:
     if sso:
         login: Login = await single_sign_on(config.homeserver, lambda url: console.note(f"Go to {url}"))
-    elif token := os.environ.get(_TOKEN):
+    elif token := os.environ.get(MATRIX_TOKEN):
         login = AccessToken(token)
     elif password_fd is not None:
         login = Password(config.user_id, read_secret(password_fd, "password"))
     else:
-        login = Password(config.user_id, os.environ.get(_PASSWORD) or _ask_password(config.user_id))
+        login = Password(config.user_id, os.environ.get(MATRIX_PASSWORD) or _ask_password(config.user_id))
     return await log_in(config, profile, login, replace_identity=replace_identity)
 
 
@@ -232,6 +232,6 @@ def _ask_password(user: str) -> str:
     if not (sys.stdin and sys.stdin.isatty()):
         raise NotAuthorisedError(
             f"The password of {user} is needed, and there is no terminal to ask for it.",
-            hint=f"Set {_PASSWORD} or {_TOKEN}, or give a file descriptor with --password-fd N.",
+            hint=f"Set {MATRIX_PASSWORD} or {MATRIX_TOKEN}, or give a file descriptor with --password-fd N.",
         )
     return str(typer.prompt(f"Matrix password of {user}", hide_input=True, err=True))

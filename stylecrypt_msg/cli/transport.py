@@ -15,11 +15,11 @@ from ..errors import InputError, NotAuthorisedError
 from ..profile import Profile
 from ..transports import Transport
 
-__all__ = ["OpenTransport", "choose_transport", "verify_device"]
+__all__ = ["MATRIX_PASSWORD", "MATRIX_TOKEN", "OpenTransport", "choose_transport", "verify_device"]
 
 OpenTransport: TypeAlias = Callable[[Profile], Transport]
 
-_TOKEN, _PASSWORD = "STYLECRYPT_MATRIX_TOKEN", "STYLECRYPT_MATRIX_PASSWORD"
+MATRIX_TOKEN, MATRIX_PASSWORD = "STYLECRYPT_MATRIX_TOKEN", "STYLECRYPT_MATRIX_PASSWORD"  # environment variables
 
 
 def choose_transport(folder: Path | None, room: str | None, homeserver: str | None, user: str | None) -> OpenTransport:
@@ -52,16 +52,16 @@ def _matrix(profile: Profile, room: str, homeserver: str | None, user: str | Non
     server = _remembered(profile, "matrix homeserver", homeserver)
     if server is None:
         raise InputError("No homeserver has been set.", hint="Name it with --homeserver URL; it is remembered.")
-    if token := os.environ.get(_TOKEN):
+    if token := os.environ.get(MATRIX_TOKEN):
         login: Login = AccessToken(token)
     else:
         name = _remembered(profile, "matrix user", user)
         if name is None:
             raise InputError(
                 "No Matrix user has been set.",
-                hint=f"Name yourself with --user @you:server, or set {_TOKEN}.",
+                hint=f"Name yourself with --user @you:server, or set {MATRIX_TOKEN}.",
             )
-        login = Password(name, os.environ.get(_PASSWORD) or _asked(name))
+        login = Password(name, os.environ.get(MATRIX_PASSWORD) or _asked(name))
     key = profile.setting("matrix key") or secrets.token_hex(32)
     identity = profile.setting("matrix identity") or secrets.token_hex(SECRET_BYTES)
     profile.set_setting("matrix key", key)
@@ -101,6 +101,7 @@ def _remembered(profile: Profile, name: str, value: str | None) -> str | None:
 def _asked(user: str) -> str:
     if not (sys.stdin and sys.stdin.isatty()):
         raise NotAuthorisedError(
-            "A Matrix password is needed, and there is no terminal to ask for it.", hint=f"Set {_TOKEN} or {_PASSWORD}."
+            "A Matrix password is needed, and there is no terminal to ask for it.",
+            hint=f"Set {MATRIX_TOKEN} or {MATRIX_PASSWORD}.",
         )
     return str(typer.prompt(f"Matrix password of {user}", hide_input=True, err=True))
