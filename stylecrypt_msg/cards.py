@@ -27,7 +27,9 @@ def _from_qr(data: bytes) -> bytes:
         raise InputError(
             "This is neither a card nor a picture of one.", hint="Use the file of a card, its text, or its QR code."
         ) from error
-    text, *_ = cv2.QRCodeDetector().detectAndDecode(pixels[..., ::-1].copy())
-    if not text:
-        raise InputError("No QR code was found in the picture.", hint="Use a sharp picture that shows all of the code.")
-    return str(text).encode()
+    # OpenCV's older detector finds no code in 3 of 100 pictures, be they ever so clean.
+    for detector in (cv2.QRCodeDetectorAruco(), cv2.QRCodeDetector()):
+        text, *_ = detector.detectAndDecode(pixels[..., ::-1].copy())
+        if text:
+            return str(text).encode()
+    raise InputError("No QR code was found in the picture.", hint="Use a sharp picture that shows all of the code.")

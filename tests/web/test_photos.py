@@ -49,9 +49,9 @@ def test_what_is_shown_is_what_was_chosen_for_each_face(
 ) -> None:
     alice, _ = couple
     alice.choose("group.png", group)
-    second = alice.page.get_by_role("button", name="Face 2 from the left: Replace.")
+    second = alice.page.get_by_role("button", name="2 · Replace. Face 2 from the left.")
     second.click()  # on the photo
-    alice.page.get_by_role("button", name="Face 2 from the left: Blur.").click()
+    alice.page.get_by_role("button", name="2 · Blur.").click()
     assert alice.page.is_checked("input[name=face-2][value=keep]")
     alice.hide()
     assert "Face 2 is still to be seen." in alice.read()

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from .german import GERMAN
 from .texts import LANGUAGES
 
-__all__ = ["GERMAN", "Line", "said"]
+__all__ = ["Line", "said"]
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,6 @@ class Line:
     text: str
     lang: str
     kind: str = "note"
-
-
-GERMAN: dict[str, str] = {}
-"""By the English sentence, with "…" for each part that varies."""
 
 
 @cache

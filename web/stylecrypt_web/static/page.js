@@ -30,9 +30,10 @@ for (const drop of all(".drop")) {
 for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) => event.preventDefault());
 
 for (const form of all("form")) {
-  form.addEventListener("submit", () => setTimeout(() => { for (const button of all("button", form)) button.disabled = true; }));
+  // Nothing is done twice. A form that gives a file leaves the page where it is.
+  const enable = (able) => { for (const button of all("button", form)) button.disabled = !able; };
+  form.addEventListener("submit", () => { setTimeout(enable, 0, false); setTimeout(enable, 3000, true); });
 }
-window.addEventListener("pageshow", () => { for (const button of all("form button")) button.disabled = false; });
 
 // Tap a face for the next of the ways that its row offers.
 for (const face of all("[data-face]")) {
@@ -42,8 +43,9 @@ for (const face of all("[data-face]")) {
   const show = () => {
     const radio = radios.find((one) => one.checked), word = radio.nextElementSibling.textContent;
     face.dataset.way = radio.value;
-    say(face.firstElementChild, `${face.dataset.face} · ${word}`);
-    face.setAttribute("aria-label", `${face.dataset.name}: ${word}. ${face.dataset.hint}`);
+    const shown = `${face.dataset.face} · ${word}`;
+    say(face.firstElementChild, shown);
+    face.setAttribute("aria-label", `${shown}. ${face.dataset.name}. ${face.dataset.hint}`);
   };
   for (const radio of radios) radio.addEventListener("change", show);
   face.addEventListener("click", () => {

@@ -1,0 +1,234 @@
+"""Every screen, for everybody: with a screen reader, a keyboard, a phone, at night, in German, without scripts."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, Response, ViewportSize
+
+from .conftest import PASSPHRASE, PATIENCE, Meet, Person, Serve, introduce
+
+AXE = "axe-core@4.14.1"
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+MOST = 300_000  # bytes of a page, without photos
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script that checks accessibility."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    folder = tmp_path_factory.mktemp("axe")
+    command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), AXE]
+    if subprocess.run(command, capture_output=True, timeout=300).returncode != 0:
+        pytest.skip(f"npm cannot install {AXE}")
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+
+Screen = Callable[[str], None]
+
+
+@dataclass
+class Tour:
+    """Alice, who knows Bob, and sees all screens."""
+
+    alice: Person
+    photo: bytes
+    group: bytes
+
+    def walk(self, seen: Screen) -> None:
+        alice, page = self.alice, self.alice.page
+        for part in ("send", "open", "contacts", "keyfaces", "you"):
+            alice.go(part)
+            seen(part)
+        alice.go("contacts")
+        page.click(".people a")
+        page.wait_for_selector("ol.words")
+        page.click("summary")
+        seen("contact")
+        alice.choose("group.png", self.group)
+        page.click("summary")
+        seen("choose")
+        page.locator("label:has(input[name=face-2][value=blur])").click()
+        page.click("button.main >> nth=-1")
+        page.wait_for_selector(".report", timeout=PATIENCE)
+        seen("cover")
+        with page.expect_download() as download:
+            page.click("a.main[download]")
+        picture = Path(download.value.path()).read_bytes()
+        for name, data in (("own", picture), ("ordinary", self.photo)):
+            alice.go("open")
+            alice.give("#picture", "it.jpg", data)
+            page.wait_for_url(re.compile("/open/[^/]+$"), timeout=PATIENCE)
+            seen(f"opened-{name}")
+        alice.go("send")
+        alice.give("#photo", "text.jpg", b"no photo")
+        page.wait_for_selector("[role=alert]", timeout=PATIENCE)
+        seen("error")
+        page.goto(page.url.split("/send")[0] + "/nothing")
+        seen("missing")
+        page.click("main .button")
+        page.click(".top-end form[action$=lock] button")
+        page.wait_for_selector("#passphrase")
+        seen("unlock")
+        page.fill("#passphrase", PASSPHRASE)
+        page.click("button.main")
+        page.wait_for_selector("#photo")
+
+
+@pytest.fixture(scope="module")
+def tour(meet: Meet, photo: bytes, group: bytes) -> Tour:
+    alice, bob = meet("Alice"), meet("Bob")
+    introduce(alice, bob)
+    return Tour(alice, photo, group)
+
+
+def complaints(page: Page) -> list[str]:
+    found = page.evaluate("async () => (await axe.run()).violations")
+    return [f"{one['id']}: {node['html'][:150]}" for one in found for node in one["nodes"]]
+
+
+def test_nobody_is_shut_out(tour: Tour, axe: str) -> None:
+    page = tour.alice.page
+    bad: list[str] = []
+
+    def check(screen: str) -> None:
+        page.evaluate(f"() => {{ {axe} }}")
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            bad.extend(f"{screen}, {scheme}: {said}" for said in complaints(page))
+
+    tour.walk(check)
+    page.emulate_media(color_scheme="light")
+    assert bad == []
+
+
+def test_pages_fit_a_phone_and_are_light_and_all_their_parts_come_from_here(tour: Tour) -> None:
+    alice = tour.alice
+    page, host = alice.page, alice.served.gate.host
+    loaded: dict[str, int] = {}
+
+    def count(answer: Response) -> None:
+        loaded[answer.url] = int(answer.headers.get("content-length", 0))
+
+    page.on("response", count)
+    page.set_viewport_size(PHONE)
+    wide: list[str] = []
+
+    def check(screen: str) -> None:
+        if page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]:
+            wide.append(screen)
+
+    tour.walk(check)
+    page.set_viewport_size(DESKTOP)
+    assert wide == []
+    assert {url.split("/")[2] for url in loaded} == {host}
+    pictures = re.compile(r"/(original|cover|photo|picture|pixels|face/\d+|qr\.png)$")
+    assert sum(size for url, size in loaded.items() if "/static/" in url) > 10_000
+    assert max(size for url, size in loaded.items() if not pictures.search(url)) < MOST / 10
+    assert sum(size for url, size in loaded.items() if "/static/" in url) < MOST / 2
+
+
+def test_german(tour: Tour) -> None:
+    """No English is left, but what a person has typed."""
+    alice = tour.alice
+    page = alice.page
+    alice.go("send")
+    page.get_by_role("button", name="Deutsch").click()
+    page.wait_for_selector("html[lang=de]")
+    english: list[str] = []
+
+    def check(screen: str) -> None:
+        words = set(re.findall(r"[A-Za-z]+", page.inner_text("body")))
+        english.extend(
+            f"{screen}: {word}" for word in sorted(words & {"the", "The", "and", "you", "your", "is", "not", "a"})
+        )
+        assert page.get_attribute("html", "lang") == "de"
+
+    tour.walk(check)
+    page.get_by_role("button", name="English").click()
+    page.wait_for_selector("html[lang=en]")
+    assert english == []
+
+
+def test_the_keyboard_is_enough(tour: Tour, group: bytes) -> None:
+    alice = tour.alice
+    page = alice.page
+    alice.choose("group.png", group)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # on the first face
+    assert page.is_checked("input[name=face-1][value=blur]")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")  # past the second face, to the choices for the first
+    page.keyboard.press("ArrowRight")
+    assert page.is_checked("input[name=face-1][value=keep]")
+
+
+def test_without_scripts(browser: Browser, one_model: None, serve: Serve, photo: bytes, tmp_path: Path) -> None:
+    served = serve()
+    context = browser.new_context(java_script_enabled=False, locale="de-AT")
+    page = context.new_page()
+    page.goto(served.gate.address)
+    page.wait_for_selector("#name")
+    assert page.inner_text("h1") == "Willkommen"
+    page.fill("#name", "Anna")
+    page.fill("#passphrase", PASSPHRASE)
+    page.fill("#again", PASSPHRASE)
+    page.click("button.main")
+    page.wait_for_selector("nav")
+    page.click("nav a[href$=send]")
+    page.set_input_files("#photo", {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": photo})
+    page.click("button.main")
+    page.wait_for_selector("input[name=face-1]", timeout=PATIENCE, state="attached")
+    page.click("summary")
+    page.select_option("#level", "keyface")
+    page.click("button.main >> nth=-1")
+    page.wait_for_selector(".report", timeout=PATIENCE)
+    assert "1 von 1 Gesichtern ersetzt." in page.inner_text(".report")
+    context.close()
+
+
+@pytest.fixture
+def dora(meet: Meet) -> Iterator[Person]:
+    yield meet("Dora")
+
+
+def test_locking_clears_every_tab(dora: Person, photo: bytes) -> None:
+    dora.choose("photo.jpg", photo)
+    url = dora.page.url
+    tab = dora.context.new_page()
+    tab.goto(url)
+    tab.get_by_role("button", name="Lock").click()
+    tab.wait_for_selector("#passphrase")
+    dora.page.wait_for_selector("#passphrase", timeout=PATIENCE)  # by itself
+    dora.page.go_back()
+    dora.page.wait_for_selector("#passphrase")
+    dora.page.fill("#passphrase", PASSPHRASE)
+    dora.press("Unlock")
+    dora.page.wait_for_selector("h1:text('Send a photo')")
+    dora.page.goto(url)
+    assert "Nothing here" in dora.read()
+
+
+def test_the_page_says_when_the_program_has_ended(dora: Person) -> None:
+    tab = dora.context.new_page()
+    tab.goto(dora.page.url)
+    dora.go("you")
+    dora.press("End")
+    dora.page.wait_for_selector("h1:text('StyleCrypt has ended')")
+    tab.wait_for_selector("text=Start it again to go on.", timeout=PATIENCE)
+    tab.close()
+    dora.complaints.clear()  # the browser's, about a server that does not answer
