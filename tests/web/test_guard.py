@@ -19,7 +19,8 @@ from stylecrypt_web.serving import Page
 from stylecrypt_msg.pictures import MAX_FILE_BYTES
 from stylecrypt_msg.sdk import StyleCrypt
 
-from .conftest import PASSPHRASE, Serve
+from .conftest import Serve
+from .people import PASSPHRASE
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 

@@ -13,7 +13,8 @@ from stylecrypt_msg.profile import Contact
 from stylecrypt_msg.sdk import StyleCrypt
 
 from ..conftest import People
-from .conftest import PASSPHRASE, PATIENCE, Meet, Person
+from .conftest import Meet
+from .people import PASSPHRASE, PATIENCE, Person
 
 
 def look_up(person: Person, name: str) -> Contact:

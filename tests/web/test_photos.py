@@ -17,7 +17,8 @@ from stylecrypt_msg.sdk import StyleCrypt
 
 from ..conftest import People
 from ..photographs import psnr
-from .conftest import PATIENCE, Meet, Person
+from .conftest import Meet
+from .people import PATIENCE, Person
 
 ANN, BEA = np.s_[60:220, 60:210], np.s_[60:200, 340:500]
 

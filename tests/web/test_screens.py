@@ -13,7 +13,8 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, Response, ViewportSize
 
-from .conftest import PASSPHRASE, PATIENCE, Meet, Person, Serve, introduce
+from .conftest import Meet, Serve
+from .people import PASSPHRASE, PATIENCE, Person, introduce
 
 AXE = "axe-core@4.14.1"
 PHONE: ViewportSize = {"width": 390, "height": 844}

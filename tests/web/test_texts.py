@@ -184,7 +184,7 @@ def spoken() -> list[str]:
 def test_what_the_library_says_is_said_in_german(sentence: str) -> None:
     example = sentence.replace("…", "X")
     line = said(example, "de")
-    assert line.lang == "de" and line.text != example
+    assert line.lang == "de" and line.text != example, "say it in web/stylecrypt_web/german.py"
     assert line.text.count("X") <= example.count("X")
     assert said(example, "en") == Line(example, "en")
 

@@ -341,6 +341,13 @@ GERMAN: dict[str, str] = {
     "A profile cannot be made in …: ….": "In … lässt sich kein Profil anlegen: ….",
     "The profile in … cannot be opened: ….": "Das Profil in … lässt sich nicht öffnen: ….",
     "The folder has to be yours.": "Der Ordner muss dir gehören.",
+    "The folder and the files in it have to be yours, and writable.": (
+        "Der Ordner und die Dateien darin müssen dir gehören und beschreibbar sein."
+    ),
+    "Check the disk, its free space and your quota, and try again.": (
+        "Prüfe den Datenträger, den freien Platz und dein Kontingent, und versuch es noch einmal."
+    ),
+    "End that program, or try again later.": "Beende es, oder versuch es später noch einmal.",
     "The profile in … was written by a later version of StyleCrypt.": (
         "Das Profil in … stammt von einer neueren Version von StyleCrypt."
     ),

@@ -269,10 +269,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Die Gesichtserkennung {recogniser} hält es noch für das Original.",
     ),
     "report.substituted": (
-        "One face shows another stand-in than these contacts know, which still looked like the original.|"
-        "{count} faces show another stand-in than these contacts know, which still looked like the original.",
-        "Ein Gesicht zeigt eine andere Ersatzperson als sonst: Die gewohnte ähnelte dem Original noch.|"
-        "{count} Gesichter zeigen eine andere Ersatzperson als sonst: Die gewohnte ähnelte dem Original noch.",
+        "One face shows another stand-in than usual: the usual one still looked like the original.|"
+        "{count} faces show another stand-in than usual: the usual one still looked like the original.",
+        "Ein Gesicht zeigt eine andere Ersatzperson als sonst: Die übliche ähnelte dem Original noch.|"
+        "{count} Gesichter zeigen eine andere Ersatzperson als sonst: Die übliche ähnelte dem Original noch.",
     ),
     "report.dropped": ("Left out of the file: {what}.", "Nicht mehr in der Datei: {what}."),
     "report.look": (
