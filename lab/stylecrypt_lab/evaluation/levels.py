@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
+from stylecrypt_protocol import Level
+
 from stylecrypt_msg.errors import FaceError, RefusedError
 from stylecrypt_msg.faces import crop
 from stylecrypt_msg.pictures import read_picture
@@ -27,7 +29,8 @@ from .trial import Judge, Record, Score
 __all__ = ["LEVELS", "LEVEL_WAYS", "Friends", "LevelTrial", "Recovery", "friends", "try_levels"]
 
 
-LEVELS = ("keyface", "latent", "original")
+LEVELS = tuple(level for level in Level if level.number)
+"""Those that a sender can choose."""
 
 AS_THE_FILE = "as sent"
 LEVEL_WAYS = (AS_THE_FILE, "Matrix thumbnail")

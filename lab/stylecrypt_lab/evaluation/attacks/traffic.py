@@ -30,6 +30,7 @@ from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.sdk import EncryptedPhoto, StyleCrypt
 
+from ..levels import LEVELS
 from ..subjects import Subject
 from .odds import Figure, Finding
 from .traces import Sent, alike, says_when, seal, told_apart, unsealed
@@ -39,10 +40,9 @@ __all__ = ["ordinary_photo", "padding", "traffic"]
 MARKER = b"Elm Street 7"  # in all metadata of the sent photos
 
 _RECIPIENTS = (1, 2, 5, 20)
-_LEVELS = ("keyface", "latent", "original")
 _MANY = "latent to 20"
 _WAYS: dict[str, tuple[int, dict[str, Any]]] = {
-    **{level: (1, {"level": level}) for level in _LEVELS},
+    **{level: (1, {"level": level}) for level in LEVELS},
     _MANY: (20, {"level": "latent"}),
     "covert": (0, {"covert": True}),
 }
@@ -100,7 +100,7 @@ def _sizes(
 ) -> list[Finding | Figure]:
     found: list[Finding | Figure] = []
     n = len(files)
-    for what in (*_LEVELS, "covert"):
+    for what in (*LEVELS, "covert"):
         made = [one.message for one in sent[what][:n]]
         ratios = [len(one.picture) / len(file) for one, file in zip(made, files, strict=True)]
         found.append(Figure("traffic", "", f"bytes of an ordinary photo's, {what}", float(np.mean(ratios)), "times", n))
@@ -141,7 +141,7 @@ def _times(every: Sequence[Sent], sent: dict[str, list[Sent]], two_faces: Sequen
     for way, made in {**sent, "latent, two faces": two_faces}.items():
         median = float(np.median([one.seconds for one in made]))
         found.append(Figure("traffic", "", f"a message is made in, {way}", median, "s", len(made)))
-    for kinds in (("latent", _MANY), *combinations(_LEVELS, 2)):
+    for kinds in (("latent", _MANY), *combinations(LEVELS, 2)):
         one, two = ([one.seconds for one in sent[kind]] for kind in kinds)
         photos = [i % (len(one) // _TWICE) for i in range(len(one))]
         told, of = told_apart(one, two, photos)
@@ -155,7 +155,7 @@ def _links(sent: dict[str, list[Sent]], elsewhere: Sequence[Sent]) -> list[Findi
     first = [one.message for one in sent["latent"][:n]]
     again = [
         (one.message, two.message)
-        for way in (*_LEVELS, _MANY)  # all that have an envelope
+        for way in (*LEVELS, _MANY)  # all that have an envelope
         for one, two in zip(sent[way][:n], sent[way][n:], strict=True)
     ]
     kinds = {
