@@ -551,18 +551,16 @@ def test_photos_as_phones_take_them(name: str, shared: Path, default_model: Face
 
 
 def test_another_photo_of_the_sender_is_the_key(shared: Path, default_model: FaceModel) -> None:
-    """Two photos each of 4 people: the result shows whose key was used, at least in most cases."""
-    names = ["001", "005", "009", "013"]
+    """Two photos each of two people: the result shows whose key was used."""
+    names = ["001", "009"]
     read = [
         [read_picture(shared / "faces" / "pairs" / f"{name}-{look}.jpg").pixels for look in ("neutral", "smiling")]
         for name in names
     ]
-    closer = 0
     for i, (photo, key) in enumerate(read):
         sent = cover(photo, default_model, key_face="some stand-in", form="portrait", steps=effort.KEY_STEPS)
         right, wrong = (
             codes_apart(invert(undo(sent.pixels, one, default_model).pixels, default_model), sent.codes)
             for one in (key, read[i - 1][1])
         )
-        closer += right < wrong
-    assert closer >= 3
+        assert right < wrong

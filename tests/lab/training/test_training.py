@@ -80,10 +80,10 @@ def test_an_encoder_learns(
     generator: MobileStyleGAN, faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After some steps on four faces, their pictures come closer."""
-    monkeypatch.setattr(runs, "_REPORT_STEPS", 8)
+    monkeypatch.setattr(runs, "_REPORT_STEPS", 4)
     torch.manual_seed(0)
     losses: list[dict[str, float]] = []
-    plan = Plan(pairs=0, face_steps=24, faces=faces, batch=1, face_batch=2, rate=5e-3)
+    plan = Plan(pairs=0, face_steps=12, faces=faces, batch=1, face_batch=2, rate=1e-2)
     train_encoder(generator, fresh(generator), plan, None, tmp_path, lambda p: losses.append(p.losses))
     assert len(losses) == 3
     assert losses[-1]["pixels"] < 0.97 * losses[0]["pixels"]
