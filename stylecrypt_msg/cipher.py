@@ -10,7 +10,7 @@ No files here: pixels in, pixels out. Nothing is returned unless every face to b
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
@@ -50,6 +50,7 @@ __all__ = [
     "Unreplaced",
     "cover",
     "exchange",
+    "glimpse",
     "invert",
     "prepare_key",
     "read",
@@ -171,7 +172,8 @@ def cover(
         pixels, quads = crop(pixels, quads[0], size), (whole(size),)
         backdrop = pixels
     bare = CoveredPhoto(backdrop, pixels, backdrop, quads, landmarks, codes, mask, (), len(found), blurred, kept)
-    covered = exchange(bare, model, key_face=key_face, matting=matting, progress=progress)
+    key_faces = dict.fromkeys(range(len(quads)), key_face)
+    covered = exchange(bare, model, key_faces, matting=matting, progress=progress)
     return covered if form == "portrait" else _looked_over(covered, found, others)
 
 
@@ -205,28 +207,35 @@ def _looked_over(covered: CoveredPhoto, found: list[Face], others: Others) -> Co
 def exchange(
     covered: CoveredPhoto,
     model: FaceModel,
+    key_faces: Mapping[int, EncryptionKeyFace],
     *,
-    key_face: EncryptionKeyFace,
-    faces: Collection[int] | None = None,
     matting: bool = False,
     progress: Progress = silent,
 ) -> CoveredPhoto:
-    """The same photo with the styles of another key face, without finding and inverting its faces again.
+    """The same photo with the styles of other key faces, without finding and inverting its faces again.
 
-    ``faces`` change, counted from 0 at the left; by default all do. ``model`` and ``matting`` are those that
-    `cover` was given. Raises FaceError for a key face photo that shows no face.
+    ``key_faces``: those of the faces that change, which are counted from 0 at the left. ``model`` and ``matting`` are those
+    that `cover` was given. Raises FaceError for a key face photo that shows no face.
     """
-    if not covered.quads:
+    if not key_faces:
         return covered
-    changing = range(len(covered.quads)) if faces is None else sorted(faces)
-    keys = _key_codes(key_face, model, covered.codes)
-    mixed = mix(covered.codes, keys, covered.mask)[list(changing)]
-    made = dict(zip(changing, _synthesise(model, mixed, progress), strict=True))
+    made = dict(zip(key_faces, _synthesise(model, _mixed(covered, model, key_faces), progress), strict=True))
     fakes = tuple(made[i] if i in made else covered.fakes[i] for i in range(len(covered.quads)))
     if _is_square(covered.quads, covered.original):
         return replace(covered, pixels=fakes[0], fakes=fakes)
     pasted = _paste_all(covered.backdrop, fakes, covered.landmarks, covered.quads, matting, subdue=True)
     return replace(covered, pixels=pasted, fakes=fakes)
+
+
+def glimpse(covered: CoveredPhoto, model: FaceModel, face: int, key_face: EncryptionKeyFace) -> Pixels:
+    """About what `exchange` would make of ``face``, for a fraction of the work: the aligned square, 256 px."""
+    square = to_pixels(model.glimpse(_mixed(covered, model, {face: key_face})))[0]
+    square = crop(square, whole(square.shape[0]), _READ)
+    if _is_square(covered.quads, covered.original):
+        return square
+    quad = covered.quads[face]
+    landmarks = transform(quad_matrix(quad, _READ), covered.landmarks[face]).astype(np.float32)
+    return paste(crop(covered.backdrop, quad, _READ), square, whole(_READ), landmarks, subdue=True)
 
 
 def uncover(
@@ -391,10 +400,15 @@ def _check_numbers(found: int, numbers: Collection[int]) -> None:
             )
 
 
-def _key_codes(key_face: EncryptionKeyFace, model: FaceModel, codes: Floats) -> Floats:
-    if isinstance(key_face, np.ndarray):
-        return invert(key_face, model)
-    return np.concatenate([stand_in(model, key_face, one[None], person) for person, one in enumerate(codes)])
+def _mixed(covered: CoveredPhoto, model: FaceModel, key_faces: Mapping[int, EncryptionKeyFace]) -> Floats:
+    """The codes (len(key_faces), n_styles, style_dim) of the fakes for these faces."""
+    codes = covered.codes[list(key_faces)]
+    photos = {id(one): invert(one, model) for one in key_faces.values() if isinstance(one, np.ndarray)}
+    keys = [
+        photos[id(one)] if isinstance(one, np.ndarray) else stand_in(model, one, code[None], face)
+        for (face, one), code in zip(key_faces.items(), codes, strict=True)
+    ]
+    return mix(codes, np.concatenate(keys), covered.mask)
 
 
 def to_images(squares: Sequence[Pixels]) -> Floats:

@@ -23,6 +23,7 @@ from stylecrypt_msg.cipher import (
     Unreplaced,
     cover,
     exchange,
+    glimpse,
     invert,
     prepare_key,
     read,
@@ -152,13 +153,25 @@ def test_another_key_face_for_the_same_photo(
     default_model: FaceModel, people: People, covered: CoveredPhoto, portrait: CoveredPhoto
 ) -> None:
     for first in (covered, portrait):
-        other = exchange(first, default_model, key_face="another stand-in")
-        back = exchange(other, default_model, key_face="some stand-in")
+        other = exchange(first, default_model, {0: "another stand-in"})
+        back = exchange(other, default_model, {0: "some stand-in"})
         assert apart(back.pixels, first.pixels) < 0.5  # as it was, to rounding
         assert apart(other.pixels, first.pixels) > 2
         assert (other.codes is first.codes, other.mask, other.found) == (True, first.mask, 1)
-    matted = exchange(covered, default_model, key_face="some stand-in", matting=True)
+    matted = exchange(covered, default_model, {0: "some stand-in"}, matting=True)
     assert not np.array_equal(matted.pixels, covered.pixels)
+
+
+def test_a_glimpse_shows_what_an_exchange_would_make(
+    default_model: FaceModel, covered: CoveredPhoto, portrait: CoveredPhoto
+) -> None:
+    for one in (covered, portrait):
+        seen = glimpse(one, default_model, 0, "another stand-in")
+        made, before = (
+            crop(picture.pixels, one.quads[0], 256)
+            for picture in (exchange(one, default_model, {0: "another stand-in"}), one)
+        )
+        assert apart(seen, made) < 0.5 * apart(before, made)
 
 
 def test_a_fake_in_a_dark_photo_is_subdued_and_the_sender_is_not(
@@ -173,7 +186,7 @@ def test_a_fake_in_a_dark_photo_is_subdued_and_the_sender_is_not(
     def contrast(pixels: Pixels, before: Pixels) -> float:
         return float(pixels[face].std() / before[face].std())
 
-    fake = exchange(dark, default_model, key_face="some stand-in").pixels
+    fake = exchange(dark, default_model, {0: "some stand-in"}).pixels
     assert contrast(fake, dark.original) < 1.6
     own = restore(dull, covered.codes, covered.landmarks, covered.quads, default_model)
     assert contrast(own, dull) > 1.7

@@ -66,8 +66,7 @@ class EmbeddedModel(FaceModel):
         original = codes[2:8].mean(0) @ weight[-1] + bias[-1]
         return np.asarray((scores[:, :-1] < 0).all(1) & ((scores[:, -1] > 0) == (original > 0)))
 
-    def preview(self, codes: Floats) -> Floats:
-        """Approximately `synthesize`, scaled down to 128 px, for a sixth of the work."""
+    def glimpse(self, codes: Floats) -> Floats:
         (images,) = self._graph("preview")(codes)
         return images
 
@@ -107,7 +106,7 @@ class EmbeddedModel(FaceModel):
         for step in range(steps):
             if step in compared:
                 codes = start + self._offset(coordinates)
-                missing = _resized(self._make(codes)) - self.preview(codes)
+                missing = _resized(self._make(codes)) - self.glimpse(codes)
             (slope,) = descent(coordinates, start, wanted, *features, missing, weight, again=step < steps - 1)
             mean += (1 - BETAS[0]) * (slope - mean)
             square += (1 - BETAS[1]) * (slope**2 - square)

@@ -129,6 +129,11 @@ class FaceModel(ABC):
         shape = (3, self.image_size, self.image_size)
         return _like(_in_steps(self._make, styles, shape, self.image_size), codes)
 
+    @abstractmethod
+    def glimpse(self, codes: Floats) -> Floats:
+        """`synthesize` at 128 px, approximately, for a fraction of the work: images (B, 3, 128, 128), or of the generator's
+        own size if that is less."""
+
     def map(self, z: Values, truncation: float = 1.0) -> Values:
         """z (B, style_dim), standard normal -> codes (B, n_styles, style_dim) of people who do not exist.
 

@@ -196,6 +196,10 @@ class TorchModel(FaceModel):
         `refine`."""
         return self.generator.preview(codes, size)
 
+    def glimpse(self, codes: Floats) -> Floats:
+        with torch.inference_mode():
+            return self.preview(torch.from_numpy(codes).to(self.device)).cpu().numpy()
+
     def features(self, images: Tensor) -> list[Tensor]:
         """The encoder's feature maps (B, C, R, R) of images (B, 3, H, H), with gradients.
 

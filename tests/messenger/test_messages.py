@@ -443,7 +443,7 @@ def test_a_fake_that_looks_like_the_sender_is_refused(together: Parties, photo: 
 
 
 def judged(monkeypatch: pytest.MonkeyPatch, *distances: float) -> None:
-    """SFace sees the fakes at these distances from the sender, whoever they show, then the sender; others see strangers."""
+    """SFace sees fakes and glimpses at these distances, whoever they show, and then the sender; others see strangers."""
     left = iter((0.0, *distances))
     for judge in installed_recognisers():
 
@@ -460,7 +460,7 @@ def test_a_stand_in_who_looks_like_the_sender_is_passed_over(
 ) -> None:
     """The sender is described only once for each photo."""
     alice = parties.alice
-    judged(monkeypatch, 0.0, 0.0, 2.0)
+    judged(monkeypatch, 0.0, 0.0, 2.0, 2.0)  # the second is no more than glimpsed
     expected = seeds(alice.profile.conversation("family").stand_in)[2]
     sent = alice.encrypt(photo, to=["Bob"], conversation="family")
     assert sent.stand_in == expected
@@ -487,9 +487,9 @@ def test_a_chat_keeps_a_stand_in_that_passes_without_the_margin(
 def test_the_best_stand_in_is_taken_where_none_hides_by_the_margin(
     parties: Parties, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    distances = [1.13] * SEEDS
-    distances[3] = 1.15
-    judged(monkeypatch, *distances)
+    glimpses = [1.13] * SEEDS
+    glimpses[3] = 1.15
+    judged(monkeypatch, 1.13, *glimpses[1:], 1.15, 1.13, 1.14)
     expected = seeds(parties.alice.profile.conversation("family").stand_in)[3]
     sent = parties.alice.encrypt(photo, to=["Bob"], conversation="family")
     assert sent.stand_in == expected

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import cv2
 import numpy as np
@@ -17,7 +16,6 @@ from stylecrypt_msg.cipher import read, to_images, to_pixels
 from stylecrypt_msg.faces import paste
 from stylecrypt_msg.faces.align import quad_matrix, transform, whole
 from stylecrypt_msg.models import FaceModel
-from stylecrypt_msg.models.embedded import EmbeddedModel
 from stylecrypt_msg.models.face_model import Floats as Codes
 from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.progress import Progress, silent
@@ -156,21 +154,8 @@ class Pipeline:
         return [square for one in codes for square in to_pixels(self.model.synthesize(one[None]))]
 
     def preview(self, codes: Codes) -> list[Pixels]:
-        """128 px, or less: a sixth of the work."""
-        return [square for one in codes for square in to_pixels(self._preview(one[None]))]
-
-    @cached_property
-    def _preview(self) -> Callable[[Codes], Codes]:
-        if isinstance(self.model, EmbeddedModel):
-            return self.model.preview
-        model = self.model.to_torch()
-        import torch
-
-        def preview(codes: Codes) -> Codes:
-            with torch.inference_mode():
-                return model.preview(torch.from_numpy(codes).to(model.device)).cpu().numpy()
-
-        return preview
+        """128 px, or less: a fraction of the work."""
+        return [square for one in codes for square in to_pixels(self.model.glimpse(one[None]))]
 
     def encode(self, squares: Sequence[Pixels], steps: int | None = None) -> Codes:
         """By default with the effort of opening a picture with a key face."""
