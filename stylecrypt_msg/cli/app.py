@@ -34,7 +34,8 @@ StyleCrypt replaces the faces in a photo. Contacts you choose get the photo back
 3. See the photo behind a picture that you received:
      stylecrypt decrypt fake.jpg -o back.jpg
 
-`stylecrypt demo` shows all of it with made-up people; `stylecrypt --help` lists the commands."""
+`stylecrypt web` does the same in your browser, `stylecrypt demo` shows all of it with made-up people, and
+`stylecrypt --help` lists the commands."""
 """The three things to do, for somebody who runs the program without a command."""
 
 

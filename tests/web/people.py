@@ -82,7 +82,8 @@ class Person:
     def hide(self) -> None:
         """Makes the picture."""
         self.press("Make the picture")
-        self.page.wait_for_selector("h2:text('What it still shows')", timeout=PATIENCE)
+        self.page.wait_for_selector(".report, [role=alert]", timeout=PATIENCE)
+        assert "What it still shows" in self.read()
 
     def open(self, name: str, picture: bytes) -> None:
         self.go("open")

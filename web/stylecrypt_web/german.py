@@ -183,7 +183,7 @@ GERMAN: dict[str, str] = {
     "Use level original, or another model.": "Wähle „Das Foto, wie es war“.",
     "There is no profile to do this with.": "Es gibt kein Profil dafür.",
     "The sender is not among your contacts any more.": "Wer das geschickt hat, gehört nicht mehr zu deinen Kontakten.",
-    "This … is from …, whom you have blocked.": "Das ist von …: … hast du gesperrt.",
+    "This … is from …, whom you have blocked.": "Das ist von …: … hast du blockiert.",
     "These bytes are damaged, or were never made by StyleCrypt.": (
         "Die Daten sind beschädigt, oder sie stammen nicht von StyleCrypt."
     ),
@@ -273,7 +273,7 @@ GERMAN: dict[str, str] = {
     "none yet": "noch keine",
     "… contacts are called ….": "… Kontakte heißen ….",
     "Use a user id or card id: ….": "Nimm die Kennung: ….",
-    "You have blocked ….": "Du hast … gesperrt.",
+    "You have blocked ….": "Du hast … blockiert.",
     "… is not authorised to see your photos….": "… darf deine Fotos nicht sehen….",
     "… is not authorised to see your photos.": "… darf deine Fotos nicht sehen.",
     "These are not the words of …, or another card came while you compared them.": (

@@ -117,10 +117,8 @@ def get(site: Site, path: str, handler: Handler, *, opened: bool = True, counts:
     """A page, for when the profile is open. ``counts``: reading it is use, which keeps the profile from being locked."""
 
     async def endpoint(request: Request) -> Response:
-        try:
-            return await _answer(site, request, opened, counts, lambda: handler(site, request))
-        except StyleCryptError as error:
-            return site.show(request, "missing.html", error=error, status=422)
+        answer, error = await _answer(site, request, opened, counts, lambda: handler(site, request))
+        return answer or site.show(request, "missing.html", error=error, status=422)
 
     return Route(site.gate.place + path, endpoint)
 
@@ -129,32 +127,37 @@ def post(site: Site, path: str, handler: Poster, again: Handler | None = None, *
     """What a form does. ``again`` is the page with that form, for errors; ``handler`` may raise them."""
 
     async def endpoint(request: Request) -> Response:
-        error: StyleCryptError
+        answer: Response | None = None
+        error: StyleCryptError | None
         try:
             form = await read_form(request)
-            if not site.gate.may_post(form.text("csrf")):
-                return site.show(request, "refused.html", status=403, inside=False, reason="refused.form")
-            return await _answer(site, request, opened, True, lambda: handler(site, request, form))
         except StyleCryptError as failure:
             error = failure
-        except MissingError:
-            raise
-        except Exception as failure:
-            error = BugError(failure)
+        else:
+            if not site.gate.may_post(form.text("csrf")):
+                return site.show(request, "refused.html", status=403, inside=False, reason="refused.form")
+            answer, error = await _answer(site, request, opened, True, lambda: handler(site, request, form))
         request.state.error = error
-        if again is None:
-            return site.show(request, "missing.html", error=error, status=422)
-        return await _answer(site, request, opened, True, lambda: again(site, request))
+        if answer is None and again is not None:
+            answer, error = await _answer(site, request, opened, True, lambda: again(site, request))
+        return answer or site.show(request, "missing.html", error=error, status=422)
 
     return Route(site.gate.place + path, endpoint, methods=["POST"])
 
 
-async def _answer(site: Site, request: Request, opened: bool, counts: bool, work: Callable[[], Response]) -> Response:
+async def _answer(
+    site: Site, request: Request, opened: bool, counts: bool, work: Callable[[], Response]
+) -> tuple[Response | None, StyleCryptError | None]:
+    """The page that ``work`` makes, or why it makes none. Nothing goes to a log: exceptions may hold secrets."""
     if opened and not site.desk.is_open:
-        return see(site.at(""))
+        return see(site.at("")), None
     if counts:
         site.desk.use()
     try:
-        return await run_in_threadpool(work)
+        return await run_in_threadpool(work), None
     except MissingError:
-        return site.show(request, "missing.html", status=404)
+        return site.show(request, "missing.html", status=404), None
+    except StyleCryptError as error:
+        return None, error
+    except Exception as error:
+        return None, BugError(error)

@@ -86,7 +86,10 @@ WORDS: dict[Remedy, tuple[str, str]] = {
         "Under Contacts, let {contact} see your photos.",
         "Erlaube {contact} unter Kontakte, deine Fotos zu sehen.",
     ),
-    Remedy.UNBLOCK_CONTACT: ("Unblock {contact} under Contacts.", "Hebe die Sperre von {contact} unter Kontakte auf."),
+    Remedy.UNBLOCK_CONTACT: (
+        "Unblock {contact} under Contacts.",
+        "Nimm unter Kontakte zurück, dass {contact} blockiert ist.",
+    ),
     Remedy.VERIFY_DEVICE: _MATRIX,
 }
 
