@@ -36,6 +36,7 @@ __all__ = [
     "AI_MADE",
     "MAX_FILE_BYTES",
     "MAX_PIXELS",
+    "PHOTO_SUFFIXES",
     "SUFFIXES",
     "Format",
     "JpegTables",
@@ -64,6 +65,9 @@ Subsampling: TypeAlias = Literal["4:4:4", "4:2:2", "4:2:0"]
 
 SUFFIXES: dict[str, Format] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 """Of the files that we write, and look for in folders; in lower case."""
+
+PHOTO_SUFFIXES = (*SUFFIXES, ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".mpo")
+"""Of the files that `read_photo` reads, in lower case."""
 
 MAX_FILE_BYTES = 64 * 2**20
 """A 108 MP JPEG straight from a phone has 20 to 40 MB; anything larger is not a chat photo."""

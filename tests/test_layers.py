@@ -57,7 +57,7 @@ IMPORTS = {
     "cli": {
         "apps",
         "cards", "choices", "cipher", "errors", "faces", "imprint", "messenger", "models", "pictures", "profile", "progress",
-        "recognisers", "sdk", "standins", "transports",
+        "recognisers", "sdk", "standins", "transports", "whom",
     },
 }  # fmt: skip
 

@@ -22,7 +22,17 @@ from .remedies import advice
 from .session import Session
 from .transport import OpenTransport, verify_device
 
-__all__ = ["decrypt", "encrypt", "inspect", "receive", "send"]
+__all__ = [
+    "decrypt",
+    "encrypt",
+    "got_line",
+    "got_result",
+    "inspect",
+    "receive",
+    "send",
+    "sent_line",
+    "sent_result",
+]
 
 _PIPE = "-"
 
@@ -55,8 +65,8 @@ def encrypt(
         _write_pipe(sent.picture)
     else:
         sent.save(output)
-    result = {"output": output, **_sent_result(sent, options)}
-    lines = [f"{_name(output)}: {_sent_line(sent, options)}", *sent.leaks.lines]
+    result = {"output": output, **sent_result(sent, options)}
+    lines = [f"{_name(output)}: {sent_line(sent, options)}", *sent.leaks.lines]
     if sent.envelope is not None:
         lines.append(
             f"{Path(output).with_suffix(ENVELOPE_SUFFIX)}: the sealed part; send it together with the picture."
@@ -84,8 +94,8 @@ def decrypt(
         _write_pipe(got.encoded())
     else:
         got.save(output)
-    lines = [f"{_name(output)}: {_got_line(got)}", *(f"warning: {text}" for text in got.warnings)]
-    _tell(output, {"output": output, **_got_result(got)}, lines, as_json)
+    lines = [f"{_name(output)}: {got_line(got)}", *(f"warning: {text}" for text in got.warnings)]
+    _tell(output, {"output": output, **got_result(got)}, lines, as_json)
 
 
 def inspect(picture: str, sealed: Path | None, envelope: Path | None, as_json: bool) -> None:
@@ -182,8 +192,8 @@ def send(
         finally:
             stylecrypt.wait(transport.close())
     _say(
-        {"sent": where, **_sent_result(sent, options)},
-        [f"{where}: {_sent_line(sent, options)}", *sent.leaks.lines],
+        {"sent": where, **sent_result(sent, options)},
+        [f"{where}: {sent_line(sent, options)}", *sent.leaks.lines],
         as_json,
     )
 
@@ -217,9 +227,9 @@ def receive(
                 got = incoming.photo
                 path = output / got.received_name
                 write_atomically(path, got.encoded())
-                results.append({"origin": origin, "output": str(path), **_got_result(got)})
+                results.append({"origin": origin, "output": str(path), **got_result(got)})
                 if not as_json:
-                    console.say(f"{path}: {_got_line(got)}")
+                    console.say(f"{path}: {got_line(got)}")
                     for text in got.warnings:
                         console.say(f"warning: {text}")
                 elif follow:
@@ -234,7 +244,7 @@ def receive(
         raise SystemExit(failed.exit_code)
 
 
-def _sent_result(sent: EncryptedPhoto, options: Options) -> dict[str, Any]:
+def sent_result(sent: EncryptedPhoto, options: Options) -> dict[str, Any]:
     leaks = sent.leaks
     return {
         "level": sent.level.value,
@@ -265,7 +275,7 @@ def _sent_result(sent: EncryptedPhoto, options: Options) -> dict[str, Any]:
     }
 
 
-def _sent_line(sent: EncryptedPhoto, options: Options) -> str:
+def sent_line(sent: EncryptedPhoto, options: Options) -> str:
     leaks = sent.leaks
     line = leaks.faces
     if leaks.faces_covered:
@@ -280,7 +290,7 @@ def _stand_in(sent: EncryptedPhoto, options: Options) -> str | None:
     return sent.stand_in or (str(given) if (given := options.get("stand_in")) else None)
 
 
-def _got_result(got: DecryptedPhoto) -> dict[str, Any]:
+def got_result(got: DecryptedPhoto) -> dict[str, Any]:
     return {
         "level": got.level.value,
         "sender": got.sender.name if got.sender else None,
@@ -299,7 +309,7 @@ def _got_result(got: DecryptedPhoto) -> dict[str, Any]:
     }
 
 
-def _got_line(got: DecryptedPhoto) -> str:
+def got_line(got: DecryptedPhoto) -> str:
     who = ""
     if got.signed and got.sender is not None:
         who = f", from {got.sender.name} ({'verified' if got.verified else 'not verified'})"

@@ -49,6 +49,18 @@ class Session:
 
         return StyleCrypt(self.folder, passphrase=lambda: self._passphrase("Passphrase"), model=model)
 
+    def tried_passphrase(self) -> str | None:
+        """For processes that open the profile themselves; None: there is no profile, or it has no passphrase."""
+        asked: list[str] = []
+
+        def ask() -> str:
+            asked.append(self._passphrase("Passphrase"))
+            return asked[0]
+
+        if self.folder is not None or self.where.is_dir():
+            Profile.open(self.where, ask).close()
+        return asked[0] if asked else None
+
     def first_passphrase(self) -> str:
         """For new keys. If typed, it is typed twice."""
         typed = self.passphrase_fd is None and _ENVIRONMENT not in os.environ

@@ -54,7 +54,7 @@ def test_pictures_that_are_not_there(run: Run, photo: Path) -> None:
         run, "There is no file missing.jpg", "decrypt", photo, "-o", "OUT", "--key-face", "missing.jpg"
     )
     Path("folder").mkdir()
-    refused_without_trace(run, "is a folder", "encrypt", "folder", "-o", "OUT", *SOMEBODY)
+    refused_without_trace(run, "No picture is in folder", "encrypt", "folder", "-o", "OUT", *SOMEBODY)
     refused_without_trace(run, "too long", "encrypt", "x" * 300 + ".png", "-o", "OUT", *SOMEBODY)
 
 

@@ -1,5 +1,6 @@
 """``encrypt``, ``decrypt``, ``send``, ``receive``, ``inspect`` and ``demo``."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
     from ..transport import OpenTransport
 
 app = typer.Typer()
+
+Report = Annotated[
+    Path | None,
+    typer.Option(help="For a folder: where the report goes, by which it is resumed. Default: FOLDER-report."),
+]
 
 
 @app.command()
@@ -32,21 +38,51 @@ def demo(
 @takes(options=photo_options)
 def encrypt(
     context: typer.Context,
-    photo: Annotated[str, typer.Argument(help="The photo; - reads standard input.")],
-    output: Annotated[str, typer.Option("--output", "-o", help="Where the fake photo goes; - is standard output.")],
+    photo: Annotated[str, typer.Argument(help="The photo, or a folder of photos; - reads standard input.")],
     options: "Options",
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", help="Where the fake photo, or a folder of them, goes; - is standard output."),
+    ] = None,
     to: To = [],  # noqa: B006 - typer's own way; it is not changed
     covert: Annotated[
         bool, typer.Option("--covert", help="No envelope, and no mark that the picture was made by AI.")
     ] = False,
+    report: Report = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="For a folder: only show who would be hidden; with --json as a plan to edit."),
+    ] = False,
+    plan: Annotated[
+        Path | None, typer.Option(help="For a folder: a plan from --dry-run --json, perhaps edited.")
+    ] = None,
     model: Model = "default",
     json: Json = False,
 ) -> None:
     """Replace the faces in a photo by faces of people who do not exist; contacts can undo it."""
+    options["covert"] = covert
+    if os.path.isdir(photo):  # noqa: PTH112 - which takes names of any length
+        from .. import folders
+
+        if dry_run:
+            folders.plan(Path(photo), as_json=json, options=options)
+            return
+        folders.encrypt(
+            session_of(context),
+            Path(photo),
+            Path(_given(output)),
+            to,
+            planned=None if plan is None else folders.read_plan(plan),
+            report=report,
+            model=model,
+            as_json=json,
+            options=options,
+        )
+        return
+    _only_for_folders(("--dry-run", dry_run), ("--plan", plan), ("--report", report))
     from .. import messages as command
 
-    options["covert"] = covert
-    command.encrypt(session_of(context), photo, output, to, model=model, as_json=json, options=options)
+    command.encrypt(session_of(context), photo, _given(output), to, model=model, as_json=json, options=options)
 
 
 @app.command()
@@ -89,8 +125,13 @@ def receive(
 @app.command()
 def decrypt(
     context: typer.Context,
-    picture: Annotated[str, typer.Argument(help="The picture that arrived; - reads standard input.")],
-    output: Annotated[str, typer.Option("--output", "-o", help="Where the result goes; - is standard output.")],
+    picture: Annotated[
+        str, typer.Argument(help="The picture that arrived, or a folder of them; - reads standard input.")
+    ],
+    output: Annotated[
+        str,
+        typer.Option("--output", "-o", help="Where the result, or the folder of results, goes; - is standard output."),
+    ],
     key_face: Annotated[
         Path | None, typer.Option(help="Another photo of the sender, when there is no message for you.")
     ] = None,
@@ -102,13 +143,24 @@ def decrypt(
     ] = None,
     mask: Mask = None,
     face: FaceNumber = None,
+    report: Report = None,
     model: Model = "default",
     json: Json = False,
 ) -> None:
     """Recover the photo that a fake stands for."""
+    options: DecryptOptions = {"key_face": key_face, "sender": sender, "mask": mask, "face": face}
+    if os.path.isdir(picture):  # noqa: PTH112
+        from .. import folders
+
+        if envelope is not None:
+            raise typer.BadParameter("In a folder, each picture has an envelope of its own name.")
+        folders.decrypt(
+            session_of(context), Path(picture), Path(output), report=report, model=model, as_json=json, options=options
+        )
+        return
+    _only_for_folders(("--report", report))
     from .. import messages as command
 
-    options: DecryptOptions = {"key_face": key_face, "sender": sender, "mask": mask, "face": face}
     command.decrypt(session_of(context), picture, output, envelope, model=model, as_json=json, options=options)
 
 
@@ -125,3 +177,15 @@ def inspect(
     from .. import messages as command
 
     command.inspect(picture, sealed, envelope, json)
+
+
+def _given(output: str | None) -> str:
+    if output is None:
+        raise typer.BadParameter("Say where the result goes: --output, -o.")
+    return output
+
+
+def _only_for_folders(*options: tuple[str, object]) -> None:
+    for name, value in options:
+        if value:
+            raise typer.BadParameter(f"{name} is for folders of photos.")
