@@ -77,7 +77,7 @@ def within_reach(soft: NDArray[np.float32], units: NDArray[np.uint8]) -> bool:
     if soft.shape != units.shape:
         return False
     words, _ = _inner(soft)
-    written, _ = _inner(1 - 2 * units.astype(np.float32))
+    written = _words(_turned(units.reshape(_GOLAY_BITS, -1), -1)[: _GOLAY_BITS // 2].T)  # the message comes first
     return bool((words != written).sum(1).max() <= _CORRECTED - _TO_SPARE)
 
 
@@ -89,8 +89,12 @@ def _inner(soft: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.flo
     np.put_along_axis(correlation, first[:, None], -np.inf, 1)
     sure = best - correlation.max(1)
     bits = (first[:, None] >> np.arange(11, -1, -1) & 1).astype(np.uint8)
-    words = np.packbits(bits).reshape(_LENGTH, -1).T
-    return words, np.repeat(sure, _GOLAY_BITS // 2).reshape(-1, 8).min(1).reshape(_LENGTH, -1).T
+    return _words(bits), np.repeat(sure, _GOLAY_BITS // 2).reshape(-1, 8).min(1).reshape(_LENGTH, -1).T
+
+
+def _words(bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(words, bytes), from the messages of the Golay code, (symbols, 12)."""
+    return np.packbits(bits).reshape(_LENGTH, -1).T
 
 
 def _decoded(word: NDArray[np.uint8], doubtful: NDArray[np.intp]) -> bytes | None:
