@@ -32,16 +32,16 @@ def browsing() -> Iterator[Browser | None]:
 
 
 @contextmanager
-def serving_page(folder: Path, idle: float = 900) -> Iterator[serving.Page]:
+def serving_page(folder: Path, idle: float = 900, port: int = 0) -> Iterator[serving.Page]:
     """The program's server for a profile in a folder."""
-    page = serving.Page(folder, idle=idle)
-    thread = threading.Thread(target=page.serve)
-    thread.start()
-    try:
-        yield page
-    finally:
-        page.end()
-        thread.join()
+    with serving.Page(folder, port=port, idle=idle) as page:
+        thread = threading.Thread(target=page.serve)
+        thread.start()
+        try:
+            yield page
+        finally:
+            page.end()
+            thread.join()
 
 
 @dataclass

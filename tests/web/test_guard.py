@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stylecrypt_web import serving, uploads
+from stylecrypt_web import uploads
 from stylecrypt_web.serving import Page
 
 from stylecrypt_msg.pictures import MAX_FILE_BYTES
@@ -246,13 +246,14 @@ def test_the_program_opens_the_browser_without_telling_other_users_the_token(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(webbrowser, "open", opened.append)
     served = serve()
-    served.link = serving._opened(served.gate.address)
-    assert served.link is not None and opened == [served.link.as_uri()]
+    served.open_browser()
+    [link] = tmp_path.glob("*.html")
+    assert opened == [link.as_uri()]
     assert served.gate.token not in opened[0]
-    assert served.link.stat().st_mode & 0o777 == 0o600
-    assert served.gate.token in served.link.read_text()
+    assert link.stat().st_mode & 0o777 == 0o600
+    assert served.gate.token in link.read_text()
     Browser(served).enter()
     until = time.monotonic() + 60
-    while served.link.exists():
+    while link.exists():
         assert time.monotonic() < until
         time.sleep(0.05)

@@ -136,7 +136,8 @@ def test_a_phones_photo(couple: tuple[Person, Person], shared: Path) -> None:
     alice.choose("IMG_1.HEIC", file.getvalue())
     # A system that can share; Chromium on Linux cannot.
     alice.context.add_init_script(
-        "navigator.canShare = () => true; navigator.share = async ({ files }) => { window.shared = files; };"
+        "navigator.canShare = () => true; navigator.share = async ({ files }) => {"
+        "    window.shared = files; document.body.id = 'shared'; };"
     )
     alice.context.grant_permissions(["clipboard-read", "clipboard-write"])
     alice.page.select_option("#app", "whatsapp")
@@ -147,7 +148,7 @@ def test_a_phones_photo(couple: tuple[Person, Person], shared: Path) -> None:
     assert bob.page.inner_text("h1") == "A photo from Alice"
 
     alice.press("Share …")
-    alice.page.wait_for_function("window.shared")
+    alice.page.wait_for_selector("#shared")
     shared_file = alice.page.evaluate("async () => [shared[0].name, (await shared[0].arrayBuffer()).byteLength]")
     assert shared_file == [name, len(picture)]
 

@@ -216,7 +216,7 @@ def _result(site: Site, request: Request) -> Response:
         at=site.at("send", sheet.id),
         report=about_cover(sent.leaks, site.words(request)),
         recipients=[contact.name for contact in sent.recipients],
-        by_file=sent.packed is not None and not sheet.chosen.get("app", [""])[0],
+        by_file=sent.packed is not None and sheet.chosen.get("app", [""])[0] in ("", App.FILE),
         beside=_beside(sheet) if sent.envelope is not None else "",
         copies=sent.imprinted,
     )

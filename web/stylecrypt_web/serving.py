@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
+import sys
 import threading
 import webbrowser
 from contextlib import suppress
 from html import escape
 from pathlib import Path
+from typing import Self
 
 import uvicorn
 
@@ -26,7 +29,7 @@ _LOOPBACK = "127.0.0.1"
 
 
 class Page:
-    """A server that `serve` runs until `end`; ``link`` is a file with its address, deleted when that has been used.
+    """A server that `serve` runs until `end`. Close it, or use it in ``with``.
 
     Raises InputError when the port is taken.
     """
@@ -51,21 +54,41 @@ class Page:
         )
         self._server = uvicorn.Server(config)
         self._ended = threading.Event()
-        self.link: Path | None = None
+        self._link: Path | None = None
+
+    def open_browser(self) -> None:
+        """By a file that only the user can read: every user of the machine sees a program's arguments, and would be let in by
+        the address. The file is in the home folder, where browsers in a sandbox may look, and is deleted once it was used.
+        """
+        self._link = Path.home() / f"stylecrypt-{secrets.token_hex(4)}.html"
+        refresh = f'<meta http-equiv="refresh" content="0; url={escape(self.gate.address)}">'
+        with suppress(OSError, webbrowser.Error):  # the address has been printed as well
+            handle = os.open(self._link, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(f'<!doctype html><meta charset="utf-8">{refresh}')
+            webbrowser.open(self._link.as_uri())
 
     def serve(self) -> None:
         threading.Thread(target=self._watch, daemon=True).start()
-        try:
-            self._server.run(sockets=[self._socket])
-        finally:
-            self._ended.set()
-            self.desk.lock()
-            self.desk.work.end()
-            self._unlink()
+        self._server.run(sockets=[self._socket])
 
     def end(self) -> None:
         """Ends `serve`, from any thread."""
         self._server.should_exit = True
+
+    def close(self) -> None:
+        """Leaves nothing behind."""
+        self._ended.set()
+        self._unlink()
+        self.desk.lock()
+        self.desk.work.end()
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _watch(self) -> None:
         while not self._ended.wait(min(self.desk.idle / 4, 1)):
@@ -74,32 +97,17 @@ class Page:
                 self._unlink()
 
     def _unlink(self) -> None:
-        if self.link is not None:
-            self.link.unlink(missing_ok=True)
+        if self._link is not None:
+            self._link.unlink(missing_ok=True)
 
 
 def run(folder: Path, *, port: int, browser: bool, idle: float) -> None:
     """Serves the page of the profile in ``folder``; ``idle``: seconds without use until it locks. Raises InputError."""
-    page = Page(folder, port=port, idle=idle)
-    console.say("StyleCrypt is a page in your browser now. If it did not open, this address does, once:")
-    console.say(page.gate.address)
-    console.say("Ctrl+C ends it.")
-    if browser:
-        page.link = _opened(page.gate.address)
-    page.serve()
-
-
-def _opened(address: str) -> Path | None:
-    """Opens the browser, by a file that only the user can read: every user of the machine sees a program's arguments, and
-    would be let in by the address. The file is in the home folder, where browsers in a sandbox look; the address works once.
-    """
-    link = Path.home() / f"stylecrypt-{secrets.token_hex(4)}.html"
-    with suppress(OSError, webbrowser.Error):
-        handle = os.open(link, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(
-                f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={escape(address)}">'
-            )
-        webbrowser.open(link.as_uri())
-        return link
-    return None
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # not at once: `close` comes first
+    with Page(folder, port=port, idle=idle) as page:
+        console.say("StyleCrypt is a page in your browser now. If it did not open, this address does, once:")
+        console.say(page.gate.address)
+        console.say("Ctrl+C ends it.")
+        if browser:
+            page.open_browser()
+        page.serve()
