@@ -16,13 +16,13 @@ import numpy as np
 
 with atheris.instrument_imports(include=["stylecrypt_protocol", "stylecrypt_msg.imprint"]):
     import stylecrypt_protocol as sp
+    from stylecrypt_protocol import error_correction as code
     from stylecrypt_protocol import primitives
     from stylecrypt_protocol.signed import SignedPart
     from stylecrypt_protocol.wire import Reader, received
 
     from stylecrypt_msg import imprint
     from stylecrypt_msg.errors import MessageError
-    from stylecrypt_msg.imprint import code
 
 ME = sp.Identity.from_secret(sp.Secret(bytes(range(64))))
 CARD = sp.Card.create(ME, user_id="@me:example.org", display_name="Me", created=0)

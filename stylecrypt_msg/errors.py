@@ -50,8 +50,8 @@ __all__ = [
 class Remedy(Enum):
     """What a person can do about an error, for steps that differ between surfaces.
 
-    The command line and the bot each have a table of words for them, with the ``facts`` filled in: `cli.remedies`, and
-    `stylecrypt_bots.remedies`.
+    The command line, the bot and the page each have a table of words for them, with the ``facts`` filled in: `cli.remedies`,
+    `stylecrypt_bots.remedies` and `stylecrypt_web.remedies`.
     """
 
     ADD_CONTACT = ()

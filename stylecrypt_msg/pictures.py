@@ -28,6 +28,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from stylecrypt_protocol.limits import MAX_PICTURE_BYTES
 
 from stylecrypt_msg.colours import to_srgb
 from stylecrypt_msg.errors import PictureError, Remedy, os_reason
@@ -35,7 +36,7 @@ from stylecrypt_msg.errors import PictureError, Remedy, os_reason
 __all__ = [
     "AI_MADE",
     "MAX_FILE_BYTES",
-    "MAX_PIXELS",
+    "MAX_PHOTO_PIXELS",
     "PHOTO_SUFFIXES",
     "SUFFIXES",
     "Format",
@@ -69,13 +70,13 @@ SUFFIXES: dict[str, Format] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", "
 PHOTO_SUFFIXES = (*SUFFIXES, ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".mpo")
 """Of the files that `read_photo` reads, in lower case."""
 
-MAX_FILE_BYTES = 64 * 2**20
+MAX_FILE_BYTES = MAX_PICTURE_BYTES
 """A 108 MP JPEG straight from a phone has 20 to 40 MB; anything larger is not a chat photo."""
 
-MAX_PIXELS = 120_000_000
+MAX_PHOTO_PIXELS = 120_000_000
 """Holds the 108 MP of many phones. Decoded, that is 360 MB, with a few copies in use at a time."""
 
-_MAX_HALVED = 4 * MAX_PIXELS
+_MAX_HALVED = 4 * MAX_PHOTO_PIXELS
 """JPEG photos of up to so many pixels, such as a phone's 200 MP, are read at half their width and height."""
 
 _MAX_SCANS = 100
@@ -191,8 +192,8 @@ def _read(source: bytes | str | os.PathLike[str], formats: tuple[str, ...]) -> P
         except Exception:  # of many types, on hostile bytes; none means a bug in the caller
             raise _unreadable(data) from None
         with image:
-            halved = image.format == "JPEG" and MAX_PIXELS < image.width * image.height <= _MAX_HALVED
-            if image.width * image.height > MAX_PIXELS and not halved:
+            halved = image.format == "JPEG" and MAX_PHOTO_PIXELS < image.width * image.height <= _MAX_HALVED
+            if image.width * image.height > MAX_PHOTO_PIXELS and not halved:
                 raise _too_many_pixels(image.size)
             end = _check_scans(data) or _end_of_png(data)
             try:
@@ -426,7 +427,7 @@ def _is_iso(data: bytes) -> bool:
 def _too_many_pixels(size: tuple[int, int] | None = None) -> PictureError:
     has = f"The picture has {size[0]} x {size[1]} pixels" if size else "The picture has too many pixels"
     return PictureError(
-        f"{has}; up to {MAX_PIXELS // 1_000_000} million are read.", hint="Make a smaller copy and use that."
+        f"{has}; up to {MAX_PHOTO_PIXELS // 1_000_000} million are read.", hint="Make a smaller copy and use that."
     )
 
 

@@ -221,7 +221,7 @@ class _Base:
             card = card.encode()
         offered = card if isinstance(card, Card) else card_of(card if isinstance(card, bytes) else read_file(card))
         if isinstance(offered, Revocation):
-            raise InputError("This withdraws a card, and is none.", hint="Profile.revoke takes it.")
+            raise InputError("This is a revocation, not a card.", hint="Profile.revoke takes it.")
         return self.profile.add_contact(offered, trust=trust).contact
 
     def _add_key_face(self, photos: Photo | Sequence[Photo], name: str, progress: Progress) -> MyKeyFace:

@@ -70,6 +70,13 @@ KNOWS = {
     "stylecrypt_web": {"stylecrypt_protocol", "stylecrypt_msg"},
 }
 
+# Who may import torch, which few installs have: modules of networks; and, once there is a tensor or when asked for one, these.
+TORCH = {
+    "models.checkpoints", "models.mobile_encoder", "models.mobilestylegan", "models.ops", "models.psp", "models.refine",
+    "models.store", "models.stylegan2", "models.torch_model", "recognisers.iresnet",
+}  # fmt: skip
+TORCH_LATER = {"models", "models.face_model"}
+
 NOT_ON_THE_WIRE = {
     "asyncio", "datetime", "http", "os", "pathlib", "requests", "socket", "ssl", "time", "torch", "urllib",
 }  # fmt: skip
@@ -133,6 +140,19 @@ def test_parts_import_downwards_only() -> None:
         ready = {part for part, below in IMPORTS.items() if part not in placed and below <= placed}
         assert ready, "these import each other: " + ", ".join(set(IMPORTS) - placed)
         placed |= ready
+
+
+def test_torch_is_imported_where_the_table_says() -> None:
+    found: dict[bool, set[str]] = {True: set(), False: set()}
+    for module, path in modules("stylecrypt_msg"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        typing = [node for one in tree.body if isinstance(one, ast.If) for node in ast.walk(one)]
+        for node in ast.walk(tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            if node not in typing and any(name.split(".")[0] == "torch" for name in names):
+                found[node in tree.body].add(module.removeprefix("stylecrypt_msg."))
+    assert (found[True], found[False]) == (TORCH, TORCH_LATER)
 
 
 def test_the_protocol_does_no_io() -> None:

@@ -254,7 +254,7 @@ class Bot:
         """Handles one queue of the inbox, in order."""
         backoff = Backoff()
         if (post := queues.next(queue)) is not None and queues.starts(queue, post) > _STARTS:
-            self._give_up(queues, post, InputError("This ended the bot again and again."))
+            self._give_up(queues, post, InputError("The bot crashed on this again and again, and gave up on it."))
         while True:
             self._arrived[queue].clear()
             post = queues.next(queue)

@@ -280,7 +280,7 @@ class Commands:
 
                 def act() -> str:
                     self._profile.remove_key_face(name)
-                    return f"{name} is removed. Who has it keeps it."
+                    return f"{name} has been removed. Contacts who have it keep it."
 
                 return act
             case ["share", name, contact]:

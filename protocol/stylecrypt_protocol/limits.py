@@ -92,7 +92,7 @@ MAX_IMPRINT_BYTES: Final = 4080
 """An imprint: 20 words of 204 bytes, for which a square picture has the cells; at 42 dB it has room for half as much."""
 
 MAX_IMPRINT_FACES: Final = 8
-"""Faces in an imprint: below 120 bytes each, nobody is to be recognised."""
+"""Faces in an imprint: in fewer than 300 bytes each, nobody can be recognised."""
 
 MAX_PUBLIC_BYTES: Final = 8192
 """The public part: 4,221 bytes with 128 faces."""

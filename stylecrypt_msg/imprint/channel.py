@@ -20,9 +20,19 @@ from typing import Final, TypeVar
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from stylecrypt_protocol.error_correction import (
+    MAX_WORDS,
+    UNIT_BITS,
+    UNITS_PER_WORD,
+    WORD_BYTES,
+    Corrected,
+    correct,
+    protect,
+    within_reach,
+)
+from stylecrypt_protocol.primitives import IMPRINT_DITHER
 
 from ..pictures import Pixels
-from .code import MAX_WORDS, UNIT_BITS, UNITS_PER_WORD, WORD_BYTES, Corrected, correct, protect, within_reach
 
 __all__ = ["MIN_PSNR", "MIN_SIDE", "Reading", "Written", "capacity", "read", "write"]
 
@@ -42,7 +52,6 @@ MIN_SIDE: Final = math.ceil(_SIDES[-1] / _ENLARGED)
 
 _TRIED_SIDE: Final = 1600  # px, of what apps leave
 _LUMA: Final = np.array([[0.299, 0.587, 0.114]], np.float32)
-_DOMAIN: Final = b"stylecrypt.org/v1/imprint-dither\0"
 _SEEN: Final = 4.0  # standard deviations above chance at which a cell is taken to hold a unit
 _FAINT: Final = 3.0  # the same, once the picture is known to hold an imprint
 _TO_BE_SURE: Final = 5  # of a word's nine units, seen before the word counts
@@ -307,7 +316,7 @@ def _psnr(one: Pixels, other: Pixels) -> float:
 def _dither() -> NDArray[np.float32]:
     """(units, `UNIT_BITS`), 0 to 1: how far each unit's values are shifted, in steps."""
     units = MAX_WORDS * UNITS_PER_WORD
-    raw = shake_256(_DOMAIN).digest(units * UNIT_BITS * 2)
+    raw = shake_256(IMPRINT_DITHER).digest(units * UNIT_BITS * 2)
     return np.frombuffer(raw, ">u2").reshape(units, UNIT_BITS).astype(np.float32) / np.float32(65536)
 
 

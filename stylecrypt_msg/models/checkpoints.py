@@ -66,7 +66,7 @@ def _unpickle(path: Path) -> dict[Any, Any]:
             hint="Convert it where you trust it, with convert_weight.py of rosinality/stylegan2-pytorch.",
         )
     if not head.startswith((ZIP, PICKLE)):
-        raise ModelError(f"{path} is not a model file.", hint="Expected is a .pt or .safetensors file.")
+        raise ModelError(f"{path} is not a model file.", hint="Use a .pt or .safetensors file.")
     try:
         if head.startswith(ZIP):
             with zipfile.ZipFile(path) as archive:
@@ -110,11 +110,11 @@ def _read_psp(content: dict[Any, Any], path: Path) -> store.State:
     average = content.get("latent_avg")
     content.clear()
     if not isinstance(weights, dict) or not any(str(name).startswith("decoder.") for name in weights):
-        raise ModelError(f"{path} holds no generator.", hint="Expected is a pSp or e4e file with 'decoder.' weights.")
+        raise ModelError(f"{path} holds no generator.", hint="Use a pSp or e4e file with 'decoder.' weights.")
     state = _tensors(_taken(weights, "decoder."), "generator.", path)
     state |= _tensors(_taken(weights, "encoder."), "encoder.", path)
     if not any(name.startswith("encoder.") for name in state):
-        raise ModelError(f"{path} holds no encoder.", hint="Expected is a pSp or e4e file with 'encoder.' weights.")
+        raise ModelError(f"{path} holds no encoder.", hint="Use a pSp or e4e file with 'encoder.' weights.")
 
     if average is not None:
         state["latent_avg"] = _average(average, state, path)
@@ -143,7 +143,7 @@ def _tensors(weights: object, prefix: str, path: Path) -> store.State:
     for name in list(weights):
         tensor = weights.pop(name)
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
-            raise ModelError(f"{path} holds other things than weights where weights are expected.")
+            raise ModelError(f"{path} contains something other than weights.")
         if name.endswith("num_batches_tracked"):
             continue
         values = store.checked(name, tensor, path)

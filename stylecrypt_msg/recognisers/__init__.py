@@ -154,7 +154,7 @@ def load_recogniser(which: str) -> Recogniser:
     except Exception as error:  # of any type, when the network is not as described
         raise InputError(
             f"{path} is not a recogniser that takes aligned faces of {_ARCFACE_SIZE} px.",
-            hint="Expected is InsightFace's w600k_r50.onnx for arcface, blendface.pt for blendface, or one like them.",
+            hint="Use InsightFace's w600k_r50.onnx for arcface, blendface.pt for blendface, or one like them.",
         ) from error
 
 

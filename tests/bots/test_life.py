@@ -195,7 +195,9 @@ def test_a_message_that_ends_the_bot_again_and_again_is_given_up(runner: asyncio
         queues.receive(post, "control")
         assert [queues.starts("control", post) for _ in range(10)] == list(range(1, 11))
         ann.start()
-        await ann.owner.text(ann.control, "I could not do this: This ended the bot again and again.")
+        await ann.owner.text(
+            ann.control, "I could not do this: The bot crashed on this again and again, and gave up on it."
+        )
         assert queues.next("control") is None
 
     runner.run(test())

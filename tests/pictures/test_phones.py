@@ -77,14 +77,14 @@ def test_cut_off_photos_are_refused() -> None:
 
 
 def test_too_large_is_known_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "MAX_PIXELS", 64 * 95)
+    monkeypatch.setattr(pictures, "MAX_PHOTO_PIXELS", 64 * 95)
     for data in (heic(scene(64, 96)), saved(Image.fromarray(scene(64, 96)), "AVIF")):
         assert "96 x 64 pixels" in refusal(data, read_photo)
 
 
 def test_more_megapixels_than_are_read_are_halved(monkeypatch: pytest.MonkeyPatch) -> None:
     large = np.asarray(Image.fromarray(photo()).resize((384, 512)))
-    monkeypatch.setattr(pictures, "MAX_PIXELS", 384 * 511)
+    monkeypatch.setattr(pictures, "MAX_PHOTO_PIXELS", 384 * 511)
     monkeypatch.setattr(pictures, "_MAX_HALVED", 384 * 513)
     picture = read_photo(saved(Image.fromarray(large), "JPEG", quality=95))
     assert picture.dropped == ("three quarters of its pixels",)

@@ -16,11 +16,11 @@ import pytest
 import stylecrypt_protocol as sp
 from stylecrypt_protocol import age, errors, primitives
 from stylecrypt_protocol.cover import judge_cover, make_sketch
+from stylecrypt_protocol.error_correction import protect
 from stylecrypt_protocol.residuals import FacesResidual, StylesResidual
 from stylecrypt_protocol.signed import SignedPart
 
 from stylecrypt_msg.imprint import read
-from stylecrypt_msg.imprint.code import protect
 
 from .helpers import CHEAP
 

@@ -16,12 +16,13 @@ import numpy as np
 import reedsolo
 from numpy.typing import NDArray
 
+from .limits import MAX_IMPRINT_BYTES
+
 __all__ = ["MAX_WORDS", "UNITS_PER_WORD", "UNIT_BITS", "WORD_BYTES", "Corrected", "correct", "protect", "within_reach"]
 
 WORD_BYTES: Final = 204
 """Payload bytes in each word of the Reed-Solomon code."""
-MAX_WORDS: Final = 20
-"""The most words in an imprint: 4 KB, which fit into the cells of a square picture."""
+MAX_WORDS: Final = MAX_IMPRINT_BYTES // WORD_BYTES
 UNIT_BITS: Final = 448
 """Bits that travel together in one cell of the picture."""
 UNITS_PER_WORD: Final = 9

@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-
-from stylecrypt_msg.imprint.code import MAX_WORDS, UNIT_BITS, UNITS_PER_WORD, WORD_BYTES, correct, protect, within_reach
+from stylecrypt_protocol.error_correction import (
+    MAX_WORDS,
+    UNIT_BITS,
+    UNITS_PER_WORD,
+    WORD_BYTES,
+    correct,
+    protect,
+    within_reach,
+)
 
 
 def payload(words: int) -> bytes:
