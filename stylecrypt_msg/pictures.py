@@ -18,7 +18,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import secrets
 import warnings
 from dataclasses import dataclass
 from functools import cache
@@ -28,14 +27,13 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
-from stylecrypt_protocol.limits import MAX_PICTURE_BYTES
 
 from stylecrypt_msg.colours import to_srgb
-from stylecrypt_msg.errors import PictureError, Remedy, os_reason
+from stylecrypt_msg.errors import PictureError
+from stylecrypt_msg.files import MAX_FILE_BYTES, read_file
 
 __all__ = [
     "AI_MADE",
-    "MAX_FILE_BYTES",
     "MAX_PHOTO_PIXELS",
     "PHOTO_SUFFIXES",
     "SUFFIXES",
@@ -48,12 +46,9 @@ __all__ = [
     "format_of",
     "media_type_of",
     "read_exactly",
-    "read_file",
     "read_photo",
     "read_picture",
-    "same_file",
     "suffix_of",
-    "write_atomically",
 ]
 
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -69,9 +64,6 @@ SUFFIXES: dict[str, Format] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", "
 
 PHOTO_SUFFIXES = (*SUFFIXES, ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".mpo")
 """Of the files that `read_photo` reads, in lower case."""
-
-MAX_FILE_BYTES = MAX_PICTURE_BYTES
-"""A 108 MP JPEG straight from a phone has 20 to 40 MB; anything larger is not a chat photo."""
 
 MAX_PHOTO_PIXELS = 120_000_000
 """Holds the 108 MP of many phones. Decoded, that is 360 MB, with a few copies in use at a time."""
@@ -328,61 +320,6 @@ def format_of(path: str | os.PathLike[str]) -> Format:
             f"Pictures are written as PNG, JPEG or WebP, and {Path(path).name} {named}.",
             hint="Give the output a name that ends in .png, .jpg or .webp.",
         ) from None
-
-
-def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write ``data`` to ``path`` whole or not at all: a file of that name appears, or is replaced, at once.
-
-    Raises:
-        PictureError: it cannot be written there; nothing is left behind.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        if path.exists() and not path.is_file():
-            raise PictureError(f"{path} is not a file that can be written.", hint="Give the name of a file.")
-        # Not with tempfile, whose files only the owner can read: this one follows the umask.
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(handle)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        reason = {
-            FileNotFoundError: "the folder does not exist",
-            NotADirectoryError: "the folder does not exist",
-            PermissionError: "the folder is read-only",
-        }.get(type(error), os_reason(error))
-        raise PictureError(f"{path} cannot be written: {reason}.", remedy=Remedy.CHOOSE_OUTPUT) from error
-
-
-def same_file(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> bool:
-    """Whether two paths lead to one file, whatever they are called: links, ``..``, another letter case."""
-    try:
-        return Path(a).samefile(b)
-    except OSError:  # one of them does not exist (yet)
-        return Path(a).resolve() == Path(b).resolve()
-
-
-def read_file(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a file; reads at most `MAX_FILE_BYTES` + 1. Raises PictureError."""
-    path = Path(path)
-    try:
-        if path.is_dir():
-            raise PictureError(f"{path} is a folder, not a picture.", hint="Give the name of a picture file.")
-        with path.open("rb") as file:
-            return file.read(MAX_FILE_BYTES + 1)  # do not ask for the file's size: a pipe or device has none
-    except FileNotFoundError:
-        raise PictureError(f"There is no file {path}.", hint="Check the name and the folder.") from None
-    except PermissionError:
-        raise PictureError(f"You may not read {path}.", hint="Check the file's permissions.") from None
-    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
-        raise PictureError(f"{path} cannot be read: {os_reason(error)}.") from error
 
 
 def _check_bytes(data: bytes) -> None:

@@ -30,6 +30,7 @@ from .apps import App
 from .cards import card_of
 from .choices import Form, Others, named
 from .errors import InputError, NoMessageError, RefusedError, StyleCryptError
+from .files import read_file
 from .messenger import (
     Arrival,
     DecryptedPhoto,
@@ -40,7 +41,7 @@ from .messenger import (
     ReceivedKeyFace,
 )
 from .models.model_cache import ModelCache
-from .pictures import Format, encode_picture, read_file
+from .pictures import Format, encode_picture
 from .profile import Contact, MyKeyFace, Profile, default_folder
 from .progress import Progress, silent
 from .recognisers import installed_recognisers

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from stylecrypt_msg.apps import App
 from stylecrypt_msg.errors import InputError, os_reason
-from stylecrypt_msg.pictures import MAX_FILE_BYTES
+from stylecrypt_msg.files import MAX_FILE_BYTES
 from stylecrypt_msg.transports.matrix.devices import Trust
 
 __all__ = [

@@ -24,7 +24,7 @@ from stylecrypt_msg.cli.remedies import advice
 from stylecrypt_msg.cli.session import Session, read_secret
 from stylecrypt_msg.cli.transport import MATRIX_PASSWORD, MATRIX_TOKEN
 from stylecrypt_msg.errors import InputError, NotAuthorisedError, StyleCryptError
-from stylecrypt_msg.pictures import write_atomically
+from stylecrypt_msg.files import write_atomically
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix.server import AccessToken, Login, Password
 

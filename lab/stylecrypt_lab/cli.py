@@ -153,7 +153,7 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Measure a model as the paper does: how a fake hides its sender, and what comes back. An hour and more for 50 people."""
-    from stylecrypt_msg.pictures import same_file
+    from stylecrypt_msg.files import same_file
 
     if same_file(faces, report):
         raise InputError(f"The report cannot be kept among the photos in {faces}.", hint="Use --report FOLDER.")

@@ -8,8 +8,9 @@ from html import escape
 from pathlib import Path
 
 from ..apps import reduced
-from ..errors import PictureError
-from ..pictures import encode_picture, read_photo, write_atomically
+from ..errors import InputError
+from ..files import write_atomically
+from ..pictures import encode_picture, read_photo
 
 __all__ = ["write"]
 
@@ -46,7 +47,7 @@ def _items(output: Path, rows: Sequence[tuple[str, str | None, Sequence[str]]]) 
 def _picture(path: Path) -> str:
     try:
         small = reduced(read_photo(path).pixels, _SIDE)
-    except PictureError:  # removed meanwhile, or of a kind that only its sender's program writes
+    except InputError:  # removed meanwhile, or of a kind that only its sender's program writes
         return ""
     data = base64.b64encode(encode_picture(small, "JPEG", quality=75)).decode()
     height, width = small.shape[:2]

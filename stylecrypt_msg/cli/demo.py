@@ -13,9 +13,10 @@ from PIL import Image, ImageDraw, ImageFont
 from ..choices import Form
 from ..cipher import to_pixels
 from ..errors import InputError, os_reason
+from ..files import same_file, write_atomically
 from ..models import FaceModel, load_model
 from ..models.face_model import Floats
-from ..pictures import Pixels, encode_picture, read_photo, read_picture, same_file, write_atomically
+from ..pictures import Pixels, encode_picture, read_photo, read_picture
 from ..progress import Progress
 from ..sdk import StyleCrypt
 from ..standins import stand_in

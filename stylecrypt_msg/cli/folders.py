@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import InputError, StyleCryptError, os_reason
 from ..faces import check_face, detect_faces
+from ..files import read_file, write_atomically
 from ..messenger import sealable_name
-from ..pictures import PHOTO_SUFFIXES, SUFFIXES, Pixels, format_of, read_file, read_photo, write_atomically
+from ..pictures import PHOTO_SUFFIXES, SUFFIXES, Pixels, format_of, read_photo
 from ..recognisers import installed_recognisers
 from ..sdk import DecryptOptions, Options, StyleCrypt
 from ..whom import numbers_of

@@ -14,8 +14,9 @@ from stylecrypt_protocol.wire import VERSION
 
 from .. import imprint
 from ..errors import InputError, NoMessageError, RefusedError, StyleCryptError, explaining, os_reason
+from ..files import MAX_FILE_BYTES, read_file, same_file, write_atomically
 from ..messenger import DecryptedPhoto, EncryptedPhoto, sealable_name
-from ..pictures import MAX_FILE_BYTES, format_of, read_file, read_photo, same_file, write_atomically
+from ..pictures import format_of, read_photo
 from ..sdk import DecryptOptions, Options
 from . import console
 from .remedies import advice

@@ -16,7 +16,7 @@ from stylecrypt_protocol import Card, Revocation, RevocationReason, is_card
 
 from ..cards import card_of
 from ..errors import InputError, NotAuthorisedError, os_reason
-from ..pictures import read_file, write_atomically
+from ..files import read_file, write_atomically
 from ..profile import Contact, MyKeyFace, Profile, TheirKeyFace
 from . import console
 from .session import Session, now

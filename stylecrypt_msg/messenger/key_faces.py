@@ -22,8 +22,9 @@ from ..cipher import prepare_key
 from ..errors import InputError, MessageError, PictureError, ProfileError, Remedy, explaining
 from ..faces import certain_faces, crop
 from ..faces.align import face_quad
+from ..files import read_file
 from ..models import FaceModel
-from ..pictures import Pixels, encode_picture, read_file, read_photo, read_picture
+from ..pictures import Pixels, encode_picture, read_photo, read_picture
 from ..profile import Contact, MyKeyFace, TheirKeyFace
 from ..progress import Progress
 from .parts import Parts

@@ -19,8 +19,9 @@ from ..apps import App
 from ..choices import Form, Others
 from ..cipher import Unreplaced
 from ..errors import PictureError
+from ..files import write_atomically
 from ..likeness import Likeness
-from ..pictures import Format, Pixels, encode_picture, format_of, media_type_of, suffix_of, write_atomically
+from ..pictures import Format, Pixels, encode_picture, format_of, media_type_of, suffix_of
 from ..profile import Contact
 from ..stylemix import LayerMask
 
@@ -227,7 +228,7 @@ class EncryptedPhoto:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the picture; an envelope that must be sent beside it goes into a ``.scenv`` file of the same name.
 
-        Raises PictureError when they cannot be written, or the name's suffix belongs to another format.
+        Raises PictureError when the name's suffix belongs to another format, InputError when they cannot be written.
         """
         if format_of(path) != self.format:
             raise PictureError(
@@ -309,7 +310,10 @@ class DecryptedPhoto:
         return encode_picture(self.pixels, format or writable(self.format), quality=_QUALITY, ai_made=made)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes `encoded` in the format of the name's suffix. Raises PictureError."""
+        """Writes `encoded` in the format of the name's suffix.
+
+        Raises PictureError for another suffix, InputError when it cannot be written.
+        """
         own = (
             self.file is not None and Path(path).suffix.lower() == self.suffix
         )  # perhaps of a format that we do not write

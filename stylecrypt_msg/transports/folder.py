@@ -21,7 +21,8 @@ from typing import NamedTuple
 from stylecrypt_protocol import ENVELOPE_SUFFIX
 
 from ..errors import InputError, NetworkError, os_reason
-from ..pictures import MAX_FILE_BYTES, SUFFIXES
+from ..files import MAX_FILE_BYTES
+from ..pictures import SUFFIXES
 from . import Delivery, Parcel, ordinary_name
 
 __all__ = ["FolderTransport"]

@@ -161,7 +161,7 @@ def test_photos_that_make_no_key_face(
             alice.add_key_face(photos, "me")  # type: ignore[arg-type]
     with pytest.raises(PictureError, match="No key face is made of photo 2: this is not a picture"):
         alice.add_key_face([key_face, b"rubbish"], "me")
-    with pytest.raises(PictureError, match=r"There is no file .*gone\.jpg"):
+    with pytest.raises(InputError, match=r"There is no file .*gone\.jpg"):
         alice.add_key_face([key_face, tmp_path / "gone.jpg"], "me")
     with pytest.raises(InputError, match="cannot be the name"):
         alice.add_key_face(key_face, "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,32 +24,13 @@ from .helpers import bombs, psnr, refusal, saved, scans, scene, segment, with_th
 # What is refused
 
 
-def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
+def test_what_is_no_picture_is_refused() -> None:
     assert "empty" in refusal(b"")
     assert "not a picture" in refusal(b"Dear all, here is the photo.")
     assert "not a picture" in refusal(b"%PDF-1.7\n")
     for read in (read_picture, read_photo):
         assert "damaged HEIC" in refusal(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", read)
     assert "TIFF" in refusal(saved(Image.fromarray(scene()), "TIFF"))
-    assert "folder" in refusal(tmp_path)
-    assert "no file" in refusal(tmp_path / "absent.png")
-    assert "\n" not in refusal("a\0b.png")
-
-
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
-def test_unreadable_file(tmp_path: Path) -> None:
-    path = tmp_path / "photo.png"
-    path.write_bytes(saved(Image.fromarray(scene()), "PNG"))
-    path.chmod(0)
-    assert "You may not read" in refusal(path)
-
-
-def test_permission_is_reported_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "open", refuse)
-    assert "You may not read" in refusal(tmp_path / "photo.png")
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import os
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -16,16 +14,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from stylecrypt_msg.errors import PictureError
-from stylecrypt_msg.pictures import (
-    AI_MADE,
-    Format,
-    encode_picture,
-    format_of,
-    read_exactly,
-    read_picture,
-    same_file,
-    write_atomically,
-)
+from stylecrypt_msg.pictures import AI_MADE, Format, encode_picture, format_of, read_exactly, read_picture
 
 from .helpers import FORMATS, GREY, bombs, linear_profile, psnr, saved, scans, scene
 
@@ -164,64 +153,3 @@ def test_other_suffixes_are_refused(name: str) -> None:
         return
     with pytest.raises(PictureError, match="PNG, JPEG or WebP"):
         format_of(name)
-
-
-# Files
-
-
-def test_writing_replaces_whole(tmp_path: Path) -> None:
-    target = tmp_path / "out.png"
-    write_atomically(target, b"first")
-    write_atomically(target, b"second")
-    assert target.read_bytes() == b"second"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-@pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
-def test_written_files_have_ordinary_permissions(tmp_path: Path) -> None:
-    (tmp_path / "plain").write_bytes(b"")
-    write_atomically(tmp_path / "out.png", b"data")
-    assert (tmp_path / "out.png").stat().st_mode == (tmp_path / "plain").stat().st_mode
-
-
-def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = tmp_path / "out.png"
-    target.write_bytes(b"old")
-
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(PictureError, match="no space left on device"):
-        write_atomically(target, b"new")
-    assert target.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_where_nothing_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(PictureError, match="folder does not exist"):
-        write_atomically(tmp_path / "absent" / "out.png", b"")
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(PictureError, match="folder does not exist"):
-        write_atomically(tmp_path / "file" / "out.png", b"")
-    with pytest.raises(PictureError, match="not a file"):
-        write_atomically(tmp_path, b"")
-
-    def refuse(*_: object) -> int:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(os, "open", refuse)  # for root, who may write everywhere
-    with pytest.raises(PictureError, match="read-only"):
-        write_atomically(tmp_path / "out.png", b"")
-
-
-def test_same_file_by_other_names(tmp_path: Path) -> None:
-    photo = tmp_path / "photo.png"
-    photo.write_bytes(b"x")
-    (tmp_path / "folder").mkdir()
-    assert same_file(photo, tmp_path / "folder" / ".." / "photo.png")
-    assert not same_file(photo, tmp_path / "other.png")
-    assert same_file(tmp_path / "new.png", tmp_path / "folder" / ".." / "new.png")
-    if os.name == "posix":
-        (tmp_path / "link.png").symlink_to(photo)
-        assert same_file(tmp_path / "link.png", photo)

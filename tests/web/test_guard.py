@@ -16,7 +16,7 @@ import pytest
 from stylecrypt_web import uploads
 from stylecrypt_web.serving import Page
 
-from stylecrypt_msg.pictures import MAX_FILE_BYTES
+from stylecrypt_msg.files import MAX_FILE_BYTES
 from stylecrypt_msg.sdk import StyleCrypt
 
 from .conftest import Serve

@@ -122,7 +122,7 @@ def test_one_and_many() -> None:
 
 # What a page cannot come across: paths and formats of the command line, masks, models, and faces named by photos.
 ELSEWHERE = {
-    "write_atomically", "read_file", "format_of", "read_exactly", "save", "_person", "named", "_add_contact", "prepare_key",
+    "format_of", "read_exactly", "save", "_person", "named", "_add_contact", "prepare_key",
     "__init__", "verify_device",
 }  # fmt: skip
 SPEAKING = ("pictures", "cards", "cipher", "likeness", "residual", "messenger", "profile", "imprint")

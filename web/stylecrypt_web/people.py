@@ -14,7 +14,8 @@ from stylecrypt_protocol import Revocation, RevocationReason, is_card
 
 from stylecrypt_msg.cards import card_of
 from stylecrypt_msg.errors import InputError
-from stylecrypt_msg.pictures import MAX_FILE_BYTES, read_picture
+from stylecrypt_msg.files import MAX_FILE_BYTES
+from stylecrypt_msg.pictures import read_picture
 from stylecrypt_msg.profile import Contact, Profile
 from stylecrypt_msg.progress import Progress
 

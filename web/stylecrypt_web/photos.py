@@ -13,8 +13,9 @@ from stylecrypt_protocol import ENVELOPE_SUFFIX, Level
 from stylecrypt_msg.apps import App
 from stylecrypt_msg.choices import named
 from stylecrypt_msg.errors import InputError, LikenessError, NoMessageError
+from stylecrypt_msg.files import MAX_FILE_BYTES
 from stylecrypt_msg.messenger import DecryptedPhoto, EncryptedPhoto, sealable_name
-from stylecrypt_msg.pictures import MAX_FILE_BYTES, encode_picture, media_type_of, read_picture
+from stylecrypt_msg.pictures import encode_picture, media_type_of, read_picture
 from stylecrypt_msg.profile import Contact
 from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.sdk import Options

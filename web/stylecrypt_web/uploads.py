@@ -10,7 +10,7 @@ from starlette.formparsers import FormParser, MultiPartException, MultiPartParse
 from starlette.requests import Request
 
 from stylecrypt_msg.errors import InputError, PictureError
-from stylecrypt_msg.pictures import MAX_FILE_BYTES
+from stylecrypt_msg.files import MAX_FILE_BYTES
 
 __all__ = ["MAX_FILES", "Form", "Upload", "read_form"]
 

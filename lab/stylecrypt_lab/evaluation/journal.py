@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from stylecrypt_msg.errors import InputError
-from stylecrypt_msg.pictures import write_atomically
+from stylecrypt_msg.files import write_atomically
 
 from .subjects import Subject
 from .trial import Record

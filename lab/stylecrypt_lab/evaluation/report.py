@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from stylecrypt_msg.pictures import Pixels, encode_picture, read_picture, write_atomically
+from stylecrypt_msg.files import write_atomically
+from stylecrypt_msg.pictures import Pixels, encode_picture, read_picture
 
 from .run import TILE, Strips
 from .summary import Summary

@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 
 from stylecrypt_msg.errors import FaceError, InputError
+from stylecrypt_msg.files import write_atomically
 from stylecrypt_msg.models import FaceModel
-from stylecrypt_msg.pictures import Pixels, encode_picture, write_atomically
+from stylecrypt_msg.pictures import Pixels, encode_picture
 from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.recognisers import Recogniser
 

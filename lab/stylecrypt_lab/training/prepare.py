@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from stylecrypt_msg.errors import FaceError, InputError
 from stylecrypt_msg.faces import certain_faces, check_face, crop, face_quad, matte
-from stylecrypt_msg.pictures import SUFFIXES, read_photo, write_atomically
+from stylecrypt_msg.files import write_atomically
+from stylecrypt_msg.pictures import SUFFIXES, read_photo
 
 from .runs import make_folder
 from .shards import INDEX, Index, Shard, Square, read_index, write_index

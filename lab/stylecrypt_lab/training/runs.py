@@ -26,7 +26,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from stylecrypt_msg.errors import InputError, os_reason
-from stylecrypt_msg.pictures import encode_picture, write_atomically
+from stylecrypt_msg.files import write_atomically
+from stylecrypt_msg.pictures import encode_picture
 
 __all__ = ["Dice", "Processes", "Run", "Status", "blend", "make_folder", "processes", "write_sheet"]
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from stylecrypt_msg.errors import InputError
-from stylecrypt_msg.pictures import write_atomically
+from stylecrypt_msg.files import write_atomically
 
 from .runs import Dice
 

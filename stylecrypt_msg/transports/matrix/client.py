@@ -11,7 +11,7 @@ import vodozemac
 from peewee import DatabaseError  # type: ignore[import-untyped]
 
 from ...errors import InputError
-from ...pictures import MAX_FILE_BYTES
+from ...files import MAX_FILE_BYTES
 from .state import damaged
 
 __all__ = ["Client"]

@@ -27,7 +27,7 @@ from nio.crypto.attachments import decrypt_attachment
 from nio.store import SqliteStore
 
 from ...errors import InputError, NetworkError, NotAuthorisedError, Remedy
-from ...pictures import MAX_FILE_BYTES
+from ...files import MAX_FILE_BYTES
 from .account import Account
 from .client import Client
 from .devices import Trust

@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 
 from stylecrypt_msg.errors import PictureError, os_reason
-from stylecrypt_msg.pictures import write_atomically
+from stylecrypt_msg.files import write_atomically
 
 from .bench import ATTACKS, AttackResult
 from .many import Averages
