@@ -52,9 +52,9 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Starts a server for a profile in a folder, by default an empty one."""
     with ExitStack() as running:
 
-        def start(folder: Path | None = None, idle: float = 900) -> serving.Page:
+        def start(folder: Path | None = None) -> serving.Page:
             folder = folder or tmp_path_factory.mktemp("profile") / "profile"
-            return running.enter_context(serving_page(folder, idle))
+            return running.enter_context(serving_page(folder))
 
         yield start
 

@@ -32,9 +32,9 @@ def browsing() -> Iterator[Browser | None]:
 
 
 @contextmanager
-def serving_page(folder: Path, idle: float = 900, port: int = 0) -> Iterator[serving.Page]:
+def serving_page(folder: Path, port: int = 0) -> Iterator[serving.Page]:
     """The program's server for a profile in a folder."""
-    with serving.Page(folder, port=port, idle=idle) as page:
+    with serving.Page(folder, port=port, idle=900) as page:
         thread = threading.Thread(target=page.serve)
         thread.start()
         try:
@@ -102,6 +102,7 @@ def _is_fault(said: ConsoleMessage) -> bool:
 def sit_down(browser: Browser, served: serving.Page, name: str, viewport: ViewportSize | None = None) -> Person:
     """Somebody new, who makes a profile."""
     context = browser.new_context(locale="en-GB", viewport=viewport or {"width": 1280, "height": 800})
+    context.set_default_timeout(PATIENCE)
     person = Person(name, served, context, context.new_page())
     page = person.page
     page.on("pageerror", lambda error: person.complaints.append(str(error)))

@@ -222,12 +222,13 @@ def test_what_is_no_form_is_refused_in_words(inside: Browser) -> None:
 
 
 def test_a_profile_out_of_use_is_locked_and_its_photos_are_dropped(serve: Serve, alice: Path) -> None:
-    browser = Browser(serve(alice, idle=1.0))
+    browser = Browser(serve(alice))
     browser.enter()
     browser.post("/unlock", f"passphrase={PASSPHRASE.replace(' ', '+')}")
     upload(browser, 100)
     desk = browser.served.desk
     assert desk.is_open and desk._papers
+    desk.idle = 0.5
     until = time.monotonic() + 60
     while desk.is_open:
         assert time.monotonic() < until
