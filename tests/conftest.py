@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +23,10 @@ from stylecrypt_msg.models.face_model import Floats
 from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.standins import stand_in
 
-from .quickly import shortened
-from .remembering import remembered, remembering
-from .synapse import homeserver  # noqa: F401  # a fixture
+from .support.places import SHARED
+from .support.quickly import shortened
+from .support.remembering import remembered, remembering
+from .support.synapse import homeserver  # noqa: F401  # a fixture
 
 if TYPE_CHECKING:
     from stylecrypt_msg.models.torch_model import TorchModel
@@ -79,10 +79,9 @@ def _faces_are_looked_at_once() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of pictures and fixtures beside the repository; tests that need it are skipped without it."""
-    folder = Path(os.environ.get("STYLECRYPT_SHARED", Path(__file__).parents[2] / "shared"))
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not there; set STYLECRYPT_SHARED to a folder with its pictures and fixtures")
-    return folder
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is not there; set STYLECRYPT_SHARED to a folder with its pictures and fixtures")
+    return SHARED
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from stylecrypt_msg.cli import app, main
 from stylecrypt_msg.models import FaceModel, load_model, model_cache
 
 from .conftest import People
-from .scenery import scene
+from .support.scenery import scene
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]

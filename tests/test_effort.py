@@ -9,8 +9,8 @@ from stylecrypt_msg import effort
 from stylecrypt_msg.cipher import cover, invert, to_pixels
 from stylecrypt_msg.models import FaceModel
 
-from . import quickly
 from .conftest import People
+from .support import quickly
 from .test_cipher import apart, centre, codes_apart, undo
 
 

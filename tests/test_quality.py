@@ -17,7 +17,7 @@ from stylecrypt_msg.pictures import Format, Pixels, encode_picture, read_picture
 from stylecrypt_msg.quality import fit_cover
 from stylecrypt_msg.residual import MIN_PSNR, pack_faces, restore_faces
 
-from .photographs import as_jpeg, astronaut, psnr, source_of
+from .support.photographs import as_jpeg, astronaut, psnr, source_of
 
 
 def test_a_cover_is_written_as_its_source_where_that_fits() -> None:

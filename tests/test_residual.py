@@ -17,7 +17,7 @@ from stylecrypt_msg.errors import MessageError, ModelError
 from stylecrypt_msg.pictures import Format, encode_picture, read_picture
 from stylecrypt_msg.residual import MIN_PSNR, pack_faces, pack_styles, restore_faces, unpack_styles
 
-from .photographs import as_jpeg, astronaut, psnr, with_fakes
+from .support.photographs import as_jpeg, astronaut, psnr, with_fakes
 
 
 def pieces(data: bytes, height: int, width: int) -> Iterator[tuple[slice, slice]]:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from . import quickly
 from .cli.helpers import saved
 from .conftest import People
+from .support import quickly
 
 # Each line of the script's own: how a command ended, and what it wrote.
 PROGRAM = f"""

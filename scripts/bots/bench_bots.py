@@ -25,7 +25,7 @@ from stylecrypt_msg.pictures import encode_picture
 from stylecrypt_msg.transports.matrix.server import Post
 from tests.bots import killing
 from tests.bots.people import Household, Person
-from tests.synapse import Homeserver
+from tests.support.synapse import Homeserver
 
 
 class Listener:

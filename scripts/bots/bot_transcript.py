@@ -21,7 +21,7 @@ from stylecrypt_bots.queues import YES
 from stylecrypt_msg.pictures import encode_picture
 from stylecrypt_msg.transports.matrix.server import Post
 from tests.bots.people import Household, Person
-from tests.synapse import Homeserver
+from tests.support.synapse import Homeserver
 
 WIDE, MARGIN, GAP, SHOWN = 560, 20, 14, 330
 INK, PALE, MINE, THEIRS = (30, 32, 36), (120, 124, 130), (219, 236, 255), (242, 243, 245)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.models import load_model
 from stylecrypt_msg.standins import stand_in
-from tests.synapse import Homeserver
+from tests.support.synapse import Homeserver
 
 __all__ = ["a_face", "on_a_homeserver", "report"]
 

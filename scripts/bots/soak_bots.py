@@ -27,7 +27,7 @@ from stylecrypt_msg.pictures import encode_picture
 from stylecrypt_msg.transports.matrix.server import Password
 from tests.bots import killing
 from tests.bots.people import Household, Person
-from tests.synapse import Homeserver
+from tests.support.synapse import Homeserver
 
 AHEAD = 8  # photos that an owner has posted and the other has not yet seen
 

@@ -11,7 +11,7 @@ from stylecrypt_msg.models import FaceModel, load_model, model_cache
 from stylecrypt_msg.pictures import encode_picture
 
 from ..conftest import People
-from ..synapse import Homeserver
+from ..support.synapse import Homeserver
 from .other_app import modules  # noqa: F401  # a fixture
 from .people import Family, Household, Person, at_home
 

@@ -23,7 +23,7 @@ from stylecrypt_bots.config import load_config
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix import state
 
-from ..quickly import shorten
+from ..support.quickly import shorten
 
 if TYPE_CHECKING:
     from .people import Household

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ..synapse import Homeserver, User
+from ..support.synapse import Homeserver, User
 from .people import PATIENCE
 
 __all__ = ["OtherApp", "app", "modules", "new_secret"]

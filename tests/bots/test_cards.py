@@ -10,7 +10,7 @@ from stylecrypt_bots.queues import NO, YES
 
 from stylecrypt_msg.profile import Profile
 
-from ..synapse import Homeserver
+from ..support.synapse import Homeserver
 from .people import Household, reply_to
 
 

@@ -30,7 +30,7 @@ from stylecrypt_bots import logs
 from stylecrypt_msg.cli import main
 from stylecrypt_msg.profile import Profile
 
-from ..synapse import Homeserver
+from ..support.synapse import Homeserver
 from .people import PATIENCE, Household, Person
 
 COMMAND = [sys.executable, "-c", "from stylecrypt_msg.cli import main; main()"]

@@ -12,7 +12,7 @@ from stylecrypt_bots.account import log_in
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix import Password
 
-from ..synapse import Homeserver
+from ..support.synapse import Homeserver
 from .other_app import OtherApp, app, new_secret
 from .people import Household, Person, until
 

@@ -13,7 +13,7 @@ from stylecrypt_bots.queues import YES
 
 from stylecrypt_msg.transports.matrix.server import Password, Post
 
-from ..synapse import Homeserver
+from ..support.synapse import Homeserver
 from . import killing
 from .killing import POINTS
 from .people import PATIENCE, Household, Person

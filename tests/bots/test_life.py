@@ -14,7 +14,7 @@ from stylecrypt_bots.queues import Queues
 from stylecrypt_msg.errors import InputError, NetworkError
 from stylecrypt_msg.transports.matrix.server import LoggedOutError, Password, Post
 
-from ..synapse import Homeserver, User
+from ..support.synapse import Homeserver, User
 from .people import Household, Person, until
 
 

@@ -12,7 +12,7 @@ from stylecrypt_bots.bot import Bot
 
 from stylecrypt_msg.pictures import read_picture
 
-from ..synapse import Homeserver
+from ..support.synapse import Homeserver
 from .other_app import app, new_secret
 from .people import Household, until
 from .test_verification import Terminal

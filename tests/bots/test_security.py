@@ -18,7 +18,7 @@ from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix import session
 from stylecrypt_msg.transports.matrix.server import Password, Post
 
-from ..synapse import Homeserver, User
+from ..support.synapse import Homeserver, User
 from .people import PATIENCE, Household, Person, until
 
 

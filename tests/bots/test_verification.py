@@ -15,7 +15,7 @@ import pytest
 import vodozemac
 from stylecrypt_bots.bot import Bot
 
-from ..synapse import Homeserver
+from ..support.synapse import Homeserver
 from .people import PATIENCE, Household, Person, at_home, until
 
 

@@ -133,7 +133,7 @@ def test_a_run_that_was_killed_goes_on(run: Run, photos: Path, people: People) -
         Path(photos, f"more-{number}.png").write_bytes(saved(people.photo[number + 1 :], "PNG"))
     (photos / "broken.jpg").unlink()
     command = ["encrypt", str(photos), "-o", "fakes", "--level", "keyface", "--force", "--stand-in", "x"]
-    program = "from tests.quickly import shorten; shorten(); from stylecrypt_msg.cli import main; main()"
+    program = "from tests.support.quickly import shorten; shorten(); from stylecrypt_msg.cli import main; main()"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen([sys.executable, "-c", program, *command], env=environment) as running:
         try:

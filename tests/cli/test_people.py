@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 
 from ..conftest import People
-from ..other_age import EVERY_AGE
-from ..synapse import Homeserver
+from ..support.other_age import EVERY_AGE
+from ..support.synapse import Homeserver
 from .helpers import Ended, Run, read, refused
 
 As = Callable[..., Ended]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from stylecrypt_msg.pictures import read_picture
 
-SHARED = Path(os.environ.get("STYLECRYPT_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "faces"
+from ..support.places import SHARED
 
 Read = Callable[[str], NDArray[np.uint8]]
 
@@ -20,9 +19,9 @@ Read = Callable[[str], NDArray[np.uint8]]
 @pytest.fixture(scope="session")
 def shared_faces() -> Path:
     """The folder of face pictures; the test is skipped without it."""
-    if not SHARED.is_dir():
-        pytest.skip(f"the face pictures are not there: {SHARED} (set STYLECRYPT_SHARED)")
-    return SHARED
+    if not (SHARED / "faces").is_dir():
+        pytest.skip(f"the face pictures are not in {SHARED} (set STYLECRYPT_SHARED)")
+    return SHARED / "faces"
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 
 from stylecrypt_msg.pictures import Pixels
 
-from ..scenery import scene
+from ..support.scenery import scene
 
 
 @pytest.fixture(scope="session")

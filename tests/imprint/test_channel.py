@@ -14,7 +14,7 @@ from stylecrypt_msg import imprint
 from stylecrypt_msg.apps import APPS, UNKNOWN_APP, App
 from stylecrypt_msg.pictures import Pixels
 
-from ..scenery import scene
+from ..support.scenery import scene
 
 TRIALS = [handling.deliver for handling in UNKNOWN_APP]
 DATA = np.random.default_rng(5).bytes(6 * imprint.WORD_BYTES)

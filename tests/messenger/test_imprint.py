@@ -14,7 +14,7 @@ from stylecrypt_msg.pictures import Pixels, encode_picture, read_picture
 from stylecrypt_msg.sdk import Options
 
 from ..conftest import People
-from ..scenery import scene
+from ..support.scenery import scene
 from .conftest import Parties, reencoded
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -20,8 +19,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from ..support.places import SHARED
+
 DATA = Path(__file__).parent / "data"
-SHARED = Path(os.environ.get("STYLECRYPT_SHARED", Path(__file__).parents[3] / "shared")) / "parity"
 
 
 def _rule() -> ModuleType:
@@ -78,7 +78,7 @@ def small() -> Callable[[str], Fixture]:
 
 @pytest.fixture(scope="session")
 def large() -> Callable[[str], Fixture]:
-    return lambda name: Fixture(SHARED, name)
+    return lambda name: Fixture(SHARED / "parity", name)
 
 
 def generator_weights(size: int = 32, channels: int = 4, style_dim: int = 8, depth: int = 2) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ import stylecrypt_protocol as sp
 from stylecrypt_protocol import age, bech32
 from stylecrypt_protocol.signed import SignedPart
 
-from tests.other_age import EVERY_AGE, Age
+from tests.support.other_age import EVERY_AGE, Age
 
 from .helpers import ALICE, BOB, CARDS, message
 

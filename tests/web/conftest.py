@@ -14,7 +14,7 @@ from stylecrypt_msg.models import FaceModel, load_model, model_cache
 from stylecrypt_msg.pictures import encode_picture
 
 from ..conftest import People
-from ..quickly import shortened
+from ..support.quickly import shortened
 from .people import Person, browsing, introduce, serving_page, sit_down
 
 

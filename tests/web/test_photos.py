@@ -17,7 +17,7 @@ from stylecrypt_msg.pictures import encode_picture, read_picture
 from stylecrypt_msg.sdk import StyleCrypt
 
 from ..conftest import People
-from ..photographs import psnr
+from ..support.photographs import psnr
 from .conftest import Meet
 from .people import PATIENCE, Person
 

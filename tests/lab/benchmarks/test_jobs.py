@@ -8,8 +8,8 @@ from stylecrypt_lab.benchmarks import jobs
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.models import FaceModel, model_cache
 
-from ... import quickly
 from ...conftest import People
+from ...support import quickly
 
 pytestmark = pytest.mark.usefixtures("short_descents")
 

@@ -13,7 +13,7 @@ from stylecrypt_msg.cli import main
 from stylecrypt_msg.models import FaceModel, model_cache
 
 from ...conftest import People
-from ...scenery import scene
+from ...support.scenery import scene
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from stylecrypt_lab.evaluation.steganalysis import describe, tell_apart
 
-from ...scenery import scene
+from ...support.scenery import scene
 
 PICTURES = [scene(1024, 512, seed=seed) for seed in range(6)]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ...synapse import Homeserver, User
+from ...support.synapse import Homeserver, User
 from .world import World
 
 

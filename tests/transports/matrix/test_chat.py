@@ -6,7 +6,7 @@ from stylecrypt_msg import AsyncStyleCrypt
 from stylecrypt_msg.transports import Parcel
 
 from ...conftest import People
-from ...synapse import User
+from ...support.synapse import User
 from .world import World
 
 

@@ -18,7 +18,7 @@ from stylecrypt_msg.transports.matrix import (
     session,
 )
 
-from ...synapse import User
+from ...support.synapse import User
 from .world import World, both, envelope, ids, picture
 
 # From one to the other

@@ -18,7 +18,7 @@ from stylecrypt_msg.transports.matrix.identities import SECRET_BYTES, Identity, 
 from stylecrypt_msg.transports.matrix.server import ServerRefusalError
 from stylecrypt_msg.transports.matrix.session import MatrixSession
 
-from ...synapse import User
+from ...support.synapse import User
 from .world import World, device_of, envelope, ids, picture, run
 
 # Who may read along

@@ -14,7 +14,7 @@ from stylecrypt_msg.transports.matrix import (
     session,
 )
 
-from ...synapse import User
+from ...support.synapse import User
 from .world import World, picture
 
 # What others may post

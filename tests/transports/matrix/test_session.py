@@ -18,7 +18,7 @@ from stylecrypt_msg.transports.matrix import (
     state,
 )
 
-from ...synapse import User
+from ...support.synapse import User
 from .world import World, both, device_of, ids, picture
 
 # The store

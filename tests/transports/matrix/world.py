@@ -19,7 +19,7 @@ from stylecrypt_msg.transports.matrix import (
     Password,
 )
 
-from ...synapse import Homeserver, User
+from ...support.synapse import Homeserver, User
 
 IMAGE = Image.linear_gradient("L").resize((64, 48)).convert("RGB")
 

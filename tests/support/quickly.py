@@ -12,8 +12,8 @@ STEPS = 2
 
 PROGRAM = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-from tests.quickly import shorten
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.support.quickly import shorten
 shorten()
 """
 """The first lines of programs that tests start in separate processes."""
