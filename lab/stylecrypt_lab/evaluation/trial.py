@@ -233,7 +233,7 @@ def try_person(
 def first_that_hides(
     original: Pixels, people: Sequence[Floats], fake: Callable[[Floats], Pixels], guards: Sequence[Recogniser]
 ) -> tuple[Floats, Pixels, int]:
-    """The stand-in that `likeness.hide` would choose, the fake, an aligned square, and how many stand-ins came before; if all
+    """The first stand-in that passes as `likeness.hide` judges, the fake, an aligned square, and how many came before; if all
     fakes look like the original to some guard, and the program would send nothing, the best, and the number of ``people``."""
     described = [guard.describe([original])[0] for guard in guards]
     spare, tried = [], []
