@@ -226,15 +226,15 @@ def test_a_profile_out_of_use_is_locked_and_its_photos_are_dropped(serve: Serve,
     browser.enter()
     browser.post("/unlock", f"passphrase={PASSPHRASE.replace(' ', '+')}")
     upload(browser, 100)
-    desk = browser.served.desk
-    assert desk.is_open and desk._papers
-    desk.idle = 0.5
+    session = browser.served.session
+    assert session.is_open and session._held
+    session.idle = 0.5
     until = time.monotonic() + 60
-    while desk.is_open:
+    while session.is_open:
         assert time.monotonic() < until
         browser.ask(browser.gate.place + "/state")  # the page's own question is no use
         time.sleep(0.1)
-    assert not desk._papers
+    assert not session._held
     answer = browser.ask(browser.gate.place + "/state")
     assert '"locked":true' in answer.text
     assert browser.ask(browser.gate.place + "/contacts").status == 303

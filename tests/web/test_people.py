@@ -18,7 +18,7 @@ from .people import PASSPHRASE, PATIENCE, Person
 
 
 def look_up(person: Person, name: str) -> Contact:
-    return person.served.desk.profile.contact(name)
+    return person.served.session.profile.contact(name)
 
 
 def visit(person: Person, name: str) -> None:
@@ -71,17 +71,17 @@ def test_a_contact_is_blocked_unblocked_and_removed(meet: Meet, tmp_path: Path) 
     alice.page.click("summary:text('Remove')")
     alice.press("Remove")
     alice.page.wait_for_selector("text=Removed.")
-    assert alice.served.desk.profile.contacts() == []
+    assert alice.served.session.profile.contacts() == []
 
 
 @pytest.mark.parametrize("text", ["stylecard1nonsense", "Hello, this is Bob", "<script>alert(1)</script>"])
 def test_what_is_no_card_is_refused_in_words(couple: tuple[Person, Person], text: str) -> None:
     alice, _ = couple
-    before = alice.served.desk.profile.contacts()
+    before = alice.served.session.profile.contacts()
     add(alice, text)
     alice.page.wait_for_selector("[role=alert]")
     assert alice.page.input_value("#text") == text
-    assert alice.served.desk.profile.contacts() == before
+    assert alice.served.session.profile.contacts() == before
 
 
 NAME = """<img src=x onerror=document.title='owned'>"'&amp;{{7*7}}"""
@@ -161,7 +161,7 @@ def test_a_covert_photo_is_opened_with_a_key_face(couple: tuple[Person, Person],
     alice.page.click("summary:text('Remove')")
     alice.press("Remove")
     alice.page.wait_for_selector("text=The key face is removed.")
-    assert alice.served.desk.profile.key_faces() == []
+    assert alice.served.session.profile.key_faces() == []
 
 
 def test_a_key_face_needs_a_face(couple: tuple[Person, Person], group: bytes) -> None:

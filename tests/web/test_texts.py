@@ -12,8 +12,8 @@ import stylecrypt_web
 from stylecrypt_protocol import Level
 from stylecrypt_web import remedies
 from stylecrypt_web.german import GERMAN
-from stylecrypt_web.said import Line, said
 from stylecrypt_web.texts import LANGUAGES, TEXTS, Words, language_of
+from stylecrypt_web.translation import Line, translated
 
 from stylecrypt_msg.apps import App
 from stylecrypt_msg.errors import Remedy
@@ -126,7 +126,7 @@ ELSEWHERE = {
     "__init__", "verify_device",
 }  # fmt: skip
 SPEAKING = ("pictures", "cards", "cipher", "likeness", "residual", "messenger", "profile", "imprint")
-PAGE = ("looking", "photos", "people", "entry", "uploads", "desk")
+PAGE = ("faces", "photos", "people", "entry", "uploads", "session")
 ODD = {
     "… ….": "put together of others, which are in the table",
     "cut off": "caught where it arises",
@@ -183,10 +183,10 @@ def spoken() -> list[str]:
 @pytest.mark.parametrize("sentence", spoken())
 def test_what_the_library_says_is_said_in_german(sentence: str) -> None:
     example = sentence.replace("…", "X")
-    line = said(example, "de")
+    line = translated(example, "de")
     assert line.lang == "de" and line.text != example, "say it in web/stylecrypt_web/german.py"
     assert line.text.count("X") <= example.count("X")
-    assert said(example, "en") == Line(example, "en")
+    assert translated(example, "en") == Line(example, "en")
 
 
 def test_nothing_is_translated_that_nobody_says() -> None:
@@ -206,10 +206,10 @@ def test_nothing_is_translated_that_nobody_says() -> None:
 def test_parts_of_a_sentence_are_translated_too() -> None:
     text = "Face 2 of 3, from the left, cannot be replaced: the face is turned too far aside."
     assert (
-        said(text, "de").text
+        translated(text, "de").text
         == "Gesicht 2 von 3, von links, lässt sich nicht ersetzen: es ist zu weit zur Seite gedreht."
     )
-    assert said("What nobody has translated.", "de") == Line("What nobody has translated.", "en")
+    assert translated("What nobody has translated.", "de") == Line("What nobody has translated.", "en")
 
 
 @pytest.mark.parametrize("english", GERMAN)

@@ -13,14 +13,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from . import entry, people, photos
-from .desk import Desk
 from .guard import COOKIE, ENTRANCE, STATIC, Gate, Guard
 from .pages import Site
+from .session import WebSession
 
 __all__ = ["make_app"]
 
 
-def make_app(desk: Desk, gate: Gate, end: Callable[[], None]) -> ASGIApp:
+def make_app(session: WebSession, gate: Gate, end: Callable[[], None]) -> ASGIApp:
     """The guarded site. ``end`` ends the program."""
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader(__package__),
@@ -29,7 +29,7 @@ def make_app(desk: Desk, gate: Gate, end: Callable[[], None]) -> ASGIApp:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    site = Site(desk, gate, end, templates)
+    site = Site(session, gate, end, templates)
 
     async def enter(request: Request) -> Response:
         cookie = gate.enter(request.query_params.get("token", ""))

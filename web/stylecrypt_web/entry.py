@@ -37,13 +37,13 @@ def routes(site: Site) -> list[Route]:
 
 
 def _home(site: Site, request: Request) -> Response:
-    if site.desk.is_open:
+    if site.session.is_open:
         return see(site.at("send"))
-    return see(site.at("start" if site.desk.found() == "none" else "unlock"))
+    return see(site.at("start" if site.session.found() == "none" else "unlock"))
 
 
 def _start(site: Site, request: Request) -> Response:
-    if site.desk.is_open or site.desk.found() != "none":
+    if site.session.is_open or site.session.found() != "none":
         return see(site.at(""))
     return site.show(request, "start.html", name=_kept(request))
 
@@ -54,7 +54,7 @@ def _kept(request: Request) -> str:
 
 def _create(site: Site, request: Request, form: Form) -> Response:
     request.state.name = form.text("name").strip()
-    site.desk.create(request.state.name, chosen_passphrase(form))
+    site.session.create(request.state.name, chosen_passphrase(form))
     return see(site.at("contacts"), done="created")
 
 
@@ -69,7 +69,7 @@ def chosen_passphrase(form: Form) -> str:
 
 
 def _locked(site: Site, request: Request) -> Response:
-    found = "" if site.desk.is_open else site.desk.found()
+    found = "" if site.session.is_open else site.session.found()
     if found in ("", "none"):
         return see(site.at(""))
     return site.show(request, "unlock.html", asks=found == "locked")
@@ -77,36 +77,36 @@ def _locked(site: Site, request: Request) -> Response:
 
 def _unlock(site: Site, request: Request, form: Form) -> Response:
     with _ONE_GUESS:
-        if not site.desk.is_open:
-            site.desk.unlock(form.text("passphrase"))
+        if not site.session.is_open:
+            site.session.unlock(form.text("passphrase"))
     return see(site.at("send"))
 
 
 def _lock(site: Site, request: Request, form: Form) -> Response:
-    site.desk.lock()
+    site.session.lock()
     return see(site.at(""))
 
 
 def _language(site: Site, request: Request, form: Form) -> Response:
     if form.text("language") in LANGUAGES:
-        site.desk.language = form.text("language")
+        site.session.language = form.text("language")
     back = form.text("back")
     return see(back if back.startswith(site.at("")) else site.at(""))
 
 
 def _end(site: Site, request: Request, form: Form) -> Response:
-    site.desk.lock()
+    site.session.lock()
     shown = site.show(request, "ended.html", inside=False)
     site.end()
     return shown
 
 
 def _state(site: Site, request: Request) -> Response:
-    return JSONResponse({"locked": not site.desk.is_open, "next": site.at("")})
+    return JSONResponse({"locked": not site.session.is_open, "next": site.at("")})
 
 
 def _work(site: Site, request: Request) -> Response:
-    job = site.desk.work.job(request.path_params["id"])
+    job = site.session.work.job(request.path_params["id"])
     if job is None:
         raise MissingError
     if job.next:
@@ -115,7 +115,7 @@ def _work(site: Site, request: Request) -> Response:
 
 
 def _progress(site: Site, request: Request) -> Response:
-    job = site.desk.work.job(request.path_params["id"])
+    job = site.session.work.job(request.path_params["id"])
     if job is None:  # the profile was locked
         return JSONResponse({"next": site.at("")})
     what, done, total = job.step

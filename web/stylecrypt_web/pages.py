@@ -1,4 +1,4 @@
-"""What every page of the site needs: the person's desk, the templates, and their language."""
+"""What every page of the site needs: the person's session, the templates, and their language."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from starlette.routing import Route
 
 from stylecrypt_msg.errors import StyleCryptError
 
-from .desk import Desk
 from .guard import Gate
 from .remedies import advice
-from .said import Line, said
+from .session import WebSession
 from .texts import LANGUAGES, Words, language_of
+from .translation import Line, translated
 from .uploads import Form, read_form
 from .work import BugError
 
@@ -33,14 +33,14 @@ class MissingError(Exception):
 
 @dataclass(frozen=True)
 class Site:
-    desk: Desk
+    session: WebSession
     gate: Gate
     end: Callable[[], None]
     """Ends the program."""
     templates: jinja2.Environment
 
     def words(self, request: Request) -> Words:
-        return Words(self.desk.language or language_of(request.headers.get("accept-language", "")))
+        return Words(self.session.language or language_of(request.headers.get("accept-language", "")))
 
     def show(
         self,
@@ -58,7 +58,7 @@ class Site:
             error: said above everything else; by default `error_of`.
             inside: whether the reader has been let in.
         """
-        words, opened = self.words(request), inside and self.desk.is_open
+        words, opened = self.words(request), inside and self.session.is_open
         error = error or self.error_of(request)
         done = request.query_params.get("done", "")
         csrf = Markup('<input type="hidden" name="csrf" value="{}">').format(self.gate.csrf) if inside else Markup()
@@ -80,15 +80,15 @@ class Site:
     def error_of(self, request: Request) -> StyleCryptError | None:
         """What went wrong with the form, or with the job that the address names."""
         failure: StyleCryptError | None = getattr(request.state, "error", None)
-        job = self.desk.work.job(request.query_params.get("job", ""))
+        job = self.session.work.job(request.query_params.get("job", ""))
         return failure or (job.error if job else None)
 
     @staticmethod
     def explained(error: StyleCryptError, words: Words) -> list[Line]:
         """What happened, and what to do about it."""
-        lines = [said(str(error), words.language)]
+        lines = [translated(str(error), words.language)]
         if error.hint:
-            lines.append(said(error.hint, words.language))
+            lines.append(translated(error.hint, words.language))
         if todo := advice(error, words.language):
             lines.append(Line(todo, words.language))
         return lines
@@ -149,10 +149,10 @@ async def _answer(
     site: Site, request: Request, opened: bool, counts: bool, work: Callable[[], Response]
 ) -> tuple[Response | None, StyleCryptError | None]:
     """The page that ``work`` makes, or why it makes none. Nothing goes to a log: exceptions may hold secrets."""
-    if opened and not site.desk.is_open:
+    if opened and not site.session.is_open:
         return see(site.at("")), None
     if counts:
-        site.desk.use()
+        site.session.use()
     try:
         return await run_in_threadpool(work), None
     except MissingError:

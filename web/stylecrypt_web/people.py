@@ -20,7 +20,7 @@ from stylecrypt_msg.profile import Contact, Profile
 from stylecrypt_msg.progress import Progress
 
 from .entry import chosen_passphrase
-from .looking import shown_as
+from .faces import shown_as
 from .pages import MissingError, Site, download, get, post, see
 from .photos import PICTURES
 from .uploads import Form
@@ -62,7 +62,7 @@ def _card_name(profile: Profile) -> str:
 
 def _qr(site: Site, kind: str, **options: object) -> bytes:
     file = io.BytesIO()
-    site.desk.profile.card.to_qr().save(file, kind=kind, **options)
+    site.session.profile.card.to_qr().save(file, kind=kind, **options)
     return file.getvalue()
 
 
@@ -71,11 +71,11 @@ def _qr_svg(site: Site, request: Request) -> Response:
 
 
 def _qr_png(site: Site, request: Request) -> Response:
-    return download(_qr(site, "png", scale=_QR_SCALE), "image/png", f"{_card_name(site.desk.profile)}.png")
+    return download(_qr(site, "png", scale=_QR_SCALE), "image/png", f"{_card_name(site.session.profile)}.png")
 
 
 def _card_file(site: Site, request: Request) -> Response:
-    profile = site.desk.profile
+    profile = site.session.profile
     return download(profile.card.to_bytes(), _BYTES, f"{_card_name(profile)}.sccard")
 
 
@@ -83,7 +83,7 @@ def _card_file(site: Site, request: Request) -> Response:
 
 
 def _contacts(site: Site, request: Request) -> Response:
-    profile = site.desk.profile
+    profile = site.session.profile
     return site.show(
         request,
         "contacts.html",
@@ -102,7 +102,7 @@ def _add(site: Site, request: Request, form: Form) -> Response:
     if not text and not form.files:
         raise InputError("No card was given.", hint="Choose a file or a picture, or paste the text.")
     offered = card_of(text.encode() if text else form.files[0].data)
-    profile = site.desk.profile
+    profile = site.session.profile
     if isinstance(offered, Revocation):
         profile.revoke(offered)
         return see(site.at("contacts"), done="withdrawn")
@@ -112,19 +112,19 @@ def _add(site: Site, request: Request, form: Form) -> Response:
 
 def _named(site: Site, request: Request) -> Contact:
     try:
-        return site.desk.profile.contact(request.path_params["card"])
+        return site.session.profile.contact(request.path_params["card"])
     except InputError:
         raise MissingError from None
 
 
 def _contact(site: Site, request: Request) -> Response:
     contact = _named(site, request)
-    words = site.desk.profile.words(contact.card.id.hex())
+    words = site.session.profile.words(contact.card.id.hex())
     return site.show(request, "contact.html", contact=contact, words=words)
 
 
 def _change(site: Site, request: Request, form: Form) -> Response:
-    profile, who = site.desk.profile, _named(site, request).card.id.hex()
+    profile, who = site.session.profile, _named(site, request).card.id.hex()
     acts: dict[str, Callable[[], Contact | None]] = {
         "trust": lambda: profile.trust(who),
         "distrust": lambda: profile.trust(who, undo=True),
@@ -146,7 +146,7 @@ def _change(site: Site, request: Request, form: Form) -> Response:
 
 
 def _key_faces(site: Site, request: Request) -> Response:
-    profile = site.desk.profile
+    profile = site.session.profile
     contacts, mine = profile.contacts(), profile.key_faces()
     names = {contact.card.id: contact.name for contact in contacts}
     theirs = [(contact.name, len(profile.key_faces_of(contact))) for contact in contacts]
@@ -164,7 +164,7 @@ def _key_faces(site: Site, request: Request) -> Response:
 
 
 def _key_face(site: Site, request: Request) -> Response:
-    faces = site.desk.profile.key_faces()
+    faces = site.session.profile.key_faces()
     if request.path_params["number"] >= len(faces):
         raise MissingError
     picture = faces[request.path_params["number"]].picture
@@ -176,7 +176,7 @@ def _add_key_face(site: Site, request: Request, form: Form) -> Response:
     if not form.files:
         raise InputError("No photo was chosen.", hint="Choose one.")
     photos = [one.data for one in form.files]
-    stylecrypt = site.desk.stylecrypt
+    stylecrypt = site.session.stylecrypt
     stylecrypt.profile.key_face_name(name)  # before the work
 
     def action(progress: Progress) -> None:
@@ -188,7 +188,7 @@ def _add_key_face(site: Site, request: Request, form: Form) -> Response:
 def _receive_key_face(site: Site, request: Request, form: Form) -> Response:
     if not form.files:
         raise InputError("No file was chosen.", hint="Choose one.")
-    sealed, stylecrypt = form.files[0].data, site.desk.stylecrypt
+    sealed, stylecrypt = form.files[0].data, site.session.stylecrypt
 
     def action(progress: Progress) -> None:
         stylecrypt.receive_key_face(sealed, progress=progress)
@@ -198,16 +198,16 @@ def _receive_key_face(site: Site, request: Request, form: Form) -> Response:
 
 def _work(site: Site, action: Callable[[Progress], None], done: str) -> Response:
     at = site.at("keyfaces")
-    return see(site.at("work", site.desk.work.start(action, done_at=f"{at}?done={done}", failed_at=at).id))
+    return see(site.at("work", site.session.work.start(action, done_at=f"{at}?done={done}", failed_at=at).id))
 
 
 def _share_key_face(site: Site, request: Request, form: Form) -> Response:
-    sealed = site.desk.stylecrypt.share_key_face(form.text("name"), [form.text("to")])
+    sealed = site.session.stylecrypt.share_key_face(form.text("name"), [form.text("to")])
     return download(sealed, _BYTES, "key-face.sckey")
 
 
 def _remove_key_face(site: Site, request: Request, form: Form) -> Response:
-    site.desk.stylecrypt.remove_key_face(form.text("name"))
+    site.session.stylecrypt.remove_key_face(form.text("name"))
     return see(site.at("keyfaces"), done="keyface-removed")
 
 
@@ -215,12 +215,12 @@ def _remove_key_face(site: Site, request: Request, form: Form) -> Response:
 
 
 def _you(site: Site, request: Request) -> Response:
-    profile = site.desk.profile
+    profile = site.session.profile
     return site.show(request, "you.html", me=profile.me, card_name=_card_name(profile), folder=profile.folder)
 
 
 def _change_passphrase(site: Site, request: Request, form: Form) -> Response:
-    profile = site.desk.profile
+    profile = site.session.profile
     passphrase = chosen_passphrase(form)
     Profile.open(
         profile.folder, lambda: form.text("present")
@@ -230,5 +230,7 @@ def _change_passphrase(site: Site, request: Request, form: Form) -> Response:
 
 
 def _revocation(site: Site, request: Request, form: Form) -> Response:
-    made = Revocation.create(site.desk.profile.identity, created=int(time.time()), reason=RevocationReason.UNSPECIFIED)
-    return download(made.to_bytes(), _BYTES, f"{_card_name(site.desk.profile)}.revocation")
+    made = Revocation.create(
+        site.session.profile.identity, created=int(time.time()), reason=RevocationReason.UNSPECIFIED
+    )
+    return download(made.to_bytes(), _BYTES, f"{_card_name(site.session.profile)}.revocation")

@@ -21,10 +21,10 @@ from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.sdk import Options
 from stylecrypt_msg.transports import ordinary_name
 
-from .desk import Arrived, Sheet
-from .looking import look_at, numbers_for, shown_as
+from .faces import find_faces, numbers_for, shown_as
 from .pages import MissingError, Site, download, get, post, see
 from .reports import about_arrival, about_cover
+from .session import IncomingPhoto, OutgoingPhoto
 from .uploads import Form
 
 __all__ = ["PICTURES", "routes"]
@@ -32,7 +32,7 @@ __all__ = ["PICTURES", "routes"]
 PICTURES = "image/*,.heic,.heif,.avif"
 """What people may choose as a photo; not all systems take the last three for pictures."""
 
-Paper = TypeVar("Paper")
+Held = TypeVar("Held")
 
 _TRIES = 5  # stand-ins, of which nearly all hide nearly everybody
 
@@ -61,18 +61,18 @@ def routes(site: Site) -> list[Route]:
     ]
 
 
-def _sheet(site: Site, request: Request) -> Sheet:
-    return _there(site.desk.paper(Sheet, request.path_params["id"]))
+def _outgoing(site: Site, request: Request) -> OutgoingPhoto:
+    return _there(site.session.held(OutgoingPhoto, request.path_params["id"]))
 
 
-def _arrived(site: Site, request: Request) -> Arrived:
-    return _there(site.desk.paper(Arrived, request.path_params["id"]))
+def _arrived(site: Site, request: Request) -> IncomingPhoto:
+    return _there(site.session.held(IncomingPhoto, request.path_params["id"]))
 
 
-def _there(paper: Paper | None) -> Paper:
-    if paper is None:
+def _there(held: Held | None) -> Held:
+    if held is None:
         raise MissingError
-    return paper
+    return held
 
 
 def _jpeg(data: bytes) -> Response:
@@ -86,14 +86,14 @@ def _jpeg(data: bytes) -> Response:
 
 def _may_see(site: Site) -> tuple[list[Contact], list[Contact]]:
     """The contacts who may see photos, and the others."""
-    contacts = site.desk.profile.contacts()
+    contacts = site.session.profile.contacts()
     may = [one for one in contacts if one.trusted and not one.blocked and not one.withdrawn and one.pending is None]
     return may, [one for one in contacts if one not in may]
 
 
 def _send(site: Site, request: Request) -> Response:
     return site.show(
-        request, "send.html", contacts=site.desk.profile.contacts(), pictures=PICTURES, most=MAX_FILE_BYTES
+        request, "send.html", contacts=site.session.profile.contacts(), pictures=PICTURES, most=MAX_FILE_BYTES
     )
 
 
@@ -101,29 +101,29 @@ def _look(site: Site, request: Request, form: Form) -> Response:
     if not form.files:
         raise InputError("No photo was chosen.", hint="Choose one.")
     upload = form.files[0]
-    sheet = site.desk.put(Sheet(upload.data, sealable_name(upload.name)))
-    job = site.desk.work.start(
-        lambda progress: look_at(sheet, progress), done_at=site.at("send", sheet.id), failed_at=site.at("send")
+    outgoing = site.session.put(OutgoingPhoto(upload.data, sealable_name(upload.name)))
+    job = site.session.work.start(
+        lambda progress: find_faces(outgoing, progress), done_at=site.at("send", outgoing.id), failed_at=site.at("send")
     )
     return see(site.at("work", job.id))
 
 
 def _choose(site: Site, request: Request) -> Response:
-    sheet = _sheet(site, request)
-    if not sheet.found:
+    outgoing = _outgoing(site, request)
+    if not outgoing.found:
         raise MissingError
     may, others = _may_see(site)
     error = site.error_of(request)
 
     def chosen(field: str, otherwise: str) -> str:
-        return sheet.chosen.get(field, [otherwise])[0]
+        return outgoing.chosen.get(field, [otherwise])[0]
 
     return site.show(
         request,
         "choose.html",
-        sheet=sheet,
+        outgoing=outgoing,
         chosen=chosen,
-        picked=sheet.chosen.get("to", [may[0].card.id.hex()] if len(may) == 1 else []),
+        picked=outgoing.chosen.get("to", [may[0].card.id.hex()] if len(may) == 1 else []),
         contacts=may,
         others=[one.name for one in others],
         apps=list(App),
@@ -133,40 +133,42 @@ def _choose(site: Site, request: Request) -> Response:
 
 
 def _hide(site: Site, request: Request, form: Form) -> Response:
-    sheet = _sheet(site, request)
-    sheet.chosen = {field: form.texts(field) for field in form.fields if field not in ("csrf", "force")}
+    outgoing = _outgoing(site, request)
+    outgoing.chosen = {field: form.texts(field) for field in form.fields if field not in ("csrf", "force")}
     force = bool(form.text("force"))
-    return _encrypt(site, sheet, lambda progress: _hidden(site, sheet, progress, force=force))
+    return _encrypt(site, outgoing, lambda progress: _hidden(site, outgoing, progress, force=force))
 
 
 def _again(site: Site, request: Request, form: Form) -> Response:
     """Another stand-in, for this photo only: the chat keeps its own."""
-    sheet = _sheet(site, request)
+    outgoing = _outgoing(site, request)
 
     def another(progress: Progress) -> None:
         for left in reversed(range(_TRIES)):
             try:
-                _hidden(site, sheet, progress, stand_in=secrets.token_hex(4))
+                _hidden(site, outgoing, progress, stand_in=secrets.token_hex(4))
             except LikenessError:
                 if not left:
                     raise
             else:
                 return
 
-    return _encrypt(site, sheet, another)
+    return _encrypt(site, outgoing, another)
 
 
-def _encrypt(site: Site, sheet: Sheet, action: Any) -> Response:
-    at = site.at("send", sheet.id)
-    job = site.desk.work.start(action, done_at=f"{at}/result", failed_at=at)
+def _encrypt(site: Site, outgoing: OutgoingPhoto, action: Any) -> Response:
+    at = site.at("send", outgoing.id)
+    job = site.session.work.start(action, done_at=f"{at}/result", failed_at=at)
     return see(site.at("work", job.id))
 
 
-def _hidden(site: Site, sheet: Sheet, progress: Progress, *, force: bool = False, stand_in: str | None = None) -> None:
+def _hidden(
+    site: Site, outgoing: OutgoingPhoto, progress: Progress, *, force: bool = False, stand_in: str | None = None
+) -> None:
     """Makes the picture that is safe to send. Raises what `StyleCrypt.encrypt` does."""
 
     def chosen(field: str) -> str:
-        return sheet.chosen.get(field, [""])[0]
+        return outgoing.chosen.get(field, [""])[0]
 
     app = named(App, "app", chosen("app")) if chosen("app") else None
     options: Options = {
@@ -177,25 +179,25 @@ def _hidden(site: Site, sheet: Sheet, progress: Progress, *, force: bool = False
         "covert": bool(chosen("covert")),
         "form": "portrait" if chosen("portrait") else "photo",
         "stand_in": stand_in or chosen("stand-in").strip() or None,
-        "file_name": sheet.name,
+        "file_name": outgoing.name,
         "force": force,
-        **_faces(sheet, app),
+        **_faces(outgoing, app),
     }
     if options["covert"]:
         options["level"] = Level.KEYFACE
-    sent = site.desk.stylecrypt.encrypt(sheet.photo, sheet.chosen.get("to", []), progress=progress, **options)
-    sheet.shown = shown_as(read_picture(sent.picture).pixels)
-    sheet.sent, sheet.file_name = sent, ordinary_name(sent.media_type)
+    sent = site.session.stylecrypt.encrypt(outgoing.photo, outgoing.chosen.get("to", []), progress=progress, **options)
+    outgoing.shown = shown_as(read_picture(sent.picture).pixels)
+    outgoing.sent, outgoing.file_name = sent, ordinary_name(sent.media_type)
 
 
-def _faces(sheet: Sheet, app: App | None) -> Options:
+def _faces(outgoing: OutgoingPhoto, app: App | None) -> Options:
     """Which faces are replaced and which stay, as the options of `StyleCrypt.encrypt`; the rest is blurred."""
-    ways = {face.number: sheet.chosen.get(f"face-{face.number}", [""])[0] for face in sheet.found}
-    hide = [face.number for face in sheet.found if ways[face.number] == "hide" and face.refusal is None]
+    ways = {face.number: outgoing.chosen.get(f"face-{face.number}", [""])[0] for face in outgoing.found}
+    hide = [face.number for face in outgoing.found if ways[face.number] == "hide" and face.refusal is None]
     keep = [number for number, way in ways.items() if way == "keep"]
-    if not keep and len(hide) == sum(face.refusal is None for face in sheet.found):
+    if not keep and len(hide) == sum(face.refusal is None for face in outgoing.found):
         return {}
-    numbers = numbers_for(sheet, app)
+    numbers = numbers_for(outgoing, app)
     return {
         "only": [numbers[number] for number in hide],
         "keep": [numbers[number] for number in keep],
@@ -203,59 +205,59 @@ def _faces(sheet: Sheet, app: App | None) -> Options:
     }
 
 
-def _sent(sheet: Sheet) -> EncryptedPhoto:
-    return _there(sheet.sent)
+def _sent(outgoing: OutgoingPhoto) -> EncryptedPhoto:
+    return _there(outgoing.sent)
 
 
 def _result(site: Site, request: Request) -> Response:
-    sheet = _sheet(site, request)
-    sent = _sent(sheet)
+    outgoing = _outgoing(site, request)
+    sent = _sent(outgoing)
     return site.show(
         request,
         "cover.html",
-        sheet=sheet,
-        at=site.at("send", sheet.id),
+        outgoing=outgoing,
+        at=site.at("send", outgoing.id),
         report=about_cover(sent.leaks, site.words(request)),
         recipients=[contact.name for contact in sent.recipients],
-        by_file=sent.packed is not None and sheet.chosen.get("app", [""])[0] in ("", App.FILE),
-        beside=_beside(sheet) if sent.envelope is not None else "",
+        by_file=sent.packed is not None and outgoing.chosen.get("app", [""])[0] in ("", App.FILE),
+        beside=_beside(outgoing) if sent.envelope is not None else "",
         copies=sent.imprinted,
     )
 
 
-def _beside(sheet: Sheet) -> str:
-    return sheet.file_name.rpartition(".")[0] + ENVELOPE_SUFFIX
+def _beside(outgoing: OutgoingPhoto) -> str:
+    return outgoing.file_name.rpartition(".")[0] + ENVELOPE_SUFFIX
 
 
 def _original(site: Site, request: Request) -> Response:
-    return _jpeg(_sheet(site, request).preview)
+    return _jpeg(_outgoing(site, request).preview)
 
 
 def _face(site: Site, request: Request) -> Response:
     number = request.path_params["number"]
-    return _jpeg(next((face.picture for face in _sheet(site, request).found if face.number == number), b""))
+    return _jpeg(next((face.picture for face in _outgoing(site, request).found if face.number == number), b""))
 
 
 def _cover(site: Site, request: Request) -> Response:
-    return _jpeg(_sheet(site, request).shown)
+    return _jpeg(_outgoing(site, request).shown)
 
 
 def _picture(site: Site, request: Request) -> Response:
-    sheet = _sheet(site, request)
-    sent = _sent(sheet)
-    return download(sent.picture, sent.media_type, sheet.file_name)
+    outgoing = _outgoing(site, request)
+    sent = _sent(outgoing)
+    return download(sent.picture, sent.media_type, outgoing.file_name)
 
 
 def _pixels(site: Site, request: Request) -> Response:
     """For the clipboard, which takes PNG and drops what is beside the pixels."""
     return Response(
-        encode_picture(read_picture(_sent(_sheet(site, request)).picture).pixels, "PNG"), media_type="image/png"
+        encode_picture(read_picture(_sent(_outgoing(site, request)).picture).pixels, "PNG"), media_type="image/png"
     )
 
 
 def _envelope(site: Site, request: Request) -> Response:
-    sheet = _sheet(site, request)
-    return download(_there(_sent(sheet).envelope), "application/octet-stream", _beside(sheet))
+    outgoing = _outgoing(site, request)
+    return download(_there(_sent(outgoing).envelope), "application/octet-stream", _beside(outgoing))
 
 
 # Opening.
@@ -272,7 +274,7 @@ def _arrive(site: Site, request: Request, form: Form) -> Response:
         raise InputError(
             "One picture at a time can be opened.", hint=f"Choose one, and its {ENVELOPE_SUFFIX} file if there is one."
         )
-    arrived = site.desk.put(Arrived(pictures[0], beside[0] if beside else None))
+    arrived = site.session.put(IncomingPhoto(pictures[0], beside[0] if beside else None))
     return _decrypt(site, arrived, failed_at=site.at("open"))
 
 
@@ -285,12 +287,12 @@ def _try(site: Site, request: Request, form: Form) -> Response:
     return _decrypt(site, arrived, failed_at=site.at("open", arrived.id), **options)
 
 
-def _decrypt(site: Site, arrived: Arrived, *, failed_at: str, **options: Any) -> Response:
+def _decrypt(site: Site, arrived: IncomingPhoto, *, failed_at: str, **options: Any) -> Response:
     def action(progress: Progress) -> None:
         if not arrived.before:
             arrived.before = shown_as(read_picture(arrived.picture).pixels)
         try:
-            photo = site.desk.stylecrypt.decrypt(
+            photo = site.session.stylecrypt.decrypt(
                 arrived.picture, envelope=arrived.envelope, progress=progress, **options
             )
         except NoMessageError:
@@ -300,7 +302,7 @@ def _decrypt(site: Site, arrived: Arrived, *, failed_at: str, **options: Any) ->
         arrived.after = shown_as(photo.pixels)
         arrived.photo = photo
 
-    job = site.desk.work.start(action, done_at=site.at("open", arrived.id), failed_at=failed_at)
+    job = site.session.work.start(action, done_at=site.at("open", arrived.id), failed_at=failed_at)
     return see(site.at("work", job.id))
 
 
@@ -317,7 +319,7 @@ def _opened(site: Site, request: Request) -> Response:
         heading=_heading(photo, words) if photo else "",
         report=about_arrival(photo, words) if photo else (),
         name=photo.received_name if photo else "",
-        contacts=site.desk.profile.contacts(),
+        contacts=site.session.profile.contacts(),
         pictures=PICTURES,
         most=MAX_FILE_BYTES,
     )

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from stylecrypt_msg.cipher import Unreplaced
 from stylecrypt_msg.messenger import DecryptedPhoto, LeakReport
 
-from .said import Line, said
 from .texts import Words
+from .translation import Line, translated
 
 __all__ = ["about_arrival", "about_cover"]
 
@@ -34,7 +34,7 @@ def about_cover(leaks: LeakReport, words: Words) -> list[Line]:
         what = ", ".join(words(f"dropped.{name}") for name in leaks.metadata_dropped)
         lines.append(Line(words("report.dropped", what=what), here, "good"))
     if leaks.imprint:
-        lines.append(said(leaks.imprint, here, "warn"))
+        lines.append(translated(leaks.imprint, here, "warn"))
     lines.append(Line(words("report.look"), here))
     return lines
 
@@ -57,4 +57,4 @@ def about_arrival(photo: DecryptedPhoto, words: Words) -> list[Line]:
         lines.append(Line(words(key, name=photo.sender.name), words.language, "good" if photo.verified else "warn"))
     else:
         lines.append(Line(words("report.unsigned"), words.language, "warn"))
-    return [*lines, *(said(warning, words.language, "warn") for warning in photo.warnings)]
+    return [*lines, *(translated(warning, words.language, "warn") for warning in photo.warnings)]

@@ -20,8 +20,8 @@ from stylecrypt_msg.cli import console
 from stylecrypt_msg.errors import InputError, os_reason
 
 from .app import make_app
-from .desk import Desk
 from .guard import Gate
+from .session import WebSession
 
 __all__ = ["Page", "run"]
 
@@ -42,10 +42,10 @@ class Page:
         except OSError as error:
             self._socket.close()
             raise InputError(f"Port {port} cannot be used: {os_reason(error)}.", hint="Leave out --port.") from error
-        self.desk = Desk(folder, idle)
+        self.session = WebSession(folder, idle)
         self.gate = Gate(f"{_LOOPBACK}:{self._socket.getsockname()[1]}")
         config = uvicorn.Config(
-            make_app(self.desk, self.gate, self.end),
+            make_app(self.session, self.gate, self.end),
             log_config=None,  # addresses hold the token
             access_log=False,
             lifespan="off",
@@ -80,8 +80,8 @@ class Page:
         """Leaves nothing behind."""
         self._ended.set()
         self._unlink()
-        self.desk.lock()
-        self.desk.work.end()
+        self.session.lock()
+        self.session.work.end()
         self._socket.close()
 
     def __enter__(self) -> Self:
@@ -91,8 +91,8 @@ class Page:
         self.close()
 
     def _watch(self) -> None:
-        while not self._ended.wait(min(self.desk.idle / 4, 1)):
-            self.desk.lock_if_idle()
+        while not self._ended.wait(min(self.session.idle / 4, 1)):
+            self.session.lock_if_idle()
             if not self.gate.token:
                 self._unlink()
 

@@ -12,9 +12,9 @@ from stylecrypt_msg.faces import Refusal, check_face, detect_faces
 from stylecrypt_msg.pictures import Pixels, encode_picture, read_photo
 from stylecrypt_msg.progress import Progress
 
-from .desk import Sheet
+from .session import OutgoingPhoto
 
-__all__ = ["Found", "look_at", "numbers_for", "shown_as"]
+__all__ = ["Found", "find_faces", "numbers_for", "shown_as"]
 
 _SIDE = 1600  # px of what the page shows
 _FACE = 160  # px
@@ -42,10 +42,10 @@ def shown_as(pixels: Pixels, side: int = _SIDE) -> bytes:
     return encode_picture(reduced(pixels, side), "JPEG", quality=88)
 
 
-def look_at(sheet: Sheet, progress: Progress) -> None:
+def find_faces(outgoing: OutgoingPhoto, progress: Progress) -> None:
     """Finds the faces of a photo. Raises PictureError; FaceError if there are none."""
     progress("finding faces", 0, 1)
-    pixels = read_photo(sheet.photo).pixels
+    pixels = read_photo(outgoing.photo).pixels
     height, width = pixels.shape[:2]
     found = []
     for number, face in enumerate(detect_faces(pixels), 1):
@@ -59,7 +59,7 @@ def look_at(sheet: Sheet, progress: Progress) -> None:
             "No face was found in the picture.",
             hint="Use a photo in which the face is at least 40 px wide and not covered.",
         )
-    sheet.preview, sheet.size, sheet.found = shown_as(pixels), (width, height), tuple(found)
+    outgoing.preview, outgoing.size, outgoing.found = shown_as(pixels), (width, height), tuple(found)
 
 
 def _portrait(pixels: Pixels, centre: tuple[float, float], size: float) -> bytes:
@@ -69,20 +69,20 @@ def _portrait(pixels: Pixels, centre: tuple[float, float], size: float) -> bytes
     return shown_as(np.ascontiguousarray(pixels[low[1] : high[1], low[0] : high[0]]), _FACE)
 
 
-def numbers_for(sheet: Sheet, app: App | None) -> dict[int, int]:
+def numbers_for(outgoing: OutgoingPhoto, app: App | None) -> dict[int, int]:
     """The faces' numbers in the picture that `StyleCrypt.encrypt` makes for an app, which may be smaller than the photo.
 
     Raises FaceError if other faces are found in it: then what was chosen is not what would happen.
     """
-    same = {face.number: face.number for face in sheet.found}
+    same = {face.number: face.number for face in outgoing.found}
     side = None if app is None else APPS[app].side
-    if side is None or max(sheet.size) <= side:
+    if side is None or max(outgoing.size) <= side:
         return same
-    pixels = reduced(read_photo(sheet.photo).pixels, side)
+    pixels = reduced(read_photo(outgoing.photo).pixels, side)
     height, width = pixels.shape[:2]
     again = [(face.centre[0] / width, face.centre[1] / height) for face in detect_faces(pixels)]
     numbers = {}
-    for face in sheet.found:
+    for face in outgoing.found:
         left, top, wide, high = face.box
         here = [number for number, (x, y) in enumerate(again, 1) if left <= x <= left + wide and top <= y <= top + high]
         if len(here) == 1:

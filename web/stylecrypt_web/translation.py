@@ -9,7 +9,7 @@ from functools import cache
 from .german import GERMAN
 from .texts import LANGUAGES
 
-__all__ = ["Line", "said"]
+__all__ = ["Line", "translated"]
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ def _patterns() -> list[tuple[re.Pattern[str], str]]:
     ]
 
 
-def said(text: str, language: str, kind: str = "note") -> Line:
+def translated(text: str, language: str, kind: str = "note") -> Line:
     """A sentence of the library: in English if there is no translation."""
     if language != LANGUAGES[0]:
         for pattern, german in _patterns():
             if found := pattern.fullmatch(text):
                 whole, *more = german.split("…")
                 for part, after in zip(found.groups(), more, strict=True):
-                    whole += said(part, language).text + after
+                    whole += translated(part, language).text + after
                 return Line(whole, language, kind)
     return Line(text, LANGUAGES[0], kind)

@@ -1,4 +1,4 @@
-"""What lies on the desk of the person at the page: the open profile, and the pictures they work with, in memory only."""
+"""The session of the person at the page: the open profile, and the pictures they work with, in memory only."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from stylecrypt_msg.sdk import StyleCrypt
 from .work import Work
 
 if TYPE_CHECKING:
-    from .looking import Found
+    from .faces import Found
 
-__all__ = ["Arrived", "Desk", "Sheet"]
+__all__ = ["IncomingPhoto", "OutgoingPhoto", "WebSession"]
 
 _MOST = 4  # pictures at a time, of up to 64 MB each
 
-Paper = TypeVar("Paper", bound="Sheet | Arrived")
+Held = TypeVar("Held", bound="OutgoingPhoto | IncomingPhoto")
 
 
 def _new_id() -> str:
@@ -31,7 +31,7 @@ def _new_id() -> str:
 
 
 @dataclass(eq=False)
-class Sheet:
+class OutgoingPhoto:
     """A photo to send.
 
     Attributes:
@@ -56,7 +56,7 @@ class Sheet:
 
 
 @dataclass(eq=False)
-class Arrived:
+class IncomingPhoto:
     """A picture that arrived, and the photo behind it."""
 
     picture: bytes = field(repr=False)
@@ -67,7 +67,7 @@ class Arrived:
     after: bytes = field(default=b"", repr=False)
 
 
-class Desk:
+class WebSession:
     """For one person.
 
     Attributes:
@@ -82,7 +82,7 @@ class Desk:
         self.work = Work()
         self._open: StyleCrypt | None = None
         self._used = time.monotonic()
-        self._papers: OrderedDict[str, Sheet | Arrived] = OrderedDict()
+        self._held: OrderedDict[str, OutgoingPhoto | IncomingPhoto] = OrderedDict()
 
     @property
     def is_open(self) -> bool:
@@ -133,7 +133,7 @@ class Desk:
     def lock(self) -> None:
         """Closes the profile and drops all pictures. Work in progress is thrown away."""
         opened, self._open = self._open, None
-        self._papers.clear()
+        self._held.clear()
         self.work.drop(opened.close if opened else lambda: None)
 
     def lock_if_idle(self) -> None:
@@ -142,13 +142,13 @@ class Desk:
         elif self.is_open and time.monotonic() - self._used > self.idle:
             self.lock()
 
-    def put(self, paper: Paper) -> Paper:
+    def put(self, held: Held) -> Held:
         """The oldest picture makes room for it."""
-        self._papers[paper.id] = paper
-        while len(self._papers) > _MOST:
-            self._papers.popitem(last=False)
-        return paper
+        self._held[held.id] = held
+        while len(self._held) > _MOST:
+            self._held.popitem(last=False)
+        return held
 
-    def paper(self, kind: type[Paper], id: str) -> Paper | None:
-        paper = self._papers.get(id)
-        return paper if isinstance(paper, kind) else None
+    def held(self, kind: type[Held], id: str) -> Held | None:
+        held = self._held.get(id)
+        return held if isinstance(held, kind) else None
