@@ -226,11 +226,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "cover.send": ("Send it", "Verschicken"),
     "cover.who": ("{names} can open it.", "{names} kann es öffnen."),
     "cover.how-file": (
-        "Send it as a file (“document”) if you can: then contacts get the whole photo. Apps that shrink "
-        "photos leave the faces, "
-        "small, in its pixels.",
-        "Schick es möglichst als Datei („Dokument“): Dann bekommen Kontakte das ganze Foto. Wenn eine App Fotos verkleinert, "
-        "bleiben die Gesichter, klein, in den Bildpunkten.",
+        "Send it as a file (“document”) if you can: then contacts get the whole photo.",
+        "Schick es möglichst als Datei („Dokument“): Dann bekommen Kontakte das ganze Foto.",
+    ),
+    "cover.how-small": (
+        "Apps that shrink photos leave the faces, small, in its pixels.",
+        "Wenn eine App Fotos verkleinert, bleiben die Gesichter, klein, in den Bildpunkten.",
     ),
     "cover.how-app": ("Send the picture like any other.", "Verschicke das Bild wie jedes andere."),
     "cover.save": ("Save", "Speichern"),
