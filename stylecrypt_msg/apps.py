@@ -40,7 +40,7 @@ class Handling:
         side: the most pixels on the longer side; larger photos are scaled down. None: no limit.
         quality: of the JPEG file that the app writes, on libjpeg's scale. None: the file stays as it is, with what it carries.
         format: "JPEG", or "WEBP" if the app converts to that.
-        scale: the factor by which the app scales the sides, besides ``side``.
+        scale: the factor by which the app scales the sides, besides ``side``: bilinearly, without a filter, as phones do.
         source: where this comes from.
     """
 
@@ -57,7 +57,9 @@ class Handling:
 
         shown = reduced(pixels, self.side)
         if self.scale != 1:
-            shown = reduced(shown, round(max(shown.shape[:2]) * self.scale))
+            import cv2
+
+            shown = np.asarray(cv2.resize(shown, None, fx=self.scale, fy=self.scale), np.uint8)
         if self.quality is None:
             return shown
         file = io.BytesIO()
@@ -78,11 +80,11 @@ APPS: Mapping[App, Handling] = MappingProxyType(
 
 UNKNOWN_APP: Sequence[Handling] = (
     Handling("an ordinary JPEG", 1600, quality=70),
-    Handling("a strong one", 1600, quality=50),
-    Handling("a smaller copy", 1600, quality=70, scale=0.8),
+    Handling("a smaller copy", 1600, quality=70, scale=0.84),
     Handling("a preview as WebP", 1600, quality=80, format="WEBP"),
+    Handling("a strong JPEG", 1600, quality=50),
 )
-"""What a cover for no app in particular should survive, the easiest first. More pixels than these are easier."""
+"""What a cover for no app in particular should survive, the likeliest first. More pixels than these are easier."""
 
 
 def reduced(pixels: Pixels, side: int | None) -> Pixels:

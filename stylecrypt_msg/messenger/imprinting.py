@@ -86,10 +86,9 @@ def imprint(
             if lacking
             else ""
         )
-        again = best is not None and best[0] == written.survived
         if best is None or written.survived > best[0]:
             best = written.survived, written.pixels, no_room
-        if written.survived == len(trials) or again:  # a smaller one shows less and survives no better
+        if written.survived == len(trials):
             break
     if best is None:
         return _without(plain, "the pixels have no room for them where nobody would notice")
@@ -118,7 +117,7 @@ def _sizes(room: int) -> Iterator[int]:
     """Sizes in bytes to try, in turn: first the picture's whole capacity, then less."""
     words = room // WORD_BYTES
     least = -(-(protocol.imprint_bytes(1) + LEAST_BYTES) // WORD_BYTES)
-    for share in (1.0, 0.85, 0.7, 0.55, 0.4):
+    for share in (1.0, 0.75, 0.55):
         if round(words * share) >= least:
             yield round(words * share) * WORD_BYTES
 
