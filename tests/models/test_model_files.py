@@ -280,7 +280,7 @@ def test_checkpoints_of_something_else(checkpoint: Write, small_generator: Weigh
     refused(checkpoint({"conv.weight": torch.zeros(3)}), "neither")
     refused(checkpoint({"d": {"convs.0.weight": torch.zeros(3)}}), "discriminator only")
     refused(checkpoint({"g_ema": torch.zeros(3)}), "no dictionary of weights")
-    refused(checkpoint({"g_ema": {"a": "b"}}), "other things than weights")
+    refused(checkpoint({"g_ema": {"a": "b"}}), "something other than weights")
     refused(checkpoint({"g_ema": {}}), "no complete StyleGAN2")
     weights = small_generator()
     for name in ("convs.5.conv.weight", "to_rgbs.1.bias", "noises.noise_2"):
