@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
 from PIL import Image
@@ -80,7 +81,9 @@ def folder(
         monkeypatch.delenv(variable)
     camera = Image.Exif()
     camera[0x010F] = "Camera"
-    me = scene(1024, 768, seed=2)
+    me = scene(1600, 1200, seed=2)
+    leaves = np.random.default_rng(2).normal(0, 20, (*me.shape[:2], 1))  # which hide an imprint well
+    me = (me + leaves).clip(0, 255).astype(np.uint8)
     me[250:506, 520:776] = people.photo[20:276, 30:286]
     Image.fromarray(me).save("me.jpg", quality=92, exif=camera)
     Image.fromarray(people.ann).save("another-photo-of-me.jpg", quality=95)

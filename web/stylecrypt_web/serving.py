@@ -54,6 +54,7 @@ class Page:
         )
         self._server = uvicorn.Server(config)
         self._ended = threading.Event()
+        self._told = False
         self._link: Path | None = None
 
     def open_browser(self) -> None:
@@ -71,10 +72,14 @@ class Page:
     def serve(self) -> None:
         threading.Thread(target=self._watch, daemon=True).start()
         self._server.run(sockets=[self._socket])
+        if (
+            not self._told
+        ):  # a signal ended it, which the server raises once more, sometimes too late for asyncio to see it
+            raise KeyboardInterrupt
 
     def end(self) -> None:
         """Ends `serve`, from any thread."""
-        self._server.should_exit = True
+        self._told = self._server.should_exit = True
 
     def close(self) -> None:
         """Leaves nothing behind."""
