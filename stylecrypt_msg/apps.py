@@ -80,11 +80,11 @@ APPS: Mapping[App, Handling] = MappingProxyType(
 
 UNKNOWN_APP: Sequence[Handling] = (
     Handling("an ordinary JPEG", 1600, quality=70),
+    Handling("a strong JPEG", 1600, quality=50),  # whoever survives this one survives the first with room to spare
     Handling("a smaller copy", 1600, quality=70, scale=0.84),
     Handling("a preview as WebP", 1600, quality=80, format="WEBP"),
-    Handling("a strong JPEG", 1600, quality=50),
 )
-"""What a cover for no app in particular should survive, the likeliest first. More pixels than these are easier."""
+"""What a cover for no app in particular should survive, the most important first. More pixels than these are easier."""
 
 
 def reduced(pixels: Pixels, side: int | None) -> Pixels:
