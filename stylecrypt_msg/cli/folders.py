@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ..apps import APPS, App, reduced
 from ..errors import InputError, StyleCryptError, os_reason
 from ..faces import check_face, detect_faces
-from ..files import read_file, write_atomically
+from ..files import MAX_FILE_BYTES, read_file, write_atomically
 from ..messenger import sealable_name
 from ..pictures import PHOTO_SUFFIXES, SUFFIXES, Pixels, format_of, read_photo
 from ..recognisers import installed_recognisers
@@ -28,8 +29,6 @@ from .session import Session
 from .workers import in_parallel
 
 __all__ = ["Plan", "decrypt", "encrypt", "plan", "read_plan"]
-
-_MOST_PLAN_BYTES = 64 * 2**20
 
 
 class _Strict(BaseModel):
@@ -76,13 +75,21 @@ class PlannedFace(_Strict):
 
 
 class PlannedPhoto(_Strict):
+    """``digest``: SHA-256 of the file, in hexadecimal: in another file, the numbers mean other faces."""
+
     photo: str
+    digest: str
     faces: tuple[PlannedFace, ...]
 
 
 class Plan(_Strict):
-    """What `encrypt` would do to a folder. Photos that are taken out of it are left out."""
+    """What `encrypt` would do to a folder. Photos that are taken out of it are left out.
 
+    Attributes:
+        app: the app that it is for: faces are counted in the picture of the size that the app leaves alone.
+    """
+
+    app: App | None
     photos: tuple[PlannedPhoto, ...]
 
 
@@ -127,15 +134,26 @@ def encrypt(
         for photo, named in _names(photos, ".jpg").items()
     ]
     if planned is not None:
-        faces = {one.photo: one.faces for one in planned.photos}
-        if missing := sorted(set(faces) - set(photos)):
-            raise InputError(f"The plan names {missing[0]}, which is not in {source}.")
+        if planned.app != options.get("app"):
+            raise InputError(
+                f"The plan was made for {planned.app or 'no app in particular'}.", hint="Use --for as you did then."
+            )
+        plans = {one.photo: one for one in planned.photos}
+        for photo, one in plans.items():
+            if photo not in photos:
+                raise InputError(f"The plan names {photo}, which is not in {source}.")
+            if _digest(source / photo) != one.digest:
+                raise InputError(
+                    f"{photo} has changed since the plan was made.", hint="Make the plan again: --dry-run."
+                )
         jobs = [
-            _Job(job.photo, job.output, {**job.options, **_chosen(faces[job.photo])})
+            _Job(job.photo, job.output, {**job.options, **_chosen(plans[job.photo].faces)})
             for job in jobs
-            if job.photo in faces
+            if job.photo in plans
         ]
-    _work(session, _Setting(source, output, tuple(to), {**options}), jobs, _encrypt_one, report, model, as_json)
+    chosen = {**options, "plan": planned and planned.model_dump(mode="json")}
+    setting = _Setting(source, output, tuple(to), {**options})
+    _work(session, setting, jobs, _encrypt_one, report, model, as_json, chosen=chosen)
 
 
 def decrypt(
@@ -149,7 +167,8 @@ def decrypt(
     options: DecryptOptions,
 ) -> None:
     jobs = [_Job(photo, named, {}) for photo, named in _names(_photos(source), ".png").items()]
-    _work(session, _Setting(source, output, (), {**options}), jobs, _decrypt_one, report, model, as_json)
+    setting = _Setting(source, output, (), {**options})
+    _work(session, setting, jobs, _decrypt_one, report, model, as_json, chosen={**options})
 
 
 def plan(source: Path, *, as_json: bool, options: Options) -> None:
@@ -166,7 +185,7 @@ def plan(source: Path, *, as_json: bool, options: Options) -> None:
             else:
                 refused += 1
                 _refusal(found or _lost(job))
-    made = Plan(photos=tuple(sorted(seen, key=lambda one: one.photo)))
+    made = Plan(app=cast("App | None", options.get("app")), photos=tuple(sorted(seen, key=lambda one: one.photo)))
     if as_json:
         console.print_json(made.model_dump(mode="json"))
     else:
@@ -180,7 +199,7 @@ def read_plan(path: Path) -> Plan:
     """Raises InputError."""
     data = read_file(path)
     try:
-        if len(data) > _MOST_PLAN_BYTES:
+        if len(data) > MAX_FILE_BYTES:
             raise ValueError
         return Plan.model_validate_json(data)
     except ValidationError as error:
@@ -263,13 +282,22 @@ def _work(
     report: Path | None,
     model: str,
     as_json: bool,
+    *,
+    chosen: dict[str, Any],
 ) -> None:
+    """``chosen``: what the user chose for all of it, which must be the same when it is resumed."""
     report = report or setting.output.absolute().with_name(f"{setting.output.absolute().name}-report")
     _check_apart(setting.source, setting.output, report)
     passphrase = session.tried_passphrase()
     _make(setting.output, 0o777)
     _make(report, 0o700)
-    with console.progress() as progress, _Journal(report / "journal.jsonl", _settled(setting, work, model)) as journal:
+    settings = {
+        "work": work.__name__,
+        "to": setting.to,
+        "model": model,
+        **{key: one for key, one in chosen.items() if one},
+    }
+    with console.progress() as progress, _Journal(report / "journal.jsonl", settings) as journal:
         digests = {}
         for number, job in enumerate(jobs):
             progress("reading files", number, len(jobs))
@@ -323,12 +351,6 @@ def _digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
-
-
-def _settled(setting: _Setting, work: Callable[[_Job], Outcome], model: str) -> dict[str, Any]:
-    """What makes results differ, and therefore must not change between runs."""
-    chosen = {name: value for name, value in setting.options.items() if value}
-    return {"work": work.__name__, "to": setting.to, "model": model, **chosen}
 
 
 def _lost(job: _Job) -> Outcome:
@@ -451,9 +473,12 @@ def _decrypt_one(job: _Job) -> Outcome:
         options: DecryptOptions = {**setting.options}  # type: ignore[typeddict-item]
         got = stylecrypt.decrypt(source, **options)
         target.parent.mkdir(parents=True, exist_ok=True)
-        got.save(target)
+        output = PurePosixPath(job.output)
+        if got.file is not None:  # bit by bit, in its own format
+            output = output.with_suffix(got.suffix)
+        got.save(target.with_name(output.name))
         return Outcome(
-            photo=job.photo, output=job.output, facts=got_result(got), lines=(f"{got_line(got)}.", *got.warnings)
+            photo=job.photo, output=str(output), facts=got_result(got), lines=(f"{got_line(got)}.", *got.warnings)
         )
 
     return _tried(job, work)
@@ -473,7 +498,9 @@ def _tried(job: _Job, work: Callable[[Path, Path], Outcome]) -> Outcome:
 
 def _plan_one(job: _Job) -> PlannedPhoto | Outcome:
     try:
-        pixels = read_photo(_here[0].setting.source / job.photo).pixels
+        source = _here[0].setting.source / job.photo
+        app = job.options.get("app")
+        pixels = reduced(read_photo(source).pixels, None if app is None else APPS[app].side)
         chosen = job.options.get("only")
         only = None if chosen is None else _numbers(chosen, pixels)
         keep = _numbers(job.options.get("keep", ()), pixels)
@@ -495,7 +522,7 @@ def _plan_one(job: _Job) -> PlannedPhoto | Outcome:
                 why=refusal and str(refusal),
             )
         )
-    return PlannedPhoto(photo=job.photo, faces=tuple(faces))
+    return PlannedPhoto(photo=job.photo, digest=_digest(source), faces=tuple(faces))
 
 
 def _numbers(people: Sequence[Any], pixels: Pixels) -> tuple[int, ...]:

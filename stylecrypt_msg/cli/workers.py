@@ -55,8 +55,8 @@ def _until_one_dies(
     try:
         while waiting or running:
             while waiting and len(running) < count + (count > 1):  # one ahead, so that nobody waits for us
-                job = waiting.popleft()
-                running[pool.submit(work, job)] = job
+                future = pool.submit(work, waiting[0])  # which fails when a worker has died meanwhile
+                running[future] = waiting.popleft()
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 result = future.result()
                 yield running.pop(future), result

@@ -104,6 +104,16 @@ def test_a_plan_that_was_edited(run: Run, photos: Path, people: People) -> None:
     after = read(f"fakes/deep/{HOSTILE}")
     assert np.array_equal(after[:, :270], people.group[:, :270])
     assert not np.array_equal(after[:, 290:], people.group[:, 290:])
+    # Whoever was kept must not stay visible because an earlier run is resumed, nor numbers mean other faces.
+    plan["photos"][0]["faces"][0]["do"] = "hide"
+    Path("plan.json").write_text(json.dumps(plan))
+    refused(run("encrypt", photos, "-o", "fakes", *options), "a run with other options")
+    refused(run("encrypt", photos, "-o", "more", *options, "--for", "signal"), "was made for no app in particular")
+    before = (photos / "deep" / HOSTILE).read_bytes()
+    (photos / "deep" / HOSTILE).write_bytes(saved(people.group[:, ::-1], "PNG"))
+    refused(run("encrypt", photos, "-o", "more", *options), "has changed since the plan was made")
+    (photos / "deep" / HOSTILE).write_bytes(before)
+    assert not Path("more").exists()
     plan["photos"][0]["faces"][0]["do"] = "dance"
     Path("plan.json").write_text(json.dumps(plan))
     refused(run("encrypt", photos, "-o", "more", *options), "plan.json is not a plan: photos.0.faces.0.do")
