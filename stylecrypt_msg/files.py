@@ -35,7 +35,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
                 file.flush()
                 os.fsync(handle)
             temporary.replace(path)
-        except BaseException:
+        except BaseException:  # Ctrl-C, too, leaves nothing behind
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:

@@ -288,7 +288,7 @@ def _work(
     """``chosen``: what the user chose for all of it, which must be the same when it is resumed."""
     report = report or setting.output.absolute().with_name(f"{setting.output.absolute().name}-report")
     _check_apart(setting.source, setting.output, report)
-    passphrase = session.tried_passphrase()
+    passphrase = session.tried_passphrase(setting.to)
     _make(setting.output, 0o777)
     _make(report, 0o700)
     settings = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,8 +50,11 @@ class Session:
 
         return StyleCrypt(self.folder, passphrase=lambda: self._passphrase("Passphrase"), model=model)
 
-    def tried_passphrase(self) -> str | None:
-        """For processes that open the profile themselves; None: there is no profile, or it has no passphrase."""
+    def tried_passphrase(self, to: Sequence[str]) -> str | None:
+        """For processes that open the profile themselves; None: there is no profile, or it has no passphrase.
+
+        Raises InputError for a contact in ``to`` whom the profile does not hold.
+        """
         asked: list[str] = []
 
         def ask() -> str:
@@ -58,7 +62,9 @@ class Session:
             return asked[0]
 
         if self.folder is not None or self.where.is_dir():
-            Profile.open(self.where, ask).close()
+            with Profile.open(self.where, ask) as profile:
+                for name in to:
+                    profile.contact(name)
         return asked[0] if asked else None
 
     def first_passphrase(self) -> str:

@@ -61,6 +61,7 @@ def test_there_and_back(run: Run, photos: Path, people: People) -> None:
     assert b"fakes: 2 of 4 pictures done, 1 left out as copies of others, 1 refused. Report: " in sent.out
     assert names("fakes") == ["ann.png", f"deep/{HOSTILE}"]
     assert not np.array_equal(read("fakes/ann.png"), people.photo)
+    refused(run(*ALICE, "encrypt", photos, "-o", "more", "--to", "Carol"), "Carol")  # once, not for each photo
     # The report: for people, and for programs.
     page = Path("fakes-report/report.html").read_text()
     assert "&lt;b onclick=x&gt;&amp;amp.png" in page and "<b onclick" not in page
@@ -149,7 +150,7 @@ def test_a_run_that_was_killed_goes_on(run: Run, photos: Path, people: People) -
         try:
             while not list(Path("fakes").rglob("*.png")):
                 assert running.poll() is None, "it ended by itself"
-                time.sleep(0.05)
+                time.sleep(0.05)  # it is to be killed between two photos
         finally:
             running.kill()
     made = {path: path.stat().st_mtime_ns for path in Path("fakes").rglob("*.png")}

@@ -233,7 +233,7 @@ def test_a_profile_out_of_use_is_locked_and_its_photos_are_dropped(serve: Serve,
     while session.is_open:
         assert time.monotonic() < until
         browser.ask(browser.gate.place + "/state")  # the page's own question is no use
-        time.sleep(0.1)
+        time.sleep(0.1)  # it is asked again and again, as the page does
     assert not session._held
     answer = browser.ask(browser.gate.place + "/state")
     assert '"locked":true' in answer.text
@@ -257,4 +257,4 @@ def test_the_program_opens_the_browser_without_telling_other_users_the_token(
     until = time.monotonic() + 60
     while link.exists():
         assert time.monotonic() < until
-        time.sleep(0.05)
+        time.sleep(0.05)  # until the watcher has seen it

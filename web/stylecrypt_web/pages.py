@@ -159,5 +159,5 @@ async def _answer(
         return site.show(request, "missing.html", status=404), None
     except StyleCryptError as error:
         return None, error
-    except Exception as error:
+    except Exception as error:  # one bug does not end the page; the person is told, and no log
         return None, BugError(error)

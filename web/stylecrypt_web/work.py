@@ -99,7 +99,7 @@ def _do(job: Job, action: Callable[[Progress], None]) -> None:
         action(progress)
     except StyleCryptError as error:
         job.error, job.state = error, "failed"
-    except Exception as error:
+    except Exception as error:  # one bug does not end the page; the person is told, and no log
         job.error, job.state = BugError(error), "failed"
     else:
         job.state = "done"
