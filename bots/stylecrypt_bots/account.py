@@ -15,8 +15,8 @@ from aiohttp import web
 
 from stylecrypt_msg.errors import InputError, NetworkError, StyleCryptError
 from stylecrypt_msg.profile import Profile
-from stylecrypt_msg.transports.matrix.identities import SECRET_BYTES
-from stylecrypt_msg.transports.matrix.server import AccessToken, Login, LoginToken
+from stylecrypt_msg.transports.matrix.identities import SECRET_BYTES, OwnKeys
+from stylecrypt_msg.transports.matrix.server import AccessToken, Login, LoginToken, Password
 from stylecrypt_msg.transports.matrix.state import State, is_in_use
 
 from .config import Config, ConfigError
@@ -38,7 +38,9 @@ async def open_session(config: Config, profile: Profile) -> BotSession:
     token = profile.setting(_setting(config))
     if token is None:
         raise ConfigError(f"The bot {config.user_id} is not set up.", hint="Run `stylecrypt bot setup` once.")
-    return await _opened(config, profile, AccessToken(token))
+    session = await _opened(config, profile, AccessToken(token))
+    await _sign(session, profile)
+    return session
 
 
 @asynccontextmanager
@@ -76,9 +78,11 @@ async def log_in(
 
     Raises InputError for somebody else's login, or a profile that another bot uses; NetworkError.
     """
-    session = await _opened(config, profile, login, replace_identity=replace_identity)
+    session = await _opened(config, profile, login)
+    # The profile stays from here on: the server is about to get keys that nobody else has.
+    profile.set_setting(_setting(config), session.client.access_token)
+    await _sign(session, profile, password=login if isinstance(login, Password) else None, replace=replace_identity)
     try:
-        profile.set_setting(_setting(config), session.client.access_token)
         queues = Queues(profile, "")
         session.on_invitation = lambda post: queues.invite(post, welcome=config.may_invite(post.sender))
         async for _ in session.posts(follow=False, types=HEARD):
@@ -120,19 +124,9 @@ async def single_sign_on(homeserver: str, show: Callable[[str], None]) -> LoginT
         await runner.cleanup()
 
 
-async def _opened(config: Config, profile: Profile, login: Login, *, replace_identity: bool = False) -> BotSession:
-    key = profile.setting("bot key") or secrets.token_hex(32)
-    identity = profile.setting("bot identity") or secrets.token_hex(SECRET_BYTES)
-    with profile.transaction():  # before the server has anything that they made
-        profile.set_setting("bot key", key)
-        profile.set_setting("bot identity", identity)
+async def _opened(config: Config, profile: Profile, login: Login) -> BotSession:
     session = await BotSession.open(
-        config.homeserver,
-        login,
-        store=profile.folder / "bot",
-        pickle_key=key,
-        identity=bytes.fromhex(identity),
-        replace_identity=replace_identity,
+        config.homeserver, login, store=profile.folder / "bot", pickle_key=_secret(profile, "bot key", 32)
     )
     if session.user_id != config.user_id:
         await session.close()
@@ -142,6 +136,26 @@ async def _opened(config: Config, profile: Profile, login: Login, *, replace_ide
         )
     session.blocked = [(device.user, device.device) for device in config.blacklist]
     return session
+
+
+async def _sign(
+    session: BotSession, profile: Profile, *, password: Password | None = None, replace: bool = False
+) -> None:
+    """Signs the device with the account's cross-signing keys; closes the session if that fails."""
+    own = OwnKeys(session.user_id, bytes.fromhex(_secret(profile, "bot identity", SECRET_BYTES)))
+    try:
+        await session.publish_identity(own, password=password, replace=replace)
+    except BaseException:
+        await session.close()
+        raise
+
+
+def _secret(profile: Profile, name: str, size: int) -> str:
+    """A secret of so many bytes, in hex; kept before anything is made with it."""
+    if (secret := profile.setting(name)) is None:
+        secret = secrets.token_hex(size)
+        profile.set_setting(name, secret)
+    return secret
 
 
 def _setting(config: Config) -> str:

@@ -28,7 +28,9 @@ import yaml
 from stylecrypt_bots import logs
 
 from stylecrypt_msg.cli import main
+from stylecrypt_msg.errors import NetworkError
 from stylecrypt_msg.profile import Profile
+from stylecrypt_msg.transports.matrix.account import Account
 
 from ..support.synapse import Homeserver
 from .people import PATIENCE, Household, Person
@@ -154,6 +156,21 @@ def test_setup_makes_what_is_missing(operator: Operator) -> None:
     assert again["device"] == result["device"]
     asked = stylecrypt("bot", "setup", "-c", operator.config, "--owner", "@x:y", code=1)
     assert "is there already" in asked.err
+
+
+def test_setup_that_ends_between_two_requests_loses_no_keys(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has cross-signing keys by then, and takes no others without a password and somebody's word."""
+    operator.new()
+    with monkeypatch.context() as patch:
+        patch.setattr(Account, "_sign", never_answered)
+        operator.setup(code=3)
+    assert json.loads(operator.setup("--json").out)["signed"] is True
+
+
+async def never_answered(*_: object) -> None:
+    raise NetworkError("The server does not answer.")
 
 
 def test_setup_by_token_by_file_descriptor_and_without_any(operator: Operator) -> None:
