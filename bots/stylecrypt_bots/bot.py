@@ -215,6 +215,7 @@ class Bot:
                     async for post in posts:
                         if post.type == "m.room.member":
                             outbox.moved()
+                            rooms.moved()
                             continue
                         if post.type == "m.room.tombstone":
                             rooms.replaced(post.room_id, str(post.content.get("replacement_room")))

@@ -112,7 +112,7 @@ class Invitations:
         drafts = [draft for draft in queues.drafts.all() if draft.room_id == old]
         requests = [await self._session.event(queues.control_room, draft.request) for draft in drafts]
         with queues.transaction():
-            self._rooms.moved(old, new)
+            self._rooms.succeeded(old, new)
             if profile.conversation(old).chosen:
                 profile.choose_stand_in(new, profile.conversation(old).stand_in)
             for contact in profile.contacts():

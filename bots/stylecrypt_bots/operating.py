@@ -134,7 +134,7 @@ def setup(
     console.say(f"{config.user_id} is logged in, on the device {device}.")
     console.note(f"Start it: `stylecrypt bot run --config {path}`. It invites {config.owner} to a room.")
     console.note(
-        "There, two commands let somebody with a bot of their own see your photos; they write the same to theirs:"
+        "Invite it, and the bots of those who are to see your photos, to a room. Then each writes to their own bot:"
     )
     console.note(
         f"  !card send @their-bot:server   (they: !card send {config.user_id}); answer what the bots ask with a tick"

@@ -104,6 +104,10 @@ class Rooms:
             self._neighbours = now, frozenset(found)
         return self._neighbours[1]
 
+    def moved(self) -> None:
+        """Call this when somebody comes into a room or leaves it."""
+        self._neighbours = None
+
     # Rooms that replace others: "upgraded" ones
 
     def replaced(self, old: str, new: str) -> None:
@@ -114,7 +118,7 @@ class Rooms:
         """The room that this one replaces, according to that one."""
         return self._profile.setting(_BEFORE + room_id)
 
-    def moved(self, old: str, new: str) -> None:
+    def succeeded(self, old: str, new: str) -> None:
         """From now on, the settings of the old room are those of the new one. In a transaction."""
         self._profile.set_setting(_AFTER + old, new)
         self._ids.clear()

@@ -184,6 +184,18 @@ class Household:
         await self.owner.session.close()
         self.profile.close()
 
+    async def bring_bot(self, room: str) -> None:
+        """Invites the bot to a room, and waits until it is there."""
+        path, bot, owner = f"/_matrix/client/v3/rooms/{room}", self.bot_account.id, self.owner_account
+        await asyncio.to_thread(self.server.ask, "POST", f"{path}/invite", {"user_id": bot}, owner)
+        end = time.monotonic() + PATIENCE
+        while (
+            bot
+            not in (await asyncio.to_thread(self.server.ask, "GET", f"{path}/joined_members", None, owner))["joined"]
+        ):
+            assert time.monotonic() < end, "the bot does not come into the room"
+            await asyncio.sleep(0.1)
+
     async def shown(self, why: str) -> Post:
         """The next picture in the control room."""
         return await self.owner.wait(lambda post: post.room_id == self.control and post.is_picture, why)

@@ -18,11 +18,9 @@ from .people import Household, reply_to
 def pair(
     homeserver: Homeserver, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Household, Household]]:
-    """Two who do not know each other, and whose bots may invite each other."""
+    """Two newcomers."""
     folder = tmp_path_factory.mktemp("pair")
     alice, bob = Household(homeserver, folder, "Alice"), Household(homeserver, folder, "Bob")
-    alice.configure(invite_allow=[bob.bot_account.id])
-    bob.configure(invite_allow=["*:mx.test"])
     for house in (alice, bob):
         runner.run(house.set_up())
     yield alice, bob
@@ -48,13 +46,22 @@ def test_a_card_in_the_profile(runner: asyncio.Runner, pair: tuple[Household, Ho
 def test_a_card_in_a_direct_room_is_kept_if_the_owner_agrees(
     runner: asyncio.Runner, pair: tuple[Household, Household]
 ) -> None:
-    """And the words are the same on both sides."""
+    """As docs/bot.md tells newcomers, and also if they forget its first step. The words are the same on both sides."""
     alice, bob = pair
 
     async def test() -> None:
+        await alice.ask(f"!card send {bob.bot_account.id}", "declined my invitation")
+        room = await asyncio.to_thread(bob.server.room, alice.owner_account, bob.owner_account)
+        for house in (alice, bob):
+            await house.bring_bot(room)
         assert alice.profile.card.to_text() in await alice.ask("!card", "!card send")
         for answer, there in ((NO, []), (YES, ["Alice"])):
             await alice.ask(f"!card send {bob.bot_account.id}", "as soon as they are in a room with me")
+            if answer == NO:  # the first time: may they have a room?
+                question = await bob.owner.wait(
+                    lambda post: f"{alice.bot_account.id} invites me" in str(post.content.get("body")), "a question"
+                )
+                await bob.owner.react(bob.control, question.event_id, YES)
             offer = await bob.owner.wait(
                 lambda post: "gave the card of Alice" in str(post.content.get("body")), "an offer"
             )
@@ -68,7 +75,7 @@ def test_a_card_in_a_direct_room_is_kept_if_the_owner_agrees(
             assert [contact.name for contact in bob.profile.contacts()] == there
         # One direct room serves both, and nobody became trusted through it.
         rooms = await asyncio.to_thread(bob.server.ask, "GET", "/_matrix/client/v3/joined_rooms", None, bob.bot_account)
-        assert len(rooms["joined_rooms"]) == 2
+        assert len(rooms["joined_rooms"]) == 3  # with the control room, and the room of all
         assert not bob.profile.contact("Alice").trusted
 
         await bob.ask(f"!card send {alice.bot_account.id}", "as soon as they are")
