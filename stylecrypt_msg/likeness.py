@@ -54,12 +54,12 @@ class HiddenPhoto:
 
     Attributes:
         covered: the cover.
-        shown: whose styles each of its faces got, left to right.
+        shown: for each of its faces, left to right, the number of the key face that it got, counted from 0.
         likenesses: one for each recogniser; none if no face was replaced.
     """
 
     covered: CoveredPhoto
-    shown: tuple[EncryptionKeyFace, ...]
+    shown: tuple[int, ...]
     likenesses: tuple[Likeness, ...]
 
 
@@ -125,7 +125,7 @@ def hide(
             remedy=Remedy.OTHER_STAND_IN,
         )
     covered = show(covered, {face: best[face] for face in np.flatnonzero(best != shown).tolist()})
-    return HiddenPhoto(covered, tuple(key_faces[number] for number in best), likenesses)
+    return HiddenPhoto(covered, tuple(best.tolist()), likenesses)
 
 
 def _tries(

@@ -29,6 +29,7 @@ from typing_extensions import Unpack
 from .apps import App
 from .cards import card_of
 from .choices import Form, Others, named
+from .covering import Coverer, coverer
 from .errors import InputError, NoMessageError, RefusedError, StyleCryptError
 from .files import read_file
 from .messenger import (
@@ -140,6 +141,7 @@ class _Base:
         *,
         passphrase: str | Callable[[], str] | None = None,
         model: str | os.PathLike[str] = "default",
+        covers: Coverer | None = None,
     ) -> None:
         """Opens and loads nothing before it is needed.
 
@@ -148,12 +150,14 @@ class _Base:
                 only level ``keyface`` works, with the key faces that you pass in.
             passphrase: the profile's, or a function that asks for it, called only if the profile has one.
             model: makes the fake faces; a name or a file, as for `models.load_model`.
+            covers: makes the covers elsewhere, such as on a server (`stylecrypt_serve.CoverService`); keys, contacts and seals
+                stay here. By default this process makes them.
         """
         self._folder = None if isinstance(profile, Profile) else profile
         self._profile = profile if isinstance(profile, Profile) else None
         self._passphrase = (lambda: passphrase) if isinstance(passphrase, str) else passphrase
         self._model = os.fspath(model)
-        self._messenger = Messenger(self._profile_if_any, _MODELS, installed_recognisers)
+        self._messenger = Messenger(self._profile_if_any, _MODELS, covers or coverer(_MODELS, installed_recognisers))
         self._lock = RLock()
 
     @classmethod
@@ -287,8 +291,9 @@ class StyleCrypt(_Base):
         *,
         passphrase: str | Callable[[], str] | None = None,
         model: str | os.PathLike[str] = "default",
+        covers: Coverer | None = None,
     ) -> None:
-        super().__init__(profile, passphrase=passphrase, model=model)
+        super().__init__(profile, passphrase=passphrase, model=model, covers=covers)
         self._runner: asyncio.Runner | None = None
         self._running = Lock()
 

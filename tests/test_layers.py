@@ -46,15 +46,19 @@ IMPORTS = {
     "cipher": {"choices", "effort", "errors", "faces", "models", "pictures", "progress", "standins", "stylemix"},
     "whom": {"errors", "faces", "pictures", "recognisers"},
     "likeness": {"cipher", "errors", "faces", "models", "progress", "recognisers"},
+    "covering": {
+        "choices", "cipher", "effort", "errors", "faces", "likeness", "models", "pictures", "progress", "recognisers",
+        "residual", "stylemix", "whom",
+    },
     "messenger": {
         "apps", "imprint",
-        "choices", "cipher", "effort", "errors", "faces", "files", "likeness", "models", "pictures", "profile", "progress",
-        "quality", "recognisers", "residual", "standins", "stylemix", "whom",
+        "choices", "cipher", "covering", "errors", "faces", "files", "likeness", "models", "pictures", "profile",
+        "progress", "quality", "residual", "standins", "stylemix",
     },
     "sdk": {
         "apps",
-        "cards", "choices", "errors", "files", "messenger", "models", "pictures", "profile", "progress", "recognisers",
-        "transports",
+        "cards", "choices", "covering", "errors", "files", "messenger", "models", "pictures", "profile", "progress",
+        "recognisers", "transports",
     },
     "cli": {
         "apps",

@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 
 from stylecrypt_protocol import SeenStore
 
+from stylecrypt_msg.covering import coverer
 from stylecrypt_msg.messenger import (
     Arrival,
     DecryptedPhoto,
@@ -37,7 +38,8 @@ class PictureWorker:
     """The messenger for a program with an event loop. Quick jobs go to ``messenger`` directly."""
 
     def __init__(self, profile: Profile, model: str, health: Health) -> None:
-        self.messenger = Messenger(lambda: profile, ModelCache(), installed_recognisers)
+        models = ModelCache()
+        self.messenger = Messenger(lambda: profile, models, coverer(models, installed_recognisers))
         self._model, self._health = model, health
         self._one = ThreadPoolExecutor(1, "pictures")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import stylecrypt_protocol as protocol
 from stylecrypt_protocol import Card, MessageId, OpenedImprint, SeenStore
 
-from ..cipher import CoveredPhoto
+from ..covering import Cover
 from ..imprint import LEAST_BYTES, MIN_SIDE, WORD_BYTES, capacity, read, small_faces, write
 from ..pictures import Pixels
 from ..profile import Profile
@@ -35,7 +35,7 @@ class Imprinted:
 
 
 def imprint(
-    covered: CoveredPhoto,
+    cover: Cover,
     profile: Profile,
     cards: Sequence[Card],
     *,
@@ -47,22 +47,22 @@ def imprint(
 ) -> Imprinted:
     """Writes as much as fits into the cover: the true faces, as large as possible, for the first of the ``cards``; and the
     caption, if it leaves the faces enough room."""
-    height, width = covered.pixels.shape[:2]
-    plain = Imprinted(covered.pixels, False, "")
+    height, width = cover.pixels.shape[:2]
+    plain = Imprinted(cover.pixels, False, "")
     if max(width, height) < MIN_SIDE:
         return _without(plain, f"the picture is smaller than {MIN_SIDE} pixels")
     named = cards[: protocol.MAX_IMPRINT_RECIPIENTS]
     best: tuple[int, Pixels, str] | None = None
-    for size in _sizes(capacity(covered.pixels)):
+    for size in _sizes(capacity(cover.pixels)):
         text = caption if size - protocol.imprint_bytes(len(named), caption) >= _WORTH else ""
-        faces, left_out = small_faces(covered.original, covered.pixels, size - protocol.imprint_bytes(len(named), text))
+        faces, left_out = small_faces(cover.original, cover.pixels, size - protocol.imprint_bytes(len(named), text))
         if not faces:
             break
         try:
             sealed = protocol.seal_imprint(
                 profile.identity,
                 named,
-                wire_pixels(covered.pixels),
+                wire_pixels(cover.pixels),
                 faces,
                 size=size,
                 message_id=message_id,
@@ -73,7 +73,7 @@ def imprint(
             )
         except protocol.LocalProtocolError:  # so even that copies cannot be told from other pictures
             return _without(plain, "the picture is too even")
-        written = write(covered.pixels, sealed, trials)
+        written = write(cover.pixels, sealed, trials)
         if written is None:
             continue
         lacking = [

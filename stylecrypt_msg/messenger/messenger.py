@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from stylecrypt_protocol import SeenStore
 
+from ..covering import Coverer
 from ..models.model_cache import ModelCache
 from ..profile import Profile
 from ..progress import Progress, silent
-from ..recognisers import Recogniser
 from . import key_faces, receiving, sending
 from .key_faces import KeyPhoto, NewKeyFace, ReceivedKeyFace
 from .parts import Parts
@@ -21,15 +21,13 @@ __all__ = ["Messenger"]
 class Messenger:
     """Prepares and opens messages for one profile. Safe to use from several threads."""
 
-    def __init__(
-        self, profile: Callable[[], Profile | None], models: ModelCache, recognisers: Callable[[], Sequence[Recogniser]]
-    ) -> None:
-        """``profile`` and ``recognisers`` are called when needed.
+    def __init__(self, profile: Callable[[], Profile | None], models: ModelCache, cover: Coverer) -> None:
+        """``profile`` is called when needed; ``cover`` makes the covers, here or elsewhere.
 
         Without a profile, the messenger prepares pictures for nobody in particular and opens pictures only with the key faces
         it is given.
         """
-        self._parts = Parts(profile, models, recognisers)
+        self._parts = Parts(profile, models, cover)
 
     def prepare(self, draft: Draft, *, now: int, model: str = "default", progress: Progress = silent) -> EncryptedPhoto:
         """The picture to send for ``draft``; ``now`` is Unix seconds.

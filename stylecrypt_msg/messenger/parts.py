@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from stylecrypt_protocol import CardId, StrangerError
 
+from ..covering import Coverer
 from ..errors import NotAuthorisedError, ProfileError, RefusedError, Remedy
 from ..models.model_cache import ModelCache
 from ..profile import Contact, Profile
-from ..recognisers import Recogniser
 
 __all__ = ["Parts"]
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Gets the profile, which may be missing, and the recognisers when they are needed."""
+    """Gets the profile, which may be missing, when it is needed."""
 
     profile_if_any: Callable[[], Profile | None]
     models: ModelCache
-    recognisers: Callable[[], Sequence[Recogniser]]
+    cover: Coverer
 
     @property
     def profile(self) -> Profile:

@@ -5,27 +5,21 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import get_args
 
 import numpy as np
 import stylecrypt_protocol as protocol
 from stylecrypt_protocol import Envelope, Level, MessageId, PublicPart, Residual, ResidualKind
 
 from ..apps import APPS, UNKNOWN_APP, reduced
-from ..choices import Others
-from ..cipher import CoveredPhoto, EncryptionKeyFace, cover
-from ..effort import COVER_STEPS
-from ..errors import FaceError, InputError, PictureError, Remedy
-from ..likeness import hide
-from ..models import FaceModel
+from ..cipher import EncryptionKeyFace
+from ..covering import Cover, CoverOrder
+from ..errors import InputError, PictureError, Remedy
 from ..pictures import Picture, Pixels, read_photo, read_picture
 from ..profile import Contact
 from ..progress import Progress
 from ..quality import fit_cover
-from ..residual import pack_faces, pack_styles
+from ..residual import pack_faces
 from ..standins import seeds
-from ..stylemix import LayerMask
-from ..whom import numbers_of
 from .imprinting import Imprinted, imprint
 from .parts import Parts
 from .values import Draft, EncryptedPhoto, LeakReport, writable
@@ -48,29 +42,16 @@ class _Order:
     recipients: tuple[Contact, ...]
     conversation: str
     picture: Picture
-    model: FaceModel
 
 
 def prepare(parts: Parts, draft: Draft, *, now: int, model: str, progress: Progress) -> EncryptedPhoto:
     """See `Messenger.prepare`."""
-    order = _order(parts, draft, model, progress)
+    order = _order(parts, draft)
     key_faces = _key_faces(parts, order)
-    covered = _cover(parts, order, key_faces[0], progress)
-    recognisers = parts.recognisers() if covered.quads else ()
-    hidden = hide(
-        covered,
-        order.model,
-        key_faces,
-        recognisers,
-        known=_has_stand_in(parts, order),
-        matting=draft.matting,
-        force=draft.force,
-        progress=progress,
-    )
-    covered = hidden.covered
-    key_face = _conversation_keeps(parts, order, key_faces[0], hidden.shown)
+    cover = parts.cover(_cover_order(parts, order, key_faces, model), progress)
+    key_face = _conversation_keeps(parts, order, key_faces, cover.shown)
     message_id = MessageId(secrets.token_bytes(16)) if order.recipients and not draft.covert else None
-    imprinted = _imprinted(parts, order, covered, message_id, now, progress)
+    imprinted = _imprinted(parts, order, cover, message_id, now, progress)
 
     format = draft.format or ("JPEG" if draft.app else writable(order.picture.format))
 
@@ -88,15 +69,15 @@ def prepare(parts: Parts, draft: Draft, *, now: int, model: str, progress: Progr
     if message_id is None or order.level is Level.IMPRINT:
         file = write(0)
     else:
-        residual = _residual(order, covered)
+        residual = _residual(order, cover)
         about = message_id
 
         def seal(pixels: Pixels) -> Envelope:
-            return _seal(parts, order, covered, residual, pixels, about, now)
+            return _seal(parts, order, cover, residual, pixels, about, now)
 
         # The seal's size does not depend on the cover's pixels, although the digest inside it does: sealing a corner of them
         # tells how much room to leave. When the whole original file is sealed, no cover is small enough to make room for it.
-        file = write(0 if draft.exact else len(_packed(seal(covered.pixels[:8, :8]))) + _SLACK)
+        file = write(0 if draft.exact else len(_packed(seal(cover.pixels[:8, :8]))) + _SLACK)
         envelope = seal(read_picture(file).pixels)
     packed = _packed(envelope) if envelope else None
     beside = packed is not None and len(packed) > protocol.MAX_CARRIED_BYTES
@@ -107,28 +88,28 @@ def prepare(parts: Parts, draft: Draft, *, now: int, model: str, progress: Progr
         packed=packed,
         level=order.level,
         form=draft.form,
-        mask=covered.mask,
-        stand_in=None if isinstance(key_face, np.ndarray) else str(key_face),
+        mask=cover.mask,
+        stand_in=None if isinstance(key_faces[key_face], np.ndarray) else str(key_faces[key_face]),
         recipients=order.recipients,
         conversation=draft.conversation,
         leaks=LeakReport(
-            faces_found=covered.found,
-            faces_covered=len(covered.quads),
+            faces_found=cover.found,
+            faces_covered=len(cover.quads),
             metadata_dropped=order.picture.dropped,
-            likenesses=hidden.likenesses,
-            blurred=covered.blurred,
-            kept=covered.kept,
-            substituted=sum(shown is not key_face for shown in hidden.shown),
+            likenesses=cover.likenesses,
+            blurred=cover.blurred,
+            kept=cover.kept,
+            substituted=sum(shown != key_face for shown in cover.shown),
             imprint=imprinted.said,
         ),
-        model=order.model.name,
-        model_hash=order.model.digest,
+        model=cover.model,
+        model_hash=cover.model_hash,
         message_id=message_id,
         imprinted=imprinted.held,
     )
 
 
-def _order(parts: Parts, draft: Draft, model: str, progress: Progress) -> _Order:
+def _order(parts: Parts, draft: Draft) -> _Order:
     level = _level(draft)
     named = [parts.profile.authorised(name, draft.conversation) for name in draft.to]
     recipients = tuple({contact.card.id: contact for contact in named}.values())
@@ -137,11 +118,8 @@ def _order(parts: Parts, draft: Draft, model: str, progress: Progress) -> _Order
         picture = replace(picture, pixels=reduced(picture.pixels, APPS[draft.app].side))
     if recipients and draft.form == "photo":
         check_size(picture.pixels)
-    progress("loading the model", 0, 1)
-    face_model = parts.models.named(model)
-    progress("loading the model", 1, 1)
     conversation = draft.conversation or ", ".join(sorted(contact.user_id for contact in recipients))
-    return _Order(draft, level, recipients, conversation, picture, face_model)
+    return _Order(draft, level, recipients, conversation, picture)
 
 
 def _level(draft: Draft) -> Level:
@@ -167,10 +145,6 @@ def _level(draft: Draft) -> Level:
             "Level imprint without an imprint has nothing to send.",
             hint="Choose level original, or leave the imprint in.",
         )
-    if draft.others not in (None, *get_args(Others)):
-        raise InputError(
-            f"Other faces cannot be treated as {draft.others!r}.", hint=f"Others are {', '.join(get_args(Others))}."
-        )
     return level
 
 
@@ -194,32 +168,26 @@ def _person(picture: bytes) -> Pixels:
         raise PictureError(f"The picture of the person cannot be used. {error}", hint=error.hint) from error
 
 
-def _cover(parts: Parts, order: _Order, key_face: EncryptionKeyFace, progress: Progress) -> CoveredPhoto:
-    draft, model, pixels = order.draft, order.model, order.picture.pixels
+def _cover_order(parts: Parts, order: _Order, key_faces: Sequence[EncryptionKeyFace], model: str) -> CoverOrder:
+    draft = order.draft
     only, keep = (
-        numbers_of([one if isinstance(one, int) else _person(one) for one in chosen], pixels, parts.recognisers)
-        for chosen in (draft.only or (), draft.keep)
+        [one if isinstance(one, int) else _person(one) for one in chosen] for chosen in (draft.only or (), draft.keep)
     )
-    covered = cover(
-        pixels,
-        model,
-        key_face=key_face,
-        form=draft.form,
-        mask=LayerMask.parse(draft.mask, model.n_styles) if draft.mask is not None else None,
+    return CoverOrder(
+        pixels=order.picture.pixels,
+        model=model,
+        level=order.level,
+        key_faces=key_faces,
+        known=_has_stand_in(parts, order),
         only=None if draft.only is None else only,
         keep=keep,
         others=draft.others,
-        steps=COVER_STEPS[order.level],
+        mask=draft.mask,
+        form=draft.form,
         refine_steps=draft.refine_steps,
         matting=draft.matting,
-        progress=progress,
+        force=draft.force,
     )
-    if not covered.quads and order.level not in (Level.ORIGINAL, Level.IMPRINT):
-        raise FaceError(
-            f"No face in the picture can be replaced: {covered.blurred[0].reason or 'all are to be blurred'}.",
-            hint="Blurred faces come back at levels original and imprint: use one of them, or another photo.",
-        )
-    return covered
 
 
 def _has_stand_in(parts: Parts, order: _Order) -> bool:
@@ -227,18 +195,19 @@ def _has_stand_in(parts: Parts, order: _Order) -> bool:
 
 
 def _conversation_keeps(
-    parts: Parts, order: _Order, first: EncryptionKeyFace, shown: Sequence[EncryptionKeyFace]
-) -> EncryptionKeyFace:
-    """The conversation's key face. A new conversation keeps what it showed first: of several, the one that most faces got."""
+    parts: Parts, order: _Order, key_faces: Sequence[EncryptionKeyFace], shown: Sequence[int]
+) -> int:
+    """The number of the conversation's key face. A new conversation keeps what it showed first: of several, the one that most
+    faces got."""
     if order.draft.stand_in is not None or not order.conversation or not shown or _has_stand_in(parts, order):
-        return first
+        return 0
     most = max(shown, key=shown.count)
-    parts.profile.choose_stand_in(order.conversation, str(most))
+    parts.profile.choose_stand_in(order.conversation, str(key_faces[most]))
     return most
 
 
 def _imprinted(
-    parts: Parts, order: _Order, covered: CoveredPhoto, message_id: MessageId | None, now: int, progress: Progress
+    parts: Parts, order: _Order, cover: Cover, message_id: MessageId | None, now: int, progress: Progress
 ) -> Imprinted:
     """The cover with the faces in its pixels, if the draft wants them there. Level ``keyface`` never does: it gives recipients
     no more than a likeness.
@@ -247,7 +216,7 @@ def _imprinted(
     """
     draft, level = order.draft, order.level
     if message_id is None or level is Level.KEYFACE or not draft.imprint:
-        return Imprinted(covered.pixels, False, "")
+        return Imprinted(cover.pixels, False, "")
     profile = parts.profile
     cards = [contact.card for contact in order.recipients]
     if level is Level.IMPRINT:
@@ -255,7 +224,7 @@ def _imprinted(
     progress("writing into the pixels", 0, 1)
     handling = UNKNOWN_APP if draft.app is None else (APPS[draft.app],)
     done = imprint(
-        covered,
+        cover,
         profile,
         cards,
         message_id=message_id,
@@ -272,22 +241,22 @@ def _imprinted(
     return done
 
 
-def _residual(order: _Order, covered: CoveredPhoto) -> Residual:
+def _residual(order: _Order, cover: Cover) -> Residual:
     draft, picture = order.draft, order.picture
     if order.level is Level.KEYFACE:
         return Residual()
-    if order.level is Level.LATENT:
-        return Residual(kind=ResidualKind.STYLES, data=pack_styles(covered.codes, covered.landmarks))
+    if cover.styles is not None:
+        return Residual(kind=ResidualKind.STYLES, data=cover.styles)
     if draft.exact:
         return Residual(kind=ResidualKind.FILE, data=draft.photo)
     tables = picture.jpeg if draft.form == "photo" else None
-    return Residual(kind=ResidualKind.FACES, data=pack_faces(covered.original, covered.pixels, tables))
+    return Residual(kind=ResidualKind.FACES, data=pack_faces(cover.original, cover.pixels, tables))
 
 
 def _seal(
     parts: Parts,
     order: _Order,
-    covered: CoveredPhoto,
+    cover: Cover,
     residual: Residual,
     pixels: Pixels,
     message_id: MessageId,
@@ -306,10 +275,10 @@ def _seal(
         public = PublicPart.describe(
             shown,
             level=order.level,
-            model_hash=bytes.fromhex(order.model.digest),
-            styles=order.model.n_styles,
-            replaced=covered.mask.layers,
-            faces=[to_wire(quad) for quad in covered.quads],
+            model_hash=bytes.fromhex(cover.model_hash),
+            styles=cover.mask.n_styles,
+            replaced=cover.mask.layers,
+            faces=[to_wire(quad) for quad in cover.quads],
             key_face=key_face,
             message_id=message_id,
         )
