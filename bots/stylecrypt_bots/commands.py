@@ -113,6 +113,22 @@ class Commands:
         names = ", ".join(f"#{name}" for name in self._rooms.settings) or "none"
         return lambda: f"The rooms of the configuration are now: {names}."
 
+    async def room(self, call: Call) -> Act:
+        match call.arguments:
+            case [label, "remove"]:
+                name, settings = _room_name(label), None
+            case [label, address, *more] if all("=" in one for one in more):
+                name = _room_name(label)
+                settings = {"room": address, **dict(_setting(one) for one in more)}
+            case _:
+                raise _UsageError
+
+        def act() -> str:
+            self._rooms.name(name, settings)
+            return f"#{name} is {'forgotten' if settings is None else 'a room of yours'}."
+
+        return act
+
     # Cards and contacts
 
     async def contacts(self, _: Call) -> Act:
@@ -405,6 +421,11 @@ _COMMANDS: Sequence[tuple[str, str, Callable[[Commands, Call], Awaitable[Act]] |
     ("!standin #room [SEED | default]", "whose face is shown there", Commands.stand_in),
     ("!device @user:server DEVICE KEY", "a device is who it says: you compared its key", Commands.device),
     ("!identity @user:server", "somebody made new cross-signing keys, and told you so", Commands.identity),
+    (
+        "!room NAME #address:server [auto_send=yes] [receive=no] [app=APP] [covert_from=NAME,NAME] | !room NAME remove",
+        "what you call a room, and what I do there",
+        Commands.room,
+    ),
     ("!reload", "read the rooms of the configuration again", Commands.reload),
     ("!status", "how I am", Commands.status),
     ("!help", "this", Commands.help),
@@ -421,6 +442,11 @@ def _is_user(text: str) -> bool:
 
 def _room_name(text: str) -> str:
     return text if ":" in text else text.removeprefix("#")
+
+
+def _setting(text: str) -> tuple[str, object]:
+    key, _, value = text.partition("=")
+    return key, value.split(",") if key == "covert_from" else value
 
 
 def _shown(contact: Contact) -> str:

@@ -21,6 +21,7 @@ __all__ = [
     "Device",
     "HealthSettings",
     "MediaSettings",
+    "RoomName",
     "RoomSettings",
     "load_config",
     "read_config",

@@ -178,7 +178,8 @@ class Control:
         room, answered = await self._destination(post, request)
         if room.settings is None or not room.settings.send:
             raise NotAuthorisedError(
-                f"Nothing is sent into {room.name}.", hint="Set `send: true` for it in the configuration."
+                f"Nothing is sent into {room.name}.",
+                hint="`!room NAME #address:server` names it; or set `send: true` in the configuration.",
             )
         names = [*request.to, *_mentioned(post.content, self._profile.contacts())]
         if not names:

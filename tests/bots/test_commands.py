@@ -45,3 +45,29 @@ def test_contacts_are_added_verified_trusted_and_blocked(
         assert (contact.verified, contact.trusted, contact.blocked) == (True, False, False)
 
     runner.run(test())
+
+
+def test_rooms_are_named_in_the_chat(runner: asyncio.Runner, household: Household) -> None:
+    async def test() -> None:
+        ann = household
+        room = await asyncio.to_thread(ann.server.room, ann.owner_account, alias="kin-of-ann")
+        await ann.bring_bot(room)
+        assert "I know no room #kin" in await ann.ask("!standin #kin", "#kin")
+        assert "is a room of yours" in await ann.ask("!room kin #kin-of-ann:mx.test auto_send=yes receive=no", "#kin")
+        assert "instead of you" in await ann.ask("!standin #kin", "#kin")
+        assert "#kin: sends, posts without asking." in await ann.ask("!status", "To do: ")
+        await ann.restart()
+        assert "#kin: sends" in await ann.ask("!status", "To do: ")
+        for wrong, said in {
+            "!room kin nowhere": "kin room: is not a room's id",
+            "!room kin #kin-of-ann:mx.test auto=yes": "kin auto: extra inputs are not permitted",
+            "!room kin #kin-of-ann:mx.test app=telephone": "kin app: input should be",
+            "!room kin": "Write it like this",
+        }.items():
+            assert said in await ann.ask(wrong, said)
+        assert "is forgotten" in await ann.ask("!room #kin remove", "#kin")
+        assert "no room #kin" in await ann.ask("!room kin remove", "#kin")
+        await ann.restart(rooms={"kin": {"room": room}})
+        assert "Change it there" in await ann.ask("!room kin remove", "#kin")
+
+    runner.run(test())

@@ -240,7 +240,7 @@ def test_what_is_wrong_with_a_request_is_said_and_nothing_is_posted(
         )
         wrong = {
             "": "Send a photo with a text such as",
-            "#nowhere @bob": "There is no room #nowhere in the configuration. There are: #plain, #family, #quiet.",
+            "#nowhere @bob": "I know no room #nowhere. There are: #plain, #family, #quiet.",
             "#family": "No recipients were given.",
             "@bob": "You did not say which room the photo is for.",
             "#family @carol": "There is no contact 'carol'.",
