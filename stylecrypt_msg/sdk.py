@@ -150,8 +150,8 @@ class _Base:
                 only level ``keyface`` works, with the key faces that you pass in.
             passphrase: the profile's, or a function that asks for it, called only if the profile has one.
             model: makes the fake faces; a name or a file, as for `models.load_model`.
-            covers: makes the covers elsewhere, such as on a server (`stylecrypt_serve.CoverService`); keys, contacts and seals
-                stay here. By default this process makes them.
+            covers: makes the covers elsewhere, such as `stylecrypt_serve.client.CoverService`. Keys, contacts and seals stay
+                here. By default this process makes them.
         """
         self._folder = None if isinstance(profile, Profile) else profile
         self._profile = profile if isinstance(profile, Profile) else None

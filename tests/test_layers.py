@@ -18,6 +18,7 @@ PACKAGES = {
     "stylecrypt_msg": REPOSITORY / "stylecrypt_msg",
     "stylecrypt_bots": REPOSITORY / "bots" / "stylecrypt_bots",
     "stylecrypt_lab": REPOSITORY / "lab" / "stylecrypt_lab",
+    "stylecrypt_serve": REPOSITORY / "serve" / "stylecrypt_serve",
     "stylecrypt_web": REPOSITORY / "web" / "stylecrypt_web",
 }
 
@@ -74,6 +75,7 @@ KNOWS = {
     "stylecrypt_msg": {"stylecrypt_protocol"},
     "stylecrypt_bots": {"stylecrypt_protocol", "stylecrypt_msg"},
     "stylecrypt_lab": {"stylecrypt_protocol", "stylecrypt_msg"},
+    "stylecrypt_serve": {"stylecrypt_protocol", "stylecrypt_msg"},
     "stylecrypt_web": {"stylecrypt_protocol", "stylecrypt_msg"},
 }
 

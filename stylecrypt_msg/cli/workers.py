@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import cv2
 
-__all__ = ["in_parallel"]
+__all__ = ["begin_worker", "in_parallel", "worker_count"]
 
 _WORKER_BYTES = 3 * 2**29  # a model and a photo of 108 megapixels
 
@@ -33,7 +33,7 @@ def in_parallel(
     """
     waiting = deque(jobs)
     while waiting:
-        suspects = yield from _until_one_dies(work, waiting, _workers(), start, given)
+        suspects = yield from _until_one_dies(work, waiting, worker_count(), start, given)
         for job in suspects:  # one of them did it
             alone = deque([job])
             if (yield from _until_one_dies(work, alone, 1, start, given)):
@@ -51,7 +51,7 @@ def _until_one_dies(
     context = get_context("spawn")  # a fork would copy locks that the runtime's threads hold
     running: dict[Future[_Result], _Job] = {}
     count = min(processes, len(waiting))
-    pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(context.Value("i", 0), start, given))
+    pool = ProcessPoolExecutor(count, context, initializer=begin_worker, initargs=(context.Value("i", 0), start, given))
     try:
         while waiting or running:
             while waiting and len(running) < count + (count > 1):  # one ahead, so that nobody waits for us
@@ -67,7 +67,7 @@ def _until_one_dies(
     return []
 
 
-def _workers() -> int:
+def worker_count() -> int:
     """One for each processor that this process may use, as far as the machine's memory goes."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
@@ -77,7 +77,8 @@ def _workers() -> int:
     return max(1, min(processors, memory // _WORKER_BYTES))
 
 
-def _begin(number: Synchronized[int], start: Callable[..., None], given: tuple[Any, ...]) -> None:
+def begin_worker(number: Synchronized[int], start: Callable[..., None], given: tuple[Any, ...]) -> None:
+    """The first thing that a worker process does; ``number`` counts them all."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if hasattr(os, "sched_getaffinity"):  # one processor each: many threads on the same ones are slower

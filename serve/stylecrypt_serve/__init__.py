@@ -1,0 +1,1 @@
+"""A server that makes covers for others, and its client. See ``docs/serve.md``."""
