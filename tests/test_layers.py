@@ -63,9 +63,8 @@ IMPORTS = {
     },
     "cli": {
         "apps",
-        "cards", "choices", "cipher", "errors", "faces", "files", "imprint", "messenger", "models", "pictures", "profile",
-        "progress",
-        "recognisers", "sdk", "standins", "transports", "whom",
+        "cards", "choices", "cipher", "covering", "errors", "faces", "files", "imprint", "messenger", "models", "pictures",
+        "profile", "progress", "recognisers", "sdk", "standins", "transports", "whom",
     },
 }  # fmt: skip
 

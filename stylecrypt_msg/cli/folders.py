@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self, TypeAlias, cast
 
+import cv2
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..apps import APPS, App, reduced
+from ..covering import Coverer
 from ..errors import InputError, StyleCryptError, os_reason
 from ..faces import check_face, detect_faces
 from ..files import MAX_FILE_BYTES, read_file, write_atomically
@@ -26,7 +28,7 @@ from . import console, contact_sheet
 from .messages import got_line, got_result, sent_line, sent_result
 from .remedies import advice
 from .session import Session
-from .workers import in_parallel
+from .workers import in_parallel, worker_count
 
 __all__ = ["Plan", "decrypt", "encrypt", "plan", "read_plan"]
 
@@ -93,6 +95,10 @@ class Plan(_Strict):
     photos: tuple[PlannedPhoto, ...]
 
 
+_Opening: TypeAlias = tuple[Path | None, str | None, str]
+"""A profile's folder, its passphrase, and the model."""
+
+
 @dataclass(frozen=True)
 class _Job:
     """A picture: its path in the folder, that of its result, and options of its own."""
@@ -123,10 +129,12 @@ def encrypt(
     *,
     planned: Plan | None,
     report: Path | None,
+    ray: str | None,
     model: str,
     as_json: bool,
     options: Options,
 ) -> None:
+    """``ray``: the address of a cluster that makes the covers; they are sealed here."""
     _check_people(options)
     photos = _photos(source)
     jobs = [
@@ -153,7 +161,7 @@ def encrypt(
         ]
     chosen = {**options, "plan": planned and planned.model_dump(mode="json")}
     setting = _Setting(source, output, tuple(to), {**options})
-    _work(session, setting, jobs, _encrypt_one, report, model, as_json, chosen=chosen)
+    _work(session, setting, jobs, _encrypt_one, report, model, as_json, chosen=chosen, ray=ray)
 
 
 def decrypt(
@@ -284,6 +292,7 @@ def _work(
     as_json: bool,
     *,
     chosen: dict[str, Any],
+    ray: str | None = None,
 ) -> None:
     """``chosen``: what the user chose for all of it, which must be the same when it is resumed."""
     report = report or setting.output.absolute().with_name(f"{setting.output.absolute().name}-report")
@@ -315,7 +324,12 @@ def _work(
                 done[job.photo] = Outcome(photo=job.photo, digest=digest, same_as=first[digest])
             elif job.photo not in done:
                 todo.append(job)
-        ended = in_parallel(work, todo, _begin, setting, (session.folder, passphrase, model))
+        opening = (session.folder, passphrase, model)
+        ended: Iterator[tuple[_Job, Outcome | None]] = (
+            in_parallel(work, todo, _begin, setting, opening)
+            if ray is None
+            else _by_cluster(work, todo, setting, opening, ray)
+        )
         progress("photos", len(done), len(jobs))
         for job, found in ended:
             outcome = (found or _lost(job)).model_copy(update={"digest": digests[job.photo]})
@@ -430,6 +444,19 @@ def _line(outcome: Outcome) -> str:
     return outcome.model_dump_json()
 
 
+def _by_cluster(
+    work: Callable[[_Job], Outcome], jobs: Sequence[_Job], setting: _Setting, opening: _Opening, address: str
+) -> Iterator[tuple[_Job, Outcome]]:
+    """As `in_parallel`, but the cluster makes the covers. Threads of this process, which has the keys, do the rest: one for
+    each photo that the cluster works on, and one for each processor here."""
+    from .cluster import CoverCluster, in_threads  # few have Ray
+
+    cv2.setNumThreads(1)  # there are enough threads
+    with CoverCluster(address) as covers:
+        _begin(setting, opening, covers)
+        yield from in_threads(work, jobs, covers.count + worker_count())
+
+
 # ---- in a worker
 
 
@@ -444,11 +471,11 @@ class _Here:
 _here: list[_Here] = []
 
 
-def _begin(setting: _Setting, opening: tuple[Path | None, str | None, str] | None) -> None:
+def _begin(setting: _Setting, opening: _Opening | None, covers: Coverer | None = None) -> None:
     stylecrypt = None
     if opening is not None:
         folder, passphrase, model = opening
-        stylecrypt = StyleCrypt(folder, passphrase=passphrase, model=model)
+        stylecrypt = StyleCrypt(folder, passphrase=passphrase, model=model, covers=covers)
     _here[:] = [_Here(setting, stylecrypt)]
 
 

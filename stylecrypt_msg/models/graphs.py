@@ -85,5 +85,8 @@ def runtime() -> Any:
 
 
 def threads() -> int:
-    """The processors that this process may use: those that a container or ``taskset`` allows."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The processors that this process may use: those that a container or ``taskset`` allows, and by OpenMP's variable, which
+    Ray sets for its workers."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    chosen = os.environ.get("OMP_NUM_THREADS", "")
+    return min(allowed, int(chosen)) if chosen.isdecimal() and int(chosen) else allowed

@@ -56,6 +56,10 @@ def encrypt(
     plan: Annotated[
         Path | None, typer.Option(help="For a folder: a plan from --dry-run --json, perhaps edited.")
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="For a folder: a Ray cluster makes the covers; they are sealed here."),
+    ] = None,
     model: Model = "default",
     json: Json = False,
 ) -> None:
@@ -74,12 +78,13 @@ def encrypt(
             to,
             planned=None if plan is None else folders.read_plan(plan),
             report=report,
+            ray=ray,
             model=model,
             as_json=json,
             options=options,
         )
         return
-    _only_for_folders(("--dry-run", dry_run), ("--plan", plan), ("--report", report))
+    _only_for_folders(("--dry-run", dry_run), ("--plan", plan), ("--report", report), ("--ray", ray))
     from .. import messages as command
 
     command.encrypt(session_of(context), photo, _given(output), to, model=model, as_json=json, options=options)

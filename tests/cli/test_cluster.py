@@ -1,0 +1,134 @@
+"""Folders by a Ray cluster, and a worker that is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from stylecrypt_msg import StyleCrypt
+
+from ..conftest import People
+from .helpers import saved
+
+pytest.importorskip("ray", reason="the extra ray is not installed")
+
+pytestmark = [pytest.mark.model, pytest.mark.slow]
+PROGRAM = Path(sys.executable).with_name("stylecrypt")
+CLUSTER = """
+import ray
+made = ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+print("at", made.address_info["gcs_address"], flush=True)
+input()
+"""
+
+
+@dataclass(frozen=True)
+class Running:
+    address: str
+    process: subprocess.Popen[str]
+
+    def workers(self) -> list[int]:
+        """The ids of its processes that work on a job."""
+        shown = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+        rows = [line.split(maxsplit=2) for line in shown.splitlines()[1:]]
+        mine = {str(self.process.pid)}
+        while more := {pid for pid, parent, _ in rows if parent in mine} - mine:
+            mine |= more
+        return [int(pid) for pid, _, said in rows if pid in mine and said.startswith("ray::_Actor.run")]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Running]:
+    """Two workers of this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("MODE", "token"), ("TOKEN", secrets.token_hex(32))):
+            patch.setenv(f"RAY_AUTH_{name}", value)
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        command = [sys.executable, "-c", CLUSTER]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            address = next(line.split()[1] for line in process.stdout if line.startswith("at "))
+            yield Running(address, process)
+            process.communicate("\n")
+
+
+def test_a_killed_worker_loses_nothing(cluster: Running, people: People, tmp_path: Path) -> None:
+    with (
+        StyleCrypt.create(tmp_path / "alice", name="Alice", passphrase="correct horse") as alice,
+        StyleCrypt.create(tmp_path / "bob", name="Bob") as bob,
+    ):
+        alice.add_contact(bob.profile.card, trust=True)
+        bob.add_contact(alice.profile.card)
+    photos, fakes, journal = tmp_path / "photos", tmp_path / "fakes", tmp_path / "fakes-report" / "journal.jsonl"
+    photos.mkdir()
+    for number in range(6):
+        pixels = people.photo.copy()
+        pixels[0, 0] = number
+        (photos / f"{number}.png").write_bytes(saved(pixels, "PNG"))
+    (photos / "none.png").write_bytes(saved(people.photo[:, 300:], "PNG"))
+
+    def lines() -> list[str]:
+        return journal.read_text().splitlines() if journal.exists() else []
+
+    command: list[str | Path] = [
+        PROGRAM,
+        "--profile",
+        "alice",
+        "encrypt",
+        "photos",
+        "-o",
+        "fakes",
+        "--to",
+        "Bob",
+        "--ray",
+        cluster.address,
+    ]
+    environment = {**os.environ, "STYLECRYPT_PASSPHRASE": "correct horse"}
+    killed: list[int] = []
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as running:
+        while running.poll() is None and not killed:
+            if len(lines()) > 1 and (killed := cluster.workers()[:1]):
+                os.kill(killed[0], signal.SIGKILL)
+            time.sleep(0.02)
+        _, said = running.communicate()
+    assert killed and running.returncode == 1, said
+    assert "none.png: No face was found in the picture." in said  # an error of a worker, with what to do
+    assert "hint: Use a photo in which the face" in said
+    told = [json.loads(line)["photo"] for line in lines()[1:]]
+    assert sorted(told) == [*(f"{number}.png" for number in range(6)), "none.png"]
+    with StyleCrypt(tmp_path / "bob") as bob:
+        opened = [bob.decrypt(fakes / f"{number}.png") for number in range(6)]
+    assert [photo.pixels[0, 0].tolist() for photo in opened] == [[number] * 3 for number in range(6)]
+    assert {(photo.level, photo.cover, photo.warnings) for photo in opened} == {("original", "exact", ())}
+
+
+def test_a_cluster_that_is_not_there(tmp_path: Path, people: People) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "one.png").write_bytes(saved(people.photo, "PNG"))
+    StyleCrypt.create(tmp_path / "me", name="Me").close()
+    command: list[str | Path] = [
+        PROGRAM,
+        "--profile",
+        "me",
+        "encrypt",
+        "photos",
+        "-o",
+        "fakes",
+        "--level",
+        "keyface",
+        "--ray",
+        "127.0.0.1:9",
+    ]
+    environment = {**os.environ, "RAY_AUTH_TOKEN": "x" * 64}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 3 and "No Ray cluster lets us in at 127.0.0.1:9." in done.stderr
