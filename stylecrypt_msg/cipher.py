@@ -48,6 +48,7 @@ __all__ = [
     "EncryptionKeyFace",
     "UncoveredPhoto",
     "Unreplaced",
+    "blur_alike",
     "cover",
     "exchange",
     "glimpse",
@@ -87,7 +88,7 @@ class CoveredPhoto:
         codes: the original faces' codes (len(quads), n_styles, style_dim). SECRET: they are the sender's face.
         mask: the layers that were replaced.
         fakes: len(quads) squares, as the model made them.
-        found: how many faces the photo holds.
+        found: the photo's faces, left to right.
         blurred, kept: the faces that are not replaced, either blurred or as they are. Faces outside a portrait are in
             neither.
     """
@@ -100,9 +101,15 @@ class CoveredPhoto:
     codes: Floats
     mask: LayerMask
     fakes: tuple[Pixels, ...]
-    found: int
+    found: tuple[Face, ...]
     blurred: tuple[Unreplaced, ...] = ()
     kept: tuple[Unreplaced, ...] = ()
+
+    @property
+    def numbers(self) -> list[int]:
+        """Those of the faces at ``quads``, counted from 1 at the photo's left. Not for portraits."""
+        others = {other.number for other in (*self.blurred, *self.kept)}
+        return [number for number in range(1, len(self.found) + 1) if number not in others]
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,15 +178,16 @@ def cover(
         landmarks = transform(quad_matrix(quads[0], size), landmarks[0])[None].astype(np.float32)
         pixels, quads = crop(pixels, quads[0], size), (whole(size),)
         backdrop = pixels
-    bare = CoveredPhoto(backdrop, pixels, backdrop, quads, landmarks, codes, mask, (), len(found), blurred, kept)
+    bare = CoveredPhoto(backdrop, pixels, backdrop, quads, landmarks, codes, mask, (), tuple(found), blurred, kept)
     key_faces = dict.fromkeys(range(len(quads)), key_face)
     covered = exchange(bare, model, key_faces, matting=matting, progress=progress)
-    return covered if form == "portrait" else _looked_over(covered, found, others)
+    return covered if form == "portrait" else _looked_over(covered, others)
 
 
-def _looked_over(covered: CoveredPhoto, found: list[Face], others: Others) -> CoveredPhoto:
+def _looked_over(covered: CoveredPhoto, others: Others) -> CoveredPhoto:
     """``covered``, with every face of the original that would still show blurred or reported."""
-    missed = exposed_faces(covered.original, covered.pixels, found)
+    found = covered.found
+    missed = exposed_faces(covered.original, covered.pixels, list(found))
     if not missed:
         return covered
     if others == "refuse":
@@ -198,7 +206,7 @@ def _looked_over(covered: CoveredPhoto, found: list[Face], others: Others) -> Co
         covered,
         pixels=pixels,
         backdrop=backdrop,
-        found=len(numbered),
+        found=tuple(numbered),
         blurred=tuple(sorted(blurred)),
         kept=tuple(sorted(kept)),
     )
@@ -225,6 +233,28 @@ def exchange(
         return replace(covered, pixels=fakes[0], fakes=fakes)
     pasted = _paste_all(covered.backdrop, fakes, covered.landmarks, covered.quads, matting, subdue=True)
     return replace(covered, pixels=pasted, fakes=fakes)
+
+
+def blur_alike(covered: CoveredPhoto, faces: Collection[int], *, matting: bool = False) -> CoveredPhoto:
+    """The same photo with ``faces``, counted from 0 at the left, blurred: no stand-in hides them. ``matting`` as in `cover`."""
+    numbers = covered.numbers
+    backdrop = covered.backdrop
+    for face in faces:
+        backdrop = blur(backdrop, covered.found[numbers[face] - 1])
+    left = [face for face in range(len(covered.quads)) if face not in faces]
+    quads = tuple(covered.quads[face] for face in left)
+    fakes = tuple(covered.fakes[face] for face in left)
+    landmarks = covered.landmarks[left]
+    return replace(
+        covered,
+        pixels=_paste_all(backdrop, fakes, landmarks, quads, matting, subdue=True),
+        backdrop=backdrop,
+        quads=quads,
+        landmarks=landmarks,
+        codes=covered.codes[left],
+        fakes=fakes,
+        blurred=tuple(sorted([*covered.blurred, *(Unreplaced(numbers[face], Refusal.ALIKE) for face in faces)])),
+    )
 
 
 def glimpse(covered: CoveredPhoto, model: FaceModel, face: int, key_face: EncryptionKeyFace) -> Pixels:

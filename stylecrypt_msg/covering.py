@@ -28,6 +28,8 @@ from .whom import numbers_of
 
 __all__ = ["Cover", "CoverOrder", "Coverer", "coverer"]
 
+_SEALED_PIXELS = (Level.ORIGINAL, Level.IMPRINT)  # the levels at which blurred faces come back
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CoverOrder:
@@ -99,6 +101,16 @@ for a fake that still looks like the sender; LayerMaskError and ModelError. Else
 """
 
 
+def _may_blur(order: CoverOrder) -> bool:
+    """Whether a face that none of the key faces hides is blurred, as others are by default.
+
+    Where it was named, or the only key face was, or what is blurred does not come back, the sender decides.
+    """
+    named = order.only is not None or len(order.key_faces) == 1
+    blurs = order.form == "photo" and order.others in (None, "blur")
+    return blurs and not named and order.level in _SEALED_PIXELS
+
+
 def coverer(models: ModelCache, recognisers: Callable[[], Sequence[Recogniser]]) -> Coverer:
     """Makes covers in this process. ``recognisers`` is called when needed."""
 
@@ -125,7 +137,7 @@ def coverer(models: ModelCache, recognisers: Callable[[], Sequence[Recogniser]])
             matting=order.matting,
             progress=progress,
         )
-        if not covered.quads and order.level not in (Level.ORIGINAL, Level.IMPRINT):
+        if not covered.quads and order.level not in _SEALED_PIXELS:
             raise FaceError(
                 f"No face in the picture can be replaced: {covered.blurred[0].reason or 'all are to be blurred'}.",
                 hint="Blurred faces come back at levels original and imprint: use one of them, or another photo.",
@@ -137,6 +149,7 @@ def coverer(models: ModelCache, recognisers: Callable[[], Sequence[Recogniser]])
             recognisers() if covered.quads else (),
             known=order.known,
             matting=order.matting,
+            blur=_may_blur(order),
             force=order.force,
             progress=progress,
         )
@@ -147,7 +160,7 @@ def coverer(models: ModelCache, recognisers: Callable[[], Sequence[Recogniser]])
             quads=covered.quads,
             mask=covered.mask,
             styles=pack_styles(covered.codes, covered.landmarks) if order.level is Level.LATENT else None,
-            found=covered.found,
+            found=len(covered.found),
             blurred=covered.blurred,
             kept=covered.kept,
             shown=hidden.shown,

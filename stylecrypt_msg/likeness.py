@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .cipher import CoveredPhoto, EncryptionKeyFace, exchange, glimpse
+from .cipher import CoveredPhoto, EncryptionKeyFace, blur_alike, exchange, glimpse
 from .errors import LikenessError, Remedy
 from .faces import crop
 from .models import FaceModel
@@ -76,6 +76,7 @@ def hide(
     *,
     known: bool = False,
     matting: bool = False,
+    blur: bool = False,
     force: bool = False,
     progress: Progress = silent,
 ) -> HiddenPhoto:
@@ -85,7 +86,8 @@ def hide(
     earlier photos, and they stay if they pass at all, since a chat should not see a new person every other time. With
     ``force``, distances are measured but the cover stays as it is.
 
-    Raises LikenessError when none of ``key_faces`` hides a face from all ``recognisers``.
+    With ``blur``, a face that none of ``key_faces`` hides from all ``recognisers`` is blurred; otherwise it raises
+    LikenessError.
     """
     count = len(covered.quads)
     if not count:
@@ -112,20 +114,24 @@ def hide(
         tried = list(following)
         shown[tried] = list(following.values())
         covered = show(covered, following)
-    likenesses = tuple(
-        Likeness(one.name, one.threshold, tuple(map(float, row)))
-        for one, row in zip(recognisers, distances, strict=True)
-    )
-    if not force and spare.min() < 0:
+    alike = [] if force else np.flatnonzero(spare < 0).tolist()
+    if alike and not blur:
         face = int(spare.argmin())
-        judge = min(likenesses, key=lambda one: one.distances[face] - one.threshold)
+        number = int(np.argmin([row[face] - one.threshold for one, row in zip(recognisers, distances, strict=True)]))
         raise LikenessError(
-            f"{_named(covered, face)} still looks like the original to {judge.recogniser}: distance "
-            f"{judge.distances[face]:.2f}, and below {judge.threshold:.2f} two faces are the same person.",
+            f"{_named(covered, face)} still looks like the original to {recognisers[number].name}: distance "
+            f"{distances[number, face]:.2f}, and below {recognisers[number].threshold:.2f} two faces are the same person.",
             remedy=Remedy.OTHER_STAND_IN,
         )
-    covered = show(covered, {face: best[face] for face in np.flatnonzero(best != shown).tolist()})
-    return HiddenPhoto(covered, tuple(best.tolist()), likenesses)
+    covered = show(covered, {face: best[face] for face in np.flatnonzero(best != shown).tolist() if face not in alike})
+    if alike:
+        covered = blur_alike(covered, alike, matting=matting)
+    left = [face for face in range(count) if face not in alike]
+    likenesses = tuple(
+        Likeness(one.name, one.threshold, tuple(row[left].tolist()))
+        for one, row in zip(recognisers, distances, strict=True)
+    )
+    return HiddenPhoto(covered, tuple(best[left].tolist()), likenesses if left else ())
 
 
 def _tries(
@@ -165,6 +171,4 @@ def _described(
 def _named(covered: CoveredPhoto, face: int) -> str:
     if len(covered.quads) == 1:
         return "The fake face"
-    others = {other.number for other in (*covered.blurred, *covered.kept)}
-    numbers = [number for number in range(1, covered.found + 1) if number not in others]
-    return f"The fake of face {numbers[face]} of {covered.found}, from the left,"
+    return f"The fake of face {covered.numbers[face]} of {len(covered.found)}, from the left,"

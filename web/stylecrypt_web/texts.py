@@ -217,6 +217,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "refusal.PROFILE": ("it is turned too far aside", "es ist zu weit zur Seite gedreht"),
     "refusal.COVERED": ("it is partly covered, or not clear enough", "es ist teils verdeckt oder nicht deutlich genug"),
     "refusal.UNSURE": ("it may be something else than a face", "vielleicht ist es kein Gesicht"),
+    "refusal.ALIKE": ("no other face hides it", "kein anderes Gesicht macht es unkenntlich"),
     "cover.title": ("This is what others will see", "Das sehen andere"),
     "cover.original": ("Your photo", "Dein Foto"),
     "cover.original-hint": ("Your photo, which only your contacts get", "Dein Foto, das nur deine Kontakte bekommen"),
