@@ -17,12 +17,12 @@ from .cipher import EncryptionKeyFace, Unreplaced, cover
 from .effort import COVER_STEPS
 from .errors import FaceError, InputError
 from .faces import Quad
-from .likeness import Likeness, hide
 from .models.model_cache import ModelCache
 from .pictures import Pixels
 from .progress import Progress
 from .recognisers import Recogniser
 from .residual import pack_styles
+from .standin_choice import Likeness, hide
 from .stylemix import LayerMask
 from .whom import numbers_of
 
@@ -40,7 +40,7 @@ class CoverOrder:
         model: a name or a file, as for `models.load_model`.
         level: decides the effort.
         key_faces: the conversation's key face first; the others are for faces that it does not hide.
-        known: the chat knows the first from earlier photos (`likeness.hide`).
+        known: the chat knows the first from earlier photos (`standin_choice.hide`).
         only, keep: faces, each by its number, counted from 1 at the left, or by a picture of the person.
         mask: as text; None: the form's own.
         others, form, refine_steps, matting: as in `cipher.cover`.

@@ -1,7 +1,7 @@
 """Stand-ins: people who do not exist, whose styles replace the sender's.
 
 A seed gives one person, the same one each time, so that a conversation can keep its stand-in and nobody's likeness is
-borrowed. Of the `seeds` of a new conversation, `likeness.hide` chooses one that hides the sender. Of the embedded model's
+borrowed. Of the `seeds` of a new conversation, `standin_choice.hide` chooses one that hides the sender. Of the embedded model's
 people, those who look like children, wear hats or glasses or turn aside are skipped, and so are men for a woman and women for
 a man: a seed gives one of each.
 """

@@ -46,14 +46,14 @@ IMPORTS = {
     "transports": {"errors", "files", "pictures"},
     "cipher": {"choices", "effort", "errors", "faces", "models", "pictures", "progress", "standins", "stylemix"},
     "whom": {"errors", "faces", "pictures", "recognisers"},
-    "likeness": {"cipher", "errors", "faces", "models", "progress", "recognisers"},
+    "standin_choice": {"cipher", "errors", "faces", "models", "progress", "recognisers"},
     "covering": {
-        "choices", "cipher", "effort", "errors", "faces", "likeness", "models", "pictures", "progress", "recognisers",
+        "choices", "cipher", "effort", "errors", "faces", "standin_choice", "models", "pictures", "progress", "recognisers",
         "residual", "stylemix", "whom",
     },
     "messenger": {
         "apps", "imprint",
-        "choices", "cipher", "covering", "errors", "faces", "files", "likeness", "models", "pictures", "profile",
+        "choices", "cipher", "covering", "errors", "faces", "files", "standin_choice", "models", "pictures", "profile",
         "progress", "quality", "residual", "standins", "stylemix",
     },
     "sdk": {

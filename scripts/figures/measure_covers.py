@@ -36,10 +36,10 @@ from stylecrypt_lab.evaluation.subjects import Photo, Subject, read_subjects
 from stylecrypt_msg.cipher import cover
 from stylecrypt_msg.errors import FaceError, LikenessError
 from stylecrypt_msg.faces import crop
-from stylecrypt_msg.likeness import hide
 from stylecrypt_msg.models import FaceModel, load_model
 from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.recognisers import Recogniser, load_recogniser
+from stylecrypt_msg.standin_choice import hide
 from stylecrypt_msg.standins import seeds
 
 FAR = 1e-3

@@ -20,9 +20,9 @@ from stylecrypt_msg.cipher import Unreplaced
 from stylecrypt_msg.covering import Cover, CoverOrder
 from stylecrypt_msg.errors import InputError, Remedy, StyleCryptError
 from stylecrypt_msg.faces import Refusal
-from stylecrypt_msg.likeness import Likeness
 from stylecrypt_msg.pictures import Format, Picture, Pixels, encode_picture, read_picture
 from stylecrypt_msg.residual import pack_faces, restore_faces
+from stylecrypt_msg.standin_choice import Likeness
 from stylecrypt_msg.standins import SEEDS
 from stylecrypt_msg.stylemix import LayerMask
 

@@ -13,7 +13,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from hashlib import shake_256
 from itertools import takewhile
 from typing import Final, TypeVar
 
@@ -30,7 +29,7 @@ from stylecrypt_protocol.error_correction import (
     protect,
     within_reach,
 )
-from stylecrypt_protocol.primitives import IMPRINT_DITHER
+from stylecrypt_protocol.imprint_cells import BLOCK, CELL, FREQUENCIES, LUMA, SIDES, STEP, dither
 
 from ..pictures import Pixels
 
@@ -40,30 +39,21 @@ _Array = TypeVar("_Array", NDArray[np.uint8], NDArray[np.float32])
 
 MIN_PSNR: Final = 42.0
 """The lowest PSNR in dB of a picture with an imprint against the picture without it."""
-_STEP: Final = 34.0  # levels between two values of a coefficient that mean the same bit
-_CELL: Final = 64
-_BLOCK: Final = 8
-_ACROSS: Final = _CELL // _BLOCK
-_FREQUENCIES: Final = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1))
-_SIDES: Final = (1024, 768)  # px on the longer side of the working size
+_ACROSS: Final = CELL // BLOCK
 _ENLARGED: Final = 1.3  # how far a picture may be enlarged to it
-MIN_SIDE: Final = math.ceil(_SIDES[-1] / _ENLARGED)
+MIN_SIDE: Final = math.ceil(SIDES[-1] / _ENLARGED)
 """The fewest pixels on the longer side of a picture that can hold an imprint."""
 
 _TRIED_SIDE: Final = 1600  # px, of what apps leave
-_LUMA: Final = np.array([[0.299, 0.587, 0.114]], np.float32)
 _SEEN: Final = 4.0  # standard deviations above chance at which a cell is taken to hold a unit
 _FAINT: Final = 3.0  # the same, once the picture is known to hold an imprint
 _TO_BE_SURE: Final = 5  # of a word's nine units, seen before the word counts
 _BLURS: Final = (0.0, 0.5, 0.75, 1.0)  # px of the working size, which readers undo: scaling blurs, bilinear most
 _CERTAIN: Final = 5.0  # by chance, one cell in 80 pictures reaches this
 _TRACES: Final = 3  # this many such units show that there was an imprint
-_SHOWING: Final = (
-    0.07  # the most that changes may show in a cell, see `_showing`: by eye, with more, skin looks mottled
-)
-_EVEN: Final = (
-    0.13  # cells where whole steps would show more than this are left alone: too little of the code would be left
-)
+# The most that changes may show in a cell, see `_showing`: by eye, with more, skin looks mottled.
+_SHOWING: Final = 0.07
+_EVEN: Final = 0.13  # cells where whole steps would show more are left alone: too little of the code would be left
 _ATTEMPTS: Final = ((1.5, 1.0), (0.8, 1.0), (0.8, 1.5), (0.8, 2.0), (0.8, 3.0))
 """Pairs: blocks smoother than this are skipped, because changes show most there; and how often each unit is written."""
 
@@ -102,7 +92,7 @@ def capacity(pixels: Pixels) -> int:
         return 0
     # Each coefficient moves by up to half a step either way, uniformly: the mean square is step^2 / 12, and a little more
     # where the picture is enlarged.
-    units = 0.93 * 255**2 / 10 ** (MIN_PSNR / 10) * size[0] * size[1] / (UNIT_BITS * _STEP**2 / 12)
+    units = 0.93 * 255**2 / 10 ** (MIN_PSNR / 10) * size[0] * size[1] / (UNIT_BITS * STEP**2 / 12)
     hidden = int((_showing(_roughness(_luminance(pixels, size))) < _EVEN).sum())
     return WORD_BYTES * min(int(units) // UNITS_PER_WORD, hidden // UNITS_PER_WORD, MAX_WORDS)
 
@@ -133,9 +123,9 @@ def write(pixels: Pixels, payload: bytes, trials: Sequence[Callable[[Pixels], Pi
         cells = order[: round(len(units) * copies)]
         held = np.full(len(before), -1)
         held[cells] = np.arange(len(cells)) % len(units)
-        touched = np.repeat((held >= 0)[:, None] & (roughness >= spared), len(_FREQUENCIES), 1)
-        offset = (_dither()[held] + units[held] / np.float32(2)) * np.float32(_STEP)
-        target = np.rint((before - offset) / _STEP) * _STEP + offset
+        touched = np.repeat((held >= 0)[:, None] & (roughness >= spared), len(FREQUENCIES), 1)
+        offset = (dither()[held] + units[held] / np.float32(2)) * np.float32(STEP)
+        target = np.rint((before - offset) / STEP) * STEP + offset
         whole = np.where(touched, target - before, np.float32(0))
         change = np.sign(whole) * np.maximum(np.abs(whole) - short, 0)
         written = _changed(tried, change, size)
@@ -168,9 +158,9 @@ def _survives(pixels: Pixels, size: tuple[int, int], units: NDArray[np.uint8]) -
 
 def _looks(pixels: Pixels, size: tuple[int, int]) -> Iterator[NDArray[np.float32]]:
     """Inputs of `correct`, on the assumption of more and more blur, wherever anything is seen."""
-    places = _coefficients(_luminance(pixels, size)) / np.float32(_STEP)
+    places = _coefficients(_luminance(pixels, size)) / np.float32(STEP)
     for blur in _BLURS:
-        sharp = places * np.tile(_sharpening(blur), UNIT_BITS // len(_FREQUENCIES))
+        sharp = places * np.tile(_sharpening(blur), UNIT_BITS // len(FREQUENCIES))
         if (soft := _look(sharp)) is not None:
             yield soft
 
@@ -191,7 +181,7 @@ def _look(places: NDArray[np.float32]) -> NDArray[np.float32] | None:
     surest = np.zeros(MAX_WORDS * UNITS_PER_WORD, np.float32)
     np.maximum.at(surest, unit, score)
     cells = np.flatnonzero((score > np.maximum(_FAINT, surest[unit] / 2)) & (unit < len(soft)))
-    angle = 2 * np.pi * (places[cells] - _dither()[unit[cells]])
+    angle = 2 * np.pi * (places[cells] - dither()[unit[cells]])
     np.add.at(soft, unit[cells], np.cos(angle) * score[cells, None])
     return soft
 
@@ -199,7 +189,7 @@ def _look(places: NDArray[np.float32]) -> NDArray[np.float32] | None:
 @cache
 def _sharpening(blur: float) -> NDArray[np.float32]:
     """(frequencies,): what undoes a Gaussian blur, whose standard deviation is ``blur`` px, in the blocks' frequencies."""
-    squared = np.array([down**2 + across**2 for down, across in _FREQUENCIES]) / (2 * _BLOCK) ** 2  # cycles per pixel
+    squared = np.array([down**2 + across**2 for down, across in FREQUENCIES]) / (2 * BLOCK) ** 2  # cycles per pixel
     return np.exp(2 * np.pi**2 * blur**2 * squared).astype(np.float32)
 
 
@@ -207,14 +197,14 @@ def _sharpening(blur: float) -> NDArray[np.float32]:
 
 
 def _size(width: int, height: int, longer: int, cells: int) -> tuple[int, int]:
-    return (longer, cells * _CELL) if width >= height else (cells * _CELL, longer)
+    return (longer, cells * CELL) if width >= height else (cells * CELL, longer)
 
 
 def _sizes_to_read(width: int, height: int) -> Iterator[tuple[int, int]]:
     """Working sizes at which a picture that now has this size may have been written, the likeliest first. Scaling rounds the
     sides, so the proportions do not always determine the number of cells."""
-    for longer in _SIDES:
-        exact = longer * min(width, height) / max(width, height) / _CELL
+    for longer in SIDES:
+        exact = longer * min(width, height) / max(width, height) / CELL
         near = {max(round(exact), 1)}
         if abs(exact % 1 - 0.5) < 0.1:
             near |= {max(int(exact), 1), int(exact) + 1}
@@ -223,10 +213,10 @@ def _sizes_to_read(width: int, height: int) -> Iterator[tuple[int, int]]:
 
 
 def _size_to_write(width: int, height: int) -> tuple[int, int] | None:
-    longer = next((side for side in _SIDES if max(width, height) * _ENLARGED >= side), None)
+    longer = next((side for side in SIDES if max(width, height) * _ENLARGED >= side), None)
     if longer is None:
         return None
-    return _size(width, height, longer, max(round(longer * min(width, height) / max(width, height) / _CELL), 1))
+    return _size(width, height, longer, max(round(longer * min(width, height) / max(width, height) / CELL), 1))
 
 
 def _resized(picture: _Array, size: tuple[int, int]) -> _Array:
@@ -242,32 +232,34 @@ def _resized(picture: _Array, size: tuple[int, int]) -> _Array:
 
 
 def _luminance(pixels: Pixels, size: tuple[int, int]) -> NDArray[np.float32]:
-    return np.asarray(cv2.transform(_resized(pixels, size).astype(np.float32), _LUMA), np.float32)
+    return np.asarray(
+        cv2.transform(_resized(pixels, size).astype(np.float32), np.array([LUMA], np.float32)), np.float32
+    )
 
 
 @cache
 def _waves() -> NDArray[np.float32]:
     """(frequencies, 64): the blocks of the orthonormal DCT."""
-    at = np.arange(_BLOCK)
-    wave = [np.cos((2 * at + 1) * k * np.pi / (2 * _BLOCK)) * np.sqrt((2 if k else 1) / _BLOCK) for k in range(_BLOCK)]
-    return np.array([np.outer(wave[down], wave[across]).reshape(-1) for down, across in _FREQUENCIES], np.float32)
+    at = np.arange(BLOCK)
+    wave = [np.cos((2 * at + 1) * k * np.pi / (2 * BLOCK)) * np.sqrt((2 if k else 1) / BLOCK) for k in range(BLOCK)]
+    return np.array([np.outer(wave[down], wave[across]).reshape(-1) for down, across in FREQUENCIES], np.float32)
 
 
 def _coefficients(luminance: NDArray[np.float32]) -> NDArray[np.float32]:
     """(cells, `UNIT_BITS`), block by block."""
     height, width = luminance.shape
-    blocks = luminance.reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK).swapaxes(1, 2).reshape(-1, _BLOCK**2)
+    blocks = luminance.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).swapaxes(1, 2).reshape(-1, BLOCK**2)
     values = blocks @ _waves().T
-    cells = values.reshape(height // _CELL, _ACROSS, width // _CELL, _ACROSS, -1).swapaxes(1, 2)
+    cells = values.reshape(height // CELL, _ACROSS, width // CELL, _ACROSS, -1).swapaxes(1, 2)
     return np.ascontiguousarray(cells.reshape(-1, UNIT_BITS), np.float32)
 
 
 def _picture(coefficients: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
     """(height, width): the inverse of `_coefficients`."""
     width, height = size
-    cells = coefficients.reshape(height // _CELL, width // _CELL, _ACROSS, _ACROSS, -1).swapaxes(1, 2)
-    blocks = cells.reshape(-1, len(_FREQUENCIES)) @ _waves()
-    rows = blocks.reshape(height // _BLOCK, width // _BLOCK, _BLOCK, _BLOCK).swapaxes(1, 2)
+    cells = coefficients.reshape(height // CELL, width // CELL, _ACROSS, _ACROSS, -1).swapaxes(1, 2)
+    blocks = cells.reshape(-1, len(FREQUENCIES)) @ _waves()
+    rows = blocks.reshape(height // BLOCK, width // BLOCK, BLOCK, BLOCK).swapaxes(1, 2)
     return np.ascontiguousarray(rows.reshape(height, width), np.float32)
 
 
@@ -288,8 +280,8 @@ def _roughness(luminance: NDArray[np.float32]) -> NDArray[np.float32]:
     fine = luminance - cv2.GaussianBlur(luminance, (0, 0), 1.5)
     energy = cv2.resize(fine * fine, (width // 4, height // 4), interpolation=cv2.INTER_AREA)
     energy = (energy + cv2.erode(energy, np.ones((3, 3), np.uint8))) / 2
-    blocks = np.sqrt(cv2.resize(energy, (width // _BLOCK, height // _BLOCK), interpolation=cv2.INTER_AREA))
-    cells = blocks.reshape(height // _CELL, _ACROSS, width // _CELL, _ACROSS).swapaxes(1, 2)
+    blocks = np.sqrt(cv2.resize(energy, (width // BLOCK, height // BLOCK), interpolation=cv2.INTER_AREA))
+    cells = blocks.reshape(height // CELL, _ACROSS, width // CELL, _ACROSS).swapaxes(1, 2)
     return np.asarray(cells.reshape(-1, _ACROSS**2), np.float32)
 
 
@@ -303,24 +295,13 @@ def _short(showing: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Whole changes are uniform, up to half a step; all shortened by s, they keep (1 - 2 s / step)^3 of their energy.
     """
-    return np.asarray(_STEP / 2 * (1 - np.cbrt(_SHOWING / np.maximum(showing, _SHOWING))), np.float32)
+    return np.asarray(STEP / 2 * (1 - np.cbrt(_SHOWING / np.maximum(showing, _SHOWING))), np.float32)
 
 
 def _psnr(one: Pixels, other: Pixels) -> float:
     return float(cv2.PSNR(one, other))
 
 
-# The dither.
-
-
-@cache
-def _dither() -> NDArray[np.float32]:
-    """(units, `UNIT_BITS`), 0 to 1: how far each unit's values are shifted, in steps."""
-    units = MAX_WORDS * UNITS_PER_WORD
-    raw = shake_256(IMPRINT_DITHER).digest(units * UNIT_BITS * 2)
-    return np.frombuffer(raw, ">u2").reshape(units, UNIT_BITS).astype(np.float32) / np.float32(65536)
-
-
 @cache
 def _turned_back() -> NDArray[np.complex64]:
-    return np.ascontiguousarray(np.exp(-4j * np.pi * _dither()).astype(np.complex64).T)
+    return np.ascontiguousarray(np.exp(-4j * np.pi * dither()).astype(np.complex64).T)

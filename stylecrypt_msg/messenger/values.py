@@ -20,9 +20,9 @@ from ..choices import Form, Others
 from ..cipher import Unreplaced
 from ..errors import PictureError
 from ..files import write_atomically
-from ..likeness import Likeness
 from ..pictures import Format, Pixels, encode_picture, format_of, media_type_of, suffix_of
 from ..profile import Contact
+from ..standin_choice import Likeness
 from ..stylemix import LayerMask
 
 __all__ = ["Arrival", "DecryptedPhoto", "Draft", "EncryptedPhoto", "LeakReport", "sealable_name"]

@@ -125,7 +125,7 @@ ELSEWHERE = {
     "format_of", "read_exactly", "save", "_person", "named", "_add_contact", "prepare_key",
     "__init__", "verify_device",
 }  # fmt: skip
-SPEAKING = ("pictures", "cards", "cipher", "likeness", "residual", "messenger", "profile", "imprint")
+SPEAKING = ("pictures", "cards", "cipher", "standin_choice", "residual", "messenger", "profile", "imprint")
 PAGE = ("faces", "photos", "people", "entry", "uploads", "session")
 ODD = {
     "… ….": "put together of others, which are in the table",

@@ -25,11 +25,11 @@ from stylecrypt_msg import effort
 from stylecrypt_msg.cipher import read, to_images, to_pixels
 from stylecrypt_msg.effort import COVER_STEPS
 from stylecrypt_msg.faces import crop, paste
-from stylecrypt_msg.likeness import MARGIN, room
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.models.face_model import Floats
 from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.recognisers import Recogniser
+from stylecrypt_msg.standin_choice import MARGIN, room
 from stylecrypt_msg.standins import seeds, stand_in
 from stylecrypt_msg.stylemix import LayerMask, mix
 
@@ -233,8 +233,11 @@ def try_person(
 def first_that_hides(
     original: Pixels, people: Sequence[Floats], fake: Callable[[Floats], Pixels], guards: Sequence[Recogniser]
 ) -> tuple[Floats, Pixels, int]:
-    """The first stand-in that passes as `likeness.hide` judges, the fake, an aligned square, and how many came before; if all
-    fakes look like the original to some guard, and the program would send nothing, the best, and the number of ``people``."""
+    """The first stand-in that passes as `standin_choice.hide` judges, the fake, an aligned square, and how many came before.
+
+    If all fakes look like the original to some guard, the best of them, and the number of ``people``: the program would
+    blur the face.
+    """
     described = [guard.describe([original])[0] for guard in guards]
     spare, tried = [], []
     for somebody in people:
