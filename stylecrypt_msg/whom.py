@@ -35,7 +35,7 @@ def numbers_of(
 def _number_of(picture: Pixels, described: np.ndarray, recogniser: Recogniser) -> int:
     faces = certain_faces(picture)
     if not faces:
-        raise FaceError("No face was found in the picture of the person.", hint="Use one that shows the face well.")
+        raise FaceError("No face was found in the picture of the person.", hint="Use a clear photo of the face.")
     face = max(faces, key=lambda one: one.eye_distance)
     (person,) = recogniser.describe([crop(picture, face_quad(face.landmarks), _SIDE)])
     apart = np.linalg.norm(described - person, axis=1) / recogniser.threshold

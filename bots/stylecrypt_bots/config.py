@@ -153,14 +153,12 @@ def load_config(path: Path) -> Config:
             data = file.read(_LARGEST + 1)
         text = data.decode()
     except FileNotFoundError:
-        raise ConfigError(
-            f"There is no configuration {path}.", hint="`stylecrypt bot setup` makes one; or name it: --config FILE."
-        ) from None
+        raise ConfigError(f"There is no configuration {path}.", hint="Setting the bot up makes one.") from None
     except (OSError, UnicodeDecodeError) as error:
         reason = "it is not text" if isinstance(error, UnicodeDecodeError) else os_reason(error)
         raise ConfigError(f"The configuration {path} cannot be read: {reason}.") from error
     if len(data) > _LARGEST:
-        raise ConfigError(f"{path} is too large for a configuration.", hint="Name the right file: --config FILE.")
+        raise ConfigError(f"{path} is too large for a configuration.", hint="Name the right file.")
     config = read_config(text, str(path))
     here = path.absolute().parent
     return config.model_copy(

@@ -51,7 +51,7 @@ def verify(session: Session, path: Path) -> None:
     config = load_config(path)
     logs.set_up("ERROR")  # the terminal is for the emoji
     if not (sys.stdin and sys.stdin.isatty()):
-        raise InputError("There is no terminal to confirm on that the emoji match.", hint="Run it on one.")
+        raise InputError("You cannot confirm the emoji: this is not a terminal.", hint="Run the command in a terminal.")
     with _profile(session, config) as profile:
         asyncio.run(_until_verified(config, profile))
 

@@ -3,7 +3,8 @@
     python scripts/figures/measure_covers.py FACES [--limit N] [--json FILE]
 
 FACES holds two photos of each person, `007-a.jpg` and `007-b.jpg`. Each first photo is covered three times: with a stand-in
-chosen by SFace and dlib, by SFace alone, and by dlib alone. Photos that are refused are counted, and count no further.
+chosen by SFace and dlib, by SFace alone, and by dlib alone. Photos in which no stand-in hides the face are counted, as refused,
+and count no further.
 
 Each recogniser's threshold is the distance below which one in a thousand pairs of photos of two people falls, as far as there
 are so many. Verified: the share of covers closer than that to the sender's other photo, and to the photo itself. Found first:

@@ -188,7 +188,9 @@ Fields: TypeAlias = Mapping[str, Sequence[str | bytes]]
 def form_of(order: CoverOrder) -> Fields:
     """The form that asks for a cover. Raises InputError for what no server is asked for."""
     if order.refine_steps:
-        raise InputError("The service does not refine.", hint="Leave --refine out, or make the cover on this machine.")
+        raise InputError(
+            "The service does not refine.", hint="Leave the refinement out, or make the cover on this machine."
+        )
     choices = {"level": order.level, "others": order.others, "mask": order.mask, "form": order.form}
     flags = {"known": order.known, "matting": order.matting, "force": order.force}
     return {

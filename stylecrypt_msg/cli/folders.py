@@ -344,7 +344,10 @@ def _work(
 def _check_apart(source: Path, output: Path, report: Path) -> None:
     inside = {one.resolve(): {one.resolve(), *one.resolve().parents} for one in (source, output, report)}
     if output.resolve() in inside[source.resolve()] or source.resolve() in inside[output.resolve()]:
-        raise InputError("One of the two folders lies in the other.", hint="Put the results elsewhere with -o.")
+        raise InputError(
+            "The folder of photos and that of results must not contain each other.",
+            hint="Put the results elsewhere with -o.",
+        )
     if output.resolve() in inside[report.resolve()]:
         raise InputError(
             "The report says what was hidden, so it must not lie among the results.", hint="Put it elsewhere: --report."
@@ -419,7 +422,7 @@ class _Journal:
             if lines and lines[0] != head:
                 raise InputError(
                     f"{path.parent} reports on a run with other options.",
-                    hint="Use the same ones to resume it, or another --report folder and another -o to begin anew.",
+                    hint="Use the same ones to resume it, or another --report folder and another -o to start over.",
                 )
             for line in lines[1:]:
                 with suppress(ValidationError):

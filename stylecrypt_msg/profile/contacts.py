@@ -62,7 +62,8 @@ class Contacts:
             raise InputError("This card is your own.", hint="Add the cards of others, and give them yours.")
         if card.user_id == self.card.user_id:
             raise InputError(
-                "This card has your own user id, with other keys.", hint="Ask whoever made it for their own."
+                "This card has your own user id, with other keys.",
+                hint="Ask the person who sent it for their own card.",
             )
         with self._store.transaction():
             revocations = self._revocations()

@@ -123,8 +123,8 @@ def test_a_plan_that_was_edited(run: Run, photos: Path, people: People) -> None:
 def test_what_cannot_be_begun(run: Run, photos: Path) -> None:
     Path("empty").mkdir()
     for arguments, says in (
-        ((photos, "-o", photos / "deep"), "One of the two folders lies in the other"),
-        ((photos / "deep", "-o", photos), "One of the two folders lies in the other"),
+        ((photos, "-o", photos / "deep"), "must not contain each other"),
+        ((photos / "deep", "-o", photos), "must not contain each other"),
         ((photos, "-o", "fakes", "--report", "fakes/report"), "must not lie among the results"),
         ((photos, "-o", "fakes", "--only", 1), "A face's number means another person in each photo"),
         ((photos, "-o", "fakes", "--plan", photos / "notes.txt"), "notes.txt is not a plan"),

@@ -17,7 +17,8 @@ from stylecrypt_msg.cli.remedies import advice
 from stylecrypt_msg.errors import InputError, Remedy
 
 REPOSITORY = Path(__file__).parents[2]
-SURFACES = {"cli", "stylecrypt_bots"}
+PLACES = ("stylecrypt_msg", "protocol", "bots", "serve", "web")
+AT_A_TERMINAL = {"cli", "operating.py", "account.py", "serving.py"}  # people run these in a shell
 SHELL_WORDS = re.compile(r"(?<!\w)--?[a-z]|`(stylecrypt|pip)\b|\b(stylecrypt|pip) [a-z]+ ")
 
 
@@ -36,8 +37,8 @@ def test_nothing_in_the_chat_is_an_option_or_a_command_of_ours() -> None:
 
 
 def library_hints() -> Iterator[tuple[str, str]]:
-    for path in sorted([*REPOSITORY.glob("stylecrypt_msg/**/*.py"), *REPOSITORY.glob("protocol/**/*.py")]):
-        if SURFACES & set(path.parts):
+    for path in sorted(path for place in PLACES for path in (REPOSITORY / place).rglob("*.py")):
+        if AT_A_TERMINAL & set(path.parts):
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.keyword) and node.arg == "hint":

@@ -258,7 +258,7 @@ GERMAN: dict[str, str] = {
     "This card has your own user id, with other keys.": (
         "Diese Karte trägt deine eigene Kennung, mit anderen Schlüsseln."
     ),
-    "Ask whoever made it for their own.": "Bitte um eine eigene.",
+    "Ask the person who sent it for their own card.": "Bitte um eine eigene.",
     "The keys of … were withdrawn.": "Die Schlüssel von … wurden zurückgezogen.",
     "Ask them for their new card, and add it.": "Bitte um die neue Karte, und füge sie hinzu.",
     "The keys of … have changed, and nobody vouches for the new ones.": (
