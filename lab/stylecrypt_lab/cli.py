@@ -149,6 +149,9 @@ def evaluate(
     side: Annotated[
         int | None, typer.Option(min=64, max=8192, help="With --channels: scale the photos to this many pixels first.")
     ] = None,
+    ray: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Measure people on a Ray cluster; not --attacks, --channels.")
+    ] = None,
     model: Model = "default",
     json: Json = False,
 ) -> None:
@@ -157,6 +160,8 @@ def evaluate(
 
     if same_file(faces, report):
         raise InputError(f"The report cannot be kept among the photos in {faces}.", hint="Use --report FOLDER.")
+    if ray is not None and (channels or attacks):
+        raise InputError("A cluster measures people only.", hint="Leave --ray out.")
     if channels:
         from .evaluation import channels as ways
 
@@ -169,4 +174,13 @@ def evaluate(
         return
     from .evaluation import command
 
-    command.run(faces, report, pairs=pairs, limit=limit, model_name=model, recogniser_name=recogniser, as_json=json)
+    command.run(
+        faces,
+        report,
+        pairs=pairs,
+        limit=limit,
+        ray=ray,
+        model_name=model,
+        recogniser_name=recogniser,
+        as_json=json,
+    )

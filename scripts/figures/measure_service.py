@@ -24,7 +24,7 @@ from stylecrypt_serve.wire import Answer, OrderForm, cover_of, form_of
 
 from stylecrypt_msg import StyleCrypt
 from stylecrypt_msg.covering import Cover, CoverOrder
-from stylecrypt_msg.errors import LikenessError, StyleCryptError
+from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.pictures import Pixels, encode_picture, read_photo
 from stylecrypt_msg.progress import Progress
 
@@ -44,7 +44,7 @@ class Service:
         self.seconds = time.process_time() - began
         self.sent, self.received = len(form.photo), len(result.body)
         if result.status != 200:
-            raise LikenessError("refused")
+            raise InputError(result.body.decode())
         return cover_of(Answer.model_validate_json(result.body), order)
 
 
@@ -69,7 +69,7 @@ def main() -> None:
     work.begin("default")
     work.load()
     squares = [read_photo(path).pixels for path in sorted(options.folder.glob("*.jpg"))[: options.people]]
-    print("width | chat | service, s | client, s | sent, KB | received, KB | refused")
+    print("width | chat | service, s | client, s | sent, KB | received, KB | blurred")
     with tempfile.TemporaryDirectory() as name:
         folder, service = Path(name), Service()
         with StyleCrypt.create(folder / "bob", name="Bob") as bob:
@@ -79,23 +79,21 @@ def main() -> None:
                 alice.encrypt(encode_picture(taken(squares[0], 800), "JPEG"), ["Bob"], force=True)  # loads the rest
                 for side in SIDES:
                     rows: dict[str, list[tuple[float, float, int, int]]] = {"new": [], "known": []}
-                    refused = 0
+                    blurred = 0
                     for number, square in enumerate(squares):
                         photo = encode_picture(taken(square, side), "JPEG", quality=90)
-                        try:
-                            for found in rows.values():
-                                began = time.process_time()
-                                alice.encrypt(photo, ["Bob"], conversation=f"{side} {number}")
-                                spent = time.process_time() - began - service.seconds
-                                found.append((service.seconds, spent, service.sent, service.received))
-                        except StyleCryptError:
-                            refused += 1
-                            del rows["new"][len(rows["known"]) :]
+                        for chat, found in rows.items():
+                            began = time.process_time()
+                            sent = alice.encrypt(photo, ["Bob"], conversation=f"{side} {number}")
+                            spent = time.process_time() - began - service.seconds
+                            found.append((service.seconds, spent, service.sent, service.received))
+                            blurred += chat == "new" and bool(sent.leaks.blurred)
                     for chat, found in rows.items():
-                        here, there, sent, received = (statistics.fmean(column) for column in zip(*found, strict=True))
+                        here, there, out, back = (statistics.fmean(column) for column in zip(*found, strict=True))
                         print(
-                            f"{side} | {chat} | {here:.1f} | {there:.1f} | {sent / 1000:.0f} | {received / 1000:.0f} | "
-                            f"{refused} of {len(squares)}"
+                            f"{side} | {chat} | {here:.1f} | {there:.1f} | {out / 1000:.0f} | {back / 1000:.0f} | "
+                            f"{blurred} of {len(squares)}",
+                            flush=True,
                         )
     print(f"memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000:.0f} MB")
 

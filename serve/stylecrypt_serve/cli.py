@@ -26,12 +26,15 @@ def serve(
     waiting: Annotated[int, typer.Option(min=0, help="Further requests that may wait.")] = 32,
     each: Annotated[int, typer.Option(min=1, help="Requests of one client at a time.")] = 16,
     timeout: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Longest time for a request.")] = 60,
+    ray: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster does the work, instead of this machine.")
+    ] = None,
     model: Model = "default",
 ) -> None:
     """Make covers for others over HTTP. The server sees their photos, but neither keys nor messages."""
     try:
         from . import serving
-        from .desk import Limits, Processes
+        from .desk import ClusterWorkers, Limits, Processes
         from .tokens import Tokens
     except ImportError as error:
         raise InputError(
@@ -39,6 +42,9 @@ def serve(
         ) from error
     if (certificate is None) != (key is None):
         raise InputError("--certificate and --key go together.")
+    if workers is not None and ray is not None:
+        raise InputError("--workers is for this machine: a cluster has one for each processor.")
     known = Tokens(tokens)
+    made = Processes(model, workers) if ray is None else ClusterWorkers(ray, model)
     limits = Limits(waiting=waiting, each=each, seconds=timeout)
-    serving.run(known, Processes(model, workers), limits, host=host, port=port, certificate=certificate, key=key)
+    serving.run(known, made, limits, host=host, port=port, certificate=certificate, key=key)

@@ -27,8 +27,8 @@ class CoverService:
     """Asks a server for covers: ``StyleCrypt(profile, covers=CoverService(url, token))``. Threads may share one.
 
     The server sees the pixels of photos, the pictures of people by whom faces are chosen, and the stand-ins' seeds; neither
-    keys, contacts, captions and file names, nor what else the photo's file holds. It decides what is covered: use one that you
-    would show the photos to.
+    keys, contacts, captions and file names, nor what else the photo's file holds. Its model makes the faces. It decides what is
+    covered: use one that you would show the photos to.
     """
 
     def __init__(self, url: str, token: str, *, seconds: float = 120) -> None:

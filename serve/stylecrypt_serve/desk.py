@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -13,13 +14,15 @@ from typing import Protocol
 
 from pebble import ProcessExpired, ProcessPool
 
+from stylecrypt_msg.cli.cluster import Cluster
 from stylecrypt_msg.cli.workers import begin_worker, worker_count
+from stylecrypt_msg.errors import NetworkError
 
 from .health import Health
 from .wire import OrderForm
 from .work import Result, answer, begin, load
 
-__all__ = ["BusyError", "Desk", "Limits", "Processes", "Workers"]
+__all__ = ["BusyError", "ClusterWorkers", "Desk", "Limits", "Processes", "Workers"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,27 @@ class Processes:
     def close(self) -> None:
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
+
+
+class ClusterWorkers:
+    """Actors of a Ray cluster, each with the model in memory."""
+
+    def __init__(self, address: str, model: str) -> None:
+        """Raises what `Cluster` does."""
+        self._cluster = Cluster(address, begin, model)
+        self.count = self._cluster.count
+        self._waiting = ThreadPoolExecutor(self.count)
+
+    async def answer(self, form: OrderForm) -> Result:
+        """Once it has begun, the actor finishes what is cancelled."""
+        try:
+            return await asyncio.wrap_future(self._waiting.submit(self._cluster.run, answer, form))
+        except NetworkError as error:
+            raise RuntimeError("the worker died") from error
+
+    def close(self) -> None:
+        self._waiting.shutdown(wait=False, cancel_futures=True)
+        self._cluster.close()
 
 
 class Desk:

@@ -7,7 +7,7 @@ residual (protocol/SPEC.md, annex A), which turns a photo into its cover as it t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints
@@ -91,7 +91,7 @@ class _Unreplaced(_Wire):
     """A face that was not replaced: its number from the left, and why; null: it was not chosen."""
 
     number: _Number
-    reason: Literal["TOO_SMALL", "CUT", "PROFILE", "COVERED", "UNSURE"] | None
+    reason: Refusal | None
 
 
 _Point: TypeAlias = tuple[float, float]
@@ -166,7 +166,7 @@ def answer_to(form: OrderForm, read: Picture, order: CoverOrder, cover: Cover) -
 
 
 def _unreplaced(one: Unreplaced) -> _Unreplaced:
-    return _Unreplaced(number=one.number, reason=None if one.reason is None else one.reason.name)  # type: ignore[arg-type]
+    return _Unreplaced(number=one.number, reason=one.reason)
 
 
 def problem_of(error: StyleCryptError) -> Problem:
@@ -229,17 +229,13 @@ def cover_of(answer: Answer, order: CoverOrder) -> Cover:
         mask=LayerMask.parse(answer.mask, answer.n_styles),
         styles=answer.styles,
         found=answer.faces_found,
-        blurred=tuple(map(_left, answer.blurred)),
-        kept=tuple(map(_left, answer.kept)),
+        blurred=tuple(Unreplaced(one.number, one.reason) for one in answer.blurred),
+        kept=tuple(Unreplaced(one.number, one.reason) for one in answer.kept),
         shown=answer.shown,
         likenesses=tuple(Likeness(one.recogniser, one.threshold, one.distances) for one in answer.likenesses),
         model=answer.model,
         model_hash=answer.model_hash,
     )
-
-
-def _left(one: _Unreplaced) -> Unreplaced:
-    return Unreplaced(one.number, None if one.reason is None else Refusal[one.reason])
 
 
 def error_of(problem: Problem) -> InputError:

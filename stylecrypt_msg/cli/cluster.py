@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Self, TypeVar
 
@@ -40,7 +41,8 @@ class Cluster:
 
     def __init__(self, address: str, start: Callable[..., None], *given: Any) -> None:
         """``address``: of the head's node, such as "10.0.0.1:6379"; "local" makes a cluster of this machine. Every actor begins
-        with ``start(*given)``; that is pickled, as jobs are, so functions belong to modules.
+        with ``start(*given)``; that is pickled, as jobs are, so functions belong to modules. If it raises a `StyleCryptError`,
+        so do all jobs.
 
         Raises NetworkError when no cluster answers, InputError where Ray is not installed.
         """
@@ -92,6 +94,10 @@ class Cluster:
         done: _Result = result
         return done
 
+    def spread(self, work: Callable[[_Job], _Result], jobs: Sequence[_Job]) -> Iterator[tuple[_Job, _Result]]:
+        """Each job with its result, in the order in which they end. Raises what `run` does."""
+        return in_threads(partial(self.run, work), jobs, self.count)
+
     def close(self) -> None:
         """Ends the actors."""
         self._ray.shutdown()
@@ -114,14 +120,18 @@ class _Actor:
 
     def __init__(self, start: Callable[..., None], given: tuple[Any, ...]) -> None:
         cv2.setNumThreads(1)
-        start(*given)
+        self._unable: StyleCryptError | None = None
+        try:
+            start(*given)
+        except StyleCryptError as error:
+            self._unable = error
 
     def ready(self) -> None: ...
 
     def run(self, work: Callable[[_Job], _Result], job: _Job) -> tuple[_Result | None, StyleCryptError | None]:
         """What `work` returns or raises: raised through Ray, an error would lose its hint."""
         try:
-            return work(job), None
+            return (work(job), None) if self._unable is None else (None, self._unable)
         except StyleCryptError as error:
             return None, error
 

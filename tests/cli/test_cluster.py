@@ -112,6 +112,27 @@ def test_a_killed_worker_loses_nothing(cluster: Running, people: People, tmp_pat
     assert {(photo.level, photo.cover, photo.warnings) for photo in opened} == {("original", "exact", ())}
 
 
+def test_a_service_with_the_workers_of_a_cluster(cluster: Running, people: People, tmp_path: Path) -> None:
+    httpx2 = pytest.importorskip("httpx2", reason="the extra remote is not installed")
+    token, tokens = secrets.token_hex(32), tmp_path / "tokens"
+    tokens.touch(0o600)
+    tokens.write_text(token)
+    command: list[str | Path] = [PROGRAM, "serve", "--tokens", tokens, "--port", "0", "--ray", cluster.address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = next(line.split()[2] for line in process.stdout if line.startswith("Covers at "))
+        answer = httpx2.post(
+            f"{address.rstrip(',')}/v1/covers",
+            files={"photo": saved(people.photo, "PNG")},
+            data={"force": "true", "picture": "PNG"},
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=120,
+        )
+        process.terminate()
+    assert (answer.status_code, process.returncode) == (200, 0)
+    assert len(answer.json()["quads"]) == 1
+
+
 def test_a_cluster_that_is_not_there(tmp_path: Path, people: People) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "one.png").write_bytes(saved(people.photo, "PNG"))

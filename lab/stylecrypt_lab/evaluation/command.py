@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
 from stylecrypt_msg.cli import console
@@ -13,7 +14,7 @@ from stylecrypt_msg.recognisers import installed_recognisers, load_recogniser
 
 from .metrics import Lpips, load_lpips
 from .report import write_report
-from .run import evaluate
+from .run import Spread, begin, evaluate, in_turn
 from .subjects import read_subjects
 from .tables import table2
 
@@ -21,18 +22,35 @@ __all__ = ["run"]
 
 
 def run(
-    faces: Path, output: Path, *, pairs: bool, limit: int | None, model_name: str, recogniser_name: str, as_json: bool
+    faces: Path,
+    output: Path,
+    *,
+    pairs: bool,
+    limit: int | None,
+    ray: str | None,
+    model_name: str,
+    recogniser_name: str,
+    as_json: bool,
 ) -> None:
+    """``ray``: the address of a cluster that measures people."""
     recogniser = load_recogniser(recogniser_name)
     model = load_model(model_name)
     lpips: Lpips | None = None
     lpips_note: str | None = None
+    guards = installed_recognisers()
     try:
         lpips = load_lpips()
     except InputError as error:
         lpips_note = f"{error} {advice(error)}"
         console.note(lpips_note)
-    with console.progress() as progress:
+    with ExitStack() as stack:
+        spread: Spread = in_turn
+        if ray is not None:
+            from stylecrypt_msg.cli.cluster import Cluster  # few have Ray
+
+            given = model_name, recogniser_name, lpips is not None, [guard.name for guard in guards]
+            spread = stack.enter_context(Cluster(ray, begin, *given)).spread
+        progress = stack.enter_context(console.progress())
         subjects, passed_over = read_subjects(
             faces, pairs=pairs, limit=limit, progress=lambda done, total: progress("reading photos", done, total)
         )
@@ -44,10 +62,11 @@ def run(
             model,
             recogniser,
             lpips,
-            installed_recognisers(),
+            guards,
             output,
             pairs=pairs,
             model_name=model_name,
+            spread=spread,
             progress=progress,
         )
     page = write_report(output, summary, lpips_note=lpips_note)

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar, cast
 
 import cv2
 import numpy as np
 
 from stylecrypt_msg.errors import FaceError, InputError
 from stylecrypt_msg.files import write_atomically
-from stylecrypt_msg.models import FaceModel
+from stylecrypt_msg.models import FaceModel, load_model
 from stylecrypt_msg.pictures import Pixels, encode_picture
 from stylecrypt_msg.progress import Progress
-from stylecrypt_msg.recognisers import Recogniser
+from stylecrypt_msg.recognisers import Recogniser, installed_recognisers, load_recogniser
 
 from .journal import Header, Journal, inputs_of
 from .layers import LayerTrial, try_layers
 from .levels import Friends, LevelTrial, friends, try_levels
-from .metrics import Lpips
+from .metrics import Lpips, load_lpips
 from .subjects import Subject
 from .summary import Summary, summarise
 from .travel import AS_SENT, WAYS
 from .trial import Inversions, Record, Trial, try_person
 
-__all__ = ["LAYERS_OF", "LEVELS_OF", "TILE", "TRAVEL_OF", "Strips", "evaluate"]
+__all__ = ["LAYERS_OF", "LEVELS_OF", "TILE", "TRAVEL_OF", "Spread", "Strips", "begin", "evaluate", "in_turn"]
 
 Result = TypeVar("Result", bound=Record)
 
@@ -65,6 +65,63 @@ class Strips:
         write_atomically(self.path(kind, person), encode_picture(row, "JPEG", quality=92))
 
 
+@dataclass(frozen=True)
+class Instruments:
+    """What measures people, loaded once."""
+
+    inversions: Inversions
+    recogniser: Recogniser
+    lpips: Lpips | None
+    guards: Sequence[Recogniser]
+
+
+_here: list[Instruments] = []
+
+
+def begin(model: str, recogniser: str, lpips: bool, guards: Sequence[str]) -> None:
+    """The first thing in a worker: loads what `evaluate` was given elsewhere. Raises InputError, also where other ``guards``
+    are installed."""
+    here = installed_recognisers()
+    if [one.name for one in here] != [*guards]:
+        raise InputError(
+            f"A worker has other recognisers: {', '.join(one.name for one in here)}.", hint="Install the same extras."
+        )
+    distance = load_lpips() if lpips else None
+    _here[:] = [Instruments(Inversions(load_model(model)), load_recogniser(recogniser), distance, here)]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Whom to measure: how the portrait travels each of ``ways``, with the stranger's photo as a wrong key; or, without a
+    stranger, the layers."""
+
+    subject: Subject
+    stranger: Subject | None = None
+    ways: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> str:
+        return inputs_of(self.subject, *([self.stranger] if self.stranger else []))
+
+
+_Measured: TypeAlias = tuple[Trial | LayerTrial | None, Sequence[Pixels]]
+"""A result, and the pictures for its strip."""
+
+Spread: TypeAlias = Callable[[Callable[[_Job], _Measured], Sequence[_Job]], Iterable[tuple[_Job, _Measured]]]
+
+
+def in_turn(work: Callable[[_Job], _Measured], jobs: Sequence[_Job]) -> Iterable[tuple[_Job, _Measured]]:
+    """Each job with its result, one after the other in this process."""
+    return ((job, work(job)) for job in jobs)
+
+
+def measure(job: _Job) -> _Measured:
+    here = _here[0]
+    if job.stranger is None:
+        return try_layers(job.subject, here.inversions) or (None, ())
+    return try_person(job.subject, job.stranger, job.ways, here.inversions, here.recogniser, here.lpips, here.guards)
+
+
 def evaluate(
     subjects: Sequence[Subject],
     passed_over: Mapping[Path, str],
@@ -76,6 +133,7 @@ def evaluate(
     *,
     pairs: bool,
     model_name: str,
+    spread: Spread = in_turn,
     progress: Progress,
 ) -> Summary:
     """Measures everybody in ``subjects`` who is not yet in ``folder``, and summarises the results.
@@ -86,6 +144,7 @@ def evaluate(
         guards: the recognisers with which the sender's program checks whether a fake still looks like its sender.
         folder: the report's, where results and strips of pictures are saved.
         model_name: the name by which `StyleCrypt` loads ``model``, for the levels.
+        spread: has people measured elsewhere, where `begin` came first; not the levels, of which there are few.
         progress: called with what is being measured, how much of it is done, and out of how much.
 
     Raises InputError for fewer than two people (their photos serve as each other's wrong keys), for a folder with other
@@ -106,45 +165,41 @@ def evaluate(
     )
     journal, strips = Journal(folder, header), Strips(folder)
     subjects = [replace(subject, name=_plain(subject.name)) for subject in subjects]
+    _here[:] = [Instruments(Inversions(model), recogniser, lpips, guards)]
 
-    def once(part: str, kind: type[Result], measure: Callable[..., Result | None], *about: Subject) -> Result | None:
-        """The saved result for the first of ``about``, or else a new measurement."""
-        name, inputs = about[0].name, inputs_of(*about)
-        kept = journal.get(part, name, inputs)
-        if kept is not None and (kept[0] is None or part == "levels" or strips.path(part, name).exists()):
-            return None if kept[0] is None else kind.model_validate(kept[0])
-        result = measure(*about)
-        journal.add(part, name, inputs, result)
-        return result
+    def each(part: str, whom: str, kind: type[Result], jobs: Sequence[_Job]) -> list[Result]:
+        """The saved results of each job, or else new measurements; without those that are None."""
+        results: dict[str, Result | None] = {}
+        todo = []
+        for job in jobs:
+            name = job.subject.name
+            kept = journal.get(part, name, job.inputs)
+            if kept is not None and (kept[0] is None or strips.path(part, name).exists()):
+                results[name] = None if kept[0] is None else kind.model_validate(kept[0])
+            else:
+                todo.append(job)
+        progress(whom, len(results), len(jobs))
+        for job, (result, pictures) in spread(measure, todo):
+            name = job.subject.name
+            if pictures:
+                strips.write(part, name, pictures)
+            journal.add(part, name, job.inputs, result)
+            results[name] = cast("Result | None", result)
+            progress(whom, len(results), len(jobs))
+        return [found for job in jobs if (found := results[job.subject.name])]
 
-    inversions = Inversions(model)
-    travelling = {subject.name for subject in subjects[:TRAVEL_OF]}
-
-    def trial(subject: Subject, stranger: Subject) -> Trial:
-        ways = list(WAYS) if subject.name in travelling else [AS_SENT]
-        result, pictures = try_person(subject, stranger, ways, inversions, recogniser, lpips, guards)
-        strips.write("trial", subject.name, pictures)
-        return result
-
-    def layers(subject: Subject) -> LayerTrial | None:
-        tried = try_layers(subject, inversions)
-        if tried is None:
-            return None
-        strips.write("layers", subject.name, tried[1])
-        return tried[0]
-
-    trials, layer_trials, level_trials = [], [], []
-    for i, subject in enumerate(subjects):
-        progress("people", i, len(subjects))
-        # The stranger is the person before, so that people added later change nothing.
-        trials.append(once("trial", Trial, trial, subject, subjects[i - 1 if i else 1]))
-    progress("people", len(subjects), len(subjects))
-
-    some = subjects[:LAYERS_OF]
-    for i, subject in enumerate(some):
-        progress("layers", i, len(some))
-        layer_trials.append(once("layers", LayerTrial, layers, subject))
-    progress("layers", len(some), len(some))
+    # The stranger is the person before, so that people added later change nothing.
+    trials = each(
+        "trial",
+        "people",
+        Trial,
+        [
+            _Job(subject, subjects[i - 1 if i else 1], tuple(WAYS) if i < TRAVEL_OF else (AS_SENT,))
+            for i, subject in enumerate(subjects)
+        ],
+    )
+    layer_trials = each("layers", "layers", LayerTrial, [_Job(subject) for subject in subjects[:LAYERS_OF]])
+    level_trials = []
 
     with ExitStack() as stack:
         pair: list[Friends] = []  # made when needed
@@ -160,13 +215,19 @@ def evaluate(
         some = subjects[:LEVELS_OF]
         for i, subject in enumerate(some):
             progress("levels", i, len(some))
-            level_trials.append(once("levels", LevelTrial, level, subject))
+            inputs = inputs_of(subject)
+            if (kept := journal.get("levels", subject.name, inputs)) is None:
+                tried = level(subject)
+                journal.add("levels", subject.name, inputs, tried)
+            else:
+                tried = None if kept[0] is None else LevelTrial.model_validate(kept[0])
+            level_trials += [tried] if tried else []
     progress("levels", len(some), len(some))
 
     return summarise(
-        [one for one in trials if one],
-        [one for one in layer_trials if one],
-        [one for one in level_trials if one],
+        trials,
+        layer_trials,
+        level_trials,
         header,
         model,
         recogniser,
