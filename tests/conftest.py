@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,12 @@ MARKS = {"homeserver": "homeserver"} | dict.fromkeys(
     ("default_model", "torch_model", "generator_only", "large", "psp", "psp_content", "small"),
     "model",
 )
+
+
+def pytest_configure() -> None:
+    """Workers share the processors: with all of them for each, threads of one wait busily for those of another."""
+    if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects tests
