@@ -249,6 +249,13 @@ def test_the_table_of_options_is_that_of_help() -> None:
 # ---- what else the documents name
 
 
+def test_the_man_page_is_that_of_the_program(tmp_path: Path) -> None:
+    script = REPOSITORY / "scripts" / "release" / "make_man_page.py"
+    subprocess.run([sys.executable, script, "-o", tmp_path / "made.1"], check=True)
+    made, shown = tmp_path / "made.1", REPOSITORY / "docs" / "stylecrypt.1"
+    assert made.read_text(encoding="utf-8") == shown.read_text(encoding="utf-8"), f"run {script.name}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_links_lead_to_files(page: Path) -> None:
     links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", prose(page)) if "://" not in link]
