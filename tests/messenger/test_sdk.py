@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import io
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -176,26 +174,6 @@ def test_a_folder_that_is_gone_or_full(parties: Parties, send: Send, tmp_path: P
         with pytest.raises(stylecrypt_msg.errors.NetworkError, match="does not exist"):
             job()
     assert list(tmp_path.iterdir()) == [] or not (tmp_path / "gone").exists()
-
-
-def example() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("chat", REPOSITORY / "examples" / "chat.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_example(photo: bytes, original: Pixels, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "me.jpg").write_bytes(photo)
-    asyncio.run(example().main(tmp_path / "me.jpg", tmp_path))
-    said = capsys.readouterr().out
-    assert "Bob sees Alice's original photo: 'Look where I am'" in said
-    assert "Mallory sees the picture in the room. This message was sealed to somebody else." in said
-    bobs, rooms = (read_picture(tmp_path / name).pixels.astype(int) for name in ("bob.png", "room.jpg"))
-    assert np.abs(bobs - original).mean() < np.abs(rooms - original).mean()
-    assert not (tmp_path / "mallory.png").exists()
 
 
 def test_levels_that_do_not_exist(together: Parties, photo: bytes) -> None:
