@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from typing import Any
+from urllib.parse import urlencode
 
 import nio
 import vodozemac
@@ -19,13 +20,20 @@ __all__ = ["Client"]
 
 class Client(nio.AsyncClient):  # type: ignore[misc]  # nio has no types
     """nio's client, with these differences: while ``sending`` is held, news of rooms and devices waits; a
-    download is cut off at the size limit of pictures; keys locked with another pickle key raise an InputError; and the
-    answer to a key query has a ``whole``, with the cross-signing keys that nio drops."""
+    download is cut off at the size limit of pictures; keys locked with another pickle key raise an InputError; the
+    answer to a key query has a ``whole``, with the cross-signing keys that nio drops; and every request says for whom it is, if
+    ``acting_for`` has the ``user_id`` and ``device_id`` of an application service's user."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.sending = asyncio.Lock()
         self.largest = MAX_FILE_BYTES
+        self.acting_for: dict[str, str] = {}
+
+    async def send(self, method: str, path: str, *args: Any, **kwargs: Any) -> Any:
+        if self.acting_for:
+            path = f"{path}{'&' if '?' in path else '?'}{urlencode(self.acting_for)}"
+        return await super().send(method, path, *args, **kwargs)
 
     def load_store(self) -> None:
         try:

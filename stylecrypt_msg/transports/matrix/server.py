@@ -23,6 +23,7 @@ __all__ = [
     "LoggedOutError",
     "Login",
     "LoginToken",
+    "Masquerade",
     "Password",
     "Post",
     "ServerRefusalError",
@@ -58,7 +59,16 @@ class LoginToken:
     token: str = field(repr=False)
 
 
-Login: TypeAlias = AccessToken | Password | LoginToken
+@dataclass(frozen=True)
+class Masquerade:
+    """The token of an application service, and one of its users, whom it acts for. User and device are made if they are missing
+    (MSC4190)."""
+
+    user: str
+    token: str = field(repr=False)
+
+
+Login: TypeAlias = AccessToken | Password | LoginToken | Masquerade
 
 
 class ServerRefusalError(NetworkError):
@@ -157,7 +167,7 @@ class Connection:
     async def ask(self, method: str, path: str, content: Mapping[str, Any] | None, to: str) -> dict[str, Any]:
         """A request that nio does not know, and its answer. Raises NetworkError."""
         answer = await self.raw(method, path, content)
-        if answer.transport_response.status != 200:
+        if answer.transport_response.status not in (200, 201):
             raise self.refused(answer, to)
         return dict(answer.content)
 

@@ -16,6 +16,7 @@ import io
 import math
 import os
 import re
+import secrets
 import time
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from .account import Account
 from .client import Client
 from .devices import Trust
 from .identities import OwnKeys
-from .server import ANSWER, AbsentError, Login, LoginToken, Password, Post, ServerRefusalError, printable
+from .server import ANSWER, AbsentError, Login, LoginToken, Masquerade, Password, Post, ServerRefusalError, printable
 from .state import KEYS, Source, State, SyncPosition
 
 __all__ = ["KEY_PATIENCE", "MESSAGES", "MatrixSession", "Undecryptable"]
@@ -455,7 +456,6 @@ class MatrixSession(Account):
 
     async def _log_in(self, login: Login) -> None:
         client, state = self.client, self._state
-        device_id = state.get("device_id")
         if isinstance(login, Password):
             # Without a device name: anybody in the same room could query it.
             await self.answer(client.login(login.password), nio.LoginResponse, f"let {login.user} in")
@@ -463,6 +463,8 @@ class MatrixSession(Account):
             await self.answer(
                 client.login(token=login.token, device_name="StyleCrypt"), nio.LoginResponse, "log you in"
             )
+        elif isinstance(login, Masquerade):
+            await self._act_for(login)
         else:
             client.access_token = login.token
             me = await self.answer(client.whoami(), nio.WhoamiResponse, "say whose access token this is")
@@ -473,8 +475,24 @@ class MatrixSession(Account):
             self._check_account(me.user_id, me.device_id)
             client.restore_login(me.user_id, me.device_id, login.token)
         self._check_account(client.user_id, client.device_id)
-        if device_id is None:
+        if state.get("device_id") is None:
             state.set(user_id=client.user_id, device_id=client.device_id)
+
+    async def _act_for(self, login: Masquerade) -> None:
+        client, state = self.client, self._state
+        client.access_token = login.token
+        device_id = state.get("device_id") or secrets.token_hex(5).upper()
+        self._check_account(login.user, device_id)
+        state.set(user_id=login.user, device_id=device_id)  # before there is a device that nobody remembers
+        name = login.user[1:].partition(":")[0]
+        new = {"type": "m.login.application_service", "username": name, "inhibit_login": True}
+        registered = await self.raw("POST", "/register", new)
+        if registered.transport_response.status != 200 and registered.status_code != "M_USER_IN_USE":
+            raise self.refused(registered, f"make the account {login.user}")
+        client.acting_for = {"user_id": login.user}
+        await self.ask("PUT", f"/devices/{device_id}", {}, f"make a device for {login.user}")
+        client.acting_for = {"user_id": login.user, "device_id": device_id}
+        client.restore_login(login.user, device_id, login.token)
 
     def _check_account(self, user_id: str, device_id: str) -> None:
         mine = self._state.get("user_id"), self._state.get("device_id")
