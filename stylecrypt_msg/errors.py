@@ -19,7 +19,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
@@ -112,6 +112,10 @@ class StyleCryptError(Exception):
         self.hint = hint
         self.remedy = remedy
         self.facts = facts
+
+    def __reduce__(self) -> tuple[Callable[..., StyleCryptError], tuple[object, ...], dict[str, object]]:
+        """So that errors reach other processes whole, whatever their constructors take."""
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class InputError(StyleCryptError):

@@ -24,6 +24,7 @@ from stylecrypt_msg.models.face_model import Floats
 from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.standins import stand_in
 
+from .support import somebody as made_up
 from .support.places import SHARED
 from .support.quickly import shortened
 from .support.remembering import remembered, remembering
@@ -136,11 +137,7 @@ class People:
 def people(default_model: FaceModel) -> People:
     somebody = default_model.latent_avg[None]
     bea, other = (stand_in(default_model, name, somebody) for name in ("bea", "another day"))
-    # To a recogniser, made-up adults look more alike than real ones do. Ann is a girl, so every stand-in hides her.
-    import torch  # not needed for anything else here
-
-    z = torch.randn(1, default_model.style_dim, generator=torch.Generator().manual_seed(4)).numpy()
-    ann = default_model.map(z, truncation=0.75)
+    ann = made_up.ann(default_model)
     drift = np.zeros((default_model.n_styles, 1), np.float32)
     drift[0:3], drift[8:] = 0.3, 0.2  # another pose, another light
 

@@ -16,14 +16,14 @@ from aiohttp import web
 from stylecrypt_msg.errors import InputError, NetworkError, StyleCryptError
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix.identities import SECRET_BYTES, OwnKeys
-from stylecrypt_msg.transports.matrix.server import AccessToken, Login, LoginToken, Password
+from stylecrypt_msg.transports.matrix.server import AccessToken, Login, LoginToken, Masquerade, Password
 from stylecrypt_msg.transports.matrix.state import State, is_in_use
 
 from .config import Config, ConfigError
 from .queues import Queues
 from .session import HEARD, BotSession
 
-__all__ = ["is_set_up", "log_in", "open_session", "session_beside", "single_sign_on"]
+__all__ = ["act_for", "is_set_up", "log_in", "open_session", "session_beside", "single_sign_on"]
 
 _PATIENCE = 600.0  # seconds for somebody to log in with a browser
 
@@ -39,6 +39,13 @@ async def open_session(config: Config, profile: Profile) -> BotSession:
     if token is None:
         raise ConfigError(f"The bot {config.user_id} is not set up.", hint="Run `stylecrypt bot setup` once.")
     session = await _opened(config, profile, AccessToken(token))
+    await _sign(session, profile)
+    return session
+
+
+async def act_for(config: Config, profile: Profile, token: str) -> BotSession:
+    """The session of an application service's user, which needs no set-up. Raises as `open_session`."""
+    session = await _opened(config, profile, Masquerade(config.user_id, token))
     await _sign(session, profile)
     return session
 
@@ -142,7 +149,8 @@ async def _sign(
     session: BotSession, profile: Profile, *, password: Password | None = None, replace: bool = False
 ) -> None:
     """Signs the device with the account's cross-signing keys; closes the session if that fails."""
-    own = OwnKeys(session.user_id, bytes.fromhex(_secret(profile, "bot identity", SECRET_BYTES)))
+    secret = _secret(profile, f"bot identity {session.user_id}", SECRET_BYTES)
+    own = OwnKeys(session.user_id, bytes.fromhex(secret))
     try:
         await session.publish_identity(own, password=password, replace=replace)
     except BaseException:

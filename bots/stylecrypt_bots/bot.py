@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from functools import partial
 from typing import get_args
 
@@ -39,7 +39,7 @@ from .session import HEARD, BotSession
 from .verification import VERIFICATION, Compare, Verifier, is_verification
 from .worker import PictureWorker
 
-__all__ = ["CONTROL_ROOM", "Bot"]
+__all__ = ["CONTROL_ROOM", "Bot", "one_error"]
 
 _log = logging.getLogger(__name__)
 _STARTS = 10  # after which the bot gives up a message that it did not survive: a library crashes, or memory runs out
@@ -49,7 +49,7 @@ CONTROL_ROOM = "bot control room"
 
 class Bot:
     """For one run. ``compare`` and ``verified`` are for `Verifier`; without them, verification requests are declined.
-    ``reread`` reads the configuration again, for `reload`."""
+    ``reread`` reads the configuration again, for `reload`. ``connect`` logs in, ``worker`` works on pictures."""
 
     def __init__(
         self,
@@ -59,9 +59,12 @@ class Bot:
         compare: Compare | None = None,
         verified: Callable[[str], None] = lambda _: None,
         reread: Callable[[], Config] | None = None,
+        connect: Callable[[Config, Profile], Awaitable[BotSession]] = open_session,
+        worker: Callable[[Profile, str, Health], PictureWorker] = PictureWorker,
     ) -> None:
         self.config, self.profile = config, profile
         self._reread = reread or (lambda: config)
+        self._connect, self._worker = connect, worker
         self._rooms: Rooms | None = None
         self._compare, self._verified = compare, verified
         self.health = Health(config.heartbeat)
@@ -75,12 +78,8 @@ class Bot:
         """
         server = await self.health.serve(self.config.health) if self.config.health else None
         try:
-            await self._connected()
-        except BaseExceptionGroup as group:  # one of several tasks failed, and ended all
-            ours = group.subgroup(StyleCryptError)
-            if ours is None:
-                raise
-            raise _first(ours) from group
+            with one_error():
+                await self._connected()
         finally:
             if server is not None:
                 await server.cleanup()
@@ -98,7 +97,7 @@ class Bot:
         backoff = Backoff()
         while True:
             try:
-                session = await open_session(self.config, self.profile)
+                session = await self._connect(self.config, self.profile)
                 break
             except NetworkError as error:
                 self._not_reached(error)
@@ -129,7 +128,7 @@ class Bot:
         session.on_undecryptable = partial(self._undecryptable, session, queues.control_room, tell)
         declined = partial(tell, texts.VERIFY_ELSEWHERE)
         verifier = Verifier(session, config.owner, self._compare, self._verified, declined)
-        worker = PictureWorker(self.profile, config.model, health)
+        worker = self._worker(self.profile, config.model, health)
         commands = Commands(config, session, queues, rooms, worker, health)
         removal = Removal(queues, rooms, outbox)
         control = Control(config, session, queues, rooms, worker, commands, removal)
@@ -138,10 +137,12 @@ class Bot:
         session.on_invitation = lambda post: self._arrived[
             queues.invite(post, welcome=config.may_invite(post.sender))
         ].set()
-        if self.profile.setting("bot greeted") != queues.control_room:
+        # From a new device as well: the owner's devices are trusted from its first message to them on.
+        greeting = f"{queues.control_room} {session.device_id}"
+        if self.profile.setting("bot greeted") != greeting:
             with queues.transaction():
                 queues.tell(texts.GREETING)
-                self.profile.set_setting("bot greeted", queues.control_room)
+                self.profile.set_setting("bot greeted", greeting)
         _log.info(
             "started", extra={"user": session.user_id, "device": session.device_id, "control_room": queues.control_room}
         )
@@ -304,9 +305,16 @@ class Bot:
         self.health.failed("server")
 
 
-def _first(group: BaseExceptionGroup[StyleCryptError]) -> StyleCryptError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, StyleCryptError)  # noqa: S101 - the group has no others
-    return error
+@contextmanager
+def one_error() -> Iterator[None]:
+    """One of several tasks fails, and ends all: raises its own error, if it is a StyleCryptError."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        ours = group.subgroup(StyleCryptError)
+        if ours is None:
+            raise
+        error: BaseException = ours
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from group

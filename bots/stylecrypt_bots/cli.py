@@ -1,5 +1,7 @@
 """``stylecrypt bot``, which plugs into the command line. The commands' work is imported when they run."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated
@@ -13,19 +15,36 @@ __all__ = ["app"]
 
 BotConfig = Annotated[Path, typer.Option("--config", "-c", help="The bot's configuration.")]
 
+ServiceFile = Annotated[Path, typer.Option("--config", "-c", help="The service's configuration.")]
+OwnerId = Annotated[str, typer.Argument(help="Somebody's own account, such as @alice:example.org.")]
+
 app = typer.Typer()
 bot_app = typer.Typer(help="The Matrix bot, which you talk to in a private room.", no_args_is_help=True)
 app.add_typer(bot_app, name="bot")
 
 
 def _commands() -> ModuleType:
-    try:
+    with _installed():
         from . import operating
+
+        return operating
+
+
+def _service() -> ModuleType:
+    with _installed():
+        from . import serving
+
+        return serving
+
+
+@contextmanager
+def _installed() -> Iterator[None]:
+    try:
+        yield
     except ImportError as error:
         raise InputError(
             "The bot needs packages that are not installed.", remedy=Remedy.INSTALL_EXTRA, extra="bot"
         ) from error
-    return operating
 
 
 @bot_app.command("setup")
@@ -87,3 +106,54 @@ def bot_verify(context: typer.Context, config: BotConfig = Path("bot.yaml")) -> 
 def bot_check(context: typer.Context, config: BotConfig = Path("bot.yaml"), json: Json = False) -> None:
     """Try everything that the bot needs, without posting: configuration, login, rooms, devices."""
     _commands().check(session_of(context), config, json)
+
+
+@bot_app.command("register")
+def bot_register(
+    context: typer.Context,
+    config: ServiceFile = Path("service.yaml"),
+    homeserver: Annotated[str | None, typer.Option(help="URL of the homeserver.")] = None,
+    server_name: Annotated[str | None, typer.Option(help="Its name, the end of its user ids.")] = None,
+) -> None:
+    """Prepare a homeserver to offer bots to its users; writes a configuration, and a registration for the homeserver."""
+    _service().register(session_of(context), config, homeserver=homeserver, server_name=server_name)
+
+
+@bot_app.command("serve")
+def bot_serve(context: typer.Context, config: ServiceFile = Path("service.yaml")) -> None:
+    """Run bots for the users of a homeserver until told to stop."""
+    _service().serve(session_of(context), config)
+
+
+@bot_app.command("export")
+def bot_export(
+    context: typer.Context,
+    owner: OwnerId,
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    config: ServiceFile = Path("service.yaml"),
+) -> None:
+    """Copy an owner's profile, for a bot of their own: keys, contacts, key faces.
+
+    It gets a passphrase of the owner's, which is asked for, or comes from STYLECRYPT_NEW_PASSPHRASE.
+    """
+    _service().export(session_of(context), config, owner, folder)
+
+
+@bot_app.command("import")
+def bot_import(
+    context: typer.Context,
+    owner: OwnerId,
+    folder: Annotated[Path, typer.Argument(help="The owner's profile.")],
+    config: ServiceFile = Path("service.yaml"),
+) -> None:
+    """Give somebody a bot with the profile that they have. Stop `bot serve` before.
+
+    The profile's passphrase is asked for, or comes from STYLECRYPT_NEW_PASSPHRASE.
+    """
+    _service().bring(session_of(context), config, owner, folder)
+
+
+@bot_app.command("remove")
+def bot_remove(context: typer.Context, owner: OwnerId, config: ServiceFile = Path("service.yaml")) -> None:
+    """Delete an owner's bot, with keys, contacts and key faces. Stop `bot serve` before."""
+    _service().remove(session_of(context), config, owner)

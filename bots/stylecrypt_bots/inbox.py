@@ -96,7 +96,7 @@ class Inbox:
             return
         try:
             arrival = Arrival(picture=picture, envelope=envelope_of(post), chat=post.room_id)
-            photo = await self._worker.open(arrival, seen=self._profile.seen(reference(post)))
+            photo = await self._worker.open(arrival, delivery=reference(post))
         except NoMessageError:
             covert = await self._covert(post, room, picture)
             if covert is None:

@@ -9,11 +9,12 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import typer
 import yaml
@@ -32,23 +33,24 @@ from . import logs
 from .account import is_set_up, log_in, single_sign_on
 from .bot import Bot
 from .checks import check_bot
-from .config import Config, load_config, read_config
+from .config import Config
 from .servers import check_accounts, login_flows
 
-__all__ = ["check", "run", "setup", "verify"]
+__all__ = ["ask", "check", "run", "setup", "until_told_to_stop", "verify"]
 
 _log = logging.getLogger(__name__)
 
 
 def run(session: Session, path: Path) -> None:
-    config = load_config(path)
+    config = Config.load(path)
     logs.set_up(config.log_level)
     with _profile(session, config) as profile:
-        asyncio.run(_until_told_to_stop(Bot(config, profile, reread=partial(load_config, path))))
+        bot = Bot(config, profile, reread=partial(Config.load, path))
+        asyncio.run(until_told_to_stop(bot.run(), reload=bot.reload))
 
 
 def verify(session: Session, path: Path) -> None:
-    config = load_config(path)
+    config = Config.load(path)
     logs.set_up("ERROR")  # the terminal is for the emoji
     if not (sys.stdin and sys.stdin.isatty()):
         raise InputError("You cannot confirm the emoji: this is not a terminal.", hint="Run the command in a terminal.")
@@ -67,7 +69,7 @@ async def _until_verified(config: Config, profile: Profile) -> None:
     console.note(
         f"In the app of {config.owner}, ask to verify the session of {config.user_id} by emoji. Ctrl-C ends this."
     )
-    await _until_told_to_stop(Bot(config, profile, compare=_compare, verified=verified), done)
+    await until_told_to_stop(Bot(config, profile, compare=_compare, verified=verified).run(), done)
     for device_id in devices:
         console.say(f"The device {device_id} of {config.owner} is verified.")
 
@@ -79,12 +81,15 @@ async def _compare(device_id: str, emoji: Sequence[tuple[str, str]]) -> bool:
     return await asyncio.to_thread(typer.confirm, "Does it show the same?", err=True)
 
 
-async def _until_told_to_stop(bot: Bot, told: asyncio.Event | None = None) -> None:
-    task = asyncio.create_task(bot.run())
+async def until_told_to_stop(
+    work: Coroutine[Any, Any, None], told: asyncio.Event | None = None, *, reload: Callable[[], None] = lambda: None
+) -> None:
+    """Until SIGTERM, Ctrl-C, or ``told``; ``reload`` is called at SIGHUP."""
+    task = asyncio.create_task(work)
     told = told or asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, bot.reload)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
     stopping = asyncio.create_task(told.wait())
     await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -113,7 +118,7 @@ def setup(
     if not new and (homeserver or user or owner):
         raise InputError(f"{path} is there already.", hint="Edit it, or name another one: --config FILE.")
     text = _answers(homeserver, user, owner) if new else ""
-    config = read_config(text, "what was answered") if new else load_config(path)
+    config = Config.read(text, "what was answered") if new else Config.load(path)
     _check_server(config, sso=sso, password=MATRIX_TOKEN not in os.environ)
     with _profile_or_new(session, config, name, no_passphrase) as profile:
         device, unsigned = asyncio.run(_logged_in(config, profile, sso, password_fd, replace_identity))
@@ -143,7 +148,7 @@ def setup(
 
 
 def check(session: Session, path: Path, as_json: bool) -> None:
-    config = load_config(path)
+    config = Config.load(path)
     with _profile(session, config) as profile:
         checks = asyncio.run(check_bot(config, profile))
     show_checks(checks, as_json)
@@ -175,7 +180,7 @@ def _profile_or_new(session: Session, config: Config, name: str | None, no_passp
         with session.open() as profile:
             yield profile
         return
-    name = name or _ask("Your name, as contacts will see it", "--name NAME")
+    name = name or ask("Your name, as contacts will see it", "--name NAME")
     passphrase = None if no_passphrase else session.first_passphrase()
     before = set(folder.iterdir()) if folder.exists() else None
     profile = Profile.create(folder, name=name, user_id=config.user_id, passphrase=passphrase, now=int(time.time()))
@@ -213,16 +218,16 @@ async def _logged_in(
 def _answers(homeserver: str | None, user: str | None, owner: str | None) -> str:
     """The text of a new configuration."""
     values = {
-        "homeserver": homeserver
-        or _ask("The bot's homeserver, such as https://matrix.example.org", "--homeserver URL"),
-        "user_id": user or _ask("The bot's account, such as @alice-bot:example.org", "--user @bot:server"),
-        "owner": owner or _ask("Your own account, such as @alice:example.org", "--owner @you:server"),
+        "homeserver": homeserver or ask("The bot's homeserver, such as https://matrix.example.org", "--homeserver URL"),
+        "user_id": user or ask("The bot's account, such as @alice-bot:example.org", "--user @bot:server"),
+        "owner": owner or ask("Your own account, such as @alice:example.org", "--owner @you:server"),
     }
     more = "# Rooms to send to, and all else: bots/config.sample.yaml explains every key.\n"
     return str(yaml.safe_dump(values, sort_keys=False)) + more
 
 
-def _ask(question: str, option: str) -> str:
+def ask(question: str, option: str) -> str:
+    """Raises InputError without a terminal; ``option`` is what to use then."""
     if not (sys.stdin and sys.stdin.isatty()):
         raise InputError(f"{question}: there is no terminal to ask on.", hint=f"Use {option}.")
     return str(typer.prompt(question, err=True))

@@ -12,6 +12,7 @@ from .remedies import quoted
 
 __all__ = [
     "GREETING",
+    "NO_ROOM_LEFT",
     "VERIFY_ELSEWHERE",
     "changed_identity",
     "described",
@@ -21,6 +22,7 @@ __all__ = [
     "standing",
     "undecryptable",
     "unsigned",
+    "welcome",
     "words_of",
 ]
 
@@ -34,6 +36,16 @@ VERIFY_ELSEWHERE = (
     "Your app asked to verify me. The emoji must not come to you through this room, since the room is what they prove: stop me "
     "on my machine, run `stylecrypt bot verify` there, and ask again."
 )
+
+
+NO_ROOM_LEFT = "I have as many owners as I can take. Ask whoever runs this server."
+
+
+def welcome(bot: str) -> str:
+    return (
+        f"Your own bot is {bot}: it invites you to a room for you and it alone. Accept, and send it your photos there. If you "
+        "left that room, write to me, and it invites you once more."
+    )
 
 
 def changed_identity(user_id: str) -> str:

@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.models import load_model
+from stylecrypt_msg.pictures import encode_picture
 from stylecrypt_msg.standins import stand_in
+from tests.support.somebody import ann
 from tests.support.synapse import Homeserver
 
-__all__ = ["a_face", "on_a_homeserver", "report"]
+__all__ = ["a_face", "a_photo", "on_a_homeserver", "report"]
 
 T = TypeVar("T")
 
@@ -32,6 +34,14 @@ def a_face(seed: str, size: int) -> NDArray[np.uint8]:
     model = load_model()
     face = to_pixels(model.synthesize(stand_in(model, seed, model.latent_avg[None])))[0]
     return np.asarray(cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def a_photo() -> bytes:
+    """Somebody who does not exist, in front of a wall; small, so that most of the time goes into messages."""
+    picture = np.full((240, 240, 3), (90, 110, 130), np.uint8)
+    model = load_model()
+    picture[16:224, 16:224] = cv2.resize(to_pixels(model.synthesize(ann(model)))[0], (208, 208))
+    return encode_picture(picture, "JPEG")
 
 
 def on_a_homeserver(job: Callable[[Homeserver, Path], Coroutine[Any, Any, T]]) -> T:

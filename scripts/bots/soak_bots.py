@@ -19,24 +19,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from shared import a_face, report
+from shared import a_photo, report
 from stylecrypt_bots.account import log_in
 
-from stylecrypt_msg.pictures import encode_picture
 from stylecrypt_msg.transports.matrix.server import Password
 from tests.bots import killing
 from tests.bots.people import Household, Person
 from tests.support.synapse import Homeserver
 
 AHEAD = 8  # photos that an owner has posted and the other has not yet seen
-
-
-def a_photo() -> bytes:
-    """Somebody who does not exist, in front of a wall; small, so that most of the time goes into messages."""
-    picture = np.full((240, 240, 3), (90, 110, 130), np.uint8)
-    picture[16:224, 16:224] = a_face("soak", 208)
-    return encode_picture(picture, "JPEG")
 
 
 class Runner:

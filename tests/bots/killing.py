@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from stylecrypt_bots import bot, outbox, queues, session, worker
-from stylecrypt_bots.config import load_config
+from stylecrypt_bots.config import Config
 
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix import state
@@ -118,7 +118,7 @@ def kill_at(point: str, count: int) -> None:
 
 def main(config: Path, profile: Path) -> None:
     with Profile.open(profile) as opened:
-        asyncio.run(bot.Bot(load_config(config), opened).run())
+        asyncio.run(bot.Bot(Config.load(config), opened).run())
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import logging
 import os
@@ -11,53 +10,28 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import yaml
 from stylecrypt_bots import logs
 
-from stylecrypt_msg.cli import main
 from stylecrypt_msg.errors import NetworkError
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix.account import Account
 
 from ..support.synapse import Homeserver
+from .command import COMMAND, SECRETS, Ended, stylecrypt
 from .people import PATIENCE, Household, Person
-
-COMMAND = [sys.executable, "-c", "from stylecrypt_msg.cli import main; main()"]
-SECRETS = {"STYLECRYPT_PASSPHRASE": "open sesame"}
-
-
-class Ended(NamedTuple):
-    """What a command wrote."""
-
-    out: str
-    err: str
-
-
-def stylecrypt(*arguments: object, env: dict[str, str] | None = None, code: int = 0) -> Ended:
-    """Runs the command in this process; a separate one takes a second to import and is only for commands that keep running."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        for name, value in {**SECRETS, **(env or {})}.items():
-            patch.setenv(name, value)
-        patch.setattr(sys, "argv", ["stylecrypt", *map(str, arguments)])
-        patch.setattr(sys, "stdin", io.StringIO())
-        with pytest.raises(SystemExit) as end:
-            main()
-    assert (end.value.code or 0) == code, err.getvalue()
-    return Ended(out.getvalue(), err.getvalue())
 
 
 class Operator:

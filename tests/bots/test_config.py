@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from stylecrypt_bots.config import Config, load_config, read_config
+from stylecrypt_bots.config import Config
 
 from stylecrypt_msg.errors import InputError
 
@@ -15,7 +15,7 @@ LEAST = 'homeserver: https://hs\nuser_id: "@bot:hs"\nowner: "@me:hs"\n'
 
 
 def test_the_sample_is_valid_and_says_nothing_but_the_defaults() -> None:
-    config = load_config(SAMPLE)
+    config = Config.load(SAMPLE)
     assert config.rooms["family"].room == "#family:example.org"
     least = {"homeserver", "user_id", "owner", "rooms"}
     assert config == Config(**config.model_dump(include=least))
@@ -28,12 +28,12 @@ def test_the_sample_shows_every_key_with_its_default() -> None:
         r"profile|control_room|send|receive|auto_send|covert_from|invite_allow|trust|media|  max_bytes|model|log_level"
     )
     shown = re.sub(rf"^( *)# (({keys}):)", r"\1\2", text, flags=re.M)
-    config = read_config(shown)
-    assert read_config(re.sub(r"# app:", "app:", text)).rooms["family"].app == "whatsapp"
-    assert config.model_copy(update={"profile": None}) == load_config(SAMPLE)
+    config = Config.read(shown)
+    assert Config.read(re.sub(r"# app:", "app:", text)).rooms["family"].app == "whatsapp"
+    assert config.model_copy(update={"profile": None}) == Config.load(SAMPLE)
     assert config.profile == Path("~/.local/share/stylecrypt/profile").expanduser()
     chosen = r"blacklist|  - |health|  host|  port|heartbeat"
-    everything = read_config(re.sub(rf"^( *)# (({chosen}):?)", r"\1\2", shown, flags=re.M))
+    everything = Config.read(re.sub(rf"^( *)# (({chosen}):?)", r"\1\2", shown, flags=re.M))
     assert everything.blacklist[0].device == "OLDPHONE"
     assert everything.health is not None
     assert everything.health.host == "127.0.0.1"
@@ -66,7 +66,7 @@ def test_the_sample_shows_every_key_with_its_default() -> None:
 )
 def test_mistakes_are_named_with_their_line(more: str, said: str) -> None:
     with pytest.raises(InputError) as error:
-        read_config(f"{LEAST}{more}\n", "bot.yaml")
+        Config.read(f"{LEAST}{more}\n", "bot.yaml")
     assert str(error.value).startswith(f"bot.yaml, {said}")
     assert error.value.hint
 
@@ -74,19 +74,19 @@ def test_mistakes_are_named_with_their_line(more: str, said: str) -> None:
 @pytest.mark.parametrize("text", ["", "- a", "text", "{" * 5000])
 def test_what_is_no_configuration(text: str) -> None:
     with pytest.raises(InputError, match=r"^bot.yaml"):
-        read_config(text, "bot.yaml")
+        Config.read(text, "bot.yaml")
 
 
 def test_a_secret_that_was_put_there_is_not_repeated() -> None:
     for line in ("password: hunter2", "log_level: hunter2", "health: {port: hunter2}"):
         with pytest.raises(InputError) as error:
-            read_config(LEAST + line)
+            Config.read(LEAST + line)
         assert "hunter2" not in f"{error.value} {error.value.hint}"
 
 
 def test_paths_start_at_the_file(tmp_path: Path) -> None:
     (tmp_path / "bot.yaml").write_text(f"{LEAST}profile: mine\nheartbeat: /run/alive\n")
-    config = load_config(tmp_path / "bot.yaml")
+    config = Config.load(tmp_path / "bot.yaml")
     assert (config.profile, config.heartbeat) == (tmp_path / "mine", Path("/run/alive"))
 
 
@@ -100,13 +100,13 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         ("large", "too large"),
     ]:
         with pytest.raises(InputError, match=said):
-            load_config(tmp_path / name)
+            Config.load(tmp_path / name)
 
 
 def test_invitations_of_strangers_are_never_accepted_by_default() -> None:
-    config = read_config(LEAST)
+    config = Config.read(LEAST)
     assert config.may_invite("@me:hs")
     assert not config.may_invite("@other:hs")
-    config = read_config(f"{LEAST}invite_allow: ['@bob:elsewhere', '*:home']")
+    config = Config.read(f"{LEAST}invite_allow: ['@bob:elsewhere', '*:home']")
     assert all(map(config.may_invite, ["@me:hs", "@bob:elsewhere", "@anybody:home"]))
     assert not any(map(config.may_invite, ["@other:hs", "@carol:elsewhere", "@x:home.evil", "@x:evil:home"]))

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stylecrypt_bots.registration import new_registration
 
 __all__ = ["Homeserver", "User", "homeserver"]
 
@@ -51,6 +52,7 @@ presence: {{enabled: false}}
 cas_config: {{enabled: true, server_url: "http://127.0.0.1:1"}}
 login_via_existing_session: {{enabled: true, require_ui_auth: false}}
 max_upload_size: {max_upload}
+app_service_config_files: ["{folder}/registration.yaml"]
 rc_message: {much}
 rc_registration: {much}
 rc_login: {{address: {much}, account: {much}, failed_attempts: {much}}}
@@ -79,7 +81,8 @@ class User:
 
 
 class Homeserver:
-    """Synapse with an empty database in ``folder``. The only limit on what people send is 2 MB at a time."""
+    """Synapse with an empty database in ``folder``. The only limit on what people send is 2 MB at a time. It knows a service of
+    bots by its ``registration``."""
 
     name = SERVER_NAME
     max_upload = MAX_UPLOAD
@@ -96,6 +99,8 @@ class Homeserver:
                 folder=folder, port=port, name=SERVER_NAME, secret=_SECRET, max_upload=MAX_UPLOAD, much=_MUCH
             )
         )
+        self.registration = folder / "registration.yaml"
+        self.registration.write_text(new_registration(SERVER_NAME))
         (folder / "log.yaml").write_text(_LOG.format(folder=folder))
         subprocess.run([*self._command, "--generate-keys"], check=True, capture_output=True)
         self._process: subprocess.Popen[bytes] | None = None
