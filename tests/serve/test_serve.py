@@ -178,7 +178,7 @@ def test_the_description_holds(server: Server, file: bytes, tokens: Path) -> Non
 def test_a_killed_worker_costs_nobody_a_photo(server: Server, file: bytes) -> None:
     with ThreadPoolExecutor(1) as elsewhere:
         answer = elsewhere.submit(server.post, photo=file)
-        while "stylecrypt_serve_busy 1.0" not in server.numbers():
+        while "stylecrypt_serve_busy 1.0" not in server.numbers() and not answer.done():
             pass
         os.kill(server.worker(), signal.SIGKILL)
         assert answer.result().status_code == 200
@@ -188,7 +188,7 @@ def test_it_answers_before_it_ends(server: Server, file: bytes) -> None:
     """The last test that needs the server."""
     with ThreadPoolExecutor(1) as elsewhere:
         answer = elsewhere.submit(server.post, photo=file)
-        while "stylecrypt_serve_busy 1.0" not in server.numbers():
+        while "stylecrypt_serve_busy 1.0" not in server.numbers() and not answer.done():
             pass
         server.process.terminate()
         assert answer.result().status_code == 200
