@@ -33,9 +33,9 @@ from .carriers.event import (
     key_face_event,
     to_event,
 )
-from .commitment import KeyFace, Opening, pick_key_face
+from .commitment import KeyFace, Opening
 from .cover import CoverVerdict, Pixels, WireQuad
-from .envelope import Envelope, PublicPart
+from .envelope import Envelope, PublicPart, pick_key_face
 from .errors import (
     BadSignatureError,
     CoverMismatchError,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hmac
 import secrets
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
@@ -14,10 +12,7 @@ from .cover import Pixels
 from .secret import Secret
 from .wire import Bytes32, MessageId, WireModel
 
-if TYPE_CHECKING:
-    from .envelope import PublicPart
-
-__all__ = ["KeyFace", "Opening", "pick_key_face"]
+__all__ = ["KeyFace", "Opening"]
 
 
 class KeyFace(WireModel):
@@ -50,20 +45,7 @@ class Opening(WireModel):
     key: Bytes32 = Field(repr=False)
     digest: Bytes32 = Field(repr=False)
 
-    def commitment(self, public: PublicPart) -> bytes:
+    def commitment(self, committed: bytes) -> bytes:
         """The commitment that this opens: HMAC-SHA-256 under ``key`` of everything before it in the public part, and of
         the key face's digest; 32 bytes. It is not valid for another cover."""
-        return primitives.hmac_sha256(self.key, primitives.COMMITMENT + public.committed() + self.digest)
-
-    def opens(self, public: PublicPart) -> bool:
-        """Whether it opens the commitment of this public part; in constant time."""
-        return public.commitment is not None and hmac.compare_digest(self.commitment(public), public.commitment)
-
-
-def pick_key_face(public: PublicPart, key_faces: Sequence[KeyFace]) -> KeyFace | None:
-    """The one of ``key_faces`` that a message is committed to; None if none of them can recover its face.
-
-    Compares in constant time and checks all of them, so that the time does not reveal which one it was.
-    """
-    matches = [face.open(public.message_id).opens(public) for face in key_faces]
-    return next((face for face, match in zip(key_faces, matches, strict=True) if match), None)
+        return primitives.hmac_sha256(self.key, primitives.COMMITMENT + committed + self.digest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Final, Self
@@ -9,14 +10,14 @@ from typing import Annotated, Final, Self
 from pydantic import Field, model_validator
 
 from . import primitives
-from .commitment import KeyFace
+from .commitment import KeyFace, Opening
 from .cover import Pixels, Side, WireQuad
 from .errors import LocalProtocolError, TooLargeError, UnsupportedError
 from .level import Level
 from .limits import MAX_ENVELOPE_BYTES, MAX_FACE_AREA, MAX_FACES, MAX_PIXELS, MAX_PUBLIC_BYTES, MAX_STYLES
 from .wire import VERSION, Bytes32, MessageId, MessageIdField, Reader, WireModel, opaque, received
 
-__all__ = ["Envelope", "PublicPart"]
+__all__ = ["Envelope", "PublicPart", "pick_key_face"]
 
 MAGIC: Final = b"SCE"
 _LEVELS: Final = {level.number: level for level in Level if level.number}
@@ -97,7 +98,13 @@ class PublicPart(WireModel):
 
     def commit(self, key_face: KeyFace) -> Self:
         """The same public part with a commitment to this key face."""
-        return self.model_copy(update={"commitment": key_face.open(self.message_id).commitment(self)})
+        return self.model_copy(update={"commitment": key_face.open(self.message_id).commitment(self.committed())})
+
+    def opened_by(self, opening: Opening) -> bool:
+        """Whether it opens this commitment; in constant time."""
+        return self.commitment is not None and hmac.compare_digest(
+            opening.commitment(self.committed()), self.commitment
+        )
 
     def committed(self) -> bytes:
         """The canonical bytes before the commitment, which it covers."""
@@ -148,6 +155,15 @@ class PublicPart(WireModel):
     def digest(self) -> bytes:
         """SHA-256 of domain and canonical bytes, which the sealed part repeats: 32 bytes."""
         return primitives.sha256(primitives.PUBLIC_PART, self.to_bytes())
+
+
+def pick_key_face(public: PublicPart, key_faces: Sequence[KeyFace]) -> KeyFace | None:
+    """The one of ``key_faces`` that a message is committed to; None if none of them can recover its face.
+
+    Compares in constant time and checks all of them, so that the time does not reveal which one it was.
+    """
+    matches = [public.opened_by(face.open(public.message_id)) for face in key_faces]
+    return next((face for face, match in zip(key_faces, matches, strict=True) if match), None)
 
 
 def _layers(mask: int) -> tuple[int, ...]:

@@ -61,7 +61,7 @@ def seal_message(
     if LEVELS[residual.kind] is not public.level:
         raise LocalProtocolError(f"level {public.level} with a residual of kind {residual.kind.name.lower()}")
     opening = key_face.open(public.message_id) if key_face else None
-    if (opening.commitment(public) if opening else None) != public.commitment:
+    if (opening.commitment(public.committed()) if opening else None) != public.commitment:
         raise LocalProtocolError("the public part is committed to another key face")
     content = SealedPart(
         sender=sender.id,
@@ -128,5 +128,5 @@ def _check_consistent(public: PublicPart, content: SealedPart) -> None:
         raise MalformedError("the sketch does not fit the faces")
     if content.opening is None and public.commitment is not None:
         raise MalformedError("a commitment without its opening")
-    if content.opening is not None and not content.opening.opens(public):
+    if content.opening is not None and not public.opened_by(content.opening):
         raise MalformedError("the opening does not open the commitment")

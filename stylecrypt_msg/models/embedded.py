@@ -6,11 +6,10 @@ the graphs, and a test holds each to its module.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -19,10 +18,8 @@ from numpy.typing import NDArray
 from stylecrypt_msg.models.descent import BETAS, STEPS, checks, rate
 from stylecrypt_msg.models.face_model import FaceModel, Floats
 from stylecrypt_msg.models.graphs import Graph
+from stylecrypt_msg.models.loading import load_torch_model
 from stylecrypt_msg.models.weights import Weights, digest
-
-if TYPE_CHECKING:
-    from .torch_model import TorchModel
 
 __all__ = ["EmbeddedModel"]
 
@@ -54,10 +51,10 @@ class EmbeddedModel(FaceModel):
         """Whether the weights match the stored `digest`: takes a second."""
         return digest(self.family, ((name, self._weights[name]) for name in sorted(self._weights))) == self.digest
 
-    def to_torch(self) -> TorchModel:
-        from . import load_torch_model
-
-        return load_torch_model(self.name)
+    def refine(
+        self, images: Floats, codes: Floats, steps: int, progress: Callable[[int, int], None] | None = None
+    ) -> Floats:
+        return load_torch_model(self.name).refine(images, codes, steps, progress)
 
     def suits(self, people: Floats, codes: Floats) -> NDArray[np.bool_]:
         """As `mobilestylegan.MobileStyleGAN.suits`."""

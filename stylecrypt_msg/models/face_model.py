@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stylecrypt_msg.errors import ModelError
 from stylecrypt_msg.models.descent import FIRM, LOOSE
-
-if TYPE_CHECKING:
-    from .torch_model import TorchModel
 
 __all__ = ["FaceModel", "Floats"]
 
@@ -66,10 +63,6 @@ class FaceModel(ABC):
     def digest(self) -> str:
         """The model hash, hex SHA-256; see `weights.digest`."""
 
-    @abstractmethod
-    def to_torch(self) -> TorchModel:
-        """The same model as PyTorch modules, for gradients. Raises ModelError where PyTorch is not installed."""
-
     @property
     def has_encoder(self) -> bool:
         return self.input_size > 0
@@ -101,6 +94,7 @@ class FaceModel(ABC):
             codes = self._descend(pictures, codes, steps, hold)
         return _like(codes, images)
 
+    @abstractmethod
     def refine(
         self, images: Floats, codes: Floats, steps: int, progress: Callable[[int, int], None] | None = None
     ) -> Floats:
@@ -108,13 +102,6 @@ class FaceModel(ABC):
 
         Raises ModelError where PyTorch is not installed.
         """
-        model = self.to_torch()
-        import torch
-
-        from .refine import refine
-
-        pictures, start = (torch.from_numpy(part).to(model.device) for part in (images, codes))
-        return refine(model, pictures, start, steps, progress).cpu().numpy()
 
     def synthesize(self, codes: Values) -> Values:
         """Codes (B, n_styles, style_dim) -> images (B, 3, image_size, image_size), not clamped to [-1, 1].

@@ -14,7 +14,7 @@ training, here they are the same for every picture and part of the model.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -23,10 +23,7 @@ from torch import Tensor, nn
 from stylecrypt_msg.models.descent import BETAS, LOOSE, checks, rate
 from stylecrypt_msg.models.ops import resized
 
-if TYPE_CHECKING:
-    from .torch_model import TorchModel
-
-__all__ = ["COARSE", "Directions", "approach", "distance", "refine", "unit_features"]
+__all__ = ["COARSE", "Directions", "Refinable", "approach", "distance", "refine", "unit_features"]
 
 _PIXELS, _FEATURES, _STRUCTURE = 4.0, 0.5, 1.0
 _WINDOW = 7  # px a side, of structure
@@ -63,8 +60,21 @@ class Directions(nn.Module):
         return torch.stack([part @ some for part, some in zip(parts, rows, strict=True)], dim=1)
 
 
+class Refinable(Protocol):
+    """Required of a model; `torch_model.TorchModel` has it, and says what it is."""
+
+    @property
+    def generator(self) -> Callable[[Tensor], Any]: ...
+    @property
+    def deviation(self) -> Tensor: ...
+    @property
+    def directions(self) -> Directions | None: ...
+    def preview(self, codes: Tensor, size: int) -> Tensor: ...
+    def features(self, images: Tensor) -> list[Tensor]: ...
+
+
 def refine(
-    model: TorchModel,
+    model: Refinable,
     images: Tensor,
     codes: Tensor,
     steps: int,
@@ -85,7 +95,7 @@ def refine(
 
 
 def approach(
-    model: TorchModel,
+    model: Refinable,
     images: Tensor,
     codes: Tensor,
     sizes: Sequence[int],
@@ -113,7 +123,7 @@ def approach(
 
 
 def _approach(
-    model: TorchModel,
+    model: Refinable,
     image: Tensor,
     code: Tensor,
     sizes: Sequence[int],
@@ -173,6 +183,6 @@ def _mean(images: Tensor) -> Tensor:
     return F.avg_pool2d(images, min(_WINDOW, images.shape[-1]), 1)
 
 
-def unit_features(model: TorchModel, images: Tensor) -> list[Tensor]:
+def unit_features(model: Refinable, images: Tensor) -> list[Tensor]:
     """The model's features, each of length 1, as in training: their strength differs from model to model."""
     return [F.normalize(features, dim=1) for features in model.features(images)]

@@ -5,7 +5,7 @@ The families implement the two protocols below. `weights` and `checkpoints` read
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, Protocol, Self
 
@@ -18,7 +18,7 @@ from stylecrypt_msg.errors import ModelError
 from stylecrypt_msg.models import weights
 from stylecrypt_msg.models.face_model import FaceModel, Floats
 from stylecrypt_msg.models.ops import resized
-from stylecrypt_msg.models.refine import COARSE, Directions, approach
+from stylecrypt_msg.models.refine import COARSE, Directions, approach, refine
 
 __all__ = ["EncoderModule", "GeneratorModule", "TorchModel", "average_latent"]
 
@@ -136,9 +136,6 @@ class TorchModel(FaceModel):
     def runtime(self) -> str:
         return "torch"
 
-    def to_torch(self) -> TorchModel:
-        return self
-
     @cached_property
     def deviation(self) -> Tensor:
         """(style_dim,): the generator's own, or that of the samples of `average_latent`."""
@@ -208,6 +205,12 @@ class TorchModel(FaceModel):
         if self.encoder is None:
             raise ModelError(f"The model {self.name!r} has no encoder, so it cannot compare pictures.")
         return self.encoder.features(resized(images, self.encoder.input_size))
+
+    def refine(
+        self, images: Floats, codes: Floats, steps: int, progress: Callable[[int, int], None] | None = None
+    ) -> Floats:
+        pictures, start = (torch.from_numpy(part).to(self.device) for part in (images, codes))
+        return refine(self, pictures, start, steps, progress).cpu().numpy()
 
     def _look(self, images: Floats) -> Floats:
         assert self.encoder is not None  # noqa: S101 - `encode` has checked

@@ -14,7 +14,7 @@ from stylecrypt_msg import effort
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.errors import ModelError
 from stylecrypt_msg.faces import certain_faces
-from stylecrypt_msg.models import FaceModel, families, load_torch_model
+from stylecrypt_msg.models import FaceModel, families, load_torch_model, to_torch
 from stylecrypt_msg.models.mobilestylegan import MobileStyleGAN, build, inverse_haar
 from stylecrypt_msg.models.refine import Directions
 from stylecrypt_msg.models.torch_model import TorchModel
@@ -63,7 +63,7 @@ def people(model: FaceModel, *seeds: object) -> Tensor:
 
 def scores(model: FaceModel, w: Tensor) -> Tensor:
     """The score of w (B, 512) for woman (below 0) or man."""
-    state = dict(model.to_torch().state())
+    state = dict(to_torch(model).state())
     return w @ state["generator.judge_weight"][-1] + state["generator.judge_bias"][-1]
 
 

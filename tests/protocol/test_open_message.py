@@ -327,10 +327,10 @@ def test_commitments() -> None:
     assert sp.pick_key_face(public, [other]) is None
     assert sp.pick_key_face(public, []) is None
     assert sp.pick_key_face(describe(), [mine]) is None
-    assert mine.open(public.message_id).opens(public)
+    assert public.opened_by(mine.open(public.message_id))
     elsewhere = describe(key_face=mine)
     assert public.commitment != elsewhere.commitment, "two messages are not linked"
-    assert not mine.open(public.message_id).opens(elsewhere)
+    assert not elsewhere.opened_by(mine.open(public.message_id))
     # Without the secret, the right photo is nothing to test a guess on.
     guess = sp.KeyFace(digest=mine.digest, secret=sp.Secret(bytes(32)))
     assert sp.pick_key_face(public, [guess]) is None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from stylecrypt_msg.apps import APPS, App, reduced
@@ -12,29 +10,12 @@ from stylecrypt_msg.faces import Refusal, check_face, detect_faces
 from stylecrypt_msg.pictures import Pixels, encode_picture, read_photo
 from stylecrypt_msg.progress import Progress
 
-from .session import OutgoingPhoto
+from .session import Found, OutgoingPhoto
 
-__all__ = ["Found", "find_faces", "numbers_for", "shown_as"]
+__all__ = ["find_faces", "numbers_for", "shown_as"]
 
 _SIDE = 1600  # px of what the page shows
 _FACE = 160  # px
-
-
-@dataclass(frozen=True)
-class Found:
-    """A face.
-
-    Attributes:
-        number: from 1 at the left.
-        box: left, top, width and height, as shares of the picture's width and height, 0 to 1.
-        refusal: why it cannot be replaced; None if it can be.
-        picture: a JPEG of it.
-    """
-
-    number: int
-    box: tuple[float, float, float, float]
-    refusal: Refusal | None
-    picture: bytes = field(repr=False)
 
 
 def shown_as(pixels: Pixels, side: int = _SIDE) -> bytes:

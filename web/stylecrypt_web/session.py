@@ -7,19 +7,17 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from stylecrypt_msg.errors import NotAuthorisedError, ProfileError, Remedy
+from stylecrypt_msg.faces import Refusal
 from stylecrypt_msg.messenger import DecryptedPhoto, EncryptedPhoto
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.sdk import StyleCrypt
 
 from .work import Work
 
-if TYPE_CHECKING:
-    from .faces import Found
-
-__all__ = ["IncomingPhoto", "OutgoingPhoto", "WebSession"]
+__all__ = ["Found", "IncomingPhoto", "OutgoingPhoto", "WebSession"]
 
 _MOST = 4  # pictures at a time, of up to 64 MB each
 
@@ -28,6 +26,23 @@ Held = TypeVar("Held", bound="OutgoingPhoto | IncomingPhoto")
 
 def _new_id() -> str:
     return secrets.token_urlsafe(9)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A face.
+
+    Attributes:
+        number: from 1 at the left.
+        box: left, top, width and height, as shares of the picture's width and height, 0 to 1.
+        refusal: why it cannot be replaced; None if it can be.
+        picture: a JPEG of it.
+    """
+
+    number: int
+    box: tuple[float, float, float, float]
+    refusal: Refusal | None
+    picture: bytes = field(repr=False)
 
 
 @dataclass(eq=False)

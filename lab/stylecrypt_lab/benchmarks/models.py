@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from stylecrypt_msg.models import FaceModel, load_model
+from stylecrypt_msg.models import FaceModel, load_model, to_torch
 from stylecrypt_msg.models.face_model import Floats
 from stylecrypt_msg.models.graphs import threads
 from stylecrypt_msg.progress import Progress
@@ -74,7 +74,7 @@ def measure(model_name: str, progress: Progress) -> Speed:
         times.append(_median(lambda f=function, x=x: f(model, x), repeats) / batch)  # type: ignore[misc]
     progress("measuring", len(jobs), len(jobs))
     peak_memory = _memory()  # before the matrices and the counter add to it
-    peak, counted = _matmul_peak(), model.to_torch()
+    peak, counted = _matmul_peak(), to_torch(model)
     work = {job: _gflop(lambda f=function, x=x: f(counted, x)) for job, batch, function, x in jobs if batch == 1}  # type: ignore[misc]
     rows = [
         Row(job, batch, seconds, work[job], work[job] / seconds / peak)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stylecrypt_msg.cipher import to_images
+from stylecrypt_msg.models import to_torch
 from stylecrypt_msg.pictures import Pixels, encode_picture, read_picture
 
 from .material import Material, Pipeline, resized
@@ -34,7 +35,7 @@ def detection(material: Material) -> list[Finding | Figure]:
 
 def features(squares: list[Pixels], pipeline: Pipeline) -> Floats:
     """(N, D): the spectrum over its radius, in decibels, and mean and deviation of the encoder's feature maps."""
-    model = pipeline.model.to_torch()
+    model = to_torch(pipeline.model)
     import torch
 
     rows = []
