@@ -62,7 +62,7 @@ def check_header(sealed: bytes) -> int:
     stanzas = [line.split(b" ") for line in sealed[len(INTRO) : end].split(b"\n") if line.startswith(b"->")]
     if len(stanzas) > MAX_AGE_STANZAS:
         raise TooLargeError(f"sealed part: {len(stanzas)} stanzas")
-    if any(len(stanza) < 2 for stanza in stanzas):
+    if any(len(stanza) < 2 or not stanza[1] for stanza in stanzas):
         raise MalformedError("sealed part: a stanza without a type")
     keys = 0
     for _, *arguments in stanzas:

@@ -7,6 +7,7 @@ from typing import Any
 
 import stylecrypt_protocol as sp
 from cast import (
+    BEYOND,
     CARDS,
     COVER,
     FACE,
@@ -27,9 +28,10 @@ from cast import (
     png,
     public_part,
     room,
+    webp,
 )
 from edges import EIGHTH, ONE, PRIME_AND_ONE, ZERO, larger_s, satisfying
-from stylecrypt_protocol import age, primitives
+from stylecrypt_protocol import age, bech32, primitives
 from stylecrypt_protocol.cover import make_sketch
 from stylecrypt_protocol.sealed import SealedPart
 from stylecrypt_protocol.signed import SignedPart
@@ -76,6 +78,7 @@ def patch(data: bytes, at: int, value: bytes) -> bytes:
 
 def _public(add: Add, good: bytes) -> None:
     bad, new, large = sp.MalformedError, sp.UnsupportedError, sp.TooLargeError
+    beyond = b"".join(value.to_bytes(4, "big", signed=True) for xy in BEYOND.corners for value in xy)
     for name, error, data in (
         ("empty", bad, b""),
         ("version 0", new, patch(good, 0, b"\0")),
@@ -89,6 +92,7 @@ def _public(add: Add, good: bytes) -> None:
         ("width 0", bad, patch(good, 55, b"\0\0")),
         ("height 16385", bad, patch(good, 57, b"\x40\1")),
         ("16384 x 4097 pixels", bad, patch(good, 55, b"\x40\0\x10\1")),
+        ("faces over 8 times the cover and more", bad, good[:91] + b"\x09" + beyond * 8 + good[92:]),
         ("129 faces", large, patch(good, 91, b"\x81")),
         ("a face too few", bad, patch(good, 91, b"\2")),
         ("a corner too far away", bad, patch(good, 92, b"\0\x40\0\1")),
@@ -244,6 +248,9 @@ def _messages(add: Add, seals: Seals, good: bytes) -> None:
         ),
         ("a passphrase stanza", sp.UnsupportedError, with_seal(age.INTRO + b"-> scrypt AAAA 30\nAAAA\n--- x")),
         ("armored", sp.MalformedError, with_seal(b"-----BEGIN AGE ENCRYPTED FILE-----\n")),
+        ("a stanza without a type", sp.MalformedError, with_seal(age.INTRO + b"->\nAAAA\n--- x")),
+        ("a stanza of an empty type", sp.MalformedError, with_seal(age.INTRO + b"-> \nAAAA\n--- x")),
+        ("no X25519 stanza", sp.MalformedError, with_seal(age.INTRO + b"-> x-grease A\nAAAA\n--- x")),
         ("131 stanzas", sp.TooLargeError, with_seal(age.INTRO + b"-> X25519 A\n" * 131 + b"--- x")),
         ("a header without end", sp.TooLargeError, with_seal(age.INTRO + b"-> X25519 A\n" * 3)),
     ):
@@ -431,13 +438,20 @@ def _cards(add: Add) -> None:
         bad,
         bound + rotation + PEOPLE["alice"].sign(primitives.CARD, bound + rotation),
     )
-    for name, line in (
-        ("a typing error", text[:30] + ("q" if text[30] != "q" else "p") + text[31:]),
-        ("a character missing", text[:30] + text[31:]),
-        ("mixed case", text[:-1] + text[-1].upper() if text[-1].isalpha() else text[:20] + text[20:].upper()),
-        ("another prefix", "age" + text[9:]),
+    own = b"\1" + PEOPLE["alice"].signing_key + PEOPLE["alice"].sign(primitives.ROTATION, bound)
+    own = bound + own + PEOPLE["alice"].sign(primitives.CARD, bound + own)
+    add("card", "card: it replaces one with its own signing key", bad, own)
+    late = sp.Card.create(PEOPLE["carol"], user_id="@carol:x", display_name="", created=NOW + 601)
+    add("new-card", "card: 601 seconds in the future", sp.FromFutureError, late.to_bytes())
+    for name, error, line in (
+        ("a typing error", bad, text[:30] + ("q" if text[30] != "q" else "p") + text[31:]),
+        ("a character missing", bad, text[:30] + text[31:]),
+        ("mixed case", bad, text[:-1] + text[-1].upper() if text[-1].isalpha() else text[:20] + text[20:].upper()),
+        ("another prefix", bad, "age" + text[9:]),
+        *((f"U+{ord(mark):04X} around it", bad, mark + text + mark) for mark in "\x0b\x1f\x85\u2028"),
+        *((f"{size} bytes", large, bech32.encode("stylecard", good + bytes(size - len(good)))) for size in (641, 6400)),
     ):
-        add("card-text", f"card text: {name}", bad, line)
+        add("card-text", f"card text: {name}", error, line)
     withdrawn = b"SCR\1" + ONE + PEOPLE["alice"].sealing_key + NOW.to_bytes(8, "big") + b"\1"
     forged = withdrawn + satisfying(ONE, primitives.REVOCATION + withdrawn)
     add("revocation", "revocation: a signing key of order 1", bad, forged)
@@ -448,16 +462,13 @@ def _cards(add: Add) -> None:
 
 def _carriers(add: Add) -> None:
     bad, new = sp.MalformedError, sp.UnsupportedError
-    end, ours = (b"IEND", b""), (b"scRy", b"x")
+    end, ours, held = (b"IEND", b""), (b"scRy", b"x"), (b"SCRY", b"x")
     tag = b"StyleCrypt\0"
 
     def jpeg(*bodies: bytes) -> bytes:
         return (
             b"\xff\xd8" + b"".join(b"\xff\xe9" + (len(b) + 2).to_bytes(2, "big") + b for b in bodies) + b"\xff\xda\0\2"
         )
-
-    def webp(body: bytes) -> bytes:
-        return b"RIFF" + (len(body) + 4).to_bytes(4, "little") + b"WEBP" + body
 
     for name, error, data in (
         ("GIF", new, b"GIF89a"),
@@ -471,8 +482,11 @@ def _carriers(add: Add) -> None:
         ("JPEG, a tag alone", bad, jpeg(tag)),
         ("JPEG, an empty piece", bad, jpeg(tag + b"\1\1")),
         ("JPEG, a segment over the end", bad, b"\xff\xd8\xff\xe9\xff\xff" + tag),
-        ("WebP with two envelopes", bad, webp(b"SCRY\1\0\0\0x\0" * 2)),
-        ("WebP without padding", bad, webp(b"SCRY\1\0\0\0x")),
+        ("JPEG that ends behind the SOS marker", bad, jpeg(tag + b"\1\1x")[:-2]),
+        ("JPEG that ends within the length of SOS", bad, jpeg(tag + b"\1\1x")[:-1]),
+        ("WebP with two envelopes", bad, webp(held, held)),
+        ("WebP without padding", bad, patch(webp(held)[:-1], 4, b"\x0d")),
+        ("WebP without a chunk", bad, webp()),
         ("WebP, RIFF over the end", bad, b"RIFF\xff\0\0\0WEBP"),
     ):
         add("picture", f"picture: {name}", error, data)
@@ -507,6 +521,7 @@ def _at_rest(add: Add) -> None:
         ("4 TiB of memory", sp.MalformedError, patch(good, 8, b"\xff\xff\xff\xff")),
         ("cut off", sp.MalformedError, good[:51]),
         ("less than a tag", sp.MalformedError, good[:67]),
+        ("a secret of 65 bytes", sp.TooLargeError, locked_secret("passphrase", bytes(65))),
         ("another salt", sp.WrongPassphraseError, patch(good, 12, b"S")),
         ("a bit of the tag", sp.WrongPassphraseError, good[:-1] + bytes([good[-1] ^ 1])),
     ):

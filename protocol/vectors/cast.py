@@ -25,7 +25,10 @@ CARDS = {
 WIDTH, HEIGHT = 24, 16
 RGB = bytes((x * 9 + y * 5 + c * 40) % 256 for y in range(HEIGHT) for x in range(WIDTH) for c in range(3))
 COVER = sp.Pixels(width=WIDTH, height=HEIGHT, rgb=RGB)
+VP8L = bytes.fromhex("2f000000000710058cfe0722a2ff01")  # 1 x 1 px
 FACE = sp.WireQuad.from_pixels([(4, 2), (4, 14.5), (16.25, 14.5), (16.25, 2)])
+BEYOND = sp.WireQuad.from_pixels([(-40, -40), (-40, 56), (64, 56), (64, -40)])  # cut to the cover, all of it
+BESIDE = sp.WireQuad.from_pixels([(30, 2), (30, 14.5), (42.25, 14.5), (42.25, 2)])
 # Two style vectors of three numbers: 1, -2, 0.5; 65504, the smallest above 0, and -0.
 INVERSION = sp.Inversion(
     model_hash=b"\x11" * 32, styles=2, dimensions=3, codes=bytes.fromhex("003c00c00038ff7b01000080")
@@ -38,12 +41,12 @@ CHAT = "!family:example.org"
 TYPED = "Gru\N{COMBINING DIAERESIS}ße"  # a passphrase; NFC makes one character of u and the dots
 
 
-def locked_secret(passphrase: str) -> bytes:
+def locked_secret(passphrase: str, secret: bytes = bytes(range(64))) -> bytes:
     """A secret under a passphrase: salt and nonce are fixed here and random in practice."""
     header = b"SCK\1" + (1).to_bytes(4, "big") + (8).to_bytes(4, "big") + b"s" * 16
     typed = unicodedata.normalize("NFC", passphrase).encode()
     key = primitives.argon2id(typed, b"s" * 16, operations=1, memory=8192)
-    sealed = primitives.xchacha20poly1305_encrypt(key, b"n" * 24, b"secret", primitives.PASSPHRASE + header)
+    sealed = primitives.xchacha20poly1305_encrypt(key, b"n" * 24, secret, primitives.PASSPHRASE + header)
     return header + b"n" * 24 + sealed
 
 
@@ -170,6 +173,12 @@ def png(*chunks: tuple[bytes, bytes]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
+def webp(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A WebP file of these chunks."""
+    body = b"".join(t + len(d).to_bytes(4, "little") + d + bytes(len(d) % 2) for t, d in chunks)
+    return b"RIFF" + (len(body) + 4).to_bytes(4, "little") + b"WEBP" + body
+
+
 def pictures() -> dict[str, bytes]:
     """One small picture of each format; 1 x 1 px."""
     header = (b"IHDR", (1).to_bytes(4, "big") * 2 + b"\x08\0\0\0\0")
@@ -184,7 +193,7 @@ def pictures() -> dict[str, bytes]:
             "88898a92939495969798999aa2a3a4a5a6a7a8a9aab2b3b4b5b6b7b8b9bac2c3c4c5c6c7c8c9cad2d3d4d5d6d7d8d9dae1e2"
             "e3e4e5e6e7e8e9eaf1f2f3f4f5f6f7f8f9faffda0008010100003f002bffd9"
         ),
-        "webp": bytes.fromhex("524946461c000000574542505650384c0f0000002f000000000710058cfe0722a2ff0100"),
+        "webp": webp((b"VP8L", VP8L)),
     }
 
 

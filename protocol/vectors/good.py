@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import stylecrypt_protocol as sp
 from cast import (
+    BESIDE,
+    BEYOND,
     CARDS,
     CHAT,
     COVER,
@@ -22,6 +24,7 @@ from cast import (
     STORAGE_KEY,
     STYLES,
     TYPED,
+    VP8L,
     WIDTH,
     Seals,
     content,
@@ -31,6 +34,7 @@ from cast import (
     locked_secret,
     pictures,
     public_part,
+    webp,
 )
 from edges import signatures, verdicts
 from stylecrypt_protocol import age
@@ -99,7 +103,7 @@ def values(seals: Seals) -> dict[str, Any]:
         "received": received(),
         "verdicts": verdicts(),
         "signatures": signatures(),
-        "locked": {"passphrase": TYPED, "secret": b"secret".hex(), "bytes": locked_secret(TYPED).hex()},
+        "locked": {"passphrase": TYPED, "secret": bytes(range(64)).hex(), "bytes": locked_secret(TYPED).hex()},
         "sketches": sketches(),
         "comparisons": comparisons(),
         "residuals": {
@@ -182,12 +186,18 @@ def sketches() -> list[dict[str, Any]]:
 def comparisons() -> list[dict[str, Any]]:
     """A card that is offered where another is pinned, and what that is."""
     alice, bob = PEOPLE["alice"], PEOPLE["bob"]
-    half = sp.Identity(sp.Secret(bob.to_secret().reveal()[:32]), sp.Secret(alice.to_secret().reveal()[32:]))
+    half, other = (
+        sp.Identity(sp.Secret(one.to_secret().reveal()[:32]), sp.Secret(two.to_secret().reveal()[32:]))
+        for one, two in ((bob, alice), (alice, bob))
+    )
     names: dict[str, Any] = {"user_id": "@alice:example.org", "display_name": "Alice"}
     made = {
         "the same again": sp.Card.create(alice, created=NOW, **names),
         "an older name": sp.Card.create(alice, created=NOW - 1, user_id=names["user_id"], display_name="Al"),
         "a newer name": sp.Card.create(alice, created=NOW + 1, user_id=names["user_id"], display_name="Al"),
+        "a newer name, 600 seconds in the future": sp.Card.create(
+            alice, created=NOW + 600, user_id=names["user_id"], display_name="Al"
+        ),
         "the same keys under another user id": sp.Card.create(
             alice, created=NOW + 1, user_id="@al:example.org", display_name="Alice"
         ),
@@ -195,6 +205,7 @@ def comparisons() -> list[dict[str, Any]]:
         "new keys, vouched for, not newer": sp.Card.create(bob, created=NOW, previous=alice, **names),
         "new keys": sp.Card.create(bob, created=NOW + 1, **names),
         "a new signing key beside the old sealing key": sp.Card.create(half, created=NOW + 1, previous=alice, **names),
+        "the old signing key beside a new sealing key": sp.Card.create(other, created=NOW + 1, **names),
     }
     pinned = made["the same again"]
     return [
@@ -220,6 +231,10 @@ def messages(seals: Seals) -> list[dict[str, Any]]:
         "original, the file": (
             public_part(level=sp.Level.ORIGINAL, committed=False),
             {"residual": sp.Residual(kind=sp.ResidualKind.FILE, data=b"file"), "caption": "two\nlines"},
+        ),
+        "latent, eight faces over the cover's borders, and one outside": (
+            public_part(faces=(BEYOND,) * 8 + (BESIDE,)),
+            {},
         ),
         "key face, sealed, to two": (
             public_part(level=sp.Level.KEYFACE, replaced=tuple(range(18))),
@@ -252,9 +267,10 @@ def messages(seals: Seals) -> list[dict[str, Any]]:
     return rows
 
 
-def carriers() -> list[dict[str, str]]:
-    """Pictures before and after a payload is put in, and after it is removed: plain ones, and some that held several."""
-    rows = []
+def carriers() -> list[dict[str, str | None]]:
+    """Pictures before and after a payload is put in, and after it is removed: plain ones, some that held several, and some
+    that take none."""
+    rows: list[dict[str, str | None]] = []
     for name, picture in pictures().items():
         for payload in (b"payload", b"odd"):
             full = sp.put(picture, payload)
@@ -263,4 +279,9 @@ def carriers() -> list[dict[str, str]]:
                 {"format": name, "held": held, "picture": given.hex(), **texts}
                 for held, given in (("none", picture), ("two", doubled(name, full)))
             ]
+    empty = bytes(3) + b"\x9d\x01\x2a" + bytes(2) + b"\1\0"  # width 0, height 1
+    for chunks in ([(b"EXIF", b"MM"), (b"VP8L", VP8L)], [(b"VP8 ", empty)]):
+        plain = webp(*chunks).hex()
+        row = {"format": "webp", "held": "none", "picture": plain, "payload": b"payload".hex()}
+        rows.append({**row, "carried": None, "removed": plain})
     return rows
