@@ -4,9 +4,9 @@ torch.
 Choose by what you are building:
 
 * a chat application or a bot that sends and opens messages: ``PublicPart.describe`` and ``seal_message`` make
-  an ``Envelope``; ``Envelope.pack`` and ``put`` (or ``to_event``) carry it. Backwards: ``take`` or
-  ``from_event``, ``Envelope.unpack``, ``open_message``. Decoding pictures, asking the clock, and storing are
-  yours.
+  an ``Envelope``; ``Envelope.pack`` and ``put`` (or ``to_event``) carry it. Backwards: ``take`` and
+  ``Envelope.unpack``, or ``from_event``, then ``open_message``; where several may come with one picture,
+  ``envelopes_of`` and ``open_first``. Decoding pictures, asking the clock, and storing are yours.
 * something that manages people: ``Identity`` (your own keys), ``Card`` (theirs), ``compare_cards``,
   ``pair_words``, ``Revocation``.
 * something that keeps keys and files: ``lock``, ``unlock``, ``StorageKey``.
@@ -78,7 +78,7 @@ from .limits import (
     MAX_PIXELS,
     MAX_SIDE,
 )
-from .messages import OpenedMessage, open_message, seal_message
+from .messages import OpenedMessage, envelopes_of, open_first, open_message, seal_message
 from .replay import MemorySeenStore, Seen, SeenStore
 from .sealed import Residual, ResidualKind, SealedPart, context_of
 from .secret import Secret
@@ -151,6 +151,7 @@ __all__ = [
     "card_words",
     "compare_cards",
     "context_of",
+    "envelopes_of",
     "find_card",
     "fits_event",
     "from_event",
@@ -159,6 +160,7 @@ __all__ = [
     "is_card",
     "key_face_event",
     "lock",
+    "open_first",
     "open_imprint",
     "open_key_face",
     "open_message",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from .card import Card, Revocation
+from .carriers import take
 from .commitment import KeyFace
 from .cover import CoverVerdict, Pixels, judge_cover, make_sketch, sketch_bytes
 from .envelope import Envelope, PublicPart
@@ -13,7 +14,9 @@ from .errors import (
     LocalProtocolError,
     MalformedError,
     MovedError,
+    RemoteProtocolError,
     UnsealedError,
+    UnsupportedError,
 )
 from .identity import Identity
 from .replay import SeenStore, check_time_and_replay, rank_of
@@ -21,7 +24,7 @@ from .sealed import LEVELS, NO_CONTEXT, Residual, SealedPart, context_of
 from .signed import ids_of, seal, unseal
 from .wire import CardId, WireModel
 
-__all__ = ["OpenedMessage", "open_message", "seal_message"]
+__all__ = ["OpenedMessage", "envelopes_of", "open_first", "open_message", "seal_message"]
 
 
 class OpenedMessage(WireModel):
@@ -118,6 +121,45 @@ def open_message(
     rank = rank_of(elsewhere=elsewhere, exact=verdict is CoverVerdict.EXACT, imprint=False)
     check_time_and_replay(sender.id, public.message_id, content.sent_at, now=now, seen=seen, rank=rank)
     return OpenedMessage(sender=sender, public=public, content=content, cover=verdict, elsewhere=elsewhere)
+
+
+def envelopes_of(picture: bytes, *others: bytes | None) -> list[Envelope]:
+    """The whole envelopes among ``others``, packed, which came beside a picture file, and the one inside it, in the order in
+    which `open_first` has to try them (SPEC.md section 3.2): sealed ones first, without repetitions.
+
+    ``others`` are those of an event and of a file, in this order; None: there is none. A picture that is neither PNG, JPEG nor
+    WebP has none inside. If none is whole, raises what is wrong with the first.
+    """
+    found: list[Envelope] = []
+    fault: RemoteProtocolError | None = None
+    for inside, file in (*((False, one) for one in others if one is not None), (True, picture)):
+        try:
+            packed = _taken(file) if inside else file
+            found += [] if packed is None else [Envelope.unpack(packed)]
+        except RemoteProtocolError as error:
+            fault = fault or error
+    if fault and not found:
+        raise fault
+    return sorted(dict.fromkeys(found), key=lambda one: one.sealed is None)
+
+
+def _taken(picture: bytes) -> bytes | None:
+    try:
+        return take(picture)
+    except UnsupportedError:
+        return None
+
+
+def open_first(envelopes: Sequence[Envelope], opened: Callable[[Envelope], OpenedMessage]) -> OpenedMessage:
+    """The first of ``envelopes`` that opens; ``opened`` calls `open_message`. If none does, raises what is wrong with the
+    first."""
+    faults: list[RemoteProtocolError] = []
+    for envelope in envelopes:
+        try:
+            return opened(envelope)
+        except RemoteProtocolError as error:
+            faults.append(error)
+    raise faults[0] if faults else UnsealedError
 
 
 def _check_consistent(public: PublicPart, content: SealedPart) -> None:

@@ -104,6 +104,7 @@ def values(seals: Seals) -> dict[str, Any]:
         "verdicts": verdicts(),
         "signatures": signatures(),
         "locked": {"passphrase": TYPED, "secret": bytes(range(64)).hex(), "bytes": locked_secret(TYPED).hex()},
+        "several": several(seals),
         "sketches": sketches(),
         "comparisons": comparisons(),
         "residuals": {
@@ -264,6 +265,35 @@ def messages(seals: Seals) -> list[dict[str, Any]]:
                 "chat": CHAT if part.context == sp.context_of(CHAT) else None,
             }
         )
+    return rows
+
+
+def several(seals: Seals) -> list[dict[str, Any]]:
+    """Envelopes that came with one picture: in its event, in a file beside it, inside; and what comes of them."""
+    latent, _, file, *_ = (bytes.fromhex(row["envelope"]) for row in messages(seals))
+    first, third = "latent, with a commitment", "original, the file"
+    public = public_part()
+    to_carol = seals.seal("sealed to carol", content(public).sign(PEOPLE["alice"]), "carol")
+    carols = sp.Envelope(public=public, sealed=to_carol).pack()
+    bare = sp.Envelope(public=public_part(level=sp.Level.KEYFACE)).pack()
+    cut, later = latent[:-1], latent[:3] + b"\2" + latent[4:]
+    made: dict[str, tuple[bytes | None, bytes | None, bytes | None, str]] = {
+        "event before file": (latent, file, None, first),
+        "event before picture": (file, None, latent, third),
+        "file before picture": (None, latent, file, first),
+        "an unsealed one before a sealed one": (bare, None, latent, first),
+        "a damaged one before a whole one": (None, cut, latent, first),
+        "a damaged one behind a whole one": (None, latent, cut, first),
+        "one to Carol before one to Bob": (carols, None, latent, first),
+        "an unsealed one before one to Carol": (bare, carols, None, "NotForMeError"),
+        "an unsealed one and a damaged one": (cut, None, bare, "UnsealedError"),
+        "all damaged": (None, later, cut, "UnsupportedError"),
+    }
+    rows = []
+    for name, (event, beside, inside, outcome) in made.items():
+        picture = pictures()["png"] if inside is None else sp.put(pictures()["png"], inside)
+        found = {"event": event and event.hex(), "beside": beside and beside.hex(), "picture": picture.hex()}
+        rows.append({"name": name, **found, "outcome": outcome})
     return rows
 
 

@@ -91,19 +91,20 @@ def receive(
 def _unseal(parts: Parts, arrival: Arrival, now: int, seen: SeenStore | None) -> _Known:
     """Opens the message, if there is one. Raises RefusedError if it is refused and nothing else may be tried."""
     picture = read_picture(arrival.picture)
-    messages = _messages_of(arrival)
+    with explaining():
+        messages = protocol.envelopes_of(arrival.picture, arrival.envelope)
     claimed = parts.profile.contact(arrival.sender) if arrival.sender else None
     if not messages:
         return _Known(picture, None, None, claimed, ())
     try:
         with explaining():
-            message, opened = _first_that_opens(parts, messages, picture.pixels, now, seen, arrival.chat)
+            opened = _opened(parts, messages, picture.pixels, now, seen, arrival.chat)
     except RefusedError as refused:
         # Nothing else is tried on a message that somebody put together to deceive.
         if not isinstance(refused.reason, protocol.UnsealedError | protocol.NotForMeError):
             raise
         return _Known(picture, messages[0].public, None, claimed, (_unproven(refused),), refused)
-    known = _Known(picture, message.public, opened, parts.sender(opened.sender.id, "message"), ())
+    known = _Known(picture, opened.public, opened, parts.sender(opened.sender.id, "message"), ())
     if opened.elsewhere:
         known = known.warning(_ELSEWHERE)
     if opened.cover is protocol.CoverVerdict.CHANGED:
@@ -111,49 +112,20 @@ def _unseal(parts: Parts, arrival: Arrival, now: int, seen: SeenStore | None) ->
     return known
 
 
-def _messages_of(arrival: Arrival) -> list[Envelope]:
-    """The intact ones among the envelope beside the picture and the one inside: sealed ones first, without duplicates."""
-    found: list[Envelope] = []
-    fault: protocol.RemoteProtocolError | None = None
-    for inside in (False, True):
-        try:
-            packed = _taken(arrival.picture) if inside else arrival.envelope
-            found += [] if packed is None else [Envelope.unpack(packed)]
-        except protocol.RemoteProtocolError as error:
-            fault = fault or error
-    if fault is not None and not found:
-        with explaining():
-            raise fault
-    return sorted(dict.fromkeys(found), key=lambda one: one.sealed is None)
-
-
-def _taken(picture: bytes) -> bytes | None:
-    try:
-        return protocol.take(picture)
-    except protocol.UnsupportedError:  # GIF, BMP: they carry nothing
-        return None
-
-
-def _first_that_opens(
+def _opened(
     parts: Parts, messages: list[Envelope], pixels: Pixels, now: int, seen: SeenStore | None, chat: str | None
-) -> tuple[Envelope, OpenedMessage]:
-    """If none opens, raises what is wrong with the first one."""
+) -> OpenedMessage:
+    """The first message that opens. Raises what is wrong with the first one."""
+    if messages[0].sealed is None:
+        raise protocol.UnsealedError
     profile = parts.profile_if_any()
-    fault: protocol.RemoteProtocolError | None = None
-    for message in messages:
-        try:
-            if message.sealed is None:
-                raise protocol.UnsealedError
-            if profile is None:
-                raise protocol.NotForMeError
-            shown, cards = wire_pixels(pixels), profile.cards()
-            return message, protocol.open_message(
-                message, profile.identity, cards, shown, now=now, seen=seen, chat=chat
-            )
-        except protocol.RemoteProtocolError as error:
-            fault = fault or error
-    assert fault is not None  # noqa: S101 - there is at least one message
-    raise fault
+    if profile is None:
+        raise protocol.NotForMeError
+    shown, cards = wire_pixels(pixels), profile.cards()
+    identity = profile.identity
+    return protocol.open_first(
+        messages, lambda one: protocol.open_message(one, identity, cards, shown, now=now, seen=seen, chat=chat)
+    )
 
 
 def _may_fall_back(parts: Parts, known: _Known, key_face: bytes | None) -> bool:

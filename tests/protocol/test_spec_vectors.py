@@ -232,6 +232,22 @@ def test_carriers(row: dict[str, str | None]) -> None:
     assert sp.remove(picture) == removed
 
 
+@pytest.mark.parametrize("row", VALUES["several"], ids=lambda row: row["name"])
+def test_several_envelopes(row: dict[str, Any]) -> None:
+    event, beside = (None if row[key] is None else bytes.fromhex(row[key]) for key in ("event", "beside"))
+    picture = bytes.fromhex(row["picture"])
+    try:
+        opened = sp.open_first(
+            sp.envelopes_of(picture, event, beside),
+            lambda one: sp.open_message(one, PEOPLE["bob"], {ALICE.id: ALICE}, COVER, now=NOW, seen=None),
+        )
+    except sp.RemoteProtocolError as error:
+        assert type(error).__name__ == row["outcome"]
+    else:
+        meant = next(one for one in MESSAGES if one["name"] == row["outcome"])
+        assert opened.content.sign(PEOPLE["alice"]).hex() == meant["plaintext"]
+
+
 def _open(
     data: bytes,
     contacts: Mapping[sp.CardId, sp.Card | sp.Revocation] = MappingProxyType({ALICE.id: ALICE}),
