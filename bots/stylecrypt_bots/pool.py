@@ -26,7 +26,7 @@ from stylecrypt_msg.progress import Progress, silent
 
 from .health import Health
 from .quota import Quota
-from .worker import Desk, PictureWorker
+from .worker import OpenProfile, PictureWorker
 
 __all__ = ["Pool", "PoolWorker"]
 
@@ -34,7 +34,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _CONTEXT = get_context("spawn")  # a fork would copy locks that threads hold
-_DESKS = 32  # profiles that a process keeps open
+_MOST_OPEN = 32  # profiles that a process keeps open
 
 
 class Pool:
@@ -107,8 +107,10 @@ class PoolWorker(PictureWorker):
         async with self._turn:
             return await self._pool.run(work, *args, **kwargs)
 
-    async def at_desk(self, work: Callable[Concatenate[Desk, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self.run(_at_desk, self._place, work, *args, **kwargs)
+    async def with_profile(
+        self, work: Callable[Concatenate[OpenProfile, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await self.run(_with_profile, self._place, work, *args, **kwargs)
 
 
 class _Worker:
@@ -177,15 +179,15 @@ def _report(connection: Connection, what: str, done: int, total: int) -> None:
 
 
 _models = ModelCache()
-_desks: OrderedDict[tuple[Path, str], Desk] = OrderedDict()
+_open_profiles: OrderedDict[tuple[Path, str], OpenProfile] = OrderedDict()
 
 
-def _at_desk(place: tuple[Path, str], work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def _with_profile(place: tuple[Path, str], work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Opening a profile takes half a second, so the last ones stay open."""
-    if place not in _desks:
+    if place not in _open_profiles:
         folder, passphrase = place
-        _desks[place] = Desk.of(Profile.open(folder, lambda: passphrase), _models)
-        if len(_desks) > _DESKS:
-            _desks.popitem(last=False)[1].profile.close()
-    _desks.move_to_end(place)
-    return work(_desks[place], *args, **kwargs)
+        _open_profiles[place] = OpenProfile.of(Profile.open(folder, lambda: passphrase), _models)
+        if len(_open_profiles) > _MOST_OPEN:
+            _open_profiles.popitem(last=False)[1].profile.close()
+    _open_profiles.move_to_end(place)
+    return work(_open_profiles[place], *args, **kwargs)

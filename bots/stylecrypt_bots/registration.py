@@ -12,33 +12,33 @@ from stylecrypt_msg.errors import os_reason
 
 from .config import ConfigError
 
-__all__ = ["DESK", "bot_of", "is_bot", "new_registration", "read_token"]
+__all__ = ["ACCOUNT", "bot_of", "is_bot", "new_registration", "read_token"]
 
-DESK = "stylecrypt"
+ACCOUNT = "stylecrypt"
 """The local part of the account that everybody talks to first."""
 
 
 def bot_of(owner: str) -> str:
     """The user id of somebody's bot."""
-    return f"@{DESK}_{owner[1:]}"
+    return f"@{ACCOUNT}_{owner[1:]}"
 
 
 def is_bot(user_id: str) -> bool:
     """Whether an account is one of the service's own."""
-    return user_id.startswith((f"@{DESK}:", f"@{DESK}_"))
+    return user_id.startswith((f"@{ACCOUNT}:", f"@{ACCOUNT}_"))
 
 
 def new_registration(server_name: str) -> str:
     """The text of the file, with new tokens."""
     values = {
-        "id": DESK,
+        "id": ACCOUNT,
         "url": None,  # the service asks for what is new, as apps do
         "as_token": secrets.token_hex(32),
         "hs_token": secrets.token_hex(32),
-        "sender_localpart": f"_{DESK}",  # nobody: Synapse lets all others ask for news, but not this one
+        "sender_localpart": f"_{ACCOUNT}",  # nobody: Synapse lets all others ask for news, but not this one
         "rate_limited": False,
         "io.element.msc4190": True,  # devices without logins
-        "namespaces": {"users": [{"exclusive": True, "regex": f"@{DESK}(_.*)?:{re.escape(server_name)}"}]},
+        "namespaces": {"users": [{"exclusive": True, "regex": f"@{ACCOUNT}(_.*)?:{re.escape(server_name)}"}]},
     }
     return str(yaml.safe_dump(values, sort_keys=False))
 

@@ -1,6 +1,6 @@
 """The service: bots for everybody on a homeserver, in one process.
 
-It is an application service: the homeserver lets it act for a desk, the account that people talk to first, and for the bot of
+It is an application service: the homeserver lets it act for the account that people talk to first, and for the bot of
 each of them. Each bot is a `Bot` as anybody could run it, with a profile of its own; only the processes that work on pictures
 are shared. The service asks for news as apps do, so the homeserver need not reach it.
 """
@@ -27,7 +27,7 @@ from .owners import Owner, Owners
 from .pool import Pool, PoolWorker
 from .queues import Queues
 from .quota import Quota
-from .registration import DESK, bot_of, is_bot
+from .registration import ACCOUNT, bot_of, is_bot
 from .session import INVITATION, BotSession
 
 __all__ = ["Service"]
@@ -57,7 +57,7 @@ class Service:
         """
         server = await self.health.serve(self.config.health) if self.config.health else None
         try:
-            session = await self._desk()
+            session = await self._own_session()
             try:
                 with one_error():
                     await self._work(session)
@@ -68,9 +68,9 @@ class Service:
             if server is not None:
                 await server.cleanup()
 
-    async def _desk(self) -> BotSession:
+    async def _own_session(self) -> BotSession:
         """The session of the account that everybody talks to first."""
-        config, me = self.config, f"@{DESK}:{self.config.server_name}"
+        config, me = self.config, f"@{ACCOUNT}:{self.config.server_name}"
         backoff = Backoff()
         while True:
             try:
@@ -132,7 +132,7 @@ class Service:
                 self.health.failed("bot")
                 await backoff.wait()
 
-    # The desk
+    # The account that people talk to first
 
     async def _listen(self, session: BotSession) -> None:
         backoff = Backoff()

@@ -23,7 +23,7 @@ from . import logs
 from .config import ServiceConfig
 from .operating import ask, until_told_to_stop
 from .owners import Owners
-from .registration import DESK, bot_of, new_registration, read_token
+from .registration import ACCOUNT, bot_of, new_registration, read_token
 from .service import Service
 
 __all__ = ["bring", "export", "register", "remove", "serve"]
@@ -47,7 +47,7 @@ def register(session: Session, path: Path, *, homeserver: str | None, server_nam
     profile = Profile.create(
         _folder(config),
         name="StyleCrypt",
-        user_id=f"@{DESK}:{config.server_name}",
+        user_id=f"@{ACCOUNT}:{config.server_name}",
         passphrase=session.first_passphrase(),
         now=int(time.time()),
     )
@@ -65,7 +65,7 @@ def register(session: Session, path: Path, *, homeserver: str | None, server_nam
     console.note(f"Let the homeserver read {registration}, name it in homeserver.yaml, and restart it:")
     console.note(f"  app_service_config_files: [{registration.absolute()}]")
     console.note(
-        f"Then `stylecrypt bot serve --config {path}`; people begin by a chat with @{DESK}:{config.server_name}."
+        f"Then `stylecrypt bot serve --config {path}`; people begin by a chat with @{ACCOUNT}:{config.server_name}."
     )
 
 

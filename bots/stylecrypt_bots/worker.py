@@ -27,21 +27,21 @@ from stylecrypt_msg.recognisers import installed_recognisers
 
 from .health import Health
 
-__all__ = ["Desk", "PictureWorker"]
+__all__ = ["OpenProfile", "PictureWorker"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Desk:
-    """What work for an owner needs."""
+class OpenProfile:
+    """An owner's profile, and the messenger that works with it."""
 
     profile: Profile
     messenger: Messenger
 
     @classmethod
-    def of(cls, profile: Profile, models: ModelCache) -> Desk:
+    def of(cls, profile: Profile, models: ModelCache) -> OpenProfile:
         return cls(profile, Messenger(lambda: profile, models, coverer(models, installed_recognisers)))
 
 
@@ -49,31 +49,31 @@ class PictureWorker:
     """The messenger for a program with an event loop. Quick jobs go to ``messenger`` directly."""
 
     def __init__(self, profile: Profile, model: str, health: Health) -> None:
-        self._desk = Desk.of(profile, ModelCache())
+        self._open = OpenProfile.of(profile, ModelCache())
         self._model, self._health = model, health
         self._one = ThreadPoolExecutor(1, "pictures")
 
     @property
     def messenger(self) -> Messenger:
-        return self._desk.messenger
+        return self._open.messenger
 
     async def prepare(self, draft: Draft, progress: Progress = silent) -> EncryptedPhoto:
         """As `Messenger.prepare`."""
         with self._health.work.labels("prepare").time():
-            return await self.at_desk(_prepare, draft, now=int(time.time()), model=self._model, progress=progress)
+            return await self.with_profile(_prepare, draft, now=int(time.time()), model=self._model, progress=progress)
 
     async def open(self, arrival: Arrival, *, delivery: bytes | None = None) -> DecryptedPhoto:
         """As `Messenger.open`; a ``delivery`` has to be new, by its `Profile.seen`."""
         with self._health.work.labels("open").time():
-            return await self.at_desk(_open, arrival, delivery, now=int(time.time()), model=self._model)
+            return await self.with_profile(_open, arrival, delivery, now=int(time.time()), model=self._model)
 
     async def prepare_key_face(self, photo: bytes) -> NewKeyFace:
         """As `Messenger.prepare_key_face`."""
-        return await self.at_desk(_prepare_key_face, photo, model=self._model)
+        return await self.with_profile(_prepare_key_face, photo, model=self._model)
 
     async def open_key_face(self, data: bytes) -> ReceivedKeyFace:
         """As `Messenger.open_key_face`."""
-        return await self.at_desk(_open_key_face, data, now=int(time.time()), model=self._model)
+        return await self.with_profile(_open_key_face, data, now=int(time.time()), model=self._model)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs another slow job, a function of a module."""
@@ -86,27 +86,29 @@ class PictureWorker:
 
         return await asyncio.get_running_loop().run_in_executor(self._one, job)
 
-    async def at_desk(self, work: Callable[Concatenate[Desk, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def with_profile(
+        self, work: Callable[Concatenate[OpenProfile, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """Runs one for the owner."""
-        return await self.run(work, self._desk, *args, **kwargs)
+        return await self.run(work, self._open, *args, **kwargs)
 
     def close(self) -> None:
         """Returns when the current job is done."""
         self._one.shutdown(cancel_futures=True)
 
 
-def _prepare(desk: Desk, draft: Draft, *, now: int, model: str, progress: Progress) -> EncryptedPhoto:
-    return desk.messenger.prepare(draft, now=now, model=model, progress=progress)
+def _prepare(opened: OpenProfile, draft: Draft, *, now: int, model: str, progress: Progress) -> EncryptedPhoto:
+    return opened.messenger.prepare(draft, now=now, model=model, progress=progress)
 
 
-def _open(desk: Desk, arrival: Arrival, delivery: bytes | None, *, now: int, model: str) -> DecryptedPhoto:
-    seen = None if delivery is None else desk.profile.seen(delivery)
-    return desk.messenger.open(arrival, seen=seen, now=now, model=model)
+def _open(opened: OpenProfile, arrival: Arrival, delivery: bytes | None, *, now: int, model: str) -> DecryptedPhoto:
+    seen = None if delivery is None else opened.profile.seen(delivery)
+    return opened.messenger.open(arrival, seen=seen, now=now, model=model)
 
 
-def _prepare_key_face(desk: Desk, photo: bytes, *, model: str) -> NewKeyFace:
-    return desk.messenger.prepare_key_face([photo], model=model)
+def _prepare_key_face(opened: OpenProfile, photo: bytes, *, model: str) -> NewKeyFace:
+    return opened.messenger.prepare_key_face([photo], model=model)
 
 
-def _open_key_face(desk: Desk, data: bytes, *, now: int, model: str) -> ReceivedKeyFace:
-    return desk.messenger.open_key_face(data, now=now, model=model)
+def _open_key_face(opened: OpenProfile, data: bytes, *, now: int, model: str) -> ReceivedKeyFace:
+    return opened.messenger.open_key_face(data, now=now, model=model)

@@ -26,10 +26,10 @@ import yaml
 from shared import a_photo, report
 from stylecrypt_bots.config import QuotaSettings, ServiceConfig
 from stylecrypt_bots.owners import Owners
-from stylecrypt_bots.registration import DESK
+from stylecrypt_bots.registration import ACCOUNT
 
 from stylecrypt_msg.profile import Profile
-from tests.bots.tenants import DESK_ID, PASSPHRASE, Tenant
+from tests.bots.tenants import PASSPHRASE, SERVICE_ID, Tenant
 from tests.support.quickly import PROGRAM
 from tests.support.synapse import Homeserver
 
@@ -112,7 +112,7 @@ async def soak(server: Homeserver, folder: Path, arguments: argparse.Namespace) 
     path.write_text(yaml.safe_dump(config.model_dump(mode="json", exclude_defaults=True)))
     result: dict[str, Any] = {"owners": arguments.owners, "messages": arguments.owners * arguments.messages}
     with Profile.create(
-        config.folder / "service", name="StyleCrypt", user_id=DESK_ID, passphrase=PASSPHRASE, now=1
+        config.folder / "service", name="StyleCrypt", user_id=SERVICE_ID, passphrase=PASSPHRASE, now=1
     ) as profile:
         await idle(server, config, profile, arguments.idle)
     process = Process(path)
@@ -128,7 +128,7 @@ async def soak(server: Homeserver, folder: Path, arguments: argparse.Namespace) 
 async def measured_idle(process: Process, path: Path, number: int) -> dict[str, Any]:
     started = time.monotonic()
     log = path.with_name("service.log")
-    while len(set(re.findall(f'@{DESK}_[^"]*', log.read_text()))) < number:
+    while len(set(re.findall(f'@{ACCOUNT}_[^"]*', log.read_text()))) < number:
         await asyncio.sleep(1)
     starting, busy = time.monotonic() - started, process.seconds
     await asyncio.sleep(60)

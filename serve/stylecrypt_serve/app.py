@@ -17,10 +17,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from . import openapi
-from .desk import BusyError, Desk, Limits, Workers
+from .admission import Admission, BusyError
 from .health import Health
+from .limits import Limits
 from .tokens import Tokens
 from .wire import COVERS, OrderForm, Problem
+from .workers import Workers
 
 __all__ = ["ABOUT", "make_app"]
 
@@ -59,7 +61,7 @@ class _RefusedError(Exception):
 def make_app(tokens: Tokens, workers: Workers, limits: Limits) -> Starlette:
     """Closes ``workers`` when it ends."""
     health = Health()
-    desk = Desk(workers, limits, health)
+    admission = Admission(workers, limits, health)
 
     def client(request: Request) -> str:
         name = tokens.client(request.headers.get("authorization", ""))
@@ -76,9 +78,9 @@ def make_app(tokens: Tokens, workers: Workers, limits: Limits) -> Starlette:
     async def covered(request: Request) -> Response:
         who = client(request)
         try:
-            async with desk.admitted(who), asyncio.timeout(limits.seconds):
+            async with admission.admitted(who), asyncio.timeout(limits.seconds):
                 form = await _form(request, limits.size)
-                result = await desk.answer(form, request.is_disconnected)
+                result = await admission.answer(form, request.is_disconnected)
         except BusyError as error:
             yours = error.status == 429
             raise _RefusedError(

@@ -8,6 +8,8 @@ import typer
 from stylecrypt_msg.cli.options import Model
 from stylecrypt_msg.errors import InputError, Remedy
 
+from .limits import Limits
+
 __all__ = ["app"]
 
 app = typer.Typer()
@@ -23,9 +25,11 @@ def serve(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Photos at once; by default one for each processor.", show_default=False)
     ] = None,
-    waiting: Annotated[int, typer.Option(min=0, help="Further requests that may wait.")] = 32,
-    each: Annotated[int, typer.Option(min=1, help="Requests of one client at a time.")] = 16,
-    timeout: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Longest time for a request.")] = 60,
+    waiting: Annotated[int, typer.Option(min=0, help="Further requests that may wait.")] = Limits.waiting,
+    each: Annotated[int, typer.Option(min=1, help="Requests of one client at a time.")] = Limits.each,
+    timeout: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="Longest time for a request.")
+    ] = Limits.seconds,
     ray: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster does the work, instead of this machine.")
     ] = None,
@@ -34,8 +38,8 @@ def serve(
     """Make covers for others over HTTP. The server sees their photos, but neither keys nor messages."""
     try:
         from . import serving
-        from .desk import ClusterWorkers, Limits, Processes
         from .tokens import Tokens
+        from .workers import ClusterWorkers, Processes
     except ImportError as error:
         raise InputError(
             "The server needs packages that are not installed.", remedy=Remedy.INSTALL_EXTRA, extra="serve"

@@ -100,14 +100,14 @@ def _cover(status: int, body: bytes, order: CoverOrder) -> Cover:
         problem = Problem.model_validate_json(body)
         raised: StyleCryptError
         if status == 401:
-            raised = NotAuthorisedError("The service does not know the token.", hint="Ask its operator for one.")
+            raised = NotAuthorisedError("The service rejected the token.", hint="Ask its operator for one.")
         elif status == 422:
             raised = error_of(problem)
         else:
             raised = NetworkError(f"The service cannot help now: {problem.message}", hint=problem.hint)
     except (ValidationError, ValueError, InputError) as error:
         raise NetworkError(
-            "The service answered what this program does not understand.",
+            "The service sent an unexpected answer.",
             hint="Check the address; both sides need the same version.",
         ) from error
     raise raised

@@ -13,8 +13,9 @@ from stylecrypt_msg.cli import console
 from stylecrypt_msg.errors import InputError, os_reason
 
 from .app import make_app
-from .desk import Limits, Workers
+from .limits import Limits
 from .tokens import Tokens
+from .workers import Workers
 
 __all__ = ["run"]
 

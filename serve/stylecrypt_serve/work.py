@@ -84,7 +84,7 @@ def _key_faces(form: OrderForm) -> list[str | int | Pixels]:
         return [*seeds(secrets.token_hex(4))]
     pictures = [one for one in form.stand_in if isinstance(one, bytes)]
     if pictures and len(form.stand_in) > 1:
-        raise InputError("A picture as a stand-in goes without others.")
+        raise InputError("Give either one stand-in picture or seeds, not both.")
     return [_read(one) if isinstance(one, bytes) else one for one in form.stand_in]
 
 
@@ -103,7 +103,7 @@ def _check_size(picture: bytes) -> None:
         with Image.open(io.BytesIO(picture), formats=("JPEG", "PNG", "WEBP")) as image:
             pixels = image.width * image.height
     except Exception:  # of many types, on hostile bytes
-        raise PictureError("This is no JPEG, PNG or WebP file.") from None
+        raise PictureError("This is not a JPEG, PNG or WebP file.") from None
     if pixels > MAX_PIXELS:
         raise PictureError(
             f"The photo has {pixels // 10**6} million pixels; up to {MAX_PIXELS // 10**6} million are covered here.",

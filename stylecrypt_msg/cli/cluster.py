@@ -62,7 +62,7 @@ class Cluster:
             self.count = int(self._ray.cluster_resources().get("CPU", 0))
         except (OSError, ValueError, RuntimeError) as error:
             raise NetworkError(
-                f"No Ray cluster lets us in at {address}.",
+                f"Cannot join a Ray cluster at {address}.",
                 hint="Start one with `ray start --head`, and give its address, and its token in RAY_AUTH_TOKEN.",
             ) from error
         actor = self._ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=_RETRIES)(_Actor)
@@ -84,7 +84,7 @@ class Cluster:
             result, error = self._ray.get(actor.run.remote(work, job))
         except self._ray.exceptions.RayActorError as lost:
             raise NetworkError(
-                f"Its worker was killed, {1 + _RETRIES} times.",
+                f"The worker for this photo was killed {1 + _RETRIES} times.",
                 hint="Perhaps there was too little memory for a picture of this size.",
             ) from lost
         finally:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stylecrypt_bots.config import ServiceConfig
-from stylecrypt_bots.registration import DESK, bot_of, read_token
+from stylecrypt_bots.registration import ACCOUNT, bot_of, read_token
 from stylecrypt_bots.service import Service
 
 from stylecrypt_msg.profile import Profile
@@ -16,9 +16,9 @@ from stylecrypt_msg.profile import Profile
 from ..support.synapse import SERVER_NAME, Homeserver, User
 from .people import Household, Person
 
-__all__ = ["DESK_ID", "PASSPHRASE", "Place", "Tenant", "new_place"]
+__all__ = ["PASSPHRASE", "SERVICE_ID", "Place", "Tenant", "new_place"]
 
-DESK_ID = f"@{DESK}:{SERVER_NAME}"
+SERVICE_ID = f"@{ACCOUNT}:{SERVER_NAME}"
 PASSPHRASE = "of the service"
 
 
@@ -51,7 +51,7 @@ class Place:
 
 
 def new_place(server: Homeserver, folder: Path, **settings: Any) -> Place:
-    profile = Profile.create(folder / "service", name="StyleCrypt", user_id=DESK_ID, passphrase=PASSPHRASE, now=1)
+    profile = Profile.create(folder / "service", name="StyleCrypt", user_id=SERVICE_ID, passphrase=PASSPHRASE, now=1)
     return Place(server, folder, profile, **settings)
 
 
@@ -67,15 +67,20 @@ class Tenant(Household):
     async def set_up(self) -> None:
         self.owner = await Person.log_in(self.server, self.owner_account, self.folder)
         self.owner.check = self.check
-        self.desk = await self.begin_a_chat()
-        assert self.bot_account.id in await self.owner.text(self.desk, "Your own bot is")
+        self.first_room = await self.begin_a_chat()
+        assert self.bot_account.id in await self.owner.text(self.first_room, "Your own bot is")
         self.control = await self.accept_invitation()
         await self.owner.text(self.control, "This is your StyleCrypt bot.")
 
     async def begin_a_chat(self) -> str:
-        """With the desk, as Element does it."""
+        """With the service, as Element does it."""
         encryption = {"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
-        new = {"preset": "trusted_private_chat", "invite": [DESK_ID], "is_direct": True, "initial_state": [encryption]}
+        new = {
+            "preset": "trusted_private_chat",
+            "invite": [SERVICE_ID],
+            "is_direct": True,
+            "initial_state": [encryption],
+        }
         path = "/_matrix/client/v3/createRoom"
         return str((await asyncio.to_thread(self.server.ask, "POST", path, new, self.owner_account))["room_id"])
 

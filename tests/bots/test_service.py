@@ -15,7 +15,7 @@ from stylecrypt_msg.profile import Profile
 
 from ..support.synapse import Homeserver
 from .people import Person
-from .tenants import DESK_ID, PASSPHRASE, Place, Tenant, new_place
+from .tenants import PASSPHRASE, SERVICE_ID, Place, Tenant, new_place
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def tenants(place: Place, runner: asyncio.Runner) -> Iterator[tuple[Tenant, Tena
 def test_a_photo_between_two_owners(
     runner: asyncio.Runner, place: Place, tenants: tuple[Tenant, Tenant], photo: bytes
 ) -> None:
-    """From their first word to the desk to the photo, with a stop in between, at which nothing is lost."""
+    """From their first word to the service to the photo, with a stop in between, at which nothing is lost."""
     alice, bob = tenants
 
     async def test() -> None:
@@ -108,8 +108,8 @@ def test_an_owner_who_left_the_control_room_is_invited_once_more(
 
     async def test() -> None:
         await alice.owner.session.client.room_leave(alice.control)
-        await alice.owner.say(alice.desk, "Hello?")
-        assert alice.bot_account.id in await alice.owner.text(alice.desk, "Your own bot is")
+        await alice.owner.say(alice.first_room, "Hello?")
+        assert alice.bot_account.id in await alice.owner.text(alice.first_room, "Your own bot is")
         before, alice.control = alice.control, await alice.accept_invitation()
         assert alice.control != before
         assert "All is well" in await alice.ask("!status", "All is well")
@@ -133,10 +133,12 @@ def test_two_services_divide_the_owners(
             await bob.owner.text(bob.control, "This is your StyleCrypt bot.")  # as a new device
             for tenant in tenants:
                 assert "All is well" in await tenant.ask("!status", "All is well")
-                await tenant.owner.say(tenant.desk, "Hello?")
-                assert tenant.bot_account.id in await tenant.owner.text(tenant.desk, "Your own bot is")
+                await tenant.owner.say(tenant.first_room, "Hello?")
+                assert tenant.bot_account.id in await tenant.owner.text(tenant.first_room, "Your own bot is")
             await bob.owner.look()
-            said = [post.content.get("body") for post in bob.owner.seen if post.room_id in (bob.desk, bob.control)]
+            said = [
+                post.content.get("body") for post in bob.owner.seen if post.room_id in (bob.first_room, bob.control)
+            ]
             assert not any("Your own bot" in str(text) or "All is well" in str(text) for text in said)
             await second.stop()
         await place.stop()
@@ -154,7 +156,7 @@ def test_whom_the_desk_does_not_serve(runner: asyncio.Runner, place: Place, tena
         server = place.server
         group = await asyncio.to_thread(server.room, alice.owner_account, bob.owner_account)
         path = f"/_matrix/client/v3/rooms/{group}"
-        await asyncio.to_thread(server.ask, "POST", f"{path}/invite", {"user_id": DESK_ID}, alice.owner_account)
+        await asyncio.to_thread(server.ask, "POST", f"{path}/invite", {"user_id": SERVICE_ID}, alice.owner_account)
         await place.stop()
         place.configure(most_owners=len(place.service.owners))
         place.start()
@@ -162,9 +164,9 @@ def test_whom_the_desk_does_not_serve(runner: asyncio.Runner, place: Place, tena
         dave.owner = await Person.log_in(server, dave.owner_account, dave.folder)
         await dave.owner.text(await dave.begin_a_chat(), "as many owners as I can take")
         assert place.service.owners.get(dave.owner_account.id) is None
-        await bob.ask(f"!card send {DESK_ID}", "as soon as they are")
+        await bob.ask(f"!card send {SERVICE_ID}", "as soon as they are")
         assert (
-            DESK_ID
+            SERVICE_ID
             not in (await asyncio.to_thread(server.ask, "GET", f"{path}/joined_members", None, alice.owner_account))[
                 "joined"
             ]

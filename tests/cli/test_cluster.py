@@ -152,4 +152,4 @@ def test_a_cluster_that_is_not_there(tmp_path: Path, people: People) -> None:
     ]
     environment = {**os.environ, "RAY_AUTH_TOKEN": "x" * 64}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 3 and "No Ray cluster lets us in at 127.0.0.1:9." in done.stderr
+    assert done.returncode == 3 and "Cannot join a Ray cluster at 127.0.0.1:9." in done.stderr

@@ -29,7 +29,7 @@ from stylecrypt_protocol import Level
 from stylecrypt_serve import work
 from stylecrypt_serve.app import make_app
 from stylecrypt_serve.client import CoverService
-from stylecrypt_serve.desk import Limits
+from stylecrypt_serve.limits import Limits
 from stylecrypt_serve.tokens import Tokens
 from stylecrypt_serve.wire import COVERS, OrderForm
 from stylecrypt_serve.work import MAX_PIXELS, Result
