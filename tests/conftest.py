@@ -18,9 +18,10 @@ import pytest
 from stylecrypt_msg import recognisers
 from stylecrypt_msg.cipher import to_pixels
 from stylecrypt_msg.faces.detectors import CenterFace, YuNet
-from stylecrypt_msg.models import FaceModel, load_model, load_torch_model
+from stylecrypt_msg.models import FaceModel, load_model, load_torch_model, model_cache
 from stylecrypt_msg.models.embedded import EmbeddedModel
 from stylecrypt_msg.models.face_model import Floats
+from stylecrypt_msg.models.loading import DEFAULT
 from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.standins import stand_in
 
@@ -100,12 +101,14 @@ def short_descents() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def default_model() -> FaceModel:
-    """The embedded model, which remembers its results."""
+def default_model() -> Iterator[FaceModel]:
+    """The embedded model, which remembers its results. Whoever asks for it in this process gets the same."""
     model = load_model()
     assert isinstance(model, EmbeddedModel)
     model._graph = remembering(model._graph)  # type: ignore[method-assign, assignment]
-    return model
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model_cache, "load_model", lambda name: model if name == DEFAULT else load_model(name))
+        yield model
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from PIL import Image
 
 from stylecrypt_msg import AsyncStyleCrypt, StyleCrypt
 from stylecrypt_msg.cli import app, main
-from stylecrypt_msg.models import FaceModel, load_model, model_cache
+from stylecrypt_msg.models import FaceModel
 
 from .conftest import People
 from .support.scenery import scene
@@ -71,10 +71,6 @@ def folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short_descents: None, default_model: FaceModel, people: People
 ) -> Path:
     """The folder where examples run, with the pictures they use and a folder for messages."""
-    # The other tests' model, so that it is loaded only once.
-    monkeypatch.setattr(
-        model_cache, "load_model", lambda name: default_model if name == "default" else load_model(name)
-    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
     for variable in [variable for variable in os.environ if variable.startswith("STYLECRYPT_")]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from stylecrypt_msg.models import FaceModel, load_model, model_cache
 from stylecrypt_msg.pictures import encode_picture
 
 from ..conftest import People
@@ -21,14 +20,6 @@ def runner() -> Iterator[asyncio.Runner]:
     """One loop for all tests: bots continue in it where the last test left them."""
     with asyncio.Runner() as runner:
         yield runner
-
-
-@pytest.fixture
-def one_model(default_model: FaceModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other tests' model, so that it is loaded only once."""
-    monkeypatch.setattr(
-        model_cache, "load_model", lambda name: default_model if name == "default" else load_model(name)
-    )
 
 
 @pytest.fixture(scope="package")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from stylecrypt_bots.account import log_in
 
+from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix import Password
 
@@ -66,7 +67,12 @@ def test_an_owner_whose_apps_accept_signed_devices_alone(
 
 
 def test_a_family_whose_apps_accept_signed_devices_alone(
-    runner: asyncio.Runner, homeserver: Homeserver, modules: Path, tmp_path: Path, photo: bytes, one_model: None
+    runner: asyncio.Runner,
+    homeserver: Homeserver,
+    modules: Path,
+    tmp_path: Path,
+    photo: bytes,
+    default_model: FaceModel,
 ) -> None:
     """A device that its owner did not sign gets nothing, and stops nothing."""
     alice, bob = Household(homeserver, tmp_path, "Alice"), Household(homeserver, tmp_path, "Bob")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from stylecrypt_bots.bot import Bot
 
+from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.pictures import read_picture
 
 from ..support.synapse import Homeserver
@@ -21,7 +22,12 @@ pytestmark = pytest.mark.usefixtures("short_descents")
 
 
 def test_it_sees_an_ordinary_picture(
-    runner: asyncio.Runner, homeserver: Homeserver, modules: Path, tmp_path: Path, photo: bytes, one_model: None
+    runner: asyncio.Runner,
+    homeserver: Homeserver,
+    modules: Path,
+    tmp_path: Path,
+    photo: bytes,
+    default_model: FaceModel,
 ) -> None:
     alice = Household(homeserver, tmp_path, "Alice")
     bob = Household(homeserver, tmp_path, "Bob")

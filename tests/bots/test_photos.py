@@ -27,7 +27,7 @@ from stylecrypt_msg.transports.matrix.server import Post
 from ..conftest import People
 from .people import Family, Household, Person, answers, is_picture, reply_to, until
 
-pytestmark = pytest.mark.usefixtures("short_descents", "one_model")
+pytestmark = pytest.mark.usefixtures("short_descents", "default_model")
 
 
 def replaces(post: Post) -> object:

@@ -13,7 +13,7 @@ from stylecrypt_msg.messenger import EncryptedPhoto
 
 from .people import Family, answers, is_picture, reply_to
 
-pytestmark = pytest.mark.usefixtures("short_descents", "one_model")
+pytestmark = pytest.mark.usefixtures("short_descents", "default_model")
 
 
 async def is_gone(family: Family, room: str, event_id: str) -> bool:

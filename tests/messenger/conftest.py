@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from stylecrypt_msg import EncryptedPhoto, StyleCrypt
-from stylecrypt_msg.models import FaceModel, load_model, model_cache
+from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.pictures import Pixels, encode_picture, read_picture
 
 from ..conftest import People
@@ -29,11 +29,7 @@ class Parties:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_model(default_model: FaceModel) -> Iterator[None]:
-    """The other tests' model, so that it is loaded only once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(model_cache, "load_model", lambda name: default_model if name == "default" else load_model(name))
-        yield
+def _with_the_model(default_model: FaceModel) -> None: ...
 
 
 def introduce(folder: Path) -> Parties:

@@ -213,7 +213,6 @@ class Here:
 def test_people_are_chosen_and_styles_come_back(
     default_model: FaceModel, people: People, tokens: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_cache, "load_model", lambda _: default_model)
     work.begin("default")
     covers = CoverService(OFF_LINE, TOKEN)
     covers._http = TestClient(make_app(Tokens(tokens), Here(), Limits()), headers=dict(covers._http.headers))

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser
 from stylecrypt_web import serving
 
-from stylecrypt_msg.models import FaceModel, load_model, model_cache
+from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.pictures import encode_picture
 
 from ..conftest import People
@@ -28,9 +28,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def one_model(default_model: FaceModel) -> Iterator[None]:
-    """The other tests' model, so that it is loaded only once, with short descents."""
-    with pytest.MonkeyPatch.context() as patch, shortened():
-        patch.setattr(model_cache, "load_model", lambda name: default_model if name == "default" else load_model(name))
+    """The other tests' model, with short descents."""
+    with shortened():
         yield
 
 

@@ -6,7 +6,7 @@ import pytest
 from stylecrypt_lab.benchmarks import jobs
 
 from stylecrypt_msg.errors import InputError
-from stylecrypt_msg.models import FaceModel, model_cache
+from stylecrypt_msg.models import FaceModel
 
 from ...conftest import People
 from ...support import quickly
@@ -17,7 +17,6 @@ pytestmark = pytest.mark.usefixtures("short_descents")
 @pytest.fixture(autouse=True)
 def _small(default_model: FaceModel, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
     """Photos a ninth of the size, with one or two people, and in this process the other tests' model."""
-    monkeypatch.setattr(model_cache, "load_model", lambda _: default_model)
     made = jobs._photo
     monkeypatch.setattr(jobs, "_face", lambda model, name: people.ann)
     monkeypatch.setattr(jobs, "_photo", lambda faces, *sizes: made(faces[:2], *(size // 3 for size in sizes)))

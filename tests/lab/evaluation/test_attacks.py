@@ -8,7 +8,6 @@ import struct
 import sys
 import time
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ from stylecrypt_msg.cli import main
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.faces import detect_faces
 from stylecrypt_msg.messenger import EncryptedPhoto
-from stylecrypt_msg.models import FaceModel, load_model, model_cache
+from stylecrypt_msg.models import FaceModel, load_model
 from stylecrypt_msg.pictures import encode_picture, read_picture
 from stylecrypt_msg.progress import silent
 from stylecrypt_msg.recognisers import load_recogniser
@@ -226,15 +225,7 @@ def test_detection(bench: Bench) -> None:
     assert found(squares).verdict == "holds"
 
 
-@pytest.fixture
-def _one_model(default_model: FaceModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(
-        model_cache, "load_model", lambda name: default_model if name == "default" else load_model(name)
-    )
-    yield
-
-
-@pytest.mark.usefixtures("_one_model")
+@pytest.mark.usefixtures("default_model")
 def test_sizes_metadata_times_and_links(bench: Bench) -> None:
     file = ordinary_photo(bench.subjects[0])
     assert file.count(MARKER) == 4, "so that something could be left"
@@ -261,17 +252,15 @@ def test_sizes_metadata_times_and_links(bench: Bench) -> None:
 @pytest.fixture(scope="module")
 def sent(default_model: FaceModel, bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Sent:
     """A message in a PNG."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(model_cache, "load_model", lambda _: default_model)
-        with StyleCrypt.create(tmp_path_factory.mktemp("profile") / "p", name="Sender") as sender:
-            sender.profile.add_contact(
-                Card.create(Identity.generate(), user_id="b", display_name="B", created=0), trust=True
-            )
-            began = time.time()
-            made = sender.encrypt(
-                ordinary_photo(bench.subjects[0]), ["b"], level="latent", format="PNG", stand_in="s", force=True
-            )
-            return Sent(made, began, time.time())
+    with StyleCrypt.create(tmp_path_factory.mktemp("profile") / "p", name="Sender") as sender:
+        sender.profile.add_contact(
+            Card.create(Identity.generate(), user_id="b", display_name="B", created=0), trust=True
+        )
+        began = time.time()
+        made = sender.encrypt(
+            ordinary_photo(bench.subjects[0]), ["b"], level="latent", format="PNG", stand_in="s", force=True
+        )
+        return Sent(made, began, time.time())
 
 
 def test_a_time_that_is_not_sealed_is_found(sent: Sent) -> None:

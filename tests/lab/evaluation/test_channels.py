@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from stylecrypt_msg.cli import main
-from stylecrypt_msg.models import FaceModel, model_cache
+from stylecrypt_msg.models import FaceModel
 
 from ...conftest import People
 from ...support.scenery import scene
@@ -31,7 +31,6 @@ def folder(tmp_path: Path, people: People) -> Path:
 def test_channels(
     folder: Path, default_model: FaceModel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(model_cache, "load_model", lambda _: default_model)
     monkeypatch.setattr(sys, "argv", ["stylecrypt", "evaluate", str(folder), "--channels", "--json"])
     with pytest.raises(SystemExit) as ended:
         main()
