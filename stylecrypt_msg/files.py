@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stylecrypt_protocol.limits import MAX_PICTURE_BYTES
 
-from stylecrypt_msg.errors import InputError, Remedy, os_reason
+from .errors import InputError, Remedy, os_reason
 
 __all__ = ["MAX_FILE_BYTES", "read_file", "same_file", "write_atomically"]
 
@@ -19,8 +19,7 @@ MAX_FILE_BYTES = MAX_PICTURE_BYTES
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write ``data`` to ``path`` whole or not at all: a file of that name appears, or is replaced, at once.
 
-    Raises:
-        InputError: it cannot be written there; nothing is left behind.
+    Raises InputError when it cannot be written there; nothing is left behind.
     """
     path = Path(path)
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")

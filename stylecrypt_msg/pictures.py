@@ -1,15 +1,15 @@
 """Picture files: bytes to plain sRGB pixels, and back to bytes that carry nothing else.
 
 A photo file holds more than its pixels: EXIF with a thumbnail of the original and its location, XMP, comments, a gain map, a
-depth map, a film, an alpha channel over pixels that were meant to be hidden. :func:`read_picture` keeps the pixels alone and
-says what it dropped; :func:`encode_picture` starts from pixels, so that there is nothing to remove.
+depth map, a film, an alpha channel over pixels that were meant to be hidden. `read_picture` keeps the pixels alone and
+says what it dropped; `encode_picture` starts from pixels, so that there is nothing to remove.
 
-Read: PNG, JPEG (with MPO, the two-picture JPEG of phones), WebP, GIF and BMP; by :func:`read_photo`, HEIC and AVIF as well. Not
+Read: PNG, JPEG (with MPO, the two-picture JPEG of phones), WebP, GIF and BMP; by `read_photo`, HEIC and AVIF as well. Not
 TIFF or the other formats that Pillow knows: each decoder is one more way in for hostile bytes, so what others sent is read
 by the fewest. Of an animation the first frame is read. Written: PNG, JPEG and WebP.
 
 A JPEG that is decoded and encoded again with its own tables has nearly the same coefficients: little is
-lost, and nothing grows. So :func:`read_picture` reports them, and :func:`encode_picture` takes them. They tell cameras and
+lost, and nothing grows. So `read_picture` reports them, and `encode_picture` takes them. They tell cameras and
 programs apart, so they are for sealed data only; pictures that everybody may see use `JpegTables.quality`.
 """
 
@@ -28,9 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
-from stylecrypt_msg.colours import to_srgb
-from stylecrypt_msg.errors import PictureError
-from stylecrypt_msg.files import MAX_FILE_BYTES, read_file
+from .colours import to_srgb
+from .errors import PictureError
+from .files import MAX_FILE_BYTES, read_file
 
 __all__ = [
     "AI_MADE",
@@ -155,9 +155,7 @@ def read_picture(source: bytes | str | os.PathLike[str]) -> Picture:
 
     Orientation is applied, colours are converted to sRGB, transparency is laid over white, 16 bits become 8.
 
-    Raises:
-        PictureError: there is no such file, or it is not a picture, damaged, too large or of a format not
-        read.
+    Raises PictureError when there is no such file, or it is not a picture, damaged, too large or of a format not read.
     """
     return _read(source, _READ_FORMATS)
 
@@ -226,9 +224,8 @@ def _completed(image: Image.Image, data: bytes) -> Image.Image | None:
 def read_exactly(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
     """The pixels, (H, W, 3) uint8, of a file that we write, as they are coded: no orientation or profile is applied.
 
-    Raises:
-        PictureError: the file is not PNG, JPEG or WebP, not of three 8-bit colours, damaged, or not of this size. The
-        size is checked before anything is decoded.
+    Raises PictureError when the file is not PNG, JPEG or WebP, not of three 8-bit colours, damaged, or not of this size. The
+    size is checked before anything is decoded.
     """
     _check_scans(data)
     with warnings.catch_warnings():
@@ -257,10 +254,9 @@ def encode_picture(
 
     ``quality``, 1 to 100, is for JPEG and WebP, ``subsampling`` for JPEG; ``tables``, if given, replace both.
     A ``progressive`` JPEG is 1 to 6 % smaller, but takes three times as long to write, and twice as long to read.
-    ``lossless`` makes WebP exact; PNG always is. ``ai_made`` adds the XMP packet :data:`AI_MADE`.
+    ``lossless`` makes WebP exact; PNG always is. ``ai_made`` adds the XMP packet `AI_MADE`.
 
-    Raises:
-        PictureError: the format cannot hold a picture of this size, or the quality is out of range.
+    Raises PictureError when the format cannot hold a picture of this size, or the quality is out of range.
     """
     if not 1 <= quality <= 100:
         raise PictureError(f"The quality {quality} is not between 1 and 100.", hint="Use 95, or leave it out.")
@@ -306,11 +302,7 @@ def media_type_of(format: str) -> str:
 
 
 def format_of(path: str | os.PathLike[str]) -> Format:
-    """The format that the suffix of ``path`` names.
-
-    Raises:
-        PictureError: it is none of .png, .jpg, .jpeg, .webp.
-    """
+    """The format that the suffix of ``path`` names. Raises PictureError unless it is .png, .jpg, .jpeg or .webp."""
     suffix = Path(path).suffix
     try:
         return SUFFIXES[suffix.lower()]
@@ -424,7 +416,7 @@ def _foreign_segments(image: Image.Image) -> bool:
 
 
 def _jpeg_tables(image: Image.Image) -> JpegTables | None:
-    """The quantisation of a loaded ``image``, turned as :func:`_upright` turns its pixels."""
+    """The quantisation of a loaded ``image``, turned as `_upright` turns its pixels."""
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.mode not in ("RGB", "L"):
         return None
     tables = [tuple(image.quantization.get(layer[3], ())) for layer in image.layer]

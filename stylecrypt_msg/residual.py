@@ -20,9 +20,9 @@ from stylecrypt_protocol.cover import UNIT
 from stylecrypt_protocol.limits import MAX_FACES
 from stylecrypt_protocol.residuals import BLOCK, FacePiece, FacesResidual, StylesResidual
 
-from stylecrypt_msg.errors import MessageError, ModelError, PictureError, explaining
-from stylecrypt_msg.pictures import Format, JpegTables, Pixels, encode_picture, read_exactly
-from stylecrypt_msg.quality import CELL, first_within, sample_of
+from .errors import MessageError, ModelError, PictureError, explaining
+from .pictures import Format, JpegTables, Pixels, encode_picture, read_exactly
+from .quality import CELL, first_within, sample_of
 
 __all__ = ["MIN_PSNR", "pack_faces", "pack_styles", "restore_faces", "unpack_styles"]
 

@@ -15,12 +15,12 @@ All pixels are uint8 sRGB; all coordinates are (x, y) in pixels of the photo, co
 corner.
 """
 
-from stylecrypt_msg.faces.align import Quad, crop, face_quad
-from stylecrypt_msg.faces.blur import blur
-from stylecrypt_msg.faces.detect import certain_faces, check_face, detect_faces, exposed_faces
-from stylecrypt_msg.faces.detectors import LANDMARKS, Face, Refusal
-from stylecrypt_msg.faces.matte import matte
-from stylecrypt_msg.faces.paste import paste
+from .align import Quad, crop, face_quad
+from .blur import blur
+from .detect import certain_faces, check_face, detect_faces, exposed_faces
+from .detectors import LANDMARKS, Face, Refusal
+from .matte import matte
+from .paste import paste
 
 __all__ = [
     "LANDMARKS",

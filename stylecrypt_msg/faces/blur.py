@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stylecrypt_msg.faces.detectors import Face
+from .detectors import Face
 
 __all__ = ["blur"]
 

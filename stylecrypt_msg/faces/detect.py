@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stylecrypt_msg.faces.align import Quad, face_quad, inverted, quad_matrix, square, warp
-from stylecrypt_msg.faces.detectors import CenterFace, Face, Refusal, YuNet, moved, overlap, suppressed
+from .align import Quad, face_quad, inverted, quad_matrix, square, warp
+from .detectors import CenterFace, Face, Refusal, YuNet, moved, overlap, suppressed
 
 __all__ = ["certain_faces", "check_face", "detect_faces", "exposed_faces"]
 

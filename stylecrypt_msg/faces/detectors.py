@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stylecrypt_msg.faces.align import transform
+from .align import transform
 
 __all__ = ["LANDMARKS", "CenterFace", "Face", "Refusal", "YuNet", "moved", "overlap", "suppressed"]
 

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stylecrypt_msg.faces.align import Pixel, Quad, crop, inverted, quad_matrix, transform, warp
+from .align import Pixel, Quad, crop, inverted, quad_matrix, transform, warp
 
 __all__ = ["paste"]
 

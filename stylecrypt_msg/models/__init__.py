@@ -10,11 +10,11 @@ import os
 import re
 from pathlib import Path
 
-from stylecrypt_msg.errors import ModelError
-from stylecrypt_msg.models import embedded, loading, weights
-from stylecrypt_msg.models.face_model import FaceModel
-from stylecrypt_msg.models.loading import DEFAULT, SUFFIX, load_torch_model, models_folder, to_torch
-from stylecrypt_msg.models.weights import ModelInfo
+from ..errors import ModelError
+from . import embedded, loading, weights
+from .face_model import FaceModel
+from .loading import DEFAULT, SUFFIX, load_torch_model, models_folder, to_torch
+from .weights import ModelInfo
 
 __all__ = [
     "FaceModel",
@@ -55,7 +55,7 @@ def import_model(path: str | os.PathLike[str], name: str | None = None) -> Model
         raise ModelError(f"There is a model {name!r} already.", hint=f"Choose another name, or remove {target}.")
     model = load_torch_model(source)
     model.name = name
-    from stylecrypt_msg.models.store import save
+    from .store import save
 
     save(model, target)
     return weights.info([target])

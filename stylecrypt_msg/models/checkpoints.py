@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylecrypt_msg.errors import ModelError
-from stylecrypt_msg.models import store, stylegan2
-from stylecrypt_msg.models.torch_model import average_latent
+from ..errors import ModelError
+from . import store, stylegan2
+from .torch_model import average_latent
 
 __all__ = ["read"]
 

@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stylecrypt_msg.models.descent import BETAS, STEPS, checks, rate
-from stylecrypt_msg.models.face_model import FaceModel, Floats
-from stylecrypt_msg.models.graphs import Graph
-from stylecrypt_msg.models.loading import load_torch_model
-from stylecrypt_msg.models.weights import Weights, digest
+from .descent import BETAS, STEPS, checks, rate
+from .face_model import FaceModel, Floats
+from .graphs import Graph
+from .loading import load_torch_model
+from .weights import Weights, digest
 
 __all__ = ["EmbeddedModel"]
 

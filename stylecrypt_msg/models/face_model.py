@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stylecrypt_msg.errors import ModelError
-from stylecrypt_msg.models.descent import FIRM, LOOSE
+from ..errors import ModelError
+from .descent import FIRM, LOOSE
 
 __all__ = ["FaceModel", "Floats"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from stylecrypt_msg.models import checkpoints, mobilestylegan, store, stylegan2, weights
-from stylecrypt_msg.models.torch_model import EncoderModule, GeneratorModule, TorchModel
+from . import checkpoints, mobilestylegan, store, stylegan2, weights
+from .torch_model import EncoderModule, GeneratorModule, TorchModel
 
 __all__ = ["assemble", "load"]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stylecrypt_msg.errors import ModelError, Remedy
+from ..errors import ModelError, Remedy
 
 __all__ = ["Graph", "give_back_memory", "runtime", "threads"]
 

@@ -8,11 +8,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stylecrypt_msg.errors import ModelError, Remedy, os_reason
+from ..errors import ModelError, Remedy, os_reason
 
 if TYPE_CHECKING:
-    from stylecrypt_msg.models.face_model import FaceModel
-    from stylecrypt_msg.models.torch_model import TorchModel
+    from .face_model import FaceModel
+    from .torch_model import TorchModel
 
 __all__ = [
     "DEFAULT",
@@ -34,7 +34,7 @@ def load_torch_model(path_or_name: str | os.PathLike[str] = DEFAULT, device: str
     try:
         import torch
 
-        from stylecrypt_msg.models import families
+        from . import families
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stylecrypt_msg.models.descent import STEPS
-from stylecrypt_msg.models.refine import Directions
+from .descent import STEPS
+from .refine import Directions
 
 __all__ = ["MobileEncoder"]
 

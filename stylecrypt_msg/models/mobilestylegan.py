@@ -20,10 +20,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stylecrypt_msg.errors import ModelError
-from stylecrypt_msg.models import store
-from stylecrypt_msg.models.mobile_encoder import MobileEncoder
-from stylecrypt_msg.models.ops import resized
+from ..errors import ModelError
+from . import store
+from .mobile_encoder import MobileEncoder
+from .ops import resized
 
 __all__ = ["MobileStyleGAN", "PreviewHead", "build"]
 

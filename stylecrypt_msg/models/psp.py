@@ -18,10 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stylecrypt_msg.errors import ModelError
-from stylecrypt_msg.models import store
-from stylecrypt_msg.models.ops import EqualLinear
-from stylecrypt_msg.models.refine import Directions
+from ..errors import ModelError
+from . import store
+from .ops import EqualLinear
+from .refine import Directions
 
 __all__ = ["Encoder4Editing", "GradualStyleEncoder", "WEncoder", "WPlusEncoder", "build"]
 

@@ -20,8 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stylecrypt_msg.models.descent import BETAS, LOOSE, checks, rate
-from stylecrypt_msg.models.ops import resized
+from .descent import BETAS, LOOSE, checks, rate
+from .ops import resized
 
 __all__ = ["COARSE", "Directions", "Refinable", "approach", "distance", "refine", "unit_features"]
 

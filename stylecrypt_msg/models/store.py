@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from stylecrypt_msg.errors import ModelError
-from stylecrypt_msg.models import weights
-from stylecrypt_msg.models.ops import conv_layout
-from stylecrypt_msg.models.torch_model import TorchModel
+from ..errors import ModelError
+from . import weights
+from .ops import conv_layout
+from .torch_model import TorchModel
 
 __all__ = ["State", "checked", "fill", "load", "part", "save"]
 

@@ -17,9 +17,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from stylecrypt_msg.errors import ModelError
-from stylecrypt_msg.models import psp, store
-from stylecrypt_msg.models.ops import (
+from ..errors import ModelError
+from . import psp, store
+from .ops import (
     EqualLinear,
     ModulatedConv,
     ModulatedPixelwise,

@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stylecrypt_msg.errors import ModelError
-from stylecrypt_msg.models import weights
-from stylecrypt_msg.models.face_model import FaceModel, Floats
-from stylecrypt_msg.models.ops import resized
-from stylecrypt_msg.models.refine import COARSE, Directions, approach, refine
+from ..errors import ModelError
+from . import weights
+from .face_model import FaceModel, Floats
+from .ops import resized
+from .refine import COARSE, Directions, approach, refine
 
 __all__ = ["EncoderModule", "GeneratorModule", "TorchModel", "average_latent"]
 

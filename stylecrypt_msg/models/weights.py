@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from stylecrypt_msg.errors import ModelError, os_reason
+from ..errors import ModelError, os_reason
 
 __all__ = ["MAX_DIMS", "MAX_TENSOR", "Array", "ModelInfo", "Weights", "digest", "info", "is_ours", "write"]
 
