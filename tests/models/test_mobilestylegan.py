@@ -141,7 +141,7 @@ def test_stand_ins_suit_whom_a_picture_shows(default_model: FaceModel) -> None:
     right = 0
     for codes, man in zip(seen, men, strict=True):
         somebody = stand_in(default_model, "somebody", codes[None])
-        before = default_model.latent_avg + (somebody - default_model.latent_avg) / 0.75
+        before = default_model.latent_avg + (somebody - default_model.latent_avg) / 0.9
         right += int((scores(default_model, torch.from_numpy(before[:, 0])) > 0) == man)
     assert right >= 15
 
@@ -150,7 +150,7 @@ def test_stand_ins_look_ahead(default_model: FaceModel) -> None:
     made = default_model.synthesize(people(default_model, *range(12)))
     for picture in to_pixels(F.interpolate(made, (384, 384), mode="area").numpy()):
         left, right, nose = certain_faces(picture)[0].landmarks[:3]
-        assert abs((nose - (left + right) / 2)[0]) < 0.12 * np.linalg.norm(right - left)
+        assert abs((nose - (left + right) / 2)[0]) < 0.15 * np.linalg.norm(right - left)
 
 
 def test_most_people_do_not_pass_as_stand_ins(default_model: FaceModel) -> None:
