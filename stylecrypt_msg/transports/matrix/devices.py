@@ -10,7 +10,7 @@ from nio.crypto.device import OlmDevice
 
 from ...errors import InputError, NetworkError, NotAuthorisedError, Remedy
 from .client import Client
-from .identities import Identity
+from .identities import CrossSigningIdentity
 from .server import Connection, Post, printable
 from .state import Pins, State
 
@@ -39,7 +39,7 @@ class Devices(Connection):
     def __init__(self, client: Client, state: State) -> None:
         super().__init__(client)
         self._state = state
-        self._identities: dict[str, Identity | None] = {}
+        self._identities: dict[str, CrossSigningIdentity | None] = {}
 
     def verify(self, user_id: str, device_id: str, key: str) -> None:
         """Marks a device of a user as verified: ``key``, its Ed25519 key, was compared with what the device shows.
@@ -109,7 +109,7 @@ class Devices(Connection):
         self.client.olm.users_for_key_query.update(users)  # on its own, nio asks only for users that it does not know
         answer = await self.answer(self.client.keys_query(), nio.KeysQueryResponse, "name the members' devices")
         for user in answer.device_keys:  # others' servers may not have answered
-            self._identities[user] = Identity.read(user, answer.whole)
+            self._identities[user] = CrossSigningIdentity.read(user, answer.whole)
         return answer
 
     def devices(self, room: nio.MatrixRoom) -> list[OlmDevice]:

@@ -15,7 +15,7 @@ from nacl.exceptions import CryptoError
 from nacl.signing import SigningKey, VerifyKey
 from nio import Api
 
-__all__ = ["SECRET_BYTES", "Identity", "Json", "OwnKeys"]
+__all__ = ["SECRET_BYTES", "CrossSigningIdentity", "Json", "OwnKeys"]
 
 SECRET_BYTES = 96
 """Three Ed25519 seeds: master, self-signing, user-signing."""
@@ -65,7 +65,7 @@ class OwnKeys:
 
 
 @dataclass(frozen=True)
-class Identity:
+class CrossSigningIdentity:
     """Somebody's cross-signing keys as their server publishes them. What is not signed as it has to be is left out.
 
     Attributes:

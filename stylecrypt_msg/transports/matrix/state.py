@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 from ...errors import InputError
-from .identities import Identity
+from .identities import CrossSigningIdentity
 from .server import InUseError
 
 __all__ = ["KEYS", "PinnedIdentity", "Pins", "Source", "State", "SyncPosition", "damaged", "is_in_use"]
@@ -138,7 +138,7 @@ class Pins:
         identities = {user: (pin.master, pin.verified, pin.proved) for user, pin in self.identities.items()}
         state.set(devices=json.dumps(self.devices), identities=json.dumps(identities))
 
-    def first_use(self, user: str, devices: Mapping[str, str], identity: Identity | None) -> None:
+    def first_use(self, user: str, devices: Mapping[str, str], identity: CrossSigningIdentity | None) -> None:
         """Pins what was not pinned before."""
         known = self.devices.get(user)
         if identity is not None and user not in self.identities:

@@ -14,7 +14,7 @@ import stylecrypt_protocol as protocol
 from stylecrypt_msg.errors import InputError, NetworkError, NotAuthorisedError
 from stylecrypt_msg.transports import Parcel
 from stylecrypt_msg.transports.matrix import AccessToken, Password
-from stylecrypt_msg.transports.matrix.identities import SECRET_BYTES, Identity, OwnKeys
+from stylecrypt_msg.transports.matrix.identities import SECRET_BYTES, CrossSigningIdentity, OwnKeys
 from stylecrypt_msg.transports.matrix.server import ServerRefusalError
 from stylecrypt_msg.transports.matrix.session import MatrixSession
 
@@ -256,7 +256,7 @@ def test_forged_signatures_count_for_nothing(world: World, alice: User, bob: Use
         await world.receive(bob, room, identity=KEYS)
         device = await new_device(world, bob, room)
         answer = world.server.ask("POST", "/_matrix/client/v3/keys/query", {"device_keys": {bob.id: []}}, alice)
-        found = Identity.read(bob.id, answer)
+        found = CrossSigningIdentity.read(bob.id, answer)
         assert found is not None
         assert len(found.signed) == len(found.vouching) == 1
         keys, [(signed, _)] = answer["device_keys"][bob.id], found.signed
@@ -264,11 +264,11 @@ def test_forged_signatures_count_for_nothing(world: World, alice: User, bob: Use
         forged = copy.deepcopy(answer)
         stolen = keys[signed]["signatures"][bob.id][name]
         forged["device_keys"][bob.id][device[1]]["signatures"][bob.id][name] = stolen
-        assert Identity.read(bob.id, forged) == found
+        assert CrossSigningIdentity.read(bob.id, forged) == found
         swapped = copy.deepcopy(answer)
         mine = OwnKeys(bob.id, OTHER_KEYS).published()["self_signing_key"]
         swapped["self_signing_keys"][bob.id] = mine
-        made_up = Identity.read(bob.id, swapped)
+        made_up = CrossSigningIdentity.read(bob.id, swapped)
         assert made_up is not None
         assert made_up.signed == frozenset()
         damages: list[dict[str, Any]] = [
@@ -280,7 +280,7 @@ def test_forged_signatures_count_for_nothing(world: World, alice: User, bob: Use
         ]
         for damage in damages:
             published = {bob.id: {**answer["master_keys"][bob.id], **damage}}
-            assert Identity.read(bob.id, {**answer, "master_keys": published}) is None
+            assert CrossSigningIdentity.read(bob.id, {**answer, "master_keys": published}) is None
 
     run(test)
 
