@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from .cli.helpers import saved
 from .conftest import People
 from .support import quickly
+from .support.command_line import saved
 
 # Each line of the script's own: how a command ended, and what it wrote.
 PROGRAM = f"""

@@ -23,8 +23,8 @@ from shared import a_face, report
 
 from stylecrypt_msg.pictures import encode_picture
 from stylecrypt_msg.transports.matrix.server import Post
-from tests.bots import killing
-from tests.bots.people import Household, Person
+from tests.support import killed_bots
+from tests.support.people import Household, Person
 from tests.support.synapse import Homeserver
 
 
@@ -133,7 +133,7 @@ async def in_many_rooms(server: Homeserver, folder: Path, rooms: int) -> dict[st
     await house.set_up()
     await house.stop()
     house.profile.close()
-    process = killing.start(house)
+    process = killed_bots.start(house)
     try:
         await house.owner.say(house.control, "!help")
         await house.owner.text(house.control, "as a reply")

@@ -20,7 +20,7 @@ from stylecrypt_bots.queues import YES
 
 from stylecrypt_msg.pictures import encode_picture
 from stylecrypt_msg.transports.matrix.server import Post
-from tests.bots.people import Household, Person
+from tests.support.people import Household, Person
 from tests.support.synapse import Homeserver
 
 WIDE, MARGIN, GAP, SHOWN = 560, 20, 14, 330

@@ -23,8 +23,8 @@ from shared import a_photo, report
 from stylecrypt_bots.account import log_in
 
 from stylecrypt_msg.transports.matrix.server import Password
-from tests.bots import killing
-from tests.bots.people import Household, Person
+from tests.support import killed_bots
+from tests.support.people import Household, Person
 from tests.support.synapse import Homeserver
 
 AHEAD = 8  # photos that an owner has posted and the other has not yet seen
@@ -41,7 +41,7 @@ class Runner:
         self.kills = self.deaths = 0
 
     def start(self) -> None:
-        self.process = killing.start(self.house)
+        self.process = killed_bots.start(self.house)
 
     def kill(self) -> None:
         self.process.kill()

@@ -29,9 +29,9 @@ from stylecrypt_bots.owners import Owners
 from stylecrypt_bots.registration import ACCOUNT
 
 from stylecrypt_msg.profile import Profile
-from tests.bots.tenants import PASSPHRASE, SERVICE_ID, Tenant
 from tests.support.quickly import PROGRAM
 from tests.support.synapse import Homeserver
+from tests.support.tenants import PASSPHRASE, SERVICE_ID, Tenant
 
 AHEAD = 3  # photos that an owner has posted and the next has not yet seen
 COMMAND = [sys.executable, "-c", f"{PROGRAM}\nfrom stylecrypt_msg.cli import main\nmain()"]

@@ -10,9 +10,9 @@ import pytest
 from stylecrypt_msg.pictures import encode_picture
 
 from ..conftest import People
+from ..support.other_app import modules  # noqa: F401  # a fixture
+from ..support.people import Family, Household, Person, at_home
 from ..support.synapse import Homeserver
-from .other_app import modules  # noqa: F401  # a fixture
-from .people import Family, Household, Person, at_home
 
 
 @pytest.fixture(scope="package")

@@ -10,8 +10,8 @@ from stylecrypt_bots.queues import NO, YES
 
 from stylecrypt_msg.profile import Profile
 
+from ..support.people import Household, reply_to
 from ..support.synapse import Homeserver
-from .people import Household, reply_to
 
 
 @pytest.fixture(scope="module")

@@ -29,9 +29,9 @@ from stylecrypt_msg.errors import NetworkError
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix.account import Account
 
+from ..support.bot_command import COMMAND, SECRETS, Ended, stylecrypt
+from ..support.people import PATIENCE, Household, Person
 from ..support.synapse import Homeserver
-from .command import COMMAND, SECRETS, Ended, stylecrypt
-from .people import PATIENCE, Household, Person
 
 
 class Operator:

@@ -9,7 +9,7 @@ import pytest
 
 from stylecrypt_msg.profile import Profile
 
-from .people import Household
+from ..support.people import Household
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix import Password
 
+from ..support.other_app import OtherApp, app, new_secret
+from ..support.people import Household, Person, until
 from ..support.synapse import Homeserver
-from .other_app import OtherApp, app, new_secret
-from .people import Household, Person, until
 
 pytestmark = pytest.mark.usefixtures("short_descents")
 

@@ -13,14 +13,14 @@ from stylecrypt_bots.queues import YES
 
 from stylecrypt_msg.transports.matrix.server import Password, Post
 
+from ..support import killed_bots
+from ..support.killed_bots import POINTS
+from ..support.people import PATIENCE, Household, Person
 from ..support.synapse import Homeserver
-from . import killing
-from .killing import POINTS
-from .people import PATIENCE, Household, Person
 
 
 async def run_until_killed(house: Household, point: str, count: int = 1) -> None:
-    process = killing.fork(house, point, count)
+    process = killed_bots.fork(house, point, count)
     await ended(process)
     assert process.exitcode == -9, (house.folder / "bot.log").read_text()
 
@@ -65,7 +65,7 @@ def test_a_photo_on_its_way_past_all_kills(
             await log_in(house.config, house.profile, Password(house.bot_account.id, house.bot_account.password))
         # Making the control room.
         for house in (alice, bob):
-            running = killing.fork(house, "before posting")
+            running = killed_bots.fork(house, "before posting")
             house.control = await house.accept_invitation()
             await ended(running)
             await run_until_killed(house, "accepted")
@@ -74,20 +74,20 @@ def test_a_photo_on_its_way_past_all_kills(
         await alice.owner.show(alice.control, photo, "#family @bob level=latent hello")
         for point in POINTS:  # the preview, and its buttons
             await run_until_killed(alice, point)
-        running = killing.fork(alice)
+        running = killed_bots.fork(alice)
         preview = await alice.shown("the preview")
         running.kill()
         await ended(running)
         await alice.owner.react(alice.control, preview.event_id, YES)
         for point in ("before moving on", "received", "before posting", "accepted", "taken down"):
             await run_until_killed(alice, point)
-        running = killing.fork(alice)
+        running = killed_bots.fork(alice)
         await alice.owner.text(alice.control, "Posted in #family")
 
         # Bob's bot was not running meanwhile.
         for point in POINTS:
             await run_until_killed(bob, point)
-        second = killing.fork(bob)
+        second = killed_bots.fork(bob)
         shown = await bob.shown("the photo")
         assert "hello" in str(shown.content["body"])
         await settle(alice.owner, bob.owner, mallory)

@@ -14,8 +14,8 @@ from stylecrypt_bots.queues import Queues
 from stylecrypt_msg.errors import InputError, NetworkError
 from stylecrypt_msg.transports.matrix.server import LoggedOutError, Password, Post
 
+from ..support.people import Household, Person, until
 from ..support.synapse import Homeserver, User
-from .people import Household, Person, until
 
 
 async def answers(ann: Household, sent: list[str]) -> list[tuple[str, str]]:

@@ -13,9 +13,9 @@ from stylecrypt_bots.bot import Bot
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.pictures import read_picture
 
+from ..support.other_app import app, new_secret
+from ..support.people import Household, until
 from ..support.synapse import Homeserver
-from .other_app import app, new_secret
-from .people import Household, until
 from .test_verification import Terminal
 
 pytestmark = pytest.mark.usefixtures("short_descents")

@@ -25,7 +25,7 @@ from stylecrypt_msg.transports.matrix import picture_content
 from stylecrypt_msg.transports.matrix.server import Post
 
 from ..conftest import People
-from .people import Family, Household, Person, answers, is_picture, reply_to, until
+from ..support.people import Family, Household, Person, answers, is_picture, reply_to, until
 
 pytestmark = pytest.mark.usefixtures("short_descents", "default_model")
 

@@ -11,7 +11,7 @@ from stylecrypt_bots.worker import PictureWorker
 
 from stylecrypt_msg.messenger import EncryptedPhoto
 
-from .people import Family, answers, is_picture, reply_to
+from ..support.people import Family, answers, is_picture, reply_to
 
 pytestmark = pytest.mark.usefixtures("short_descents", "default_model")
 

@@ -18,8 +18,8 @@ from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix import session
 from stylecrypt_msg.transports.matrix.server import Password, Post
 
+from ..support.people import PATIENCE, Household, Person, until
 from ..support.synapse import Homeserver, User
-from .people import PATIENCE, Household, Person, until
 
 
 def texts(ann: Household) -> list[str]:

@@ -13,9 +13,9 @@ from stylecrypt_bots.queues import YES
 
 from stylecrypt_msg.profile import Profile
 
+from ..support.people import Person
 from ..support.synapse import Homeserver
-from .people import Person
-from .tenants import PASSPHRASE, SERVICE_ID, Place, Tenant, new_place
+from ..support.tenants import PASSPHRASE, SERVICE_ID, Place, Tenant, new_place
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,10 @@ from stylecrypt_bots.registration import bot_of
 from stylecrypt_msg.errors import NotAuthorisedError
 from stylecrypt_msg.profile import Profile
 
+from ..support.bot_command import COMMAND, SECRETS, stylecrypt
+from ..support.people import Person
 from ..support.synapse import Homeserver
-from .command import COMMAND, SECRETS, stylecrypt
-from .people import Person
-from .tenants import Tenant
+from ..support.tenants import Tenant
 
 OWN = {"STYLECRYPT_NEW_PASSPHRASE": "of the owner"}
 

@@ -15,8 +15,8 @@ import pytest
 import vodozemac
 from stylecrypt_bots.bot import Bot
 
+from ..support.people import PATIENCE, Household, Person, at_home, until
 from ..support.synapse import Homeserver
-from .people import PATIENCE, Household, Person, at_home, until
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from stylecrypt_msg.cli import main
 from stylecrypt_msg.models import FaceModel, load_model, model_cache
 
 from ..conftest import People
-from .helpers import Ended, Run, saved
+from ..support.command_line import Ended, Run, saved
 
 
 @pytest.fixture

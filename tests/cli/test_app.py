@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from .helpers import KEYFACE, SOMEBODY, Run, refused
+from ..support.command_line import KEYFACE, SOMEBODY, Run, refused
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])

@@ -18,7 +18,7 @@ import pytest
 from stylecrypt_msg import StyleCrypt
 
 from ..conftest import People
-from .helpers import saved
+from ..support.command_line import saved
 
 pytest.importorskip("ray", reason="the extra ray is not installed")
 

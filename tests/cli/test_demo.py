@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ..conftest import People
-from .helpers import AI_MADE, Run, read, refused, saved
+from ..support.command_line import AI_MADE, Run, read, refused, saved
 
 _STEPS = ("", "-original", "-recovered", "-wrong-key")
 

@@ -11,7 +11,7 @@ import pytest
 
 from stylecrypt_msg.models import embedded, graphs
 
-from .helpers import Run
+from ..support.command_line import Run
 
 
 def test_doctor(run: Run) -> None:

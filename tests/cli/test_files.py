@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .helpers import KEYFACE, SOMEBODY, Run, refused, refused_without_trace, stylecrypt
+from ..support.command_line import KEYFACE, SOMEBODY, Run, refused, refused_without_trace, stylecrypt
 
 
 def test_places_that_cannot_be_written(run: Run, photo: Path) -> None:

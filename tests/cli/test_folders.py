@@ -17,7 +17,7 @@ import pytest
 from stylecrypt_msg.cli.workers import in_parallel
 
 from ..conftest import People
-from .helpers import Run, read, refused, saved
+from ..support.command_line import Run, read, refused, saved
 
 HOSTILE = "<b onclick=x>&amp.png"
 ALICE, BOB = ("--profile", "alice"), ("--profile", "bob")

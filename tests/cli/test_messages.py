@@ -12,7 +12,7 @@ from stylecrypt_msg.faces import certain_faces, crop, detect_faces, face_quad
 from stylecrypt_msg.models import load_model
 
 from ..conftest import People
-from .helpers import KEYFACE, SOMEBODY, Run, read, refused_without_trace, saved
+from ..support.command_line import KEYFACE, SOMEBODY, Run, read, refused_without_trace, saved
 
 
 @pytest.mark.parametrize(("form", "suffix"), [("photo", "png"), ("portrait", "jpg"), ("photo", "webp")])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stylecrypt_msg.models import load_model
 
-from .helpers import DATA, KEYFACE, SOMEBODY, TINY, Run, refused, refused_without_trace
+from ..support.command_line import DATA, KEYFACE, SOMEBODY, TINY, Run, refused, refused_without_trace
 
 
 def test_models_are_imported_listed_and_used(run: Run, photo: Path) -> None:

@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 
 from ..conftest import People
+from ..support.command_line import Ended, Run, read, refused
 from ..support.other_age import EVERY_AGE
 from ..support.synapse import Homeserver
-from .helpers import Ended, Run, read, refused
 
 As = Callable[..., Ended]
 

@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 from stylecrypt_msg.pictures import Pixels
 
 from ..conftest import People
-from .helpers import AI_MADE, KEYFACE, SOMEBODY, Ended, Run, read, refused, refused_without_trace, saved
+from ..support.command_line import AI_MADE, KEYFACE, SOMEBODY, Ended, Run, read, refused, refused_without_trace, saved
 
 
 def with_everything(pixels: Pixels, marker: bytes) -> bytes:

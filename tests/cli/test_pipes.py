@@ -12,7 +12,7 @@ import pytest
 from stylecrypt_msg.pictures import read_picture
 
 from ..conftest import People
-from .helpers import SOMEBODY, Ended, Run, refused, refused_without_trace, saved, stylecrypt
+from ..support.command_line import SOMEBODY, Ended, Run, refused, refused_without_trace, saved, stylecrypt
 
 
 def test_through_pipes(people: People) -> None:

@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from stylecrypt_msg import pictures
 from stylecrypt_msg.pictures import encode_picture, read_photo, read_picture
 
-from .helpers import FORMATS, chunk, linear_profile, photo, psnr, refusal, saved, scene, segment
+from ..support.picture_files import FORMATS, chunk, linear_profile, photo, psnr, refusal, saved, scene, segment
 
 MARK = b"CANARY"
 BEHIND = "data behind the picture"

@@ -18,7 +18,7 @@ from stylecrypt_msg.pictures import (
     read_picture,
 )
 
-from .helpers import GREY, chunk, linear_profile, photo, png, psnr, saved, scene, segment, with_thumbnail
+from ..support.picture_files import GREY, chunk, linear_profile, photo, png, psnr, saved, scene, segment, with_thumbnail
 
 # What comes in
 

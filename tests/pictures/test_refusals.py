@@ -19,7 +19,7 @@ from stylecrypt_msg.pictures import (
     read_picture,
 )
 
-from .helpers import bombs, psnr, refusal, saved, scans, scene, segment, with_thumbnail
+from ..support.picture_files import bombs, psnr, refusal, saved, scans, scene, segment, with_thumbnail
 
 # What is refused
 

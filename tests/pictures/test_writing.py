@@ -16,7 +16,7 @@ from PIL import ExifTags, Image
 from stylecrypt_msg.errors import PictureError
 from stylecrypt_msg.pictures import AI_MADE, Format, encode_picture, format_of, read_exactly, read_picture
 
-from .helpers import FORMATS, GREY, bombs, linear_profile, psnr, saved, scans, scene
+from ..support.picture_files import FORMATS, GREY, bombs, linear_profile, psnr, saved, scans, scene
 
 # What goes out
 

@@ -138,7 +138,7 @@ def test_what_was_acknowledged_is_there_after_a_kill() -> None:
     memory = Path("/dev/shm")  # noqa: S108
     with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.profile.killing", folder, "200", "1"],
+            [sys.executable, "-m", "tests.support.killed_profiles", folder, "200", "1"],
             cwd=REPOSITORY,
             capture_output=True,
             text=True,

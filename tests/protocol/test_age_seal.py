@@ -15,7 +15,7 @@ from stylecrypt_protocol.signed import SignedPart
 
 from tests.support.other_age import EVERY_AGE, Age
 
-from .helpers import ALICE, BOB, CARDS, message
+from ..support.sealed_messages import ALICE, BOB, CARDS, message
 
 VECTORS = sorted((Path(__file__).parent / "vectors" / "age").iterdir())
 

@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 from stylecrypt_protocol import age, primitives
 from stylecrypt_protocol.signed import SignedPart
 
-from .helpers import ALICE, BOB, CARDS, CONTACTS, COVER, COVER_IMAGE, NOW, describe, encoded, message, open_as
+from ..support.sealed_messages import (
+    ALICE,
+    BOB,
+    CARDS,
+    CONTACTS,
+    COVER,
+    COVER_IMAGE,
+    NOW,
+    describe,
+    encoded,
+    message,
+    open_as,
+)
 
 
 def flips(data: bytes) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ from stylecrypt_protocol import bech32, primitives
 from stylecrypt_protocol.card import Rotation
 from stylecrypt_protocol.wordlist import WORDS
 
-from .helpers import ALICE, BOB, CARDS, MALLORY, NOW
+from ..support.sealed_messages import ALICE, BOB, CARDS, MALLORY, NOW
 
 NAMES = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=30)
 

@@ -8,7 +8,7 @@ import stylecrypt_protocol as sp
 from PIL import Image
 from stylecrypt_protocol.cover import judge_cover, make_sketch, sketch_bytes
 
-from .helpers import COVER, COVER_IMAGE, FACE, decoded, encoded, painting, pixels
+from ..support.sealed_messages import COVER, COVER_IMAGE, FACE, decoded, encoded, painting, pixels
 
 
 def judge(original: Image.Image, received: Image.Image, face: sp.WireQuad = FACE) -> sp.CoverVerdict:

@@ -8,7 +8,7 @@ import pytest
 import stylecrypt_protocol as sp
 from stylecrypt_protocol import primitives
 
-from .helpers import ALICE, BOB, CARDS, CAROL, CONTACTS, COVER, MALLORY, NOW, painting, pixels
+from ..support.sealed_messages import ALICE, BOB, CARDS, CAROL, CONTACTS, COVER, MALLORY, NOW, painting, pixels
 
 FACE = sp.ImprintedFace(left=10, top=5, columns=9, rows=3, cells=b"\xff\xff\xff\xe0", picture=b"a picture")
 ID = sp.MessageId(bytes(range(16)))

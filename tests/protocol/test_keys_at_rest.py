@@ -10,7 +10,7 @@ from nacl import bindings
 from nacl.exceptions import CryptoError
 from stylecrypt_protocol import limits
 
-from .helpers import ALICE, CHEAP
+from ..support.sealed_messages import ALICE, CHEAP
 
 KEY = sp.StorageKey(secret=sp.Secret(b"k" * 32))
 

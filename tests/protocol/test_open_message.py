@@ -12,7 +12,7 @@ from stylecrypt_protocol import age
 from stylecrypt_protocol.sealed import SealedPart
 from stylecrypt_protocol.signed import SignedPart
 
-from .helpers import (
+from ..support.sealed_messages import (
     ALICE,
     BOB,
     CARDS,

@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 from stylecrypt_protocol.carriers import jpeg, png, webp
 from stylecrypt_protocol.limits import MAX_CARRIED_BYTES, MAX_EVENT_BYTES
 
-from .helpers import COVER_IMAGE, describe, encoded, message, painting
+from ..support.sealed_messages import COVER_IMAGE, describe, encoded, message, painting
 
 
 def _png_text() -> PngInfo:

@@ -13,7 +13,7 @@ import pytest
 import stylecrypt_protocol as sp
 from stylecrypt_protocol import errors
 
-from .helpers import ALICE, COVER, FACE, describe
+from ..support.sealed_messages import ALICE, COVER, FACE, describe
 
 
 def test_exports() -> None:

@@ -22,7 +22,7 @@ from stylecrypt_protocol.signed import SignedPart
 
 from stylecrypt_msg.imprint import read
 
-from .helpers import CHEAP
+from ..support.sealed_messages import CHEAP
 
 FOLDER = Path(__file__).parents[2] / "protocol" / "vectors"
 VALUES = json.loads((FOLDER / "values.json").read_text())

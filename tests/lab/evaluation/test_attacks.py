@@ -43,7 +43,7 @@ from stylecrypt_msg.progress import silent
 from stylecrypt_msg.recognisers import load_recogniser
 from stylecrypt_msg.stylemix import LayerMask
 
-from ...cli.helpers import TINY
+from ...support.command_line import TINY
 
 pytestmark = pytest.mark.usefixtures("short_descents")
 

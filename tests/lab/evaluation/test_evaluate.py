@@ -33,7 +33,7 @@ from stylecrypt_msg.pictures import Pixels, read_picture
 from stylecrypt_msg.recognisers import installed_recognisers
 from stylecrypt_msg.standins import stand_in
 
-from ...cli.helpers import TINY, Ended
+from ...support.command_line import TINY, Ended
 
 pytestmark = pytest.mark.usefixtures("short_descents")
 

@@ -13,8 +13,8 @@ from stylecrypt_bots.service import Service
 
 from stylecrypt_msg.profile import Profile
 
-from ..support.synapse import SERVER_NAME, Homeserver, User
 from .people import Household, Person
+from .synapse import SERVER_NAME, Homeserver, User
 
 __all__ = ["PASSPHRASE", "SERVICE_ID", "Place", "Tenant", "new_place"]
 

@@ -1,7 +1,7 @@
 """Kills a process that writes to a profile, many times, and checks each time that everything it acknowledged is there.
 
-Run as ``python -m tests.profile.killing FOLDER ROUNDS SEED``; prints one line of JSON. It is a separate program so that it can
-fork: it imports little, has one thread, and holds no profile open while it forks.
+Run as ``python -m tests.support.killed_profiles FOLDER ROUNDS SEED``; prints one line of JSON. It is a separate program so that
+it can fork: it imports little, has one thread, and holds no profile open while it forks.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from stylecrypt_msg.transports.matrix.identities import SECRET_BYTES
 from stylecrypt_msg.transports.matrix.server import Post
 from stylecrypt_msg.transports.matrix.session import MatrixSession
 
-from ..support.synapse import Homeserver, User
+from .synapse import Homeserver, User
 
 BOTH = ("m.room.message", "m.reaction")
 PATIENCE = 300  # seconds for something to happen: machines that run tests may be busy

@@ -1,6 +1,6 @@
 """Bots in separate processes, some of which are killed when they reach a certain point.
 
-``python -m tests.bots.killing CONFIG PROFILE`` runs a bot that is not killed.
+``python -m tests.support.killed_bots CONFIG PROFILE`` runs a bot that is not killed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from stylecrypt_bots.config import Config
 from stylecrypt_msg.profile import Profile
 from stylecrypt_msg.transports.matrix import state
 
-from ..support.quickly import shorten
+from .quickly import shorten
 
 if TYPE_CHECKING:
     from .people import Household
@@ -44,12 +44,12 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
 
 # A bot that is killed early works for less time than its imports take: import once, and fork each bot.
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.bots.killing"])
+_FORKS.set_forkserver_preload(["tests.support.killed_bots"])
 
 
 def start(house: Household) -> subprocess.Popen[bytes]:
     """Starts a household's bot in a separate process."""
-    command = [sys.executable, "-m", "tests.bots.killing", str(_configured(house)), str(house.profile.folder)]
+    command = [sys.executable, "-m", "tests.support.killed_bots", str(_configured(house)), str(house.profile.folder)]
     with _log(house).open("ab") as output:
         return subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=output, stderr=output)
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from stylecrypt_msg.pictures import Pixels
 
-from ..support import quickly
+from . import quickly
 
 DATA = Path(__file__).parents[1] / "models" / "data"
 TINY = DATA / "psp_tiny.pt"  # StyleGAN2 and pSp, 64 px, 10 styles, random weights: not much of a face

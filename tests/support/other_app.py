@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from ..support.synapse import Homeserver, User
 from .people import PATIENCE
+from .synapse import Homeserver, User
 
 __all__ = ["OtherApp", "app", "modules", "new_secret"]
 
