@@ -37,7 +37,7 @@ class Refusal(Enum):
     PROFILE = "the face is turned too far aside"
     COVERED = "the face is partly covered, or not clear enough, to be replaced"
     UNSURE = "the face is not certain to be one: it may be something else"
-    ALIKE = "the face still looks like itself with every stand-in that was tried"
+    ALIKE = "the face is still recognised with every stand-in that was tried"
 
     def __str__(self) -> str:
         return self.value

@@ -66,7 +66,7 @@ GERMAN: dict[str, str] = {
         "es ist teils verdeckt oder nicht deutlich genug"
     ),
     "the face is not certain to be one: it may be something else": "vielleicht ist es kein Gesicht",
-    "the face still looks like itself with every stand-in that was tried": "kein Ersatzgesicht macht es unkenntlich",
+    "the face is still recognised with every stand-in that was tried": "kein Ersatzgesicht macht es unkenntlich",
     "all are to be blurred": "alle sollen verwischt werden",
     "Face … is both to be replaced and to be kept.": "Gesicht … soll ersetzt und zugleich gezeigt werden.",
     "There is no face …: … found.": "Ein Gesicht … gibt es nicht: … gefunden.",
