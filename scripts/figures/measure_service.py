@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from stylecrypt_serve import work
-from stylecrypt_serve.wire import Answer, OrderForm, cover_of, form_of
+from stylecrypt_serve.wire import Answer, CoverRequest, cover_of, request_of
 
 from stylecrypt_msg import StyleCrypt
 from stylecrypt_msg.covering import Cover, CoverOrder
@@ -35,8 +35,8 @@ class Service:
     """A `Coverer`; ``seconds`` of the service's processor time, ``sent`` and ``received`` bytes of the last cover."""
 
     def __call__(self, order: CoverOrder, _: Progress) -> Cover:
-        fields = form_of(order)
-        form = OrderForm.model_validate(
+        fields = request_of(order)
+        form = CoverRequest.model_validate(
             {name: values if name == "stand_in" else values[0] for name, values in fields.items() if values}
         )
         began = time.process_time()

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from .health import Health
 from .limits import Limits
-from .wire import OrderForm
+from .wire import CoverRequest
 from .work import Result
 from .workers import Workers
 
@@ -51,7 +51,7 @@ class Admission:
         """Seconds until some of those inside are done."""
         return max(1, math.ceil(self._health.mean_seconds() * self._inside.total() / self._workers.count / 2))
 
-    async def answer(self, form: OrderForm, gone: Callable[[], Awaitable[bool]]) -> Result | None:
+    async def answer(self, form: CoverRequest, gone: Callable[[], Awaitable[bool]]) -> Result | None:
         """None: the client is ``gone``. Raises what `Workers.answer` does."""
         async with self._free:
             if await gone():

@@ -21,7 +21,7 @@ from .admission import Admission, BusyError
 from .health import Health
 from .limits import Limits
 from .tokens import Tokens
-from .wire import COVERS, OrderForm, Problem
+from .wire import COVERS, CoverRequest, Problem
 from .workers import Workers
 
 __all__ = ["ABOUT", "make_app"]
@@ -40,7 +40,7 @@ contacts, captions or file names: its clients seal what they send, and nobody ca
 
 _MAX_FIELD = 1024  # bytes of a field without a file
 _MAX_PARTS = 300
-_LISTS = {name for name, one in OrderForm.model_fields.items() if "list" in str(one.annotation)}
+_LISTS = {name for name, one in CoverRequest.model_fields.items() if "list" in str(one.annotation)}
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -105,14 +105,14 @@ def make_app(tokens: Tokens, workers: Workers, limits: Limits) -> Starlette:
     async def about(_: Request) -> Response:
         return PlainTextResponse(ABOUT)
 
-    async def well(_: Request) -> Response:
+    async def health_check(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def description(_: Request) -> Response:
         return JSONResponse(openapi.document())
 
     @asynccontextmanager
-    async def life(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         try:
             yield
         finally:
@@ -121,11 +121,11 @@ def make_app(tokens: Tokens, workers: Workers, limits: Limits) -> Starlette:
     routes = [
         Route(COVERS, covers, methods=["POST"]),
         Route("/", about),
-        Route("/health", well),
+        Route("/health", health_check),
         Route("/metrics", metrics),
         Route("/openapi.json", description),
     ]
-    return Starlette(routes=routes, lifespan=life)
+    return Starlette(routes=routes, lifespan=lifespan)
 
 
 async def _answer(work: Awaitable[Response]) -> Response:
@@ -149,7 +149,7 @@ class _InMemory(MultiPartParser):
         self.spool_max_size = size + 1
 
 
-async def _form(request: Request, size: int) -> OrderForm:
+async def _form(request: Request, size: int) -> CoverRequest:
     """The form that a request holds, in at most ``size`` bytes. Raises _RefusedError."""
     unreadable = _RefusedError(400, "The form cannot be read.", "/openapi.json describes it.")
     try:
@@ -158,7 +158,7 @@ async def _form(request: Request, size: int) -> OrderForm:
         for name, value in parts.multi_items():
             given.setdefault(name, []).append(await value.read() if isinstance(value, UploadFile) else value)
         await parts.close()
-        return OrderForm.model_validate(
+        return CoverRequest.model_validate(
             {name: values if name in _LISTS or len(values) > 1 else values[0] for name, values in given.items()}
         )
     except ClientDisconnect:

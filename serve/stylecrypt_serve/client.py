@@ -15,7 +15,7 @@ from stylecrypt_msg.covering import Cover, CoverOrder
 from stylecrypt_msg.errors import InputError, NetworkError, NotAuthorisedError, StyleCryptError
 from stylecrypt_msg.progress import Progress, silent
 
-from .wire import COVERS, Answer, Fields, Problem, cover_of, error_of, form_of
+from .wire import COVERS, Answer, Fields, Problem, cover_of, error_of, request_of
 
 __all__ = ["CoverService"]
 
@@ -49,7 +49,7 @@ class CoverService:
 
     def __call__(self, order: CoverOrder, progress: Progress = silent) -> Cover:
         """A `Coverer`. Raises NetworkError when there is no good answer in time, NotAuthorisedError for a wrong token."""
-        form = form_of(order)
+        form = request_of(order)
         progress("making faces", 0, 1)
         until = time.monotonic() + self._seconds
         try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from .wire import COVERS, Answer, OrderForm, Problem
+from .wire import COVERS, Answer, CoverRequest, Problem
 
 __all__ = ["document"]
 
@@ -15,7 +15,7 @@ __all__ = ["document"]
 def document() -> dict[str, Any]:
     """OpenAPI 3.1."""
     _, schemas = models_json_schema(
-        [(OrderForm, "validation"), (Answer, "serialization"), (Problem, "serialization")],
+        [(CoverRequest, "validation"), (Answer, "serialization"), (Problem, "serialization")],
         ref_template="#/components/schemas/{model}",
     )
 
@@ -46,7 +46,7 @@ def document() -> dict[str, Any]:
                     "security": [{"token": []}],
                     "requestBody": {
                         "required": True,
-                        "content": {"multipart/form-data": {"schema": {"$ref": "#/components/schemas/OrderForm"}}},
+                        "content": {"multipart/form-data": {"schema": {"$ref": "#/components/schemas/CoverRequest"}}},
                     },
                     "responses": {
                         "200": answer("The cover.", "application/json", {"$ref": "#/components/schemas/Answer"}),

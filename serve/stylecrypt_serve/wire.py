@@ -29,14 +29,14 @@ from stylecrypt_msg.stylemix import LayerMask
 __all__ = [
     "COVERS",
     "Answer",
+    "CoverRequest",
     "Fields",
-    "OrderForm",
     "Problem",
     "answer_to",
     "cover_of",
     "error_of",
-    "form_of",
     "problem_of",
+    "request_of",
 ]
 
 COVERS = "/v1/covers"
@@ -51,7 +51,7 @@ class _Wire(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
 
 
-class OrderForm(_Wire):
+class CoverRequest(_Wire):
     """A photo to cover, and how. Lists are fields that repeat."""
 
     photo: bytes = Field(repr=False, description="A JPEG, PNG or WebP file.")
@@ -140,7 +140,7 @@ class Problem(_Wire):
 # ---- on the server
 
 
-def answer_to(form: OrderForm, read: Picture, order: CoverOrder, cover: Cover) -> Answer:
+def answer_to(form: CoverRequest, read: Picture, order: CoverOrder, cover: Cover) -> Answer:
     """``read``: the form's photo, of which ``cover`` was made, for ``order``."""
     portrait = form.form == "portrait"
     return Answer(
@@ -185,7 +185,7 @@ Fields: TypeAlias = Mapping[str, Sequence[str | bytes]]
 """The fields of a form, each with its values: text, or the bytes of a file."""
 
 
-def form_of(order: CoverOrder) -> Fields:
+def request_of(order: CoverOrder) -> Fields:
     """The form that asks for a cover. Raises InputError for what no server is asked for."""
     if order.refine_steps:
         raise InputError(

@@ -16,7 +16,7 @@ from stylecrypt_msg.progress import silent
 from stylecrypt_msg.recognisers import installed_recognisers
 from stylecrypt_msg.standins import seeds
 
-from .wire import OrderForm, answer_to, problem_of
+from .wire import CoverRequest, answer_to, problem_of
 
 __all__ = ["MAX_PIXELS", "Result", "answer", "begin", "load"]
 
@@ -53,7 +53,7 @@ def load() -> None:
     _here[0].models.named(_here[0].model)
 
 
-def answer(form: OrderForm) -> Result:
+def answer(form: CoverRequest) -> Result:
     """200 and an `Answer`; 422 and a `Problem` for a photo or a choice that cannot be used."""
     here = _here[0]
     try:
@@ -79,7 +79,7 @@ def answer(form: OrderForm) -> Result:
         return Result(422, problem_of(error).model_dump_json().encode())
 
 
-def _key_faces(form: OrderForm) -> list[str | int | Pixels]:
+def _key_faces(form: CoverRequest) -> list[str | int | Pixels]:
     if not form.stand_in:
         return [*seeds(secrets.token_hex(4))]
     pictures = [one for one in form.stand_in if isinstance(one, bytes)]

@@ -13,7 +13,7 @@ from stylecrypt_msg.cli.cluster import Cluster
 from stylecrypt_msg.cli.workers import begin_worker, worker_count
 from stylecrypt_msg.errors import NetworkError
 
-from .wire import OrderForm
+from .wire import CoverRequest
 from .work import Result, answer, begin, load
 
 __all__ = ["ClusterWorkers", "Processes", "Workers"]
@@ -24,7 +24,7 @@ class Workers(Protocol):
 
     count: int
 
-    async def answer(self, form: OrderForm) -> Result:
+    async def answer(self, form: CoverRequest) -> Result:
         """Stops when it is cancelled. Raises RuntimeError when the worker dies of it."""
 
     def close(self) -> None: ...
@@ -47,7 +47,7 @@ class Processes:
             self.close()
             raise
 
-    async def answer(self, form: OrderForm) -> Result:
+    async def answer(self, form: CoverRequest) -> Result:
         for tries_left in (1, 0):  # a worker may be killed for what another one did
             try:
                 return await asyncio.wrap_future(self._pool.schedule(answer, args=[form]))
@@ -70,7 +70,7 @@ class ClusterWorkers:
         self.count = self._cluster.count
         self._waiting = ThreadPoolExecutor(self.count)
 
-    async def answer(self, form: OrderForm) -> Result:
+    async def answer(self, form: CoverRequest) -> Result:
         """Once it has begun, the actor finishes what is cancelled."""
         try:
             return await asyncio.wrap_future(self._waiting.submit(self._cluster.run, answer, form))

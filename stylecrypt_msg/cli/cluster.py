@@ -57,7 +57,7 @@ class Cluster:
         self._ray: Any = ray
         try:
             if address != "local":
-                _knock(address)
+                _check_reachable(address)
             self._ray.init(address, include_dashboard=False if address == "local" else None, log_to_driver=False)
             self.count = int(self._ray.cluster_resources().get("CPU", 0))
         except (OSError, ValueError, RuntimeError) as error:
@@ -109,7 +109,7 @@ class Cluster:
         self.close()
 
 
-def _knock(address: str) -> None:
+def _check_reachable(address: str) -> None:
     """Raises OSError when nobody is there, or ValueError: Ray tries for minutes."""
     host, _, port = address.rpartition(":")
     socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()

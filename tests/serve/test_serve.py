@@ -31,7 +31,7 @@ from stylecrypt_serve.app import make_app
 from stylecrypt_serve.client import CoverService
 from stylecrypt_serve.limits import Limits
 from stylecrypt_serve.tokens import Tokens
-from stylecrypt_serve.wire import COVERS, OrderForm
+from stylecrypt_serve.wire import COVERS, CoverRequest
 from stylecrypt_serve.work import MAX_PIXELS, Result
 
 from stylecrypt_msg import StyleCrypt
@@ -203,7 +203,7 @@ class Here:
 
     count = 1
 
-    async def answer(self, form: OrderForm) -> Result:
+    async def answer(self, form: CoverRequest) -> Result:
         return work.answer(form)
 
     def close(self) -> None: ...
@@ -246,7 +246,7 @@ class Still:
         self.began = 0
         self.stopped = 0
 
-    async def answer(self, form: OrderForm) -> Result:
+    async def answer(self, form: CoverRequest) -> Result:
         self.began += 1
         try:
             await self.go.wait()
