@@ -18,7 +18,7 @@ from nio.crypto.device import OlmDevice
 
 from stylecrypt_msg.errors import InputError, NetworkError, StyleCryptError
 from stylecrypt_msg.profile import Profile
-from stylecrypt_msg.transports.matrix.server import LoggedOutError, Post, ServerRefusalError
+from stylecrypt_msg.transports.matrix.server import LoggedOutError, Post
 from stylecrypt_msg.transports.matrix.session import Undecryptable
 
 from . import texts
@@ -26,6 +26,7 @@ from .account import open_session
 from .commands import Commands
 from .config import Config
 from .control import Control
+from .handling import handle_all
 from .health import Health
 from .inbox import Inbox, is_of_interest
 from .invitations import Invitations
@@ -254,31 +255,29 @@ class Bot:
         self, queue: Queue, queues: Queues, outbox: Outbox, handle: Callable[[Post], Awaitable[None]]
     ) -> None:
         """Handles one queue of the inbox, in order."""
-        backoff = Backoff()
         if (post := queues.next(queue)) is not None and queues.starts(queue, post) > _STARTS:
             self._give_up(queues, post, InputError("The bot crashed on this again and again, and gave up on it."))
-        while True:
-            self._arrived[queue].clear()
-            post = queues.next(queue)
-            if post is None:
-                await self._arrived[queue].wait()
-                continue
-            try:
-                await handle(post)
-            except LoggedOutError:
-                raise
-            except NetworkError as error:
-                if not (isinstance(error, ServerRefusalError) and error.final):
-                    self._not_reached(error)
-                    await backoff.wait()
-                    continue
-                self._give_up(queues, post, error)
-            except Exception as error:  # a bug: it must not hold up later messages
-                self._give_up(queues, post, error)
-            backoff = Backoff()
+
+        def wake() -> None:
             outbox.wake()
             for arrived in self._arrived.values():  # the owner may have asked for work, or to look at something again
                 arrived.set()
+
+        async def handle_one(post: Post) -> None:
+            await handle(post)
+            wake()
+
+        def give_up(post: Post, error: Exception) -> None:
+            self._give_up(queues, post, error)
+            wake()
+
+        await handle_all(
+            partial(queues.next, queue),
+            self._arrived[queue],
+            handle_one,
+            give_up=give_up,
+            not_reached=self._not_reached,
+        )
 
     def _give_up(self, queues: Queues, post: Post, error: Exception) -> None:
         _log.error("given up", extra={"room": post.room_id, "event": post.event_id}, exc_info=error)

@@ -20,6 +20,7 @@ from . import texts
 from .account import act_for
 from .bot import Bot, one_error
 from .config import Config, ServiceConfig
+from .handling import handle_all
 from .health import Health
 from .notices import Notices
 from .outbox import Backoff
@@ -154,24 +155,17 @@ class Service:
             self._arrived.set()
 
     async def _answer_all(self, session: BotSession, group: asyncio.TaskGroup) -> None:
-        backoff = Backoff()
-        while True:
-            self._arrived.clear()
-            if (post := self._queues.next("control")) is None:
-                await self._arrived.wait()
-                continue
-            try:
-                await self._answer(session, group, post)
-            except LoggedOutError:
-                raise
-            except NetworkError as error:
-                if not (isinstance(error, ServerRefusalError) and error.final):
-                    self._not_reached(error)
-                    await backoff.wait()
-                    continue
-                _log.warning("not answered", extra={"room": post.room_id, "error": str(error)})
-            backoff = Backoff()
+        async def answer(post: Post) -> None:
+            await self._answer(session, group, post)
             self._queues.done(post)
+
+        def give_up(post: Post, error: Exception) -> None:
+            _log.error("given up", extra={"room": post.room_id, "event": post.event_id}, exc_info=error)
+            self.health.failed("handle")
+            self._queues.done(post)
+
+        following = partial(self._queues.next, "control")
+        await handle_all(following, self._arrived, answer, give_up=give_up, not_reached=self._not_reached)
 
     async def _answer(self, session: BotSession, group: asyncio.TaskGroup, post: Post) -> None:
         """Gives somebody a bot, or has it invite them once more, and says so; in rooms with more people, nothing."""

@@ -7,6 +7,7 @@ residual (protocol/SPEC.md, annex A), which turns a photo into its cover as it t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Annotated, TypeAlias
 
 import numpy as np
@@ -87,11 +88,15 @@ class _Likeness(_Wire):
     distances: tuple[float, ...] = Field(description="From each fake face to its original, left to right.")
 
 
+_Reason = Enum("_Reason", {one.name: one.name for one in Refusal}, type=str)  # type: ignore[misc]
+"""Refusals by name: their values are sentences, which change."""
+
+
 class _Unreplaced(_Wire):
     """A face that was not replaced: its number from the left, and why; null: it was not chosen."""
 
     number: _Number
-    reason: Refusal | None
+    reason: _Reason | None
 
 
 _Point: TypeAlias = tuple[float, float]
@@ -166,7 +171,7 @@ def answer_to(form: CoverRequest, read: Picture, order: CoverOrder, cover: Cover
 
 
 def _unreplaced(one: Unreplaced) -> _Unreplaced:
-    return _Unreplaced(number=one.number, reason=one.reason)
+    return _Unreplaced(number=one.number, reason=one.reason and _Reason[one.reason.name])
 
 
 def problem_of(error: StyleCryptError) -> Problem:
@@ -229,13 +234,17 @@ def cover_of(answer: Answer, order: CoverOrder) -> Cover:
         mask=LayerMask.parse(answer.mask, answer.n_styles),
         styles=answer.styles,
         found=answer.faces_found,
-        blurred=tuple(Unreplaced(one.number, one.reason) for one in answer.blurred),
-        kept=tuple(Unreplaced(one.number, one.reason) for one in answer.kept),
+        blurred=tuple(map(_unreplaced_of, answer.blurred)),
+        kept=tuple(map(_unreplaced_of, answer.kept)),
         shown=answer.shown,
         likenesses=tuple(Likeness(one.recogniser, one.threshold, one.distances) for one in answer.likenesses),
         model=answer.model,
         model_hash=answer.model_hash,
     )
+
+
+def _unreplaced_of(one: _Unreplaced) -> Unreplaced:
+    return Unreplaced(one.number, one.reason and Refusal[one.reason.name])
 
 
 def error_of(problem: Problem) -> InputError:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from stylecrypt_bots.config import QuotaSettings
+from stylecrypt_bots.owners import Owner
 from stylecrypt_bots.queues import YES
 
 from stylecrypt_msg.profile import Profile
@@ -86,6 +87,31 @@ def test_what_is_wrong_with_one_owner_hurts_no_other(
         for tenant in (alice, bob):
             assert "All is well" in await tenant.ask("!status", "All is well")
         await carol.leave()
+
+    runner.run(test())
+
+
+def test_a_bug_with_what_one_person_says_ends_nothing(
+    runner: asyncio.Runner, place: Place, tenants: tuple[Tenant, Tenant], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = tenants
+    owner_of = place.service.owners.get
+
+    def fails_for_bob(user_id: str) -> Owner | None:
+        if user_id == bob.owner_account.id:
+            raise KeyError(user_id)
+        return owner_of(user_id)
+
+    async def test() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(place.service.owners, "get", fails_for_bob)
+            await bob.owner.say(bob.first_room, "Hello?")
+            await alice.owner.say(alice.first_room, "Hello?")
+            assert alice.bot_account.id in await alice.owner.text(alice.first_room, "Your own bot is")
+        for tenant in tenants:
+            assert "All is well" in await tenant.ask("!status", "All is well")
+        await bob.owner.say(bob.first_room, "Hello again?")
+        assert bob.bot_account.id in await bob.owner.text(bob.first_room, "Your own bot is")
 
     runner.run(test())
 

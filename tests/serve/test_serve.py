@@ -26,7 +26,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from starlette.testclient import TestClient
 from stylecrypt_protocol import Level
-from stylecrypt_serve import work
+from stylecrypt_serve import wire, work
 from stylecrypt_serve.app import make_app
 from stylecrypt_serve.client import CoverService
 from stylecrypt_serve.limits import Limits
@@ -35,8 +35,10 @@ from stylecrypt_serve.wire import COVERS, CoverRequest
 from stylecrypt_serve.work import MAX_PIXELS, Result
 
 from stylecrypt_msg import StyleCrypt
+from stylecrypt_msg.cipher import Unreplaced
 from stylecrypt_msg.covering import CoverOrder
 from stylecrypt_msg.errors import FaceError, InputError, NetworkError, NotAuthorisedError
+from stylecrypt_msg.faces import Refusal
 from stylecrypt_msg.models import FaceModel, model_cache
 from stylecrypt_msg.pictures import Pixels, encode_picture, read_picture
 from stylecrypt_msg.progress import silent
@@ -169,7 +171,7 @@ def test_the_description_holds(server: Server, file: bytes, tokens: Path) -> Non
         Draft202012Validator(whole).validate(answer.json())
         assert answer.headers["cache-control"] == "no-store"
     assert covered.json()["stand_ins"] == ["x"] and covered.json()["shown"] == [0]
-    assert "no keys" not in httpx2.get(server.url + "/").text
+    assert "sees the photos" in httpx2.get(server.url + "/").text
     assert 'stylecrypt_serve_answers_total{status="422"}' in server.numbers()
     assert httpx2.get(server.url + "/metrics").status_code == 401
     assert httpx2.get(server.url + "/health").text == "ok\n"
@@ -231,6 +233,14 @@ def test_people_are_chosen_and_styles_come_back(
     assert cover.mask == here.mask and np.array_equal(cover.quads, here.quads)
     assert psnr(cover.pixels, here.pixels) > 40
     covers.close()
+
+
+def test_reasons_travel_by_name() -> None:
+    """Their sentences may change on one side only."""
+    for number, reason in enumerate(Refusal, 1):
+        sent = wire._unreplaced(Unreplaced(number, reason)).model_dump_json()
+        assert f'"{reason.name}"' in sent and reason.value not in sent
+        assert wire._unreplaced_of(wire._Unreplaced.model_validate_json(sent)) == Unreplaced(number, reason)
 
 
 # ---- without workers
