@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .pictures import Pixels
 
 
-__all__ = ["APPS", "UNKNOWN_APP", "App", "Handling", "reduced"]
+__all__ = ["APPS", "UNKNOWN_APP", "App", "Handling", "reduced", "trials"]
 
 
 class App(StrEnum):
@@ -85,6 +85,16 @@ UNKNOWN_APP: Sequence[Handling] = (
     Handling("a preview as WebP", 1600, quality=80, format="WEBP"),
 )
 """What a cover for no app in particular should survive, the most important first. More pixels than these are easier."""
+
+_STRONG = 50  # versions and encoders differ: mozjpeg at 70 does as much harm as libjpeg-turbo at 60 or less
+
+
+def trials(app: App | None) -> Sequence[Handling]:
+    """What a cover for ``app``, or for none in particular, should survive, the most important first."""
+    if app is None:
+        return UNKNOWN_APP
+    handling = APPS[app]
+    return (handling,) if handling.quality is None else (handling, replace(handling, quality=_STRONG))
 
 
 def reduced(pixels: Pixels, side: int | None) -> Pixels:

@@ -94,7 +94,7 @@ def imprint(
         return _without(plain, "the pixels have no room for them where nobody would notice")
     survived, pixels, said = best
     if survived < len(trials):
-        said += " The picture is too smooth to hold the faces firmly: not every app leaves them in the pixels."
+        said += " The picture is too smooth to hold the faces firmly: an app may destroy them."
     return Imprinted(pixels, True, said.strip())
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import stylecrypt_protocol as protocol
 from stylecrypt_protocol import Envelope, Level, MessageId, PublicPart, Residual, ResidualKind
 
-from ..apps import APPS, UNKNOWN_APP, reduced
+from ..apps import APPS, reduced, trials
 from ..cipher import EncryptionKeyFace
 from ..covering import Cover, CoverOrder
 from ..errors import InputError, PictureError, Remedy
@@ -222,7 +222,6 @@ def _imprinted(
     if level is Level.IMPRINT:
         cards.append(profile.card)  # otherwise the sender could not open it
     progress("writing into the pixels", 0, 1)
-    handling = UNKNOWN_APP if draft.app is None else (APPS[draft.app],)
     done = imprint(
         cover,
         profile,
@@ -231,7 +230,7 @@ def _imprinted(
         now=now,
         chat=draft.chat,
         caption=draft.caption,
-        trials=[one.deliver for one in handling],
+        trials=[handling.deliver for handling in trials(draft.app)],
     )
     progress("writing into the pixels", 1, 1)
     if level is Level.IMPRINT and not done.held:

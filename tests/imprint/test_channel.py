@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Callable
 
 import cv2
+import jpeglib
 import numpy as np
 import pytest
 from PIL import Image
 
 from stylecrypt_msg import imprint
-from stylecrypt_msg.apps import APPS, UNKNOWN_APP, App
+from stylecrypt_msg.apps import APPS, UNKNOWN_APP, App, trials
 from stylecrypt_msg.pictures import Pixels
 
+from ..support.photographs import astronaut
 from ..support.scenery import scene
 
 TRIALS = [handling.deliver for handling in UNKNOWN_APP]
@@ -57,6 +60,20 @@ def test_eyes_see_nothing(view: Pixels, written: Pixels) -> None:
 def test_apps(written: Pixels, app: App) -> None:
     got = imprint.read(APPS[app].deliver(written))
     assert got is not None and got.payload == DATA
+
+
+def test_an_app_may_have_another_encoder() -> None:
+    """At Instagram's size there is little room to spare, and mozjpeg does more harm than the trials' encoder."""
+    view = np.asarray(cv2.resize(astronaut()[:384], (1080, 810), interpolation=cv2.INTER_LANCZOS4), np.uint8)
+    data = DATA[: 4 * imprint.WORD_BYTES]
+    done = imprint.write(view, data, [handling.deliver for handling in trials(App.INSTAGRAM)])
+    assert done is not None
+    picture = jpeglib.from_spatial(done.pixels)
+    picture.samp_factor = ((2, 2), (1, 1), (1, 1))  # 4:2:0
+    with tempfile.TemporaryDirectory() as folder, jpeglib.version("mozjpeg403"):
+        picture.write_spatial(f"{folder}/delivered.jpg", qt=APPS[App.INSTAGRAM].quality)
+        got = imprint.read(np.asarray(Image.open(f"{folder}/delivered.jpg").convert("RGB")))
+    assert got is not None and got.payload == data
 
 
 @pytest.mark.parametrize(

@@ -132,11 +132,11 @@ GERMAN: dict[str, str] = {
     "… of the recipients": "… der Kontakte",
     "… of the faces": "… der Gesichter",
     "the caption": "den Bildtext",
-    "… The picture is too smooth to hold the faces firmly: not every app leaves them in the pixels.": (
-        "… Das Bild ist zu glatt, um die Gesichter festzuhalten: Nicht jede App lässt sie in den Bildpunkten."
+    "… The picture is too smooth to hold the faces firmly: an app may destroy them.": (
+        "… Das Bild ist zu glatt, um die Gesichter festzuhalten: Die App zerstört sie vielleicht."
     ),
-    "The picture is too smooth to hold the faces firmly: not every app leaves them in the pixels.": (
-        "Das Bild ist zu glatt, um die Gesichter festzuhalten: Nicht jede App lässt sie in den Bildpunkten."
+    "The picture is too smooth to hold the faces firmly: an app may destroy them.": (
+        "Das Bild ist zu glatt, um die Gesichter festzuhalten: Die App zerstört sie vielleicht."
     ),
     # Opening.
     "One picture at a time can be opened.": "Es lässt sich immer nur ein Bild öffnen.",

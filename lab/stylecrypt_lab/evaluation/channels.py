@@ -39,7 +39,7 @@ class Way(Record):
 
     Attributes:
         name: the app's, or what was done.
-        photos: the number of photos whose cover holds an imprint.
+        photos: the number of photos whose cover, which may be made for the app, holds an imprint.
         opened: of those, the number whose faces the recipient recovered.
         psnr: of the faces' squares at 256 px, in dB. None: no photo opened.
         distance: from these faces to the originals, by the recogniser.
@@ -119,6 +119,18 @@ WAYS: dict[str, Callable[[Pixels], Pixels]] = {
     "x0.6, q80": Handling("", quality=80, scale=0.6).deliver,
     "x1.25, q70": _enlarged,
 }
+
+
+def _ways_for(app: App) -> dict[str, Callable[[Pixels], Pixels]]:
+    """The ways of a cover that was made for ``app``."""
+    handling = APPS[app]
+    ways: dict[str, Callable[[Pixels], Pixels]] = {f"for {app}": handling.deliver}
+    if handling.quality is not None:
+        ways[f"for {app}, with mozjpeg"] = partial(_by_mozjpeg, handling)
+    return ways
+
+
+WAYS_FOR = {app: _ways_for(app) for app in App}
 
 
 def _blurred(sigma: float, pixels: Pixels) -> Pixels:
@@ -213,7 +225,9 @@ def try_channels(
 ) -> Channels:
     """Sends each photo, scaled to ``side`` px on its longer side, and opens it after every way. Photos that cannot be sent are
     left out."""
-    results: dict[str, list[tuple[float, float, float] | None]] = {name: [] for name in WAYS}
+    results: dict[str, list[tuple[float, float, float] | None]] = {
+        name: [] for ways in (WAYS, *WAYS_FOR.values()) for name in ways
+    }
     removals: dict[str, list[tuple[bool, float | None]]] = {name: [] for name in REMOVALS}
     tried, covers, described = 0, list[float](), []
     with friends(model) as (alice, bob):
@@ -235,6 +249,12 @@ def try_channels(
             described.append((describe(plain), describe(cover)))
             for name, way in WAYS.items():
                 results[name].append(_opened(bob, way(cover), photo, quad, recogniser))
+            for app, ways in WAYS_FOR.items():
+                shaped = alice.encrypt(photo, ["Bob"], app=app)
+                for name, way in ways.items() if shaped.imprinted else ():
+                    results[name].append(
+                        _opened(bob, way(read_picture(shaped.picture).pixels), photo, quad, recogniser)
+                    )
             for name, way in REMOVALS.items():
                 left = way(cover)
                 opened = _opened(bob, left, photo, quad, recogniser) is not None
@@ -244,7 +264,7 @@ def try_channels(
         photos=tried,
         imprinted=len(covers),
         cover_psnr=fmean(covers) if covers else None,
-        ways=tuple(_way(name, results[name]) for name in WAYS),
+        ways=tuple(_way(name, fared) for name, fared in results.items()),
         removals=tuple(_removal(name, results) for name, results in removals.items()),
         told=tell_apart(described),
     )
