@@ -67,6 +67,7 @@ class Remedy(Enum):
     IMPORT_MODEL = ()
     INSTALL_EXTRA = ("extra",)
     LIST_MODELS = ()
+    MAKE_BACKUP = ()
     MAKE_IDENTITY = ()
     MAKE_PROFILE = ()
     NAME_KEY_FACE = ()

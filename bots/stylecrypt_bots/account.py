@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
@@ -15,7 +16,9 @@ from aiohttp import web
 
 from stylecrypt_msg.errors import InputError, NetworkError, StyleCryptError
 from stylecrypt_msg.profile import Profile
+from stylecrypt_msg.transports.matrix.backup import BackupKey
 from stylecrypt_msg.transports.matrix.identities import SECRET_BYTES, OwnKeys
+from stylecrypt_msg.transports.matrix.secret_storage import KEY_BYTES, RecoveryKey
 from stylecrypt_msg.transports.matrix.server import AccessToken, Login, LoginToken, Masquerade, Password
 from stylecrypt_msg.transports.matrix.state import State, is_in_use
 
@@ -23,7 +26,7 @@ from .config import Config, ConfigError
 from .queues import Queues
 from .session import HEARD, BotSession
 
-__all__ = ["act_for", "is_set_up", "log_in", "open_session", "session_beside", "single_sign_on"]
+__all__ = ["LoggedIn", "act_for", "is_set_up", "log_in", "open_session", "session_beside", "single_sign_on"]
 
 _PATIENCE = 600.0  # seconds for somebody to log in with a browser
 
@@ -38,16 +41,12 @@ async def open_session(config: Config, profile: Profile) -> BotSession:
     token = profile.setting(_setting(config))
     if token is None:
         raise ConfigError(f"The bot {config.user_id} is not set up.", hint="Run `stylecrypt bot setup` once.")
-    session = await _opened(config, profile, AccessToken(token))
-    await _sign(session, profile)
-    return session
+    return await _signed(await _opened(config, profile, AccessToken(token)), profile)
 
 
 async def act_for(config: Config, profile: Profile, token: str) -> BotSession:
     """The session of an application service's user, which needs no set-up. Raises as `open_session`."""
-    session = await _opened(config, profile, Masquerade(config.user_id, token))
-    await _sign(session, profile)
-    return session
+    return await _signed(await _opened(config, profile, Masquerade(config.user_id, token)), profile)
 
 
 @asynccontextmanager
@@ -75,26 +74,48 @@ async def session_beside(config: Config, profile: Profile) -> AsyncIterator[BotS
             await beside.close()
 
 
+@dataclass(frozen=True)
+class LoggedIn:
+    """``unsigned``: why the device could not be signed. ``recovery``: a new recovery key, if one was wanted."""
+
+    device: str
+    unsigned: StyleCryptError | None
+    recovery: RecoveryKey | None
+
+
 async def log_in(
-    config: Config, profile: Profile, login: Login, *, replace_identity: bool = False
-) -> tuple[str, StyleCryptError | None]:
+    config: Config,
+    profile: Profile,
+    login: Login,
+    *,
+    replace_identity: bool = False,
+    restore: RecoveryKey | None = None,
+    key_backup: bool = False,
+) -> LoggedIn:
     """Logs in, keeps the access token, and signs the device. Earlier messages in the rooms count as read.
 
-    ``replace_identity``: even if the account has cross-signing keys that are not in the profile. Returns the device's id, and
-    why it could not be signed.
+    Args:
+        replace_identity: even if the account has cross-signing keys that are not in the profile.
+        restore: take those and the key of the backup over from the server's secret storage, which this opens.
+        key_backup: make a backup, and a new recovery key for it and for the cross-signing keys.
 
-    Raises InputError for somebody else's login, or a profile that another bot uses; NetworkError.
+    Raises InputError for somebody else's login, or a profile that another bot uses; NetworkError; NotAuthorisedError for a
+    wrong recovery key, or if a device that is not signed should have a backup.
     """
     session = await _opened(config, profile, login)
     # The profile stays from here on: the server is about to get keys that nobody else has.
     profile.set_setting(_setting(config), session.client.access_token)
-    await _sign(session, profile, password=login if isinstance(login, Password) else None, replace=replace_identity)
+    if restore is not None:
+        await _restore(session, profile, restore)
+    password = login if isinstance(login, Password) else None
+    await _signed(session, profile, password=password, replace=replace_identity)
     try:
+        recovery = await _make_backup(session, profile) if key_backup else None
         queues = Queues(profile, "")
         session.on_invitation = lambda post: queues.invite(post, welcome=config.may_invite(post.sender))
         async for _ in session.posts(follow=False, types=HEARD):
             pass
-        return session.device_id, session.identity_error
+        return LoggedIn(session.device_id, session.identity_error, recovery)
     finally:
         await session.close()
 
@@ -145,17 +166,42 @@ async def _opened(config: Config, profile: Profile, login: Login) -> BotSession:
     return session
 
 
-async def _sign(
+async def _signed(
     session: BotSession, profile: Profile, *, password: Password | None = None, replace: bool = False
-) -> None:
-    """Signs the device with the account's cross-signing keys; closes the session if that fails."""
-    secret = _secret(profile, f"bot identity {session.user_id}", SECRET_BYTES)
-    own = OwnKeys(session.user_id, bytes.fromhex(secret))
+) -> BotSession:
+    """The session, with its device signed by the account's cross-signing keys, and its backup, if there is one; closed if that
+    fails."""
+    own = OwnKeys(session.user_id, bytes.fromhex(_secret(profile, _identity(session), SECRET_BYTES)))
     try:
         await session.publish_identity(own, password=password, replace=replace)
     except BaseException:
         await session.close()
         raise
+    if (secret := profile.setting(_backup(session))) is not None:
+        session.keep_backup(BackupKey(bytes.fromhex(secret)))
+    return session
+
+
+async def _restore(session: BotSession, profile: Profile, recovery: RecoveryKey) -> None:
+    """Takes over what the secret storage has; closes the session if that fails."""
+    try:
+        own, backup = await session.stored_secrets(recovery)
+    except BaseException:
+        await session.close()
+        raise
+    with profile.transaction():
+        profile.set_setting(_identity(session), b"".join(own.secrets().values()).hex())
+        if backup is not None:
+            profile.set_setting(_backup(session), backup.secret.hex())
+
+
+async def _make_backup(session: BotSession, profile: Profile) -> RecoveryKey:
+    if session.identity_error is not None:
+        raise session.identity_error
+    await session.make_backup(BackupKey(bytes.fromhex(_secret(profile, _backup(session), KEY_BYTES))))
+    recovery = RecoveryKey.new()
+    await session.store_secrets(recovery)
+    return recovery
 
 
 def _secret(profile: Profile, name: str, size: int) -> str:
@@ -164,6 +210,14 @@ def _secret(profile: Profile, name: str, size: int) -> str:
         secret = secrets.token_hex(size)
         profile.set_setting(name, secret)
     return secret
+
+
+def _identity(session: BotSession) -> str:
+    return f"bot identity {session.user_id}"
+
+
+def _backup(session: BotSession) -> str:
+    return f"bot key backup {session.user_id}"
 
 
 def _setting(config: Config) -> str:

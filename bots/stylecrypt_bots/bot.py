@@ -69,7 +69,7 @@ class Bot:
         self._rooms: Rooms | None = None
         self._compare, self._verified = compare, verified
         self.health = Health(config.heartbeat)
-        self._unsigned: str | None = None
+        self._said: dict[str, str | None] = {}
         self._arrived: dict[Queue, asyncio.Event] = {queue: asyncio.Event() for queue in get_args(Queue)}
 
     async def run(self) -> None:
@@ -164,17 +164,17 @@ class Bot:
         for user in await session.remove_others(control_room, {session.user_id, self.config.owner}):
             _log.warning("removed from the control room", extra={"user": user})
             tell(texts.removed(user))
-        error = session.identity_error
-        said = None if error is None else failure(error)
-        if said == self._unsigned:
-            return
-        self._unsigned = said
-        if error is None or said is None:
-            self.health.well("identity")
-            return
-        _log.warning("not signed", extra={"error": str(error)})
-        self.health.failed("identity", str(error))
-        tell(said, once=("identity", said))
+        for what, error in (("identity", session.identity_error), ("key backup", session.backup_error)):
+            said = None if error is None else failure(error)
+            if said == self._said.get(what):
+                continue
+            self._said[what] = said
+            if error is None or said is None:
+                self.health.well(what)
+                continue
+            _log.warning("not well", extra={"what": what, "error": str(error)})
+            self.health.failed(what, str(error))
+            tell(said, once=(what, said))
 
     @staticmethod
     def _excluded(session: BotSession, tell: Callable[..., None], user: str, devices: Sequence[OlmDevice]) -> None:

@@ -24,6 +24,9 @@ async def check_bot(config: Config, profile: Profile) -> list[Check]:
             found.append(Check("login", "ok", f"{session.user_id}, device {session.device_id}{running}"))
             if session.has_keys:
                 found.append(_signed(session))
+                await session.back_up()
+                if (error := session.backup_error) is not None:
+                    found.append(_broken("key backup", error))
             control = config.control_room or profile.setting(CONTROL_ROOM)
             if control is None:
                 found.append(Check("control room", "missing", "There is none yet.", "`stylecrypt bot run` makes it."))

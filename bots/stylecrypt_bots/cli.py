@@ -68,12 +68,22 @@ def bot_setup(
             "--replace-identity", help="Make the account's cross-signing keys, even if it has some of another program."
         ),
     ] = False,
+    key_backup: Annotated[
+        bool,
+        typer.Option(
+            "--key-backup",
+            help="Keep the bot's message and cross-signing keys on its server, sealed with a recovery key, which is printed.",
+        ),
+    ] = False,
+    restore: Annotated[
+        bool, typer.Option("--restore", help="Take over the keys that are kept there; needs the recovery key.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Log the bot in, once; makes the configuration and the profile if they are missing.
 
     The password is asked for, or comes from STYLECRYPT_MATRIX_PASSWORD; or give an access token of a session of its own in
-    STYLECRYPT_MATRIX_TOKEN.
+    STYLECRYPT_MATRIX_TOKEN. The recovery key is asked for, or comes from STYLECRYPT_RECOVERY_KEY.
     """
     _commands().setup(
         session_of(context),
@@ -86,6 +96,8 @@ def bot_setup(
         sso=sso,
         password_fd=password_fd,
         replace_identity=replace_identity,
+        key_backup=key_backup,
+        restore=restore,
         as_json=json,
     )
 

@@ -24,13 +24,14 @@ from stylecrypt_msg.cli.checks import show_checks
 from stylecrypt_msg.cli.remedies import advice
 from stylecrypt_msg.cli.session import Session, read_secret
 from stylecrypt_msg.cli.transport import MATRIX_PASSWORD, MATRIX_TOKEN
-from stylecrypt_msg.errors import InputError, NotAuthorisedError, StyleCryptError
+from stylecrypt_msg.errors import InputError, NotAuthorisedError
 from stylecrypt_msg.files import write_atomically
 from stylecrypt_msg.profile import Profile
+from stylecrypt_msg.transports.matrix.secret_storage import RecoveryKey
 from stylecrypt_msg.transports.matrix.server import AccessToken, Login, Password
 
 from . import logs
-from .account import is_set_up, log_in, single_sign_on
+from .account import LoggedIn, is_set_up, log_in, single_sign_on
 from .bot import Bot
 from .checks import check_bot
 from .config import Config
@@ -39,6 +40,7 @@ from .servers import check_accounts, login_flows
 __all__ = ["ask", "check", "run", "setup", "until_told_to_stop", "verify"]
 
 _log = logging.getLogger(__name__)
+_RECOVERY = "STYLECRYPT_RECOVERY_KEY"  # an environment variable
 
 
 def run(session: Session, path: Path) -> None:
@@ -112,6 +114,8 @@ def setup(
     sso: bool,
     password_fd: int | None,
     replace_identity: bool,
+    key_backup: bool,
+    restore: bool,
     as_json: bool,
 ) -> None:
     new = not path.exists()
@@ -120,23 +124,42 @@ def setup(
     text = _answers(homeserver, user, owner) if new else ""
     config = Config.read(text, "what was answered") if new else Config.load(path)
     _check_server(config, sso=sso, password=MATRIX_TOKEN not in os.environ)
+    recovery = RecoveryKey.read(os.environ.get(_RECOVERY) or _ask_recovery(config.user_id)) if restore else None
     with _profile_or_new(session, config, name, no_passphrase) as profile:
-        device, unsigned = asyncio.run(_logged_in(config, profile, sso, password_fd, replace_identity))
+        made = asyncio.run(
+            _logged_in(
+                config,
+                profile,
+                sso,
+                password_fd,
+                replace_identity=replace_identity,
+                key_backup=key_backup,
+                restore=recovery,
+            )
+        )
         if new:
             write_atomically(path, text.encode())
         result = {
             "config": str(path),
             "profile": str(profile.folder),
             "user": config.user_id,
-            "device": device,
-            "signed": unsigned is None,
+            "device": made.device,
+            "signed": made.unsigned is None,
         }
-    if unsigned is not None:
-        console.fail(str(unsigned), advice(unsigned))
+        if made.recovery is not None:
+            result["recovery_key"] = made.recovery.text()
+    if made.unsigned is not None:
+        console.fail(str(made.unsigned), advice(made.unsigned))
     if as_json:
         console.print_json(result)
         return
-    console.say(f"{config.user_id} is logged in, on the device {device}.")
+    console.say(f"{config.user_id} is logged in, on the device {made.device}.")
+    if made.recovery is not None:
+        console.say(f"Recovery key: {made.recovery.text()}")
+        console.note(
+            "Write it down: it is shown this once, and takes the place of an earlier one. With it, `stylecrypt bot setup "
+            "--restore` sets the bot up on another machine; and whoever has it and the bot's password can pose as the bot."
+        )
     console.note(f"Start it: `stylecrypt bot run --config {path}`. It invites {config.owner} to a room.")
     console.note(
         "Invite it, and the bots of those who are to see your photos, to a room. Then each writes to their own bot:"
@@ -201,9 +224,7 @@ def _remove_new(folder: Path, before: set[Path] | None) -> None:
         folder.rmdir()
 
 
-async def _logged_in(
-    config: Config, profile: Profile, sso: bool, password_fd: int | None, replace_identity: bool
-) -> tuple[str, StyleCryptError | None]:
+async def _logged_in(config: Config, profile: Profile, sso: bool, password_fd: int | None, **how: Any) -> LoggedIn:
     if sso:
         login: Login = await single_sign_on(config.homeserver, lambda url: console.note(f"Go to {url}"))
     elif token := os.environ.get(MATRIX_TOKEN):
@@ -212,7 +233,7 @@ async def _logged_in(
         login = Password(config.user_id, read_secret(password_fd, "password"))
     else:
         login = Password(config.user_id, os.environ.get(MATRIX_PASSWORD) or _ask_password(config.user_id))
-    return await log_in(config, profile, login, replace_identity=replace_identity)
+    return await log_in(config, profile, login, **how)
 
 
 def _answers(homeserver: str | None, user: str | None, owner: str | None) -> str:
@@ -231,6 +252,14 @@ def ask(question: str, option: str) -> str:
     if not (sys.stdin and sys.stdin.isatty()):
         raise InputError(f"{question}: there is no terminal to ask on.", hint=f"Use {option}.")
     return str(typer.prompt(question, err=True))
+
+
+def _ask_recovery(user: str) -> str:
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise NotAuthorisedError(
+            f"The recovery key of {user} is needed, and there is no terminal to ask for it.", hint=f"Set {_RECOVERY}."
+        )
+    return str(typer.prompt(f"Recovery key of {user}", hide_input=True, err=True))
 
 
 def _ask_password(user: str) -> str:

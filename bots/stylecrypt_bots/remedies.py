@@ -23,6 +23,7 @@ WORDS = {
     Remedy.IMPORT_MODEL: f"Then import it {_THERE}.",
     Remedy.INSTALL_EXTRA: f"Install it {_THERE}: `pip install 'stylecrypt-msg[{{extra}}]'`.",
     Remedy.LIST_MODELS: f"Look at the models {_THERE}.",
+    Remedy.MAKE_BACKUP: f"Set the bot up again {_THERE}, with a new key backup.",
     Remedy.MAKE_IDENTITY: f"Set the bot up again {_THERE}: that asks for the password.",
     Remedy.MAKE_PROFILE: f"Set the bot up {_THERE}.",
     Remedy.NAME_KEY_FACE: "Use another name, a word or two.",

@@ -26,6 +26,7 @@ WORDS = {
     Remedy.IMPORT_MODEL: "`stylecrypt model import FILE` adds it; `stylecrypt model show` prints hashes.",
     Remedy.INSTALL_EXTRA: "Run `pip install 'stylecrypt-msg[{extra}]'`.",
     Remedy.LIST_MODELS: "`stylecrypt model list` lists them.",
+    Remedy.MAKE_BACKUP: "For a bot: `stylecrypt bot setup --key-backup` makes a new one, with another recovery key.",
     Remedy.MAKE_IDENTITY: "For a bot: `stylecrypt bot setup` asks for the password.",
     Remedy.MAKE_PROFILE: "`stylecrypt init --name NAME` makes one.",
     Remedy.NAME_KEY_FACE: "Use --name with another name, a word or two.",

@@ -143,6 +143,36 @@ def test_setup_that_ends_between_two_requests_loses_no_keys(
     assert json.loads(operator.setup("--json").out)["signed"] is True
 
 
+def test_a_recovery_key_sets_the_bot_up_on_another_machine(operator: Operator) -> None:
+    def restore(recovery: str | None, **more: Any) -> Ended:
+        env = {} if recovery is None else {"STYLECRYPT_RECOVERY_KEY": recovery}
+        return operator.setup("--restore", "--json", env=env, **more)
+
+    operator.new()
+    assert "recovery_key" not in json.loads(operator.setup("--json").out)
+    first, second = (json.loads(operator.setup("--key-backup", "--json").out)["recovery_key"] for _ in range(2))
+    for path in operator.profile.rglob("*"):
+        assert not path.is_file() or second.encode() not in path.read_bytes()
+    operator.new(profile="elsewhere")
+    assert "no terminal to ask for it" in restore(None, code=4).err
+    assert "a slip in it" in restore(second[:-1], code=1).err
+    assert not (operator.folder / "elsewhere").exists()
+    assert "This is not the recovery key of" in restore(first, code=4).err
+    done = restore(second)
+    assert (json.loads(done.out)["signed"], done.err) == (True, "")
+    assert second not in done.out
+    # A backup that somebody else made: nothing goes there before the operator says so.
+    new = {
+        "algorithm": "m.megolm_backup.v1.curve25519-aes-sha2",
+        "auth_data": {"public_key": "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo", "signatures": {}},
+    }
+    operator.server.ask("POST", "/_matrix/client/v3/room_keys/version", new, operator.bot)
+    broken = [check for check in operator.check(code=1) if check["what"] == "key backup"]
+    assert ["--key-backup" in check["remedy"] for check in broken] == [True]
+    assert "Recovery key: Es" in operator.setup("--key-backup").out
+    assert "key backup" not in [check["what"] for check in operator.check(code=1)]
+
+
 async def never_answered(*_: object) -> None:
     raise NetworkError("The server does not answer.")
 

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.usefixtures("short_descents")
 
 async def start(house: Household) -> None:
     account = house.bot_account
-    _, unsigned = await log_in(house.config, house.profile, Password(account.id, account.password))
-    assert unsigned is None
+    made = await log_in(house.config, house.profile, Password(account.id, account.password))
+    assert made.unsigned is None
     house.start()
 
 

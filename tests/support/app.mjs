@@ -14,13 +14,13 @@ Promise.withResolvers ??= () => {  // Node 20 does not have it yet
 };
 const require = createRequire(path.join(process.cwd(), "x.js"));
 const sdk = await import(pathToFileURL(require.resolve("matrix-js-sdk")));
-const { OnlySignedDevicesIsolationMode, VerificationPhase, VerifierEvent, VerificationRequestEvent } = await import(
-    pathToFileURL(path.join(path.dirname(require.resolve("matrix-js-sdk")), "crypto-api/index.js"))
-);
+const {
+    decodeRecoveryKey, OnlySignedDevicesIsolationMode, VerificationPhase, VerifierEvent, VerificationRequestEvent,
+} = await import(pathToFileURL(path.join(path.dirname(require.resolve("matrix-js-sdk")), "crypto-api/index.js")));
 for (const level of ["trace", "debug", "info", "log", "warn", "error"]) console[level] = () => {};
 const tell = (what) => process.stdout.write(JSON.stringify(what) + "\n");
 
-const [url, user, password, secret] = process.argv.slice(2);
+let [url, user, password, secret] = process.argv.slice(2);
 const login = await sdk.createClient({ baseUrl: url }).loginRequest({
     type: "m.login.password", identifier: { type: "m.id.user", user }, password,
 });
@@ -122,6 +122,15 @@ const does = {
     async reset() {  // somebody lost their keys, or somebody else took the account over
         await sign({ setupNewCrossSigning: true });
         tell({ reset: true });
+    },
+    async restore({ recovery }) {  // somebody types the recovery key of the account
+        secret = Buffer.from(decodeRecoveryKey(recovery)).toString("base64");
+        await cryptography.userHasCrossSigningKeys(user, true);
+        await sign();  // with the keys from secret storage
+        await cryptography.loadSessionBackupPrivateKeyFromSecretStorage();
+        const { imported, total } = await cryptography.restoreKeyBackup();
+        const { trusted } = await cryptography.isKeyBackupTrusted(await cryptography.getKeyBackupInfo());
+        tell({ restored: imported, total, trusted, ready: await cryptography.isCrossSigningReady() });
     },
     async verify({ user, device }) {
         await verify(await whenKnown(() => cryptography.requestDeviceVerification(user, device)));

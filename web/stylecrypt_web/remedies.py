@@ -54,6 +54,7 @@ WORDS: dict[Remedy, tuple[str, str]] = {
         "The command line lists the models: `stylecrypt model list`.",
         "Welche es gibt, sagt die Kommandozeile: `stylecrypt model list`.",
     ),
+    Remedy.MAKE_BACKUP: _MATRIX,
     Remedy.MAKE_IDENTITY: _MATRIX,
     Remedy.MAKE_PROFILE: ("Load the page again to make one.", "Lade die Seite neu, um eines anzulegen."),
     Remedy.NAME_KEY_FACE: ("Choose another name, a word or two.", "Wähle einen anderen Namen, ein oder zwei Wörter."),

@@ -1,8 +1,8 @@
 """Matrix rooms: a transport for programs that end, and the session that it and bots build on.
 
 Bottom up: `server` (requests, answers, errors), `identities` (cross-signing keys), `state` and
-`client`, `devices` (who may read), `account` (the own identity), `session` (rooms and messages),
-`transport`.
+`client`, `devices` (who may read), `account` (the own identity), `secret_storage` and `backup` (of the
+keys, on the server), `session` (rooms and messages), `transport`.
 """
 
 from ...errors import InputError, Remedy

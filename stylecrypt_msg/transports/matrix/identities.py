@@ -15,12 +15,25 @@ from nacl.exceptions import CryptoError
 from nacl.signing import SigningKey, VerifyKey
 from nio import Api
 
-__all__ = ["SECRET_BYTES", "CrossSigningIdentity", "Json", "OwnKeys"]
+__all__ = [
+    "SECRET_BYTES",
+    "SECRET_NAMES",
+    "CrossSigningIdentity",
+    "Json",
+    "OwnKeys",
+    "canonical",
+    "from_base64",
+    "is_signed",
+    "to_base64",
+]
 
 SECRET_BYTES = 96
 """Three Ed25519 seeds: master, self-signing, user-signing."""
 
 Json: TypeAlias = Mapping[str, Any]
+
+SECRET_NAMES = ("m.cross_signing.master", "m.cross_signing.self_signing", "m.cross_signing.user_signing")
+"""Of the private keys in secret storage."""
 
 
 class OwnKeys:
@@ -33,6 +46,15 @@ class OwnKeys:
         self._master, self._self_signing, self._user_signing = (
             SigningKey(secret[start : start + 32]) for start in range(0, SECRET_BYTES, 32)
         )
+
+    @classmethod
+    def of_secrets(cls, user_id: str, secrets: Mapping[str, bytes]) -> Self:
+        """Of what `secrets` gave; raises ValueError if it is not that."""
+        return cls(user_id, b"".join(secrets[name] for name in SECRET_NAMES))
+
+    def secrets(self) -> dict[str, bytes]:
+        """The three seeds, of 32 bytes each, by their names in secret storage."""
+        return dict(zip(SECRET_NAMES, map(bytes, (self._master, self._self_signing, self._user_signing)), strict=True))
 
     @property
     def master(self) -> str:
@@ -55,12 +77,16 @@ class OwnKeys:
         """Somebody's published master key, with this signature alone."""
         return self._sign(master_key, self._user_signing)
 
+    def sign_backup(self, auth_data: Json) -> Json:
+        """What a key backup says of its key, with this signature alone."""
+        return self._sign(auth_data, self._master)
+
     def _described(self, usage: str, key: SigningKey) -> Json:
         public = _public(key)
         return {"user_id": self._user_id, "usage": [usage], "keys": {f"ed25519:{public}": public}}
 
     def _sign(self, value: Json, key: SigningKey) -> Json:
-        signature = _text(key.sign(_canonical(value)).signature)
+        signature = to_base64(key.sign(canonical(value)).signature)
         return {**_bare(value), "signatures": {self._user_id: {f"ed25519:{_public(key)}": signature}}}
 
 
@@ -89,16 +115,16 @@ class CrossSigningIdentity:
             return None
         self_signing_key = _of(answer, "self_signing_keys", user_id)
         self_signing = _key_in(self_signing_key, user_id, "self_signing")
-        if self_signing is not None and not _is_signed(self_signing_key, user_id, master, master):
+        if self_signing is not None and not is_signed(self_signing_key, user_id, master, master):
             self_signing = None
         signed, vouching = set(), set()
         for device_id, device in _of(answer, "device_keys", user_id).items():
             key = _of(device, "keys").get(f"ed25519:{device_id}")
             if not isinstance(key, str) or (device.get("user_id"), device.get("device_id")) != (user_id, device_id):
                 continue
-            if self_signing is not None and _is_signed(device, user_id, self_signing, self_signing):
+            if self_signing is not None and is_signed(device, user_id, self_signing, self_signing):
                 signed.add((device_id, key))
-            if _is_signed(master_key, user_id, device_id, key):
+            if is_signed(master_key, user_id, device_id, key):
                 vouching.add((device_id, key))
         return cls(master, master_key, frozenset(signed), frozenset(vouching))
 
@@ -118,11 +144,11 @@ def _key_in(published: Json, user_id: str, usage: str) -> str | None:
     return key if isinstance(key, str) and name == f"ed25519:{key}" else None
 
 
-def _is_signed(value: Json, user_id: str, name: str, key: str) -> bool:
+def is_signed(value: Json, user_id: str, name: str, key: str) -> bool:
     """Whether a user's Ed25519 ``key``, called ``name``, signed a value."""
     signature = _of(value, "signatures", user_id).get(f"ed25519:{name}")
     try:
-        VerifyKey(_bytes(key)).verify(_canonical(value), _bytes(signature))
+        VerifyKey(from_base64(key)).verify(canonical(value), from_base64(signature))
     except (CryptoError, ValueError, TypeError, AttributeError):
         return False
     return True
@@ -133,18 +159,20 @@ def _bare(value: Json) -> dict[str, Any]:
     return {name: part for name, part in value.items() if name not in ("signatures", "unsigned")}
 
 
-def _canonical(value: Json) -> bytes:
+def canonical(value: Json) -> bytes:
+    """Canonical JSON, as it is signed: without signatures and ``unsigned``."""
     return str(Api.to_canonical_json(_bare(value))).encode()
 
 
 def _public(key: SigningKey) -> str:
-    return _text(bytes(key.verify_key))
+    return to_base64(bytes(key.verify_key))
 
 
-def _text(data: bytes) -> str:
+def to_base64(data: bytes) -> str:
     """Base64 without padding, as everywhere in Matrix."""
     return b64encode(data).decode().rstrip("=")
 
 
-def _bytes(text: Any) -> bytes:
+def from_base64(text: Any) -> bytes:
+    """Raises ValueError or TypeError."""
     return b64decode(text + "=" * (-len(text) % 4), validate=True)

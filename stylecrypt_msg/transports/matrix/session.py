@@ -29,7 +29,7 @@ from nio.store import SqliteStore
 
 from ...errors import InputError, NetworkError, NotAuthorisedError, Remedy
 from ...files import MAX_FILE_BYTES
-from .account import Account
+from .backup import Backup
 from .client import Client
 from .devices import Trust
 from .identities import OwnKeys
@@ -68,7 +68,7 @@ class Undecryptable:
     code: str | None
 
 
-class MatrixSession(Account):
+class MatrixSession(Backup):
     """Made by `open`: rooms, messages sent and received."""
 
     def __init__(self, client: Client, state: State) -> None:
@@ -380,6 +380,7 @@ class MatrixSession(Account):
         if client.should_claim_keys:
             await self.request(client.keys_claim(client.get_users_for_key_claiming()))
         await self.request(client.send_to_device_messages())
+        await self.back_up()
 
     def _late(self, waiting: Sequence[Source], types: Collection[str]) -> tuple[list[Post], list[Source]]:
         """Of the messages without keys, those whose keys have arrived, and the others."""
@@ -423,9 +424,11 @@ class MatrixSession(Account):
                     del self._withheld[next(iter(self._withheld))]
 
     async def again(self, room_id: str, event_id: str) -> Post | None:
-        """A message that came before; None if it is gone."""
+        """A message that came before; None if it is gone, or its key is."""
         answer = await self.request(self.client.room_get_event(room_id, event_id))
         if isinstance(answer, nio.RoomGetEventResponse):
+            if isinstance(answer.event, nio.MegolmEvent):
+                return await self.from_backup(room_id, answer.event, MESSAGES)
             return _post(room_id, answer.event, MESSAGES)
         if answer.transport_response.status in (403, 404):
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -48,6 +48,10 @@ class State:
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.execute("BEGIN EXCLUSIVE")  # the lock lasts until it is closed
             self._db.execute("CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS backed_up "
+                "(version TEXT, session TEXT, PRIMARY KEY (version, session)) WITHOUT ROWID"
+            )
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             self._db.close()
@@ -66,6 +70,17 @@ class State:
         """All of them or none."""
         self._db.execute("BEGIN")
         self._db.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", values.items())
+        self._db.execute("COMMIT")
+
+    def backed_up(self, version: str) -> frozenset[str]:
+        """The ids of the Megolm sessions that are in a version of the key backup."""
+        rows = self._db.execute("SELECT session FROM backed_up WHERE version = ?", (version,))
+        return frozenset(str(row[0]) for row in rows)
+
+    def add_backed_up(self, version: str, sessions: Iterable[str]) -> None:
+        """All of them or none."""
+        self._db.execute("BEGIN")
+        self._db.executemany("INSERT OR IGNORE INTO backed_up VALUES (?, ?)", [(version, one) for one in sessions])
         self._db.execute("COMMIT")
 
     def close(self) -> None:
