@@ -49,7 +49,7 @@ CONTROL_ROOM = "bot control room"
 
 
 class Bot:
-    """For one run. ``compare`` and ``verified`` are for `Verifier`; without them, verification requests are declined.
+    """For one run. ``compare`` and ``verified`` are for `Verifier`; without them, it declines all requests.
     ``reread`` reads the configuration again, for `reload`. ``connect`` logs in, ``worker`` works on pictures."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Bot:
         config: Config,
         profile: Profile,
         *,
-        compare: Compare | None = None,
+        compare: Callable[[], Compare | None] = lambda: None,
         verified: Callable[[str], None] = lambda _: None,
         reread: Callable[[], Config] | None = None,
         connect: Callable[[Config, Profile], Awaitable[BotSession]] = open_session,

@@ -109,9 +109,24 @@ def bot_run(context: typer.Context, config: BotConfig = Path("bot.yaml")) -> Non
 
 
 @bot_app.command("verify")
-def bot_verify(context: typer.Context, config: BotConfig = Path("bot.yaml")) -> None:
-    """Let a device of yours verify the bot, and the bot your device, by comparing emoji. Stop `bot run` before."""
-    _commands().verify(session_of(context), config)
+def bot_verify(
+    context: typer.Context,
+    owner: Annotated[
+        str | None, typer.Argument(help="With a service: whose bot, such as @alice:example.org.", show_default=False)
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="By default bot.yaml; with a service, service.yaml.", show_default=False),
+    ] = None,
+) -> None:
+    """Let a device of the owner's verify the bot, and the bot the device, by comparing emoji.
+
+    Stop `bot run` before; `bot serve` has to run.
+    """
+    if owner is None:
+        _commands().verify(session_of(context), config or Path("bot.yaml"))
+    else:
+        _service().verify(session_of(context), config or Path("service.yaml"), owner)
 
 
 @bot_app.command("check")

@@ -37,7 +37,7 @@ from .checks import check_bot
 from .config import Config
 from .servers import check_accounts, login_flows
 
-__all__ = ["ask", "check", "run", "setup", "until_told_to_stop", "verify"]
+__all__ = ["ask", "check", "compare", "need_terminal", "run", "setup", "until_told_to_stop", "verify"]
 
 _log = logging.getLogger(__name__)
 _RECOVERY = "STYLECRYPT_RECOVERY_KEY"  # an environment variable
@@ -54,10 +54,15 @@ def run(session: Session, path: Path) -> None:
 def verify(session: Session, path: Path) -> None:
     config = Config.load(path)
     logs.set_up("ERROR")  # the terminal is for the emoji
-    if not (sys.stdin and sys.stdin.isatty()):
-        raise InputError("You cannot confirm the emoji: this is not a terminal.", hint="Run the command in a terminal.")
+    need_terminal()
     with _profile(session, config) as profile:
         asyncio.run(_until_verified(config, profile))
+
+
+def need_terminal() -> None:
+    """To look at emoji. Raises InputError."""
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise InputError("You cannot confirm the emoji: this is not a terminal.", hint="Run the command in a terminal.")
 
 
 async def _until_verified(config: Config, profile: Profile) -> None:
@@ -71,12 +76,13 @@ async def _until_verified(config: Config, profile: Profile) -> None:
     console.note(
         f"In the app of {config.owner}, ask to verify the session of {config.user_id} by emoji. Ctrl-C ends this."
     )
-    await until_told_to_stop(Bot(config, profile, compare=_compare, verified=verified).run(), done)
+    await until_told_to_stop(Bot(config, profile, compare=lambda: compare, verified=verified).run(), done)
     for device_id in devices:
         console.say(f"The device {device_id} of {config.owner} is verified.")
 
 
-async def _compare(device_id: str, emoji: Sequence[tuple[str, str]]) -> bool:
+async def compare(device_id: str, emoji: Sequence[tuple[str, str]]) -> bool:
+    """A `Compare`, at the terminal."""
     console.note(f"The device {device_id} should show these:")
     for symbol, name in emoji:
         console.note(f"  {symbol}  {name}")

@@ -54,7 +54,7 @@ class Owners:
 
     def remove(self, user_id: str) -> None:
         """Deletes an owner's keys and everything else. Raises InputError for somebody unknown."""
-        self._known(user_id)
+        self.known(user_id)
         self._owners.delete(user_id.encode())
         shutil.rmtree(self._where(user_id))
 
@@ -76,7 +76,7 @@ class Owners:
 
         Raises InputError for somebody unknown, or a folder that cannot be made.
         """
-        owner = self._known(user_id)
+        owner = self.known(user_id)
         _copy(self._where(user_id), to)
         with Profile.open(to, lambda: owner.passphrase) as copy:
             copy.change_passphrase(passphrase)
@@ -101,7 +101,8 @@ class Owners:
         self._owners.put(user_id.encode(), owner)
         return owner
 
-    def _known(self, user_id: str) -> Owner:
+    def known(self, user_id: str) -> Owner:
+        """Raises InputError for somebody without a bot."""
         if (owner := self.get(user_id)) is None:
             raise InputError(f"{user_id} has no bot here.", hint="Check the id.")
         return owner

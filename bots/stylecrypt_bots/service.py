@@ -30,6 +30,7 @@ from .queues import Queues
 from .quota import Quota
 from .registration import ACCOUNT, bot_of, is_bot
 from .session import INVITATION, BotSession
+from .terminals import Terminals
 
 __all__ = ["Service"]
 
@@ -49,6 +50,7 @@ class Service:
         self._bots: dict[str, asyncio.Task[None]] = {}
         self._opening = asyncio.Semaphore(_OPENING)
         self._queues, self._notices = Queues(profile, ""), Notices()
+        self._terminals = Terminals(profile)
         self._arrived = asyncio.Event()
 
     async def run(self) -> None:
@@ -124,7 +126,14 @@ class Service:
                 with profile:
                     quota = Quota(config.quota, profile)
                     worker = partial(PoolWorker, passphrase=owner.passphrase, pool=self._pool, quota=quota)
-                    await Bot(settings, profile, connect=self._connect, worker=worker).run()
+                    await Bot(
+                        settings,
+                        profile,
+                        compare=partial(self._terminals.of, owner.user_id),
+                        verified=partial(self._terminals.verified, owner.user_id),
+                        connect=self._connect,
+                        worker=worker,
+                    ).run()
             except LoggedOutError:
                 raise
             except Exception as error:

@@ -21,12 +21,13 @@ from stylecrypt_msg.transports.matrix.state import is_in_use
 
 from . import logs
 from .config import ServiceConfig
-from .operating import ask, until_told_to_stop
+from .operating import ask, compare, need_terminal, until_told_to_stop
 from .owners import Owners
 from .registration import ACCOUNT, bot_of, new_registration, read_token
 from .service import Service
+from .terminals import verified_at_terminal
 
-__all__ = ["bring", "export", "register", "remove", "serve"]
+__all__ = ["bring", "export", "register", "remove", "serve", "verify"]
 
 _FILES_AN_OWNER = 24  # databases, their journals, and connections
 
@@ -76,6 +77,22 @@ def serve(session: Session, path: Path) -> None:
     _allow_files(config.most_owners * _FILES_AN_OWNER)
     with _profile(session, config) as profile:
         asyncio.run(until_told_to_stop(Service(config, token, profile).run()))
+
+
+def verify(session: Session, path: Path, owner: str) -> None:
+    config = ServiceConfig.load(path)
+    if not is_in_use(_folder(config) / "bot"):
+        raise InputError("The service is not running.", hint="Start it first.")
+    with _profile(session, config) as profile:
+        Owners(profile, config.folder).known(owner)
+        need_terminal()
+        console.note(f"In the app of {owner}, ask to verify {bot_of(owner)} by emoji. Ctrl-C ends this.")
+        asyncio.run(until_told_to_stop(_until_verified(profile, owner)))
+
+
+async def _until_verified(profile: Profile, owner: str) -> None:
+    device_id = await verified_at_terminal(profile, owner, compare)
+    console.say(f"The device {device_id} of {owner} is verified.")
 
 
 def export(session: Session, path: Path, owner: str, folder: Path) -> None:

@@ -33,8 +33,8 @@ GREETING = (
 )
 
 VERIFY_ELSEWHERE = (
-    "Your app asked to verify me. The emoji must not come to you through this room, since the room is what they prove: stop me "
-    "on my machine, run `stylecrypt bot verify` there, and ask again."
+    "Your app asked to verify me. The emoji must not come to you through this room, since the room is what they prove: run "
+    "`stylecrypt bot verify` on my machine, or have whoever runs me do that and compare the emoji with you; then ask again."
 )
 
 

@@ -57,14 +57,14 @@ class _Run:
 
 
 class Verifier:
-    """Handles requests of the owner's devices; without ``compare``, it declines all and calls ``declined``. ``verified`` is
-    called for verified devices."""
+    """Handles requests of the owner's devices. While ``compare`` gives None, since nobody is there to look at emoji, it
+    declines them and calls ``declined``; ``verified`` is called for verified devices."""
 
     def __init__(
         self,
         session: BotSession,
         owner: str,
-        compare: Compare | None,
+        compare: Callable[[], Compare | None],
         verified: Callable[[str], None],
         declined: Callable[[], None],
     ) -> None:
@@ -119,7 +119,7 @@ class Verifier:
     async def _begin(self, transaction: str, kind: str, content: Mapping[str, Any], room_id: str | None) -> None:
         device_id = str(content["from_device"])
         run = self._runs[transaction] = _Run(device_id, room_id, content)
-        if self._compare is None:
+        if self._compare() is None:
             _log.info("a device asks to be verified", extra={"device": device_id})
             self._declined()
             await self._cancel(
@@ -180,9 +180,8 @@ class Verifier:
         task.add_done_callback(self._tasks.discard)
 
     async def _ask(self, transaction: str, emoji: Sequence[tuple[str, str]]) -> None:
-        run, session = self._runs[transaction], self._session
-        assert self._compare is not None  # noqa: S101 - or it was declined
-        if not await self._compare(run.device_id, emoji):
+        run, session, compare = self._runs[transaction], self._session, self._compare()
+        if compare is None or not await compare(run.device_id, emoji):
             await self._cancel(transaction, "m.mismatched_sas", "The emoji do not match.")
             return
         info = self._info(session.user_id, session.device_id, self._owner, run.device_id, transaction)

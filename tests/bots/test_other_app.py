@@ -77,7 +77,7 @@ def test_it_verifies_the_bot_and_is_verified(
         await ann.set_up()
         await ann.ask("!status", "All is well")
         await ann.stop()
-        ann.bot = Bot(ann.config, ann.profile, compare=terminal.compare, verified=terminal.verified.append)
+        ann.bot = Bot(ann.config, ann.profile, compare=lambda: terminal.compare, verified=terminal.verified.append)
         ann._task = asyncio.create_task(ann.bot.run())
         [device] = ann.owner.session.client.device_store[ann.bot_account.id]
         async with app(modules, homeserver, owner, new_secret()) as other:

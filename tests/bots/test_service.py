@@ -11,12 +11,15 @@ import pytest
 from stylecrypt_bots.config import QuotaSettings
 from stylecrypt_bots.owners import Owner
 from stylecrypt_bots.queues import YES
+from stylecrypt_bots.terminals import Terminals, verified_at_terminal
 
 from stylecrypt_msg.profile import Profile
 
-from ..support.people import Person
+from ..support.other_app import app, new_secret
+from ..support.people import Person, until
 from ..support.synapse import Homeserver
 from ..support.tenants import PASSPHRASE, SERVICE_ID, Place, Tenant, new_place
+from .test_verification import Terminal
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +173,41 @@ def test_two_services_divide_the_owners(
         await place.stop()
         place.configure(allow=None)
         place.start()
+
+    runner.run(test())
+
+
+def test_an_app_verifies_a_bot_that_runs_in_the_service(
+    runner: asyncio.Runner, place: Place, modules: Path, tmp_path: Path
+) -> None:
+    """In their room, and only while somebody at the service's terminal looks at the emoji as well."""
+    erin = Tenant(place.server, place.folder, "Erin", place.check)
+    owner, bot = erin.owner_account, erin.bot_account
+    screen = Terminal(matches=False)
+
+    async def test() -> None:
+        await erin.set_up()
+        with Profile.open(place.folder / "service", lambda: PASSPHRASE) as profile:
+            async with app(modules, place.server, owner, new_secret()) as phone:
+                phone.order("verifyInRoom", user=bot.id, room=erin.control)
+                await phone.wait("failed")
+                command = asyncio.create_task(verified_at_terminal(profile, owner.id, screen.compare))
+                terminals = Terminals(profile)
+                await until(lambda: terminals.of(owner.id) is not None, "nobody is at the terminal")
+                phone.order("verifyInRoom", user=bot.id, room=erin.control)
+                await phone.wait("failed")  # whoever runs the service said that the emoji differ
+                screen.matches = True
+                phone.order("verifyInRoom", user=bot.id, room=erin.control)
+                await phone.wait("emoji")
+                emoji = (await phone.wait("emoji"))["emoji"]
+                assert (await phone.wait("verified"))["verified"] is True
+                assert screen.shown == emoji
+                assert await command == phone.device
+                assert terminals.of(owner.id) is None
+                await erin.owner.text(erin.control, "have whoever runs me do that")  # as soon as the phone may read it
+                phone.order("say", room=erin.control, text="!contacts")
+                await erin.owner.text(erin.control, "no contacts yet")
+        await erin.leave()
 
     runner.run(test())
 

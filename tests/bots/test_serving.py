@@ -89,6 +89,9 @@ def test_what_an_owner_takes_along(
         card = runner.run(talk(alive))
         stylecrypt("bot", "export", ann_id, taken, "-c", config, env=OWN)
         assert "is running" in stylecrypt("bot", "remove", ann_id, "-c", config, code=1).err
+        assert "not a terminal" in stylecrypt("bot", "verify", ann_id, "-c", config, code=1).err
+        assert "has no bot here" in stylecrypt("bot", "verify", "@x:y", "-c", config, code=1).err
+    assert "is not running" in stylecrypt("bot", "verify", ann_id, "-c", config, code=1).err
     with Profile.open(taken, lambda: "of the owner") as profile:
         assert profile.card.to_text() == card
         assert profile.card.user_id == bot_of(ann_id)

@@ -127,7 +127,7 @@ async def begin(ann: Household, terminal: Terminal | None) -> App:
     if terminal is None:
         ann.start()
     else:
-        ann.bot = Bot(ann.config, ann.profile, compare=terminal.compare, verified=terminal.verified.append)
+        ann.bot = Bot(ann.config, ann.profile, compare=lambda: terminal.compare, verified=terminal.verified.append)
         ann._task = asyncio.create_task(ann.bot.run())
     assert "All is well" in await ann.ask("!status", "All is well")
     [device] = ann.owner.session.client.device_store[ann.bot_account.id]
