@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -87,10 +88,11 @@ def test_another_app_reads_older_messages_with_the_recovery_key(
     runner.run(test())
 
 
-def test_a_new_set_up_with_the_recovery_key(
-    runner: asyncio.Runner, homeserver: Homeserver, tmp_path: Path, photo: bytes, default_model: FaceModel
+@pytest.mark.parametrize("lost", ["the machine", "the encryption sessions"])
+def test_a_new_set_up(
+    runner: asyncio.Runner, homeserver: Homeserver, tmp_path: Path, photo: bytes, default_model: FaceModel, lost: str
 ) -> None:
-    """It has the old cross-signing keys, and takes an older photo of its owner's."""
+    """It has the old cross-signing keys, and takes an older photo of its owner's. An empty profile needs the recovery key."""
     ann, bob = Household(homeserver, tmp_path, "Ann"), Household(homeserver, tmp_path, "Bob")
     family = homeserver.room(ann.owner_account, ann.bot_account)
     ann.configure(rooms={"family": {"room": family}})
@@ -103,9 +105,13 @@ def test_a_new_set_up_with_the_recovery_key(
         await ann.owner.text(ann.control, "Send a photo with a text")
         await backed_up(ann, 2)
         await ann.stop()
-        lose_the_machine(ann)
+        if lost == "the machine":
+            lose_the_machine(ann)
+        else:
+            shutil.rmtree(ann.profile.folder / "bot")
         ann.profile.add_contact(bob.profile.card, trust=True)
-        made = await log_in(ann.config, ann.profile, password(ann), restore=recovery)
+        restore = recovery if lost == "the machine" else None
+        made = await log_in(ann.config, ann.profile, password(ann), restore=restore)
         assert made.unsigned is None
         ann.start()
         await ann.owner.say(ann.control, "!send #family @bob level=latent", **reply_to(old))
