@@ -17,6 +17,7 @@ from stylecrypt_bots.account import log_in
 from stylecrypt_msg.errors import InputError, NotAuthorisedError
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.profile import Profile
+from stylecrypt_msg.transports.matrix import client
 from stylecrypt_msg.transports.matrix.identities import to_base64
 from stylecrypt_msg.transports.matrix.secret_storage import RecoveryKey
 from stylecrypt_msg.transports.matrix.server import Password
@@ -209,6 +210,22 @@ def test_a_backup_that_the_account_did_not_sign_gets_nothing(
         await ann.leave()
 
     runner.run(test())
+
+
+def test_an_answer_that_is_too_long_is_none(
+    runner: asyncio.Runner, homeserver: Homeserver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = Household(homeserver, tmp_path, "Ann")
+
+    async def test() -> None:
+        made = await log_in(ann.config, ann.profile, password(ann), key_backup=True)
+        monkeypatch.setattr(client, "_LARGEST_ANSWER", 100)
+        lose_the_machine(ann)
+        with pytest.raises(InputError, match="keeps no cross-signing keys"):
+            await log_in(ann.config, ann.profile, password(ann), restore=made.recovery)
+
+    runner.run(test())
+    ann.profile.close()
 
 
 def test_without_secret_storage_there_is_nothing_to_restore(

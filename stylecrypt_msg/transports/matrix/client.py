@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,16 +14,21 @@ from peewee import DatabaseError  # type: ignore[import-untyped]
 
 from ...errors import InputError
 from ...files import MAX_FILE_BYTES
+from .server import JsonAnswer
 from .state import damaged
 
 __all__ = ["Client"]
 
+_LARGEST_ANSWER = 1 << 20
+"""Bytes of a `JsonAnswer`; a sealed message key has two thousand."""
+
 
 class Client(nio.AsyncClient):  # type: ignore[misc]  # nio has no types
     """nio's client, with these differences: while ``sending`` is held, news of rooms and devices waits; a
-    download is cut off at the size limit of pictures; keys locked with another pickle key raise an InputError; the
-    answer to a key query has a ``whole``, with the cross-signing keys that nio drops; and every request says for whom it is, if
-    ``acting_for`` has the ``user_id`` and ``device_id`` of an application service's user."""
+    download is cut off at the size limit of pictures, and a `JsonAnswer` counts as empty above one megabyte; keys locked with
+    another pickle key raise an InputError; the answer to a key query has a ``whole``, with the cross-signing keys that nio
+    drops; and every request says for whom it is, if ``acting_for`` has the ``user_id`` and ``device_id`` of an application
+    service's user."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -64,17 +70,31 @@ class Client(nio.AsyncClient):  # type: ignore[misc]  # nio has no types
     async def create_matrix_response(
         self, response_class: Any, transport_response: Any, data: Any = None, save_to: Any = None
     ) -> Any:
+        if issubclass(response_class, JsonAnswer):
+            body = await _read(transport_response, _LARGEST_ANSWER)
+            try:
+                response = response_class.from_dict(json.loads(body) if len(body) <= _LARGEST_ANSWER else {})
+            except (ValueError, RecursionError):
+                response = response_class.from_dict({})
+            response.transport_response = transport_response
+            return response
         if not issubclass(response_class, nio.MemoryDownloadResponse) or transport_response.status != 200:
             response = await super().create_matrix_response(response_class, transport_response, data, save_to)
             if isinstance(response, nio.KeysQueryResponse):
                 response.whole = await self.parse_body(transport_response)
             return response
-        body = bytearray()
-        async for chunk in transport_response.content.iter_chunked(2**16):
-            body += chunk
-            if len(body) > self.largest:
-                transport_response.close()
-                break
-        response = response_class.from_data(bytes(body), transport_response.content_type)
+        body = await _read(transport_response, self.largest)
+        response = response_class.from_data(body, transport_response.content_type)
         response.transport_response = transport_response
         return response
+
+
+async def _read(transport_response: Any, most: int) -> bytes:
+    """The body of a response, cut off somewhere after ``most`` bytes."""
+    body = bytearray()
+    async for chunk in transport_response.content.iter_chunked(2**16):
+        body += chunk
+        if len(body) > most:
+            transport_response.close()
+            break
+    return bytes(body)

@@ -20,6 +20,7 @@ __all__ = [
     "AccessToken",
     "Connection",
     "InUseError",
+    "JsonAnswer",
     "LoggedOutError",
     "Login",
     "LoginToken",
@@ -174,7 +175,7 @@ class Connection:
     async def raw(self, method: str, path: str, content: Mapping[str, Any] | None) -> Any:
         """The same, with a refusal as the answer. Raises NetworkError without one."""
         data = None if content is None else json.dumps(content)
-        return await self.request(self.client._send(_Json, method, f"/_matrix/client/v3{path}", data))
+        return await self.request(self.client._send(JsonAnswer, method, f"/_matrix/client/v3{path}", data))
 
     def outside(self, room: str) -> ServerRefusalError:
         return ServerRefusalError(
@@ -200,7 +201,7 @@ class Connection:
         )
 
 
-class _Json(nio.Response):  # type: ignore[misc]  # nio has no types
+class JsonAnswer(nio.Response):  # type: ignore[misc]  # nio has no types
     """An answer that nio does not know."""
 
     def __init__(self, content: dict[str, Any]) -> None:
@@ -209,7 +210,7 @@ class _Json(nio.Response):  # type: ignore[misc]  # nio has no types
         self.status_code, self.message = content.get("errcode"), content.get("error", "")
 
     @classmethod
-    def from_dict(cls, parsed: dict[str, Any], *_: object) -> _Json:
+    def from_dict(cls, parsed: dict[str, Any], *_: object) -> JsonAnswer:
         return cls(parsed if isinstance(parsed, dict) else {})
 
 
