@@ -188,6 +188,12 @@ def contact_block(session: Session, name: str, undo: bool) -> None:
     console.say(f"{contact.name}: {contact.standing}")
 
 
+def contact_rename(session: Session, name: str, own_name: str) -> None:
+    with session.open() as profile:
+        contact = profile.rename(name, own_name)
+    console.say(f"{contact.name} ({contact.user_id}): {contact.standing}")
+
+
 def contact_remove(session: Session, name: str) -> None:
     with session.open() as profile:
         contact = profile.contact(name)
@@ -285,6 +291,7 @@ def _write_private(path: Path, data: bytes) -> None:
 
 def _contact_result(contact: Contact) -> dict[str, Any]:
     return _card_result(contact.card) | {
+        "name": contact.name,
         "verified": contact.verified,
         "trusted": contact.trusted,
         "conversations": list(contact.conversations),

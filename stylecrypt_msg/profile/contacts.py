@@ -10,7 +10,9 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from pydantic import TypeAdapter, ValidationError
 from stylecrypt_protocol import Card, CardChange, CardId, Revocation, compare_cards, pair_words
+from stylecrypt_protocol.text import DisplayName
 
 from ..errors import InputError, NotAuthorisedError, Remedy, explaining
 from .key_faces import carry_over, forget
@@ -20,6 +22,7 @@ from .store import Store
 __all__ = ["Added", "Contacts"]
 
 _PREFIX = 8  # hex digits of a card's id that identify it
+_DISPLAY_NAME: TypeAdapter[str] = TypeAdapter(DisplayName)
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,13 @@ class Added:
 _OUTCOMES = {
     None: "is a contact now",
     CardChange.SAME: "was a contact already",
-    CardChange.RENAMED: "has a new name",
+    CardChange.RENAMED: "has another name on the card now",
     CardChange.ROTATED: "has new keys, which the old ones vouch for: compare the words again",
 }
 
 
 class Contacts:
-    """Contacts by name: the display name in any letter case, the user id, or the first 8 or more digits of the card's
+    """Contacts by name: what I call them, in any letter case, the user id, or the first 8 or more digits of the card's
     id in hex. Methods that take a name raise InputError when it fits nobody or several contacts."""
 
     card: Card
@@ -68,7 +71,7 @@ class Contacts:
         with self._store.transaction():
             revocations = self._revocations()
             if _is_withdrawn(card, revocations):
-                raise _withdrawn(card)
+                raise _withdrawn(card.display_name or card.user_id)
             with explaining():
                 card.check_date(int(time.time()))
             pinned = [c for c in self.contacts() if c.user_id == card.user_id or _same_keys(c.card, card)]
@@ -108,12 +111,13 @@ class Contacts:
             or _folded(contact.name) == wanted
             or (len(wanted) >= _PREFIX and contact.card.id.hex().startswith(wanted))
         ]
-        # A whole id belongs to one contact, whatever others call themselves; a single word may be anybody's.
+        # A whole id belongs to one contact, and so does a name that I gave, whatever others call themselves.
         if len(found) > 1:
             ids = {one.card.id.hex(): one for one in found} | {
                 one.user_id: one for one in found if one.user_id.startswith("@")
             }
-            found = [ids[name]] if name in ids else found
+            given = [one for one in found if _folded(one.own_name) == wanted]
+            found = [ids[name]] if name in ids else given or found
         if len(found) == 1:
             return found[0]
         if found:
@@ -158,7 +162,7 @@ class Contacts:
                     contact=contact.name,
                 )
             if _is_withdrawn(card, self._revocations()):
-                raise _withdrawn(card)
+                raise _withdrawn(contact.name)
             taken = [
                 c for c in self.contacts() if c != contact and (c.user_id == card.user_id or _same_keys(c.card, card))
             ]
@@ -190,6 +194,26 @@ class Contacts:
                 )
             others = {other for other in contact.conversations if other != conversation}
             return self._changed(contact, conversations=tuple(sorted(others if undo else others | {conversation})))
+
+    def rename(self, name: str, own_name: str) -> Contact:
+        """Calls a contact what I like; "" goes back to the name on their card. Nobody else learns it.
+
+        Raises InputError for a name that another contact has, or that no card could hold.
+        """
+        try:
+            own_name = _DISPLAY_NAME.validate_python(unicodedata.normalize("NFC", own_name.strip()))
+        except ValidationError as error:
+            raise InputError(
+                f"{own_name!r} cannot be the name of a contact.", hint="Names have one line of up to 128 bytes."
+            ) from error
+        with self._store.transaction():
+            contact = self.contact(name)
+            if own_name and any(
+                other.user_id != contact.user_id and _folded(own_name) in (_folded(other.name), _folded(other.user_id))
+                for other in self.contacts()
+            ):
+                raise InputError(f"Another contact is called {own_name!r}.", hint="Choose another name.")
+            return self._changed(contact, own_name=own_name)
 
     def block(self, name: str, *, undo: bool = False) -> Contact:
         """Sends nothing to them, and opens nothing from them."""
@@ -223,7 +247,7 @@ class Contacts:
         if contact.pending is not None:
             raise _pending(contact)
         if contact.withdrawn:
-            raise _withdrawn(contact.card)
+            raise _withdrawn(contact.name)
         if not contact.trusted and (conversation is None or conversation not in contact.conversations):
             where = f" in {conversation}" if conversation else ""
             raise NotAuthorisedError(
@@ -261,8 +285,7 @@ def _is_withdrawn(card: Card, revocations: Iterable[Revocation]) -> bool:
     return any(revocation.withdraws(card) for revocation in revocations)
 
 
-def _withdrawn(card: Card) -> NotAuthorisedError:
-    name = card.display_name or card.user_id
+def _withdrawn(name: str) -> NotAuthorisedError:
     return NotAuthorisedError(f"The keys of {name} were withdrawn.", hint="Ask them for their new card, and add it.")
 
 

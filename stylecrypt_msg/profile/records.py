@@ -69,6 +69,7 @@ class Contact:
         withdrawn: the signing key of their card was revoked.
         pending: an offered card with other keys that is not verified yet. Until it is, nothing is sent to them.
         conversations: where they may see my photos even if not ``trusted``; sorted.
+        own_name: what I call them; "" if it is the name on their card. It stays in the profile.
     """
 
     card: _StoredCard
@@ -79,11 +80,12 @@ class Contact:
     withdrawn: bool = False
     pending: _StoredCard | None = None
     conversations: tuple[str, ...] = ()
+    own_name: str = ""
 
     @property
     def name(self) -> str:
-        """The name on their card, or the user id if it has none."""
-        return self.card.display_name or self.card.user_id
+        """What I call them: by default the name on their card, or the user id if it has none."""
+        return self.own_name or self.card.display_name or self.card.user_id
 
     @property
     def user_id(self) -> str:

@@ -67,6 +67,17 @@ def test_the_first_session(met: As, photo: Path) -> None:
     assert as_("Alice", "receive").err == "Nothing new.\n"
 
 
+def test_a_contact_gets_another_name(met: As, photo: Path) -> None:
+    as_ = met
+    assert b"Bob from work (bob-" in as_("Alice", "contact", "rename", "Bob", "Bob from work").out
+    assert as_("Alice", "contact", "list", "--json").json[0]["name"] == "Bob from work"
+    sent = as_("Alice", "encrypt", photo, "-o", "fake.jpg", "--to", "bob from work", "--json").json
+    assert sent["to"] == ["Bob from work"]
+    assert b"from work" not in Path("fake.jpg").read_bytes()
+    refused(as_("Alice", "contact", "rename", "Bob", "Robert"), "no contact 'Bob'")
+    assert as_("Alice", "contact", "rename", "Bob from work", "").out.startswith(b"Bob (bob-")
+
+
 def test_encrypt_decrypt_inspect(met: As, photo: Path) -> None:
     as_ = met
     assert as_("Alice", "encrypt", photo, "-o", "fake.jpg", "--to", "Bob").code == 0

@@ -33,6 +33,38 @@ def test_a_newer_card_of_the_same_keys_renames_and_an_older_one_does_not(profile
     assert profile.contact("@b:x").name == "Robert"
 
 
+def test_a_name_of_my_own_outlasts_new_cards_and_goes_before_what_others_call_themselves(profile: Profile) -> None:
+    keys = sp.Identity.generate()
+    profile.add_contact(card("Bob", "@b:x", keys=keys), trust=True)
+    renamed = profile.rename("Bob", "  Cafe\N{COMBINING ACUTE ACCENT} Bob ")
+    assert renamed == profile.contact("caf\N{LATIN SMALL LETTER E WITH ACUTE} bob") == profile.contact("@b:x")
+    assert renamed.name == str(renamed) == "Caf\N{LATIN SMALL LETTER E WITH ACUTE} Bob" and renamed.trusted
+    with pytest.raises(InputError, match="There is no contact 'Bob'"):
+        profile.contact("Bob")
+    profile.add_contact(card("Robert", "@b:x", keys=keys, created=NOW + 1))
+    profile.add_contact(card("Caf\N{LATIN SMALL LETTER E WITH ACUTE} Bob", "@mallory:x"))
+    assert profile.contact(renamed.name).user_id == "@b:x"
+    assert profile.rename(renamed.name, "").name == "Robert"
+    assert profile.contact(renamed.name).user_id == "@mallory:x"
+
+
+@pytest.mark.parametrize("taken", ["CAROL", "@carol:x"])
+def test_no_two_contacts_get_one_name(profile: Profile, taken: str) -> None:
+    profile.add_contact(card("Bob", "@b:x"))
+    profile.add_contact(card("Carol", "@carol:x"))
+    with pytest.raises(InputError, match=f"Another contact is called '{taken}'"):
+        profile.rename("Bob", taken)
+    assert profile.rename("Bob", "bob").name == "bob"
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "\N{RIGHT-TO-LEFT OVERRIDE}bob", "\udcff", "x" * 129])
+def test_what_no_card_could_hold_is_no_name_for_a_contact(profile: Profile, name: str) -> None:
+    profile.add_contact(card())
+    with pytest.raises(InputError, match="cannot be the name of a contact"):
+        profile.rename("Bob", name)
+    assert profile.contact("Bob").own_name == ""
+
+
 def test_the_same_card_again_may_bring_trust(profile: Profile) -> None:
     bob = card()
     profile.add_contact(bob)

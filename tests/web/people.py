@@ -9,10 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    BrowserType,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    sync_playwright,
+)
 from stylecrypt_web import serving
 
-__all__ = ["PASSPHRASE", "PATIENCE", "Person", "browsing", "introduce", "serving_page", "sit_down"]
+__all__ = ["PASSPHRASE", "PATIENCE", "Person", "browsing", "introduce", "launched", "serving_page", "sit_down"]
 
 PASSPHRASE = "four words are enough"
 PATIENCE = 180_000  # ms
@@ -21,14 +29,21 @@ PATIENCE = 180_000  # ms
 @contextmanager
 def browsing() -> Iterator[Browser | None]:
     """Debian's Chromium, as Playwright's own would be another download; None if there is none."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
+    if _chromium() is None:
         yield None
         return
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = launched(playwright.chromium)
         yield browser
         browser.close()
+
+
+def launched(browser: BrowserType, *options: str) -> Browser:
+    return browser.launch(executable_path=_chromium(), args=["--no-sandbox", *options])
+
+
+def _chromium() -> str | None:
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @contextmanager

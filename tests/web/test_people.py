@@ -74,6 +74,24 @@ def test_a_contact_is_blocked_unblocked_and_removed(meet: Meet, tmp_path: Path) 
     assert alice.served.session.profile.contacts() == []
 
 
+def test_a_contact_is_renamed_and_nobody_else_learns_it(couple: tuple[Person, Person]) -> None:
+    alice, bob = couple
+    visit(alice, "Bob")
+    alice.page.fill("#own-name", "Bob from <work>")
+    alice.press("Rename")
+    alice.page.wait_for_selector("text=Renamed.")
+    assert alice.page.inner_text("h1") == "Bob from <work>" and "the name on the card: Bob." in alice.read()
+    visit(alice, "Bob from <work>")
+    alice.page.fill("#own-name", "two\u2066names")
+    alice.press("Rename")
+    alice.page.wait_for_selector("[role=alert]:has-text('Names have one line of up to 128 bytes.')")
+    assert look_up(alice, "Bob from <work>").own_name == "Bob from <work>"
+    alice.page.fill("#own-name", "")
+    alice.press("Rename")
+    alice.page.wait_for_selector("h1:text-is('Bob')")
+    assert bob.served.session.profile.me.name == "Bob"
+
+
 @pytest.mark.parametrize("text", ["stylecard1nonsense", "Hello, this is Bob", "<script>alert(1)</script>"])
 def test_what_is_no_card_is_refused_in_words(couple: tuple[Person, Person], text: str) -> None:
     alice, _ = couple

@@ -120,11 +120,13 @@ def _named(site: Site, request: Request) -> Contact:
 def _contact(site: Site, request: Request) -> Response:
     contact = _named(site, request)
     words = site.session.profile.words(contact.card.id.hex())
-    return site.show(request, "contact.html", contact=contact, words=words)
+    own_name = getattr(request.state, "own_name", contact.own_name)
+    return site.show(request, "contact.html", contact=contact, words=words, own_name=own_name)
 
 
 def _change(site: Site, request: Request, form: Form) -> Response:
     profile, who = site.session.profile, _named(site, request).card.id.hex()
+    request.state.own_name = form.text("own_name")
     acts: dict[str, Callable[[], Contact | None]] = {
         "trust": lambda: profile.trust(who),
         "distrust": lambda: profile.trust(who, undo=True),
@@ -133,6 +135,7 @@ def _change(site: Site, request: Request, form: Form) -> Response:
         "discard": lambda: profile.discard_pending(who),
         "block": lambda: profile.block(who),
         "unblock": lambda: profile.block(who, undo=True),
+        "rename": lambda: profile.rename(who, form.text("own_name")),
         "remove": lambda: profile.remove(who),
     }
     act = form.text("act")

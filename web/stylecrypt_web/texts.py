@@ -63,6 +63,19 @@ TEXTS: dict[str, tuple[str, str]] = {
         "This file is larger than 64 MB. Save a smaller copy and use that.",
         "Diese Datei ist größer als 64 MB. Speichere eine kleinere Kopie, und nimm die.",
     ),
+    "camera.use": ("Use the camera", "Kamera benutzen"),
+    "camera.live": ("What the camera sees", "Was die Kamera sieht"),
+    "camera.take": ("Take the picture", "Aufnehmen"),
+    "camera.close": ("Close the camera", "Kamera schließen"),
+    "camera.taken": ("The picture that you took", "Das aufgenommene Bild"),
+    "camera.refused": (
+        "The browser does not let this page use the camera. Allow it there, or choose a file.",
+        "Der Browser lässt diese Seite nicht an die Kamera. Erlaube es dort, oder wähle eine Datei.",
+    ),
+    "camera.none": (
+        "No camera was found, or another program is using it. Choose a file.",
+        "Es wurde keine Kamera gefunden, oder ein anderes Programm benutzt sie. Wähle eine Datei.",
+    ),
     # Coming in.
     "refused.title": ("This page is not for you", "Diese Seite ist nicht für dich"),
     "refused.host": (
@@ -368,7 +381,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "A picture with the code, or a .sccard file.",
         "Ein Bild mit dem Code, oder eine .sccard-Datei.",
     ),
-    "contacts.camera": ("Or take a picture of the code", "Oder fotografiere den Code"),
     "contacts.text": ("Or paste the text", "Oder füge den Text ein"),
     "contacts.trust": ("They may see my photos", "Darf meine Fotos sehen"),
     "contacts.go": ("Add", "Hinzufügen"),
@@ -398,6 +410,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "contact.trust": ("Let {name} see my photos", "{name} meine Fotos zeigen"),
     "contact.distrust": ("No longer", "Nicht mehr"),
+    "contact.name": ("Name", "Name"),
+    "contact.own-name": ("What you call them", "Wie du diesen Kontakt nennst"),
+    "contact.own-name-hint": (
+        "Only you see it. Without one, it is the name on the card: {name}.",
+        "Nur du siehst ihn. Ohne Eintrag gilt der Name auf der Karte: {name}.",
+    ),
+    "contact.rename": ("Rename", "Umbenennen"),
     "contact.words": ("Words to compare", "Wörter zum Vergleichen"),
     "contact.compare": (
         "Read these to {name}, in person or on a call. Their page shows the same words, unless somebody is between you.",
@@ -495,6 +514,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "done.distrust": ("They may no longer see your photos.", "Darf deine Fotos nicht mehr sehen."),
     "done.verify": ("Verified.", "Geprüft."),
     "done.discard": ("The new keys are discarded.", "Die neuen Schlüssel sind verworfen."),
+    "done.rename": ("Renamed.", "Umbenannt."),
     "done.block": ("Blocked.", "Blockiert."),
     "done.unblock": ("Unblocked.", "Nicht mehr blockiert."),
     "done.remove": ("Removed.", "Entfernt."),

@@ -79,6 +79,18 @@ def contact_block(
     command.contact_block(session_of(context), name, undo)
 
 
+@contact_app.command("rename")
+def contact_rename(
+    context: typer.Context,
+    name: Name,
+    own_name: Annotated[str, typer.Argument(help='What you call them; "" goes back to the name on their card.')],
+) -> None:
+    """Give a contact a name of your own, which nobody else learns."""
+    from .. import people as command
+
+    command.contact_rename(session_of(context), name, own_name)
+
+
 @contact_app.command("remove")
 def contact_remove(context: typer.Context, name: Name) -> None:
     """Forget a contact, and their key faces."""

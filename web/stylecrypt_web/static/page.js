@@ -1,14 +1,53 @@
-// Makes the page more comfortable. Without it everything works but sharing, copying, dropping, and tapping faces.
+// Makes the page more comfortable. Without it everything works but sharing, copying, dropping, the camera, and tapping faces.
 "use strict";
 
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const say = (element, text) => { element.textContent = text; };
 
+// A picture from the camera, instead of a file.
+const withCamera = (drop, start, take, tell) => {
+  const live = drop.querySelector("[data-live]"), video = live.querySelector("video"), canvas = drop.querySelector("canvas");
+  const close = () => {
+    for (const track of video.srcObject.getTracks()) track.stop();
+    video.srcObject = null;
+    live.hidden = true;
+    start.hidden = false;
+    start.focus();
+  };
+  start.addEventListener("click", async () => {
+    tell("");
+    start.disabled = true;
+    try {
+      video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 3840 }, height: { ideal: 2160 } } });
+      await video.play();
+    } catch (error) { tell(error.name === "NotAllowedError" ? start.dataset.refused : start.dataset.none); return; } finally { start.disabled = false; }
+    start.hidden = canvas.hidden = true;
+    live.hidden = false;
+    live.querySelector("[data-take]").focus();
+  });
+  live.querySelector("[data-take]").addEventListener("click", () => {
+    canvas.width = video.videoWidth;
+    canvas.height = video.videoHeight;
+    canvas.getContext("2d").drawImage(video, 0, 0);
+    close();
+    canvas.toBlob((picture) => {
+      const files = new DataTransfer();
+      files.items.add(new File([picture], "camera.jpg", { type: picture.type }));
+      take(files.files);
+      canvas.hidden = false;
+    }, "image/jpeg", 0.95);
+  });
+  live.querySelector("[data-close]").addEventListener("click", close);
+  live.addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
+  start.hidden = false;
+};
+
 // Drop, paste or choose files.
 for (const drop of all(".drop")) {
   const input = drop.querySelector("input[type=file]"), said = drop.querySelector("[data-say]");
   const chosen = () => {
-    const files = [...input.files];
+    const files = [...input.files], taken = drop.querySelector("canvas");
+    if (taken) taken.hidden = true;
     if (files.some((file) => file.size > Number(drop.dataset.most))) {
       input.value = "";
       say(said, drop.dataset.large);
@@ -18,6 +57,8 @@ for (const drop of all(".drop")) {
     }
   };
   const take = (files) => { if (files.length) { input.files = files; chosen(); } };
+  const camera = drop.querySelector("[data-camera]");
+  if (camera && navigator.mediaDevices) withCamera(drop, camera, take, (text) => say(said, text));
   input.addEventListener("change", chosen);
   for (const kind of ["dragover", "dragenter"]) drop.addEventListener(kind, (event) => { event.preventDefault(); drop.classList.add("over"); });
   for (const kind of ["dragleave", "drop"]) drop.addEventListener(kind, () => drop.classList.remove("over"));
