@@ -12,6 +12,7 @@ Failures raise an error of ``errors``: its text is for the user, its hint and re
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ __all__ = [
     "Level",
     "StyleCrypt",
 ]
+
+
+# ONNX Runtime's wheels would report to their maker, and keep an identifier of the machine. They look when they are imported.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
 def __getattr__(name: str) -> Any:

@@ -80,7 +80,7 @@ def runtime() -> Any:
             remedy=Remedy.REINSTALL,
             package="onnxruntime",
         ) from error
-    onnxruntime.disable_telemetry_events()  # of the wheels for Windows
+    onnxruntime.disable_telemetry_events()  # of versions that do not know the variable, too
     return onnxruntime
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -159,6 +160,14 @@ def test_damage_is_one_sentence(damage: str, weights: Weights, tmp_path: Path, m
     with pytest.raises(ModelError, match=r"A part of the embedded model, mapping, is missing or damaged\.$") as refused:
         Graph("mapping", weights)
     assert (refused.value.remedy, refused.value.facts) == (Remedy.REINSTALL, {"package": "stylecrypt-msg"})
+
+
+def test_the_runtime_reports_to_nobody(tmp_path: Path) -> None:
+    """For reports, its wheels keep an identifier of the machine in the home folder. No program may inherit the setting here."""
+    program = "from stylecrypt_msg.recognisers import installed_recognisers as load; load()"
+    env = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    subprocess.run([sys.executable, "-c", program], env=env, check=True)
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_without_the_runtime_it_says_what_to_install(weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
