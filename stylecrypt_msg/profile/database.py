@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, Self
 
 from ..errors import ProfileError, Remedy, os_reason
@@ -62,7 +63,10 @@ class Database:
     def open(cls, folder: Path) -> Self:
         """Raises ProfileError when there is no file, or it is damaged or of a later version."""
         try:
-            there = (folder / FILE).is_file()
+            # Path.is_file() of Python 3.14 does not tell a folder that is closed from one that is empty.
+            there = S_ISREG((folder / FILE).stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            there = False
         except OSError as error:
             raise ProfileError(
                 f"The profile in {folder} cannot be opened: {os_reason(error)}.", hint="The folder has to be yours."
