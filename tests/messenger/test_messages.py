@@ -12,7 +12,7 @@ import pytest
 import stylecrypt_protocol as protocol
 from PIL import Image
 
-from stylecrypt_msg import EncryptedPhoto, Level, StyleCrypt
+from stylecrypt_msg import EncryptedPhoto, Level, StyleCrypt, standins
 from stylecrypt_msg.cipher import cover, to_pixels
 from stylecrypt_msg.effort import COVER_STEPS
 from stylecrypt_msg.errors import (
@@ -31,7 +31,7 @@ from stylecrypt_msg.messenger import Arrival
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.pictures import AI_MADE, Pixels, encode_picture, read_picture
 from stylecrypt_msg.recognisers import installed_recognisers
-from stylecrypt_msg.standins import SEEDS, seeds
+from stylecrypt_msg.standins import seeds
 
 from ..conftest import People
 from .conftest import MARKER, Parties, Send, reencoded, share_key_face
@@ -471,6 +471,14 @@ def test_a_stand_in_who_looks_like_the_sender_is_passed_over(
     assert decibels(*faces) > 35
 
 
+@pytest.fixture
+def few_stand_ins(monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many are tried."""
+    monkeypatch.setattr(standins, "SEEDS", 4)
+    return 4
+
+
+@pytest.mark.usefixtures("few_stand_ins")
 def test_a_face_that_no_stand_in_hides_is_blurred_and_comes_back(
     together: Parties, photo: bytes, original: Pixels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -499,9 +507,9 @@ def test_a_chat_keeps_a_stand_in_that_passes_without_the_margin(
 
 
 def test_the_best_stand_in_is_taken_where_none_hides_by_the_margin(
-    parties: Parties, photo: bytes, monkeypatch: pytest.MonkeyPatch
+    parties: Parties, photo: bytes, few_stand_ins: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    glimpses = [1.13] * SEEDS
+    glimpses = [1.13] * few_stand_ins
     glimpses[3] = 1.15
     judged(monkeypatch, 1.13, *glimpses[1:], 1.15, 1.13, 1.14)
     expected = seeds(parties.alice.profile.conversation("family").stand_in)[3]
