@@ -226,8 +226,8 @@ def test_the_measured_table_1(evaluated: tuple[Path, Ended], default_model: Face
     summary = read(evaluated[0])
     assert (summary.layers_people, len(summary.table1)) == (1, default_model.n_styles)
     coarse, fine, finest = summary.table1[1:7], summary.table1[9:], summary.table1[13:]
-    # As the paper has it: from layer 9 on it is colours that move. With them landmarks jitter, most of all one person's; but the
-    # last layers mostly leave them.
+    # As the paper has it: from layer 9 on it is colours that move. With them landmarks jitter, one person's most of all; but
+    # the last layers mostly leave them.
     nose = [np.median([layer.moves["nose"] for layer in layers]) for layers in (coarse, finest)]
     assert nose[0] > 1.5 * nose[1]
     mouth = [np.mean([layer.drawing["mouth"] for layer in layers]) for layers in (coarse, fine)]
