@@ -86,7 +86,22 @@ async def compare(device_id: str, emoji: Sequence[tuple[str, str]]) -> bool:
     console.note(f"The device {device_id} should show these:")
     for symbol, name in emoji:
         console.note(f"  {symbol}  {name}")
-    return await asyncio.to_thread(typer.confirm, "Does it show the same?", err=True)
+    typer.echo("Does it show the same? [y/N]: ", nl=False, err=True)
+    if (await _typed()).strip().lower() in ("y", "yes"):
+        return True
+    console.note("Then it is not verified. Ask once more in the app, or end this with Ctrl-C.")
+    return False
+
+
+async def _typed() -> str:
+    """A line from the terminal. A thread that waits for one would keep Ctrl-C from ending the program."""
+    loop, typed = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(sys.stdin, typed.set)
+    try:
+        await typed.wait()
+    finally:
+        loop.remove_reader(sys.stdin)
+    return sys.stdin.readline()
 
 
 async def until_told_to_stop(
@@ -168,8 +183,9 @@ def setup(
         )
     console.note(f"Start it: `stylecrypt bot run --config {path}`. It invites {config.owner} to a room.")
     console.note(
-        "Invite it, and the bots of those who are to see your photos, to a room. Then each writes to their own bot:"
+        "You, and each of those who are to see your photos, invite your own bot to a room. Then each writes to their own bot:"
     )
+    console.note("  !room NAME #address:server")
     console.note(
         f"  !card send @their-bot:server   (they: !card send {config.user_id}); answer what the bots ask with a tick"
     )
@@ -265,7 +281,7 @@ def _ask_recovery(user: str) -> str:
         raise NotAuthorisedError(
             f"The recovery key of {user} is needed, and there is no terminal to ask for it.", hint=f"Set {_RECOVERY}."
         )
-    return str(typer.prompt(f"Recovery key of {user}", hide_input=True, err=True))
+    return str(typer.prompt(f"Recovery key of {user}", hide_input=True, err=True, default="", show_default=False))
 
 
 def _ask_password(user: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import pty
 import re
 import signal
 import socket
@@ -170,7 +171,28 @@ def test_a_recovery_key_sets_the_bot_up_on_another_machine(operator: Operator) -
     broken = [check for check in operator.check(code=1) if check["what"] == "key backup"]
     assert ["--key-backup" in check["remedy"] for check in broken] == [True]
     assert "Recovery key: Es" in operator.setup("--key-backup").out
-    assert "key backup" not in [check["what"] for check in operator.check(code=1)]
+    assert [check["state"] for check in operator.check(code=1) if check["what"] == "key backup"] == ["ok"]
+
+
+def test_an_empty_line_is_no_recovery_key(operator: Operator) -> None:
+    operator.new()
+    terminal, there = pty.openpty()
+    command = [*COMMAND, "bot", "setup", "-c", str(operator.config), "--restore"]
+    environment = {name: value for name, value in os.environ.items() if name != "STYLECRYPT_RECOVERY_KEY"}
+    with (
+        os.fdopen(terminal, "wb", buffering=0) as keyboard,
+        subprocess.Popen(
+            command, env=environment, stdin=there, stderr=subprocess.PIPE, start_new_session=True
+        ) as process,
+    ):
+        os.close(there)
+        assert process.stderr is not None
+        said = b""
+        while b"Recovery key of" not in said:
+            said += (more := os.read(process.stderr.fileno(), 4096))
+            assert more, said
+        keyboard.write(b"\n")
+        assert b"This is not a recovery key" in process.stderr.read()
 
 
 async def never_answered(*_: object) -> None:

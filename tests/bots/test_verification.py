@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import os
+import pty
 import secrets
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,6 +16,7 @@ from typing import Any
 import nio
 import pytest
 import vodozemac
+from stylecrypt_bots import operating
 from stylecrypt_bots.bot import Bot
 
 from ..support.people import PATIENCE, Household, Person, at_home, until
@@ -220,3 +224,29 @@ def test_messages_out_of_turn_or_of_strangers_verify_nothing(runner: asyncio.Run
         assert len(terminal.shown) == 7
 
     runner.run(test())
+
+
+def test_the_question_at_the_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only yes is a yes; and Ctrl-C, which cancels, does not wait for a line first."""
+    keyboard, there = pty.openpty()
+
+    async def answered(typed: bytes) -> bool:
+        os.write(keyboard, typed)
+        return await operating.compare("PHONE", [("🐶", "Dog")])
+
+    async def interrupted() -> None:
+        asking = asyncio.create_task(operating.compare("PHONE", [("🐶", "Dog")]))
+        await asyncio.sleep(0.1)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    with os.fdopen(there, encoding="utf-8") as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        answers = {
+            typed: asyncio.run(answered(typed)) for typed in (b"y\n", b"YES\n", b"n\n", b"\n", b"maybe\n", b"\x04")
+        }
+        assert [typed for typed, same in answers.items() if same] == [b"y\n", b"YES\n"]
+        assert capsys.readouterr().err.count("not verified. Ask once more") == 4
+        asyncio.run(interrupted())
+    os.close(keyboard)
