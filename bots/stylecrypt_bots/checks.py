@@ -27,6 +27,8 @@ async def check_bot(config: Config, profile: Profile) -> list[Check]:
                 await session.back_up()
                 if (error := session.backup_error) is not None:
                     found.append(_broken("key backup", error))
+                elif session.has_backup:
+                    found.append(Check("key backup", "ok", "New keys are added to it."))
             control = config.control_room or profile.setting(CONTROL_ROOM)
             if control is None:
                 found.append(Check("control room", "missing", "There is none yet.", "`stylecrypt bot run` makes it."))

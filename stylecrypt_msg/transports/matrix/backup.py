@@ -113,6 +113,11 @@ class Backup(Account):
     backup_error: StyleCryptError | None = None
     """Why nothing is added to the backup any more."""
 
+    @property
+    def has_backup(self) -> bool:
+        """Whether `keep_backup` was called."""
+        return self._backup is not None
+
     def keep_backup(self, key: BackupKey) -> None:
         """From now on, message keys are added to the backup with this key, and older messages read with its help."""
         self._backup, self._version, self.backup_error = key, None, None
