@@ -113,8 +113,7 @@ async def log_in(
         recovery = await _make_backup(session, profile) if key_backup else None
         queues = Queues(profile, "")
         session.on_invitation = lambda post: queues.invite(post, welcome=config.may_invite(post.sender))
-        async for _ in session.posts(follow=False, types=HEARD):
-            pass
+        await session.skip(HEARD)
         return LoggedIn(session.device_id, session.identity_error, recovery)
     finally:
         await session.close()

@@ -17,7 +17,7 @@ from stylecrypt_bots.account import log_in
 from stylecrypt_msg.errors import InputError, NotAuthorisedError
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.profile import Profile
-from stylecrypt_msg.transports.matrix import client
+from stylecrypt_msg.transports.matrix import client, session
 from stylecrypt_msg.transports.matrix.identities import to_base64
 from stylecrypt_msg.transports.matrix.secret_storage import RecoveryKey
 from stylecrypt_msg.transports.matrix.server import Password
@@ -91,9 +91,17 @@ def test_another_app_reads_older_messages_with_the_recovery_key(
 
 @pytest.mark.parametrize("lost", ["the machine", "the encryption sessions"])
 def test_a_new_set_up(
-    runner: asyncio.Runner, homeserver: Homeserver, tmp_path: Path, photo: bytes, default_model: FaceModel, lost: str
+    runner: asyncio.Runner,
+    homeserver: Homeserver,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    photo: bytes,
+    default_model: FaceModel,
+    lost: str,
 ) -> None:
-    """It has the old cross-signing keys, and takes an older photo of its owner's. An empty profile needs the recovery key."""
+    """It has the old cross-signing keys, and takes an older photo of its owner's, but does not complain of what it missed. An
+    empty profile needs the recovery key."""
+    monkeypatch.setattr(session, "KEY_PATIENCE", 0.0)
     ann, bob = Household(homeserver, tmp_path, "Ann"), Household(homeserver, tmp_path, "Bob")
     family = homeserver.room(ann.owner_account, ann.bot_account)
     ann.configure(rooms={"family": {"room": family}})
@@ -117,6 +125,7 @@ def test_a_new_set_up(
         ann.start()
         await ann.owner.say(ann.control, "!send #family @bob level=latent", **reply_to(old))
         assert "For Bob" in str((await ann.shown("the draft")).content["body"])
+        assert [post for post in ann.owner.seen if "cannot read" in str(post.content.get("body"))] == []
         assert await ann.owner.session.identity_of(ann.bot_account.id) == master
         await ann.leave()
         bob.profile.close()

@@ -327,6 +327,12 @@ class MatrixSession(Backup):
             elif not answer.rooms.join and not answer.to_device_events:
                 return
 
+    async def skip(self, types: Collection[str]) -> None:
+        """Counts the messages up to now as handled, also those whose keys this device does not have. Raises NetworkError."""
+        async for _ in self.posts(follow=False, types=types):
+            pass
+        SyncPosition(SyncPosition.read(self._state, None).since).write(self._state, None)
+
     def _invitations(self, answer: nio.SyncResponse) -> None:
         for room_id, invitation in answer.rooms.invite.items():
             events = invitation.invite_state
