@@ -137,7 +137,8 @@ class Outbox:
         if outgoing.invited:
             raise InputError(
                 f"{user_id} declined my invitation.",
-                hint="Agree with them that they accept it, then try again; or have them invite me to a room.",
+                hint="If that is a bot, have its owner invite it to a room that I am in, then try again. If not, agree with "
+                "them that they accept it.",
             )
         if room_id is None or membership is None:
             room_id = await session.direct_room(user_id)
