@@ -11,6 +11,7 @@ import re
 import signal
 import socket
 import subprocess
+import termios
 import threading
 import time
 import urllib.error
@@ -191,6 +192,8 @@ def test_an_empty_line_is_no_recovery_key(operator: Operator) -> None:
         while b"Recovery key of" not in said:
             said += (more := os.read(process.stderr.fileno(), 4096))
             assert more, said
+        while termios.tcgetattr(keyboard)[3] & termios.ECHO:  # what is typed before is discarded
+            time.sleep(0.01)
         keyboard.write(b"\n")
         assert b"This is not a recovery key" in process.stderr.read()
 
