@@ -185,7 +185,7 @@ async def _restore(session: BotSession, profile: Profile, recovery: RecoveryKey)
     """Takes over what the secret storage has; closes the session if that fails."""
     try:
         own, backup = await session.stored_secrets(recovery)
-    except BaseException:
+    except BaseException:  # a Ctrl-C, too, must not leave it open
         await session.close()
         raise
     with profile.transaction():

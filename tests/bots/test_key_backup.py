@@ -51,7 +51,7 @@ async def backed_up(ann: Household, least: int) -> None:
     end = time.monotonic() + 60
     while (await ask(ann, "GET", "/room_keys/version"))["count"] < least:
         assert time.monotonic() < end, "keys are missing in the backup"
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # nobody is told of new keys there
 
 
 async def ask(ann: Household, method: str, path: str, content: object = None) -> dict[str, Any]:

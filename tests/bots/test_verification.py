@@ -236,7 +236,7 @@ def test_the_question_at_the_terminal(monkeypatch: pytest.MonkeyPatch, capsys: p
 
     async def interrupted() -> None:
         asking = asyncio.create_task(operating.compare("PHONE", [("🐶", "Dog")]))
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # until it waits for the terminal
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
