@@ -253,6 +253,22 @@ class Commands:
     async def untrust(self, call: Call) -> Act:
         return await self.trust(call, undo=True)
 
+    async def rename(self, call: Call) -> Act:
+        match call.arguments:
+            case [name] | [name, _]:
+                own_name = "".join(call.arguments[1:])
+            case _:
+                raise _UsageError
+
+        def act() -> str:
+            before = contact_of(self._profile, name)
+            after = self._profile.rename(before.user_id, own_name)
+            if not own_name:
+                return f"I call {after.name} what their card says."
+            return f"I call {before.name} {quoted(after.name)} from now on. They do not learn it."
+
+        return act
+
     async def block(self, call: Call, *, undo: bool = False) -> Act:
         match call.arguments:
             case [name]:
@@ -411,6 +427,7 @@ _COMMANDS: Sequence[tuple[str, str, Callable[[Commands, Call], Awaitable[Act]] |
     ("!verify NAME [yes | no]", "words to compare with a contact, and whether they match", Commands.verify),
     ("!trust NAME [#room]", "let a contact see your photos", Commands.trust),
     ("!untrust NAME [#room]", "not any more", Commands.untrust),
+    ("!rename NAME [NEW]", "call a contact what you like; without a new name, what their card says", Commands.rename),
     ("!block NAME", "neither send to a contact nor open what they send", Commands.block),
     ("!unblock NAME", "let them through again", Commands.unblock),
     (

@@ -37,6 +37,11 @@ def test_contacts_are_added_verified_trusted_and_blocked(
         assert set(bob.words("Ann")) <= set(words.split())
         assert await ann.ask("!verify bob yes", "verified") == "Bob Smith is verified."
         assert "may see your photos." in await ann.ask("!trust @bob:elsewhere", "may see")
+        assert "from now on" in await ann.ask('!rename bob "Uncle Bob"', "Uncle Bob")
+        assert "cannot be the name" in await ann.ask(f"!rename @bob:elsewhere {'x' * 200}", "cannot be")
+        assert "Uncle Bob (@bob:elsewhere)" in await ann.ask("!contacts", "Uncle Bob")
+        assert "I call Bob Smith what" in await ann.ask('!rename "uncle bob"', "their card")
+        assert "Write it like this" in await ann.ask("!rename", "Write it")
         assert "blocked" in await ann.ask("!block bob", "Bob Smith (@bob:elsewhere)")
         assert "may see your photos" in await ann.ask("!contacts", "Bob Smith (@bob:elsewhere)")
         assert "blocked" not in await ann.ask("!unblock bob", "Bob Smith (@bob:elsewhere)")

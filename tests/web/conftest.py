@@ -15,6 +15,7 @@ from stylecrypt_msg.pictures import encode_picture
 
 from ..conftest import People
 from ..support.quickly import shortened
+from .accessibility import axe_script
 from .people import Person, browsing, introduce, serving_page, sit_down
 
 
@@ -31,6 +32,11 @@ def one_model(default_model: FaceModel) -> Iterator[None]:
     """The other tests' model, with short descents."""
     with shortened():
         yield
+
+
+@pytest.fixture(scope="package")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str | None:
+    return axe_script(tmp_path_factory.mktemp("axe"))
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser
 from stylecrypt_msg.sdk import StyleCrypt
 
 from ..conftest import People
+from .accessibility import AXE, barriers
 from .conftest import Meet, Serve
 from .people import PATIENCE, Person, launched, sit_down
 
@@ -78,6 +79,16 @@ def test_no_camera_is_explained(meet: Meet) -> None:
 def allowed(alice: Person) -> Person:
     alice.context.grant_permissions(["camera"], origin=f"http://{alice.served.gate.host}")
     return alice
+
+
+def test_nobody_is_shut_out_of_the_camera(allowed: Person, axe: str | None) -> None:
+    if axe is None:
+        pytest.skip(f"npm cannot install {AXE}")
+    for part in ("contacts", "send"):
+        allowed.go(part)
+        use_camera(allowed)
+        assert barriers(allowed.page, axe) == []
+        allowed.page.keyboard.press("Escape")
 
 
 def test_a_code_in_front_of_the_camera_becomes_a_contact(allowed: Person) -> None:

@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Response, ViewportSize
 
+from .accessibility import AXE, barriers
 from .conftest import Meet, Serve
 from .people import PASSPHRASE, PATIENCE, Person, introduce
 
-AXE = "axe-core@4.14.1"
 PHONE: ViewportSize = {"width": 390, "height": 844}
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 MOST = 300_000  # bytes of a page, without photos
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str | None:
-    """The script that checks accessibility; None if it cannot be had."""
-    if shutil.which("npm") is None:
-        return None
-    folder = tmp_path_factory.mktemp("axe")
-    command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), AXE]
-    if subprocess.run(command, capture_output=True, timeout=300).returncode != 0:
-        return None
-    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 
 Screen = Callable[[str], None]
@@ -119,13 +103,8 @@ def seen(tour: Tour, axe: str | None) -> Seen:
     def check(screen: str) -> None:
         if page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]:
             seen.wide.append(screen)
-        if axe is None:
-            return
-        page.evaluate(f"() => {{ {axe} }}")
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            for one in page.evaluate("async () => (await axe.run()).violations"):
-                seen.barriers.extend(f"{screen}, {scheme}: {one['id']}: {node['html'][:150]}" for node in one["nodes"])
+        if axe is not None:
+            seen.barriers.extend(f"{screen}, {one}" for one in barriers(page, axe))
 
     page.on("response", count)
     page.set_viewport_size(PHONE)
