@@ -60,6 +60,7 @@ __all__ = [
     "Photo",
     "ReceivedKeyFace",
     "StyleCrypt",
+    "draft_of",
 ]
 
 if TYPE_CHECKING:
@@ -132,6 +133,21 @@ class Incoming:
 _MODELS = ModelCache()
 
 
+def draft_of(photo: bytes, to: Sequence[str], options: Options) -> Draft:
+    """What `StyleCrypt.encrypt` prepares; ``photo`` is a file. Raises InputError."""
+    given: dict[str, Any] = {**options}
+    if given.get("level") is not None:
+        given["level"] = named(Level, "level", given["level"])
+    if given.get("app") is not None:
+        given["app"] = named(App, "app", given["app"])
+    if not isinstance(given.get("stand_in"), str | None):
+        given["stand_in"] = _file(given["stand_in"])
+    for chosen in ("only", "keep"):
+        if given.get(chosen) is not None:
+            given[chosen] = [one if isinstance(one, int) else _file(one) for one in given[chosen]]
+    return Draft(photo=photo, to=tuple(to), **given)
+
+
 class _Base:
     """What `StyleCrypt` and `AsyncStyleCrypt` share."""
 
@@ -157,7 +173,7 @@ class _Base:
         self._profile = profile if isinstance(profile, Profile) else None
         self._passphrase = (lambda: passphrase) if isinstance(passphrase, str) else passphrase
         self._model = os.fspath(model)
-        self._messenger = Messenger(self._profile_if_any, _MODELS, covers or coverer(_MODELS, installed_recognisers))
+        self.messenger = Messenger(self._profile_if_any, _MODELS, covers or coverer(_MODELS, installed_recognisers))
         self._lock = RLock()
 
     @classmethod
@@ -195,18 +211,8 @@ class _Base:
             return self._profile
 
     def _encrypt(self, photo: Photo, to: Sequence[str], progress: Progress, options: Options) -> EncryptedPhoto:
-        given: dict[str, Any] = {**options}
-        if given.get("level") is not None:
-            given["level"] = named(Level, "level", given["level"])
-        if given.get("app") is not None:
-            given["app"] = named(App, "app", given["app"])
-        if not isinstance(given.get("stand_in"), str | None):
-            given["stand_in"] = _file(given["stand_in"])
-        for chosen in ("only", "keep"):
-            if given.get(chosen) is not None:
-                given[chosen] = [one if isinstance(one, int) else _file(one) for one in given[chosen]]
-        draft = Draft(photo=_file(photo), to=tuple(to), **given)
-        return self._messenger.prepare(draft, now=int(time.time()), model=self._model, progress=progress)
+        draft = draft_of(_file(photo), to, options)
+        return self.messenger.prepare(draft, now=int(time.time()), model=self._model, progress=progress)
 
     def _decrypt(self, image: Photo | EncryptedPhoto, progress: Progress, options: DecryptOptions) -> DecryptedPhoto:
         given: dict[str, Any] = {**options}
@@ -219,7 +225,7 @@ class _Base:
         if given.get("key_face") is not None:
             given["key_face"] = _file(given["key_face"])
         arrival = Arrival(picture=_file(image), **given)
-        return self._messenger.open(arrival, now=int(time.time()), model=self._model, progress=progress)
+        return self.messenger.open(arrival, now=int(time.time()), model=self._model, progress=progress)
 
     def _add_contact(self, card: CardSource, trust: bool) -> Contact:
         if isinstance(card, str) and is_card(card.encode(errors="replace")):
@@ -233,7 +239,7 @@ class _Base:
         if isinstance(photos, str | os.PathLike | bytes | Image.Image | np.ndarray):
             photos = [photos]
         self.profile.key_face_name(name)  # before the work
-        prepared = self._messenger.prepare_key_face(
+        prepared = self.messenger.prepare_key_face(
             [photo if isinstance(photo, str | os.PathLike) else _file(photo) for photo in photos],
             model=self._model,
             progress=progress,
@@ -241,10 +247,10 @@ class _Base:
         return self.profile.add_key_face(name, *prepared)
 
     def _share_key_face(self, name: str, to: Sequence[str]) -> bytes:
-        return self._messenger.share_key_face(name, to, now=int(time.time()))
+        return self.messenger.share_key_face(name, to, now=int(time.time()))
 
     def _receive_key_face(self, sealed: bytes, progress: Progress) -> ReceivedKeyFace:
-        received = self._messenger.open_key_face(sealed, now=int(time.time()), model=self._model, progress=progress)
+        received = self.messenger.open_key_face(sealed, now=int(time.time()), model=self._model, progress=progress)
         self.profile.keep_key_face(received.face)
         return received
 
@@ -253,7 +259,7 @@ class _Base:
         arrival = Arrival(picture=delivery.picture, envelope=delivery.envelope, chat=delivery.chat)
         seen = self.profile.seen(delivery.reference)
         try:
-            photo = self._messenger.open(arrival, now=int(time.time()), seen=seen, model=self._model)
+            photo = self.messenger.open(arrival, now=int(time.time()), seen=seen, model=self._model)
         except NoMessageError:
             return None
         except StyleCryptError as error:

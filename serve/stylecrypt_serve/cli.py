@@ -39,7 +39,7 @@ def serve(
     try:
         from . import serving
         from .tokens import Tokens
-        from .workers import ClusterWorkers, Processes
+        from .workers import Processes, Replicas
     except ImportError as error:
         raise InputError(
             "The server needs packages that are not installed.", remedy=Remedy.INSTALL_EXTRA, extra="serve"
@@ -49,6 +49,6 @@ def serve(
     if workers is not None and ray is not None:
         raise InputError("--workers is for this machine: a cluster has one for each processor.")
     known = Tokens(tokens)
-    made = Processes(model, workers) if ray is None else ClusterWorkers(ray, model)
+    made = Processes(model, workers) if ray is None else Replicas(ray, model)
     limits = Limits(waiting=waiting, each=each, seconds=timeout)
     serving.run(known, made, limits, host=host, port=port, certificate=certificate, key=key)

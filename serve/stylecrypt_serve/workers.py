@@ -1,22 +1,25 @@
-"""Where forms are answered: processes of this machine, or actors of a cluster."""
+"""Where forms are answered: processes of this machine, or replicas on a cluster."""
 
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from multiprocessing import get_context
 from typing import Protocol
 
+import cv2
 from pebble import ProcessExpired, ProcessPool
 
-from stylecrypt_msg.cli.cluster import Cluster
+from stylecrypt_msg.cli.cluster import joined
 from stylecrypt_msg.cli.workers import begin_worker, worker_count
-from stylecrypt_msg.errors import NetworkError
+from stylecrypt_msg.errors import StyleCryptError
 
 from .wire import CoverRequest
 from .work import Result, answer, begin, load
 
-__all__ = ["ClusterWorkers", "Processes", "Workers"]
+__all__ = ["Processes", "Replicas", "Workers"]
+
+_APPLICATION = "stylecrypt"
 
 
 class Workers(Protocol):
@@ -61,22 +64,65 @@ class Processes:
         self._pool.join()
 
 
-class ClusterWorkers:
-    """Actors of a Ray cluster, each with the model in memory."""
+class Replicas:
+    """A deployment of Ray Serve: a replica for each processor of a cluster, each with the model in memory. Those that die are
+    replaced."""
 
     def __init__(self, address: str, model: str) -> None:
-        """Raises what `Cluster` does."""
-        self._cluster = Cluster(address, begin, model)
-        self.count = self._cluster.count
-        self._waiting = ThreadPoolExecutor(self.count)
+        """Returns when the first one is ready. Raises what `joined` does, and ModelError."""
+        self._open = ExitStack()
+        ray = self._open.enter_context(joined(address))
+        from ray import serve
+
+        try:
+            self._lost: type[Exception] = ray.exceptions.RayActorError
+            self.count = max(1, int(ray.cluster_resources().get("CPU", 1)))
+            quiet = {"log_level": "ERROR", "enable_access_log": False}
+            deployment = serve.deployment(
+                name="covers",
+                num_replicas=self.count,
+                max_ongoing_requests=1,
+                ray_actor_options={"num_cpus": 1},
+                logging_config=quiet,
+            )(_Replica)
+            serve.start(proxy_location="Disabled", logging_config=quiet)  # we listen, not it
+            target = serve.RunTarget(deployment.bind(model), name=_APPLICATION, route_prefix=None)
+            (self._handle,) = serve.run_many([target], wait_for_applications_running=False)
+            self._open.callback(serve.delete, _APPLICATION)
+            if (unable := self._handle.unable.remote().result()) is not None:
+                raise unable
+        except BaseException:
+            self.close()
+            raise
 
     async def answer(self, form: CoverRequest) -> Result:
-        """Once it has begun, the actor finishes what is cancelled."""
-        try:
-            return await asyncio.wrap_future(self._waiting.submit(self._cluster.run, answer, form))
-        except NetworkError as error:
-            raise RuntimeError("the worker died") from error
+        """Once it has begun, the replica finishes what is cancelled."""
+        for tries_left in (1, 0):
+            try:
+                result: Result = await self._handle.answer.remote(form)
+                return result
+            except self._lost as error:
+                if not tries_left:
+                    raise RuntimeError("the worker died") from error
+        raise AssertionError
 
     def close(self) -> None:
-        self._waiting.shutdown(wait=False, cancel_futures=True)
-        self._cluster.close()
+        self._open.close()
+
+
+class _Replica:
+    def __init__(self, model: str) -> None:
+        cv2.setNumThreads(1)
+        begin(model)
+        self._unable: StyleCryptError | None = None
+        try:
+            load()
+        except StyleCryptError as error:
+            self._unable = error
+
+    def unable(self) -> StyleCryptError | None:
+        """Why there can be no answers. As a value: raised through Ray, it would lose its hint."""
+        return self._unable
+
+    def answer(self, form: CoverRequest) -> Result:
+        return answer(form)

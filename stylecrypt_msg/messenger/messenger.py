@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from stylecrypt_protocol import SeenStore
 
-from ..covering import Coverer
+from ..cipher import EncryptionKeyFace
+from ..covering import Cover, Coverer, CoverOrder
 from ..models.model_cache import ModelCache
 from ..profile import Profile
 from ..progress import Progress, silent
@@ -36,6 +37,26 @@ class Messenger:
         sender, and other subclasses of InputError; then there is nothing to send.
         """
         return sending.prepare(self._parts, draft, now=now, model=model, progress=progress)
+
+    def order(self, draft: Draft, *, model: str = "default") -> CoverOrder:
+        """What to ask of whoever covers the photo of ``draft`` later, without its ``pixels``: the photo is not needed yet.
+
+        Raises what `prepare` does about recipients and options.
+        """
+        return sending.order(self._parts, draft, model=model)
+
+    def finish(
+        self,
+        draft: Draft,
+        key_faces: Sequence[EncryptionKeyFace],
+        cover: Cover,
+        *,
+        now: int,
+        progress: Progress = silent,
+    ) -> EncryptedPhoto:
+        """As `prepare`, for a cover that was made elsewhere with the ``key_faces`` of `order`. In the photo form, its
+        ``original`` may be missing."""
+        return sending.finish(self._parts, draft, key_faces, cover, now=now, progress=progress)
 
     def open(
         self,

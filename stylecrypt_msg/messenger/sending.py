@@ -25,14 +25,17 @@ from .parts import Parts
 from .values import Draft, EncryptedPhoto, LeakReport, writable
 from .wire import check_size, to_wire, wire_pixels
 
-__all__ = ["prepare"]
+__all__ = ["finish", "order", "prepare"]
 
 _SLACK = 512  # bytes: age adds up to 175 at random, and carriers add some to each piece
 
 
+_NONE: Pixels = np.empty((0, 0, 3), np.uint8)
+
+
 @dataclass(frozen=True)
 class _Order:
-    """A draft, resolved.
+    """A draft, resolved, but for its photo.
 
     ``conversation`` is "" for a picture to nobody in particular.
     """
@@ -41,23 +44,51 @@ class _Order:
     level: Level
     recipients: tuple[Contact, ...]
     conversation: str
-    picture: Picture
 
 
 def prepare(parts: Parts, draft: Draft, *, now: int, model: str, progress: Progress) -> EncryptedPhoto:
     """See `Messenger.prepare`."""
     order = _order(parts, draft)
-    key_faces = _key_faces(parts, order)
-    cover = parts.cover(_cover_order(parts, order, key_faces, model), progress)
+    picture = _picture(order)
+    asked = replace(_cover_order(parts, order, model), pixels=picture.pixels)
+    return _finish(parts, order, picture, asked.key_faces, parts.cover(asked, progress), now, progress)
+
+
+def order(parts: Parts, draft: Draft, *, model: str) -> CoverOrder:
+    """See `Messenger.order`."""
+    return _cover_order(parts, _order(parts, draft), model)
+
+
+def finish(
+    parts: Parts, draft: Draft, key_faces: Sequence[EncryptionKeyFace], cover: Cover, *, now: int, progress: Progress
+) -> EncryptedPhoto:
+    """See `Messenger.finish`."""
+    order = _order(parts, draft)
+    picture = _picture(order)
+    if draft.form == "photo":
+        cover = replace(cover, original=picture.pixels)
+    return _finish(parts, order, picture, key_faces, cover, now, progress)
+
+
+def _finish(
+    parts: Parts,
+    order: _Order,
+    picture: Picture,
+    key_faces: Sequence[EncryptionKeyFace],
+    cover: Cover,
+    now: int,
+    progress: Progress,
+) -> EncryptedPhoto:
+    draft = order.draft
     key_face = _conversation_keeps(parts, order, key_faces, cover.shown)
     message_id = MessageId(secrets.token_bytes(16)) if order.recipients and not draft.covert else None
     imprinted = _imprinted(parts, order, cover, message_id, now, progress)
 
-    format = draft.format or ("JPEG" if draft.app else writable(order.picture.format))
+    format = draft.format or ("JPEG" if draft.app else writable(picture.format))
 
     def write(extra_bytes: int) -> bytes:
         return fit_cover(
-            order.picture,
+            picture,
             imprinted.pixels,
             format,
             source_bytes=len(draft.photo),
@@ -69,7 +100,7 @@ def prepare(parts: Parts, draft: Draft, *, now: int, model: str, progress: Progr
     if message_id is None or order.level is Level.IMPRINT:
         file = write(0)
     else:
-        residual = _residual(order, cover)
+        residual = _residual(order, picture, cover)
         about = message_id
 
         def seal(pixels: Pixels) -> Envelope:
@@ -95,7 +126,7 @@ def prepare(parts: Parts, draft: Draft, *, now: int, model: str, progress: Progr
         leaks=LeakReport(
             faces_found=cover.found,
             faces_covered=len(cover.quads),
-            metadata_dropped=order.picture.dropped,
+            metadata_dropped=picture.dropped,
             likenesses=cover.likenesses,
             blurred=cover.blurred,
             kept=cover.kept,
@@ -113,13 +144,18 @@ def _order(parts: Parts, draft: Draft) -> _Order:
     level = _level(draft)
     named = [parts.profile.authorised(name, draft.conversation) for name in draft.to]
     recipients = tuple({contact.card.id: contact for contact in named}.values())
+    conversation = draft.conversation or ", ".join(sorted(contact.user_id for contact in recipients))
+    return _Order(draft, level, recipients, conversation)
+
+
+def _picture(order: _Order) -> Picture:
+    draft = order.draft
     picture = read_photo(draft.photo)
     if draft.app is not None:
         picture = replace(picture, pixels=reduced(picture.pixels, APPS[draft.app].side))
-    if recipients and draft.form == "photo":
+    if order.recipients and draft.form == "photo":
         check_size(picture.pixels)
-    conversation = draft.conversation or ", ".join(sorted(contact.user_id for contact in recipients))
-    return _Order(draft, level, recipients, conversation, picture)
+    return picture
 
 
 def _level(draft: Draft) -> Level:
@@ -168,16 +204,17 @@ def _person(picture: bytes) -> Pixels:
         raise PictureError(f"The picture of the person cannot be used. {error}", hint=error.hint) from error
 
 
-def _cover_order(parts: Parts, order: _Order, key_faces: Sequence[EncryptionKeyFace], model: str) -> CoverOrder:
+def _cover_order(parts: Parts, order: _Order, model: str) -> CoverOrder:
+    """Without pixels."""
     draft = order.draft
     only, keep = (
         [one if isinstance(one, int) else _person(one) for one in chosen] for chosen in (draft.only or (), draft.keep)
     )
     return CoverOrder(
-        pixels=order.picture.pixels,
+        pixels=_NONE,
         model=model,
         level=order.level,
-        key_faces=key_faces,
+        key_faces=_key_faces(parts, order),
         known=_has_stand_in(parts, order),
         only=None if draft.only is None else only,
         keep=keep,
@@ -240,8 +277,8 @@ def _imprinted(
     return done
 
 
-def _residual(order: _Order, cover: Cover) -> Residual:
-    draft, picture = order.draft, order.picture
+def _residual(order: _Order, picture: Picture, cover: Cover) -> Residual:
+    draft = order.draft
     if order.level is Level.KEYFACE:
         return Residual()
     if cover.styles is not None:

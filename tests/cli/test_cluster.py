@@ -9,9 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,14 +39,14 @@ class Running:
     address: str
     process: subprocess.Popen[str]
 
-    def workers(self) -> list[int]:
-        """The ids of its processes that work on a job."""
+    def workers(self, kind: str) -> list[int]:
+        """The ids of its processes of a kind: those that work on a job, or serve."""
         shown = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
         rows = [line.split(maxsplit=2) for line in shown.splitlines()[1:]]
         mine = {str(self.process.pid)}
         while more := {pid for pid, parent, _ in rows if parent in mine} - mine:
             mine |= more
-        return [int(pid) for pid, _, said in rows if pid in mine and said.startswith("ray::_Actor.run")]
+        return [int(pid) for pid, _, said in rows if pid in mine and said.startswith(f"ray::{kind}")]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def cluster() -> Iterator[Running]:
             process.communicate("\n")
 
 
-def test_a_killed_worker_loses_nothing(cluster: Running, people: People, tmp_path: Path) -> None:
+def test_a_killed_command_and_a_killed_worker_lose_nothing(cluster: Running, people: People, tmp_path: Path) -> None:
     with (
         StyleCrypt.create(tmp_path / "alice", name="Alice", passphrase="correct horse") as alice,
         StyleCrypt.create(tmp_path / "bob", name="Bob") as bob,
@@ -80,28 +82,28 @@ def test_a_killed_worker_loses_nothing(cluster: Running, people: People, tmp_pat
     def lines() -> list[str]:
         return journal.read_text().splitlines() if journal.exists() else []
 
-    command: list[str | Path] = [
-        PROGRAM,
-        "--profile",
-        "alice",
-        "encrypt",
-        "photos",
-        "-o",
-        "fakes",
-        "--to",
-        "Bob",
-        "--ray",
-        cluster.address,
-    ]
+    options = ["--profile", "alice", "encrypt", "photos", "-o", "fakes", "--to", "Bob", "--ray", cluster.address]
     environment = {**os.environ, "STYLECRYPT_PASSPHRASE": "correct horse"}
-    killed: list[int] = []
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as running:
-        while running.poll() is None and not killed:
-            if len(lines()) > 1 and (killed := cluster.workers()[:1]):
-                os.kill(killed[0], signal.SIGKILL)
-            time.sleep(0.02)
-        _, said = running.communicate()
-    assert killed and running.returncode == 1, said
+
+    def run_until_killed(enough: int, find: Callable[[int], list[int]]) -> tuple[int, str]:
+        """Runs the command; kills what ``find`` finds, given its process, once the journal has ``enough`` lines."""
+        killed: list[int] = []
+        command: list[str | Path] = [PROGRAM, *options]
+        with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as running:
+            while running.poll() is None and not killed:
+                if len(lines()) >= enough and (killed := find(running.pid)):
+                    os.kill(killed[0], signal.SIGKILL)
+                time.sleep(0.02)
+            _, said = running.communicate()
+        assert killed, said
+        return running.returncode, said
+
+    run_until_killed(3, lambda command: [command])
+    before = {photo.name: photo.read_bytes() for photo in fakes.iterdir()}
+    code, said = run_until_killed(len(lines()), lambda _: cluster.workers("MapWorker(Map(_Worker)).submit"))
+    assert code == 1, said
+    done = [json.loads(line)["output"] for line in lines()[1:3]]
+    assert [before[name] for name in done] == [(fakes / name).read_bytes() for name in done]  # not made again
     assert "none.png: No face was found in the picture." in said  # an error of a worker, with what to do
     assert "hint: Use a photo in which the face" in said
     told = [json.loads(line)["photo"] for line in lines()[1:]]
@@ -112,7 +114,7 @@ def test_a_killed_worker_loses_nothing(cluster: Running, people: People, tmp_pat
     assert {(photo.level, photo.cover, photo.warnings) for photo in opened} == {("original", "exact", ())}
 
 
-def test_a_service_with_the_workers_of_a_cluster(cluster: Running, people: People, tmp_path: Path) -> None:
+def test_a_service_on_a_cluster_whose_workers_are_killed(cluster: Running, people: People, tmp_path: Path) -> None:
     httpx2 = pytest.importorskip("httpx2", reason="the extra remote is not installed")
     token, tokens = secrets.token_hex(32), tmp_path / "tokens"
     tokens.touch(0o600)
@@ -121,16 +123,24 @@ def test_a_service_with_the_workers_of_a_cluster(cluster: Running, people: Peopl
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         address = next(line.split()[2] for line in process.stdout if line.startswith("Covers at "))
-        answer = httpx2.post(
-            f"{address.rstrip(',')}/v1/covers",
-            files={"photo": saved(people.photo, "PNG")},
-            data={"force": "true", "picture": "PNG"},
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=120,
-        )
+        url, headers = address.rstrip(","), {"Authorization": f"Bearer {token}"}
+
+        def post() -> Any:
+            form = {"force": "true", "picture": "PNG"}
+            files = {"photo": saved(people.photo, "PNG")}
+            return httpx2.post(f"{url}/v1/covers", files=files, data=form, headers=headers, timeout=120)
+
+        with ThreadPoolExecutor(1) as elsewhere:
+            answering = elsewhere.submit(post)
+            while "stylecrypt_serve_busy 1.0" not in httpx2.get(f"{url}/metrics", headers=headers).text:
+                assert not answering.done()
+            for worker in cluster.workers("ServeReplica:stylecrypt:covers"):  # one of them has it
+                os.kill(worker, signal.SIGKILL)
+            answer = answering.result()
         process.terminate()
-    assert (answer.status_code, process.returncode) == (200, 0)
+    assert (answer.status_code, process.returncode) == (200, 0), answer.text
     assert len(answer.json()["quads"]) == 1
+    assert not cluster.workers("ServeReplica")
 
 
 def test_a_cluster_that_is_not_there(tmp_path: Path, people: People) -> None:

@@ -350,7 +350,7 @@ def open_(one: StyleCrypt, sent: EncryptedPhoto, reference: bytes, **options: An
     seen = one.profile.seen(reference)
     now = options.pop("now", int(time.time()))
     arrival = Arrival(picture=sent.picture, envelope=options.pop("envelope", sent.packed), **options)
-    return one._messenger.open(arrival, now=now, seen=seen)
+    return one.messenger.open(arrival, now=now, seen=seen)
 
 
 def test_a_message_is_received_once(parties: Parties, send: Send, photo: bytes) -> None:

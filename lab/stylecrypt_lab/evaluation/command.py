@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from stylecrypt_msg.cli import console
+from stylecrypt_msg.cli.cluster import joined
 from stylecrypt_msg.cli.remedies import advice
 from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.models import load_model
@@ -14,7 +15,7 @@ from stylecrypt_msg.recognisers import installed_recognisers, load_recogniser
 
 from .metrics import Lpips, load_lpips
 from .report import write_report
-from .run import Spread, begin, evaluate, in_turn
+from .run import Spread, evaluate, in_turn, over
 from .subjects import read_subjects
 from .tables import table2
 
@@ -46,10 +47,8 @@ def run(
     with ExitStack() as stack:
         spread: Spread = in_turn
         if ray is not None:
-            from stylecrypt_msg.cli.cluster import Cluster  # few have Ray
-
             given = model_name, recogniser_name, lpips is not None, [guard.name for guard in guards]
-            spread = stack.enter_context(Cluster(ray, begin, *given)).spread
+            spread = over(stack.enter_context(joined(ray)), *given)
         progress = stack.enter_context(console.progress())
         subjects, passed_over = read_subjects(
             faces, pairs=pairs, limit=limit, progress=lambda done, total: progress("reading photos", done, total)

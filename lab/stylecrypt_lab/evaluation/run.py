@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import cv2
 import numpy as np
 
-from stylecrypt_msg.errors import FaceError, InputError
+from stylecrypt_msg.cli.cluster import TRIES, in_cluster
+from stylecrypt_msg.errors import FaceError, InputError, NetworkError
 from stylecrypt_msg.files import write_atomically
 from stylecrypt_msg.models import FaceModel, load_model
 from stylecrypt_msg.pictures import Pixels, encode_picture
@@ -28,7 +29,7 @@ from .summary import Summary, summarise
 from .travel import AS_SENT, WAYS
 from .trial import Inversions, Record, Trial, try_person
 
-__all__ = ["LAYERS_OF", "LEVELS_OF", "TILE", "TRAVEL_OF", "Spread", "Strips", "begin", "evaluate", "in_turn"]
+__all__ = ["LAYERS_OF", "LEVELS_OF", "TILE", "TRAVEL_OF", "Spread", "Strips", "begin", "evaluate", "in_turn", "over"]
 
 Result = TypeVar("Result", bound=Record)
 
@@ -113,6 +114,22 @@ Spread: TypeAlias = Callable[[Callable[[_Job], _Measured], Sequence[_Job]], Iter
 def in_turn(work: Callable[[_Job], _Measured], jobs: Sequence[_Job]) -> Iterable[tuple[_Job, _Measured]]:
     """Each job with its result, one after the other in this process."""
     return ((job, work(job)) for job in jobs)
+
+
+def over(ray: Any, *given: Any) -> Spread:
+    """Each job by a worker of the cluster that ``ray`` has joined, where `begin` gets what is ``given``. It raises NetworkError
+    for somebody whom no worker survives."""
+
+    def spread(work: Callable[[_Job], _Measured], jobs: Sequence[_Job]) -> Iterable[tuple[_Job, _Measured]]:
+        for job, measured in in_cluster(ray, work, jobs, begin, *given):
+            if measured is None:
+                raise NetworkError(
+                    f"{job.subject.name}: the worker was killed {TRIES} times.",
+                    hint="Perhaps it had too little memory.",
+                )
+            yield job, measured
+
+    return spread
 
 
 def measure(job: _Job) -> _Measured:

@@ -6,19 +6,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import cv2
-
 from ...errors import InputError, os_reason
 from ...messenger import sealable_name
 from ...pictures import format_of
 from ...sdk import DecryptOptions, Options
 from .. import console
 from ..session import Session
-from ..workers import in_parallel, worker_count
+from ..workers import in_parallel
+from .clustered import encrypt_by_cluster
 from .journal import Journal, say_refused, tell
 from .names import names_for, photos_in
 from .plan import check_people, chosen_of
-from .values import Job, Opening, Outcome, Plan, Setting
+from .values import Job, Outcome, Plan, Setting
 from .worker import begin, decrypt_one, digest_of, encrypt_one, lost
 
 __all__ = ["decrypt", "encrypt"]
@@ -128,7 +127,7 @@ def _work(
         ended: Iterator[tuple[Job, Outcome | None]] = (
             in_parallel(work, todo, begin, setting, opening)
             if ray is None
-            else _by_cluster(work, todo, setting, opening, ray)
+            else encrypt_by_cluster(todo, setting, opening, ray)
         )
         progress("photos", len(done), len(jobs))
         for job, found in ended:
@@ -139,19 +138,6 @@ def _work(
                 say_refused(outcome)
             progress("photos", len(done), len(jobs))
     tell(report, setting.output, [done[job.photo] for job in jobs], as_json)
-
-
-def _by_cluster(
-    work: Callable[[Job], Outcome], jobs: Sequence[Job], setting: Setting, opening: Opening, address: str
-) -> Iterator[tuple[Job, Outcome]]:
-    """As `in_parallel`, but the cluster makes the covers. Threads of this process, which has the keys, do the rest: one for
-    each photo that the cluster works on, and one for each processor here."""
-    from ..cluster import CoverCluster, in_threads  # few have Ray
-
-    cv2.setNumThreads(1)  # there are enough threads
-    with CoverCluster(address) as covers:
-        begin(setting, opening, covers)
-        yield from in_threads(work, jobs, covers.count + worker_count())
 
 
 def _check_apart(source: Path, output: Path, report: Path) -> None:

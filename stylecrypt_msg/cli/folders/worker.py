@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from ...apps import APPS, reduced
-from ...covering import Coverer
+from ...cipher import EncryptionKeyFace
+from ...covering import Cover
 from ...errors import StyleCryptError, os_reason
 from ...faces import check_face, detect_faces
 from ...files import read_file
+from ...messenger import EncryptedPhoto
 from ...pictures import Pixels, read_photo
 from ...recognisers import installed_recognisers
-from ...sdk import DecryptOptions, Options, StyleCrypt
+from ...sdk import DecryptOptions, Options, StyleCrypt, draft_of
 from ...whom import numbers_of
 from ..messages import got_line, got_result, sent_line, sent_result
 from ..remedies import advice
 from .values import Job, Opening, Outcome, PlannedFace, PlannedPhoto, Setting
 
-__all__ = ["begin", "decrypt_one", "digest_of", "encrypt_one", "lost", "plan_one"]
+__all__ = [
+    "begin",
+    "decrypt_one",
+    "digest_of",
+    "encrypt_one",
+    "finish_one",
+    "lost",
+    "plan_one",
+    "stylecrypt_here",
+    "tried",
+]
+
+_Result = TypeVar("_Result")
 
 
 @dataclass
@@ -35,50 +50,73 @@ class _Here:
 _here: list[_Here] = []
 
 
-def begin(setting: Setting, opening: Opening | None, covers: Coverer | None = None) -> None:
+def begin(setting: Setting, opening: Opening | None) -> None:
     stylecrypt = None
     if opening is not None:
         folder, passphrase, model = opening
-        stylecrypt = StyleCrypt(folder, passphrase=passphrase, model=model, covers=covers)
+        stylecrypt = StyleCrypt(folder, passphrase=passphrase, model=model)
     _here[:] = [_Here(setting, stylecrypt)]
 
 
-def encrypt_one(job: Job) -> Outcome:
-    def work(source: Path, target: Path) -> Outcome:
-        setting, stylecrypt = _here[0].setting, _here[0].stylecrypt
-        assert stylecrypt is not None  # noqa: S101 - `begin` made it
-        options: Options = {**setting.options, **job.options}  # type: ignore[typeddict-item]
-        sent = stylecrypt.encrypt(read_file(source), setting.to, **options)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        sent.save(target)
-        lines = (f"{sent_line(sent, options)}.", *sent.leaks.lines)
-        return Outcome(photo=job.photo, output=job.output, facts=sent_result(sent, options), lines=lines)
+def stylecrypt_here() -> StyleCrypt:
+    """After `begin`, with an ``opening``."""
+    stylecrypt = _here[0].stylecrypt
+    assert stylecrypt is not None  # noqa: S101 - `begin` made it
+    return stylecrypt
 
-    return _tried(job, work)
+
+def encrypt_one(job: Job) -> Outcome:
+    def work() -> Outcome:
+        setting, options = _here[0].setting, _options(job)
+        return _saved(job, stylecrypt_here().encrypt(read_file(setting.source / job.photo), setting.to, **options))
+
+    return tried(job, work)
+
+
+def finish_one(job: Job, photo: bytes, key_faces: Sequence[EncryptionKeyFace], cover: Cover) -> Outcome:
+    """As `encrypt_one`, for a cover that was made elsewhere."""
+
+    def work() -> Outcome:
+        draft = draft_of(photo, _here[0].setting.to, _options(job))
+        return _saved(job, stylecrypt_here().messenger.finish(draft, key_faces, cover, now=int(time.time())))
+
+    return tried(job, work)
+
+
+def _options(job: Job) -> Options:
+    return {**_here[0].setting.options, **job.options}  # type: ignore[typeddict-item]
+
+
+def _saved(job: Job, sent: EncryptedPhoto) -> Outcome:
+    options, target = _options(job), _here[0].setting.output / job.output
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sent.save(target)
+    lines = (f"{sent_line(sent, options)}.", *sent.leaks.lines)
+    return Outcome(photo=job.photo, output=job.output, facts=sent_result(sent, options), lines=lines)
 
 
 def decrypt_one(job: Job) -> Outcome:
-    def work(source: Path, target: Path) -> Outcome:
-        setting, stylecrypt = _here[0].setting, _here[0].stylecrypt
-        assert stylecrypt is not None  # noqa: S101 - `begin` made it
+    def work() -> Outcome:
+        setting = _here[0].setting
         options: DecryptOptions = {**setting.options}  # type: ignore[typeddict-item]
-        got = stylecrypt.decrypt(source, **options)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        got = stylecrypt_here().decrypt(setting.source / job.photo, **options)
         output = PurePosixPath(job.output)
         if got.file is not None:  # bit by bit, in its own format
             output = output.with_suffix(got.suffix)
-        got.save(target.with_name(output.name))
+        target = setting.output / output
+        target.parent.mkdir(parents=True, exist_ok=True)
+        got.save(target)
         return Outcome(
             photo=job.photo, output=str(output), facts=got_result(got), lines=(f"{got_line(got)}.", *got.warnings)
         )
 
-    return _tried(job, work)
+    return tried(job, work)
 
 
-def _tried(job: Job, work: Callable[[Path, Path], Outcome]) -> Outcome:
-    setting = _here[0].setting
+def tried(job: Job, work: Callable[[], _Result]) -> _Result | Outcome:
+    """What ``work`` returns, or why it was refused."""
     try:
-        return work(setting.source / job.photo, setting.output / job.output)
+        return work()
     except StyleCryptError as error:
         return Outcome(photo=job.photo, error=str(error), hint=advice(error))
     except OSError as error:
