@@ -26,7 +26,7 @@ _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nobody is told
     "RAY_AUTH_MODE": "token",  # photos go to no cluster that lets everybody in
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # what people should know, we say
-    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # nor on standard output
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # on standard output, too
 }
 
 _Job = TypeVar("_Job")

@@ -60,7 +60,8 @@ def encrypt_by_cluster(
         messenger = stylecrypt_here().messenger
         waiting = deque(jobs)
         while waiting and chat and not given and not messenger.order(draft, model=model).known:
-            yield waiting[0], encrypt_one(waiting.popleft())  # here: it chooses the stand-in that all others show
+            job = waiting.popleft()
+            yield job, encrypt_one(job)  # here: it chooses the stand-in that all others show
         common = messenger.order(draft, model=model)
 
         def asked(job: Job) -> _Asked:
@@ -86,7 +87,6 @@ def _finish(common: CoverOrder, result: tuple[_Asked, _Made | Outcome | None]) -
     asked, made = result
     if not isinstance(made, _Made):
         return asked.job, made
-
     key_faces = asked.own.get("key_faces", common.key_faces)
     return asked.job, finish_one(asked.job, made.photo, key_faces, made.cover)
 
