@@ -288,7 +288,7 @@ class _Base:
 class StyleCrypt(_Base):
     """A person's profile, the models, and what to do with them. Threads may share one.
 
-    Everything else about people, cards and contacts is at ``profile``.
+    Everything else about people, cards and contacts is at ``profile``; covers that are made later go through ``messenger``.
     """
 
     def __init__(
