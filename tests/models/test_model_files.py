@@ -23,9 +23,9 @@ from torch import Tensor
 
 from stylecrypt_msg.errors import ModelError
 from stylecrypt_msg.models import import_model, list_models, load_model, load_torch_model, store, weights
-from stylecrypt_msg.models.torch_model import TorchModel
+from stylecrypt_msg.models.psp import GradualStyleEncoder
 
-from .conftest import DATA
+from .conftest import DATA, generator_weights
 
 Write = Callable[..., Path]
 Weights = Callable[..., dict[str, Tensor]]
@@ -45,14 +45,21 @@ def own_models_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def psp() -> TorchModel:
-    return load_torch_model(DATA / "psp_tiny.pt")
-
-
-@pytest.fixture(scope="module")
 def psp_content() -> dict[str, Any]:
     content: dict[str, Any] = torch.load(DATA / "psp_tiny.pt", map_location="cpu", weights_only=True)
     return content
+
+
+@pytest.fixture(scope="module")
+def slim() -> dict[str, Any]:
+    """A pSp file as published, of a narrow encoder that reads 32 px: a hundredth of the work."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        encoder = GradualStyleEncoder(10, 128, 32).state_dict()
+    state = {f"decoder.{name}": value for name, value in generator_weights(64, 4, 128).items()}
+    state |= {f"encoder.{name}": value for name, value in encoder.items() if name != "latent_avg"}
+    average = torch.randn(128, generator=torch.Generator().manual_seed(1)).repeat(10, 1)
+    return {"state_dict": state, "latent_avg": average, "opts": {"start_from_latent_avg": True}}
 
 
 def with_encoder(content: dict[str, Any], encoder: dict[str, Tensor], **opts: Any) -> dict[str, Any]:
@@ -77,37 +84,34 @@ def test_sizes_are_found_from_shapes(
     assert pictures.shape == (1, 3, size, size)
 
 
-@pytest.mark.parametrize("shape", [(512,), (1, 512)])  # (10, 512): the file itself
-def test_shapes_of_the_average(
-    shape: tuple[int, ...], psp: TorchModel, psp_content: dict[str, Any], checkpoint: Write
-) -> None:
-    average = psp_content["latent_avg"][0].expand(shape)
-    model = load_torch_model(checkpoint({**psp_content, "latent_avg": average}))
-    assert torch.equal(model.average, psp_content["latent_avg"])
-    assert model.digest == psp.digest
+@pytest.mark.parametrize("shape", [(128,), (1, 128)])  # (10, 128): the file itself
+def test_shapes_of_the_average(shape: tuple[int, ...], slim: dict[str, Any], checkpoint: Write) -> None:
+    average = slim["latent_avg"][0].expand(shape)
+    model = load_torch_model(checkpoint({**slim, "latent_avg": average}))
+    assert torch.equal(model.average, slim["latent_avg"])
+    assert model.digest == load_model(checkpoint(slim)).digest
 
 
-def test_average_that_a_converter_dropped_is_computed(
-    psp: TorchModel, psp_content: dict[str, Any], checkpoint: Write
-) -> None:
-    content = {key: value for key, value in psp_content.items() if key != "latent_avg"}
-    model = load_torch_model(checkpoint(content))
-    images = torch.zeros(1, 3, 256, 256)
-    offsets = psp.encode(images) - psp_content["latent_avg"]
+def test_average_that_a_converter_dropped_is_computed(slim: dict[str, Any], checkpoint: Write) -> None:
+    content = {key: value for key, value in slim.items() if key != "latent_avg"}
+    whole, model = load_torch_model(checkpoint(slim)), load_torch_model(checkpoint(content))
+    images = torch.rand(1, 3, 32, 32)
+    offsets = whole.encode(images) - slim["latent_avg"]
     torch.testing.assert_close(model.encode(images), offsets + model.average)
     absolute = load_model(checkpoint({**content, "opts": {"start_from_latent_avg": False}}))
     torch.testing.assert_close(absolute.encode(images), offsets)
 
 
-def test_e4e(psp: TorchModel, psp_content: dict[str, Any], checkpoint: Write) -> None:
-    opts = psp_content["opts"] | {"encoder_type": "Encoder4Editing"}
-    model = load_torch_model(checkpoint({**psp_content, "opts": argparse.Namespace(**opts)}))
-    images = torch.rand(1, 3, 256, 256)
+def test_e4e(slim: dict[str, Any], checkpoint: Write) -> None:
+    psp = load_torch_model(checkpoint(slim))
+    opts = slim["opts"] | {"encoder_type": "Encoder4Editing"}
+    model = load_torch_model(checkpoint({**slim, "opts": argparse.Namespace(**opts)}))
+    images = torch.rand(1, 3, 32, 32)
     heads = psp.encode(images) - model.average
     want = torch.cat([heads[:, :1], heads[:, 1:] + heads[:, :1]], dim=1) + model.average
     torch.testing.assert_close(model.encode(images), want)
     assert model.digest != psp.digest
-    imported = load_model(import_model(checkpoint({**psp_content, "opts": opts}), "e4e").path)
+    imported = load_model(import_model(checkpoint({**slim, "opts": opts}), "e4e").path)
     assert imported.digest == model.digest
 
 
@@ -149,18 +153,20 @@ def test_w_plus_encoder(psp_content: dict[str, Any], checkpoint: Write, rule: Mo
 # ---- our own format
 
 
-def test_import_keeps_digest_and_outputs(psp: TorchModel) -> None:
-    info = import_model(DATA / "psp_tiny.pt")
+def test_import_keeps_digest_and_outputs(slim: dict[str, Any], checkpoint: Write) -> None:
+    file = checkpoint(slim, "psp_tiny.pt")
+    psp = load_torch_model(file)
+    info = import_model(file)
     assert (info.name, info.family, info.n_styles, info.image_size) == ("psp_tiny", "stylegan2", 10, 64)
     assert info.has_encoder
     imported = load_torch_model("psp_tiny")
     assert imported.digest == psp.digest
     assert torch.equal(imported.average, psp.average)
-    images = torch.rand(1, 3, 256, 256)
+    images = torch.rand(1, 3, 32, 32)
     assert torch.equal(imported.encode(images), psp.encode(images))
     assert "psp_tiny" in [model.name for model in list_models()]
     with pytest.raises(ModelError, match="already"):
-        import_model(DATA / "psp_tiny.pt")
+        import_model(file)
     assert [path.name for path in info.path.parent.iterdir()] == ["psp_tiny.safetensors"]
 
 
@@ -297,15 +303,15 @@ def test_checkpoints_of_something_else(checkpoint: Write, small_generator: Weigh
     refused(checkpoint({"g_ema": small_generator(2048, 1, 2, 1)}), "2048 px")
 
 
-def test_psp_files_that_do_not_fit(psp_content: dict[str, Any], checkpoint: Write, small_generator: Weights) -> None:
-    state = psp_content["state_dict"]
+def test_psp_files_that_do_not_fit(slim: dict[str, Any], checkpoint: Write, small_generator: Weights) -> None:
+    state = slim["state_dict"]
     encoder = {name: value for name, value in state.items() if name.startswith("encoder.")}
     decoder = {name: value for name, value in state.items() if name.startswith("decoder.")}
     refused(checkpoint({"state_dict": encoder, "opts": {}}), "no generator")
     refused(checkpoint({"state_dict": decoder, "opts": {}}), "no encoder")
-    other = {f"decoder.{name}": value for name, value in small_generator(256, 2, 512).items()}
+    other = {f"decoder.{name}": value for name, value in small_generator(256, 2, 128).items()}
     refused(checkpoint({"state_dict": encoder | other}), "makes 10 styles, but the generator takes 14")
-    sketches = {**state, "encoder.input_layer.0.weight": torch.zeros(64, 1, 3, 3)}
+    sketches = {**state, "encoder.input_layer.0.weight": torch.zeros(16, 1, 3, 3)}
     refused(checkpoint({"state_dict": sketches}), "1 channels instead of RGB")
     cut = {name: value for name, value in state.items() if not name.startswith("encoder.body.20.")}
     refused(checkpoint({"state_dict": cut}), "incomplete")
