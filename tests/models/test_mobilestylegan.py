@@ -136,8 +136,7 @@ def test_stand_ins_suit_whom_a_picture_shows(default_model: FaceModel) -> None:
     shown = everybody[scores(default_model, everybody[:, 0]).abs() > 1.5][:16]
     men = scores(default_model, shown[:, 0]) > 0
     assert 4 < men.sum() < 12
-    small = F.interpolate(default_model.synthesize(shown), (256, 256), mode="area").clamp(-1, 1)
-    seen = default_model.encode(small, steps=0).numpy()
+    seen = default_model.encode(default_model.glimpse(shown.numpy()).clip(-1, 1), steps=0)
     right = 0
     for codes, man in zip(seen, men, strict=True):
         somebody = stand_in(default_model, "somebody", codes[None])
@@ -147,8 +146,8 @@ def test_stand_ins_suit_whom_a_picture_shows(default_model: FaceModel) -> None:
 
 
 def test_stand_ins_look_ahead(default_model: FaceModel) -> None:
-    made = default_model.synthesize(people(default_model, *range(12)))
-    for picture in to_pixels(F.interpolate(made, (384, 384), mode="area").numpy()):
+    made = torch.from_numpy(default_model.glimpse(people(default_model, *range(12)).numpy()))
+    for picture in to_pixels(F.interpolate(made, (384, 384), mode="bilinear").numpy()):
         left, right, nose = certain_faces(picture)[0].landmarks[:3]
         assert abs((nose - (left + right) / 2)[0]) < 0.15 * np.linalg.norm(right - left)
 
@@ -177,7 +176,7 @@ def test_the_encoder_inverts_what_the_generator_makes(default_model: FaceModel, 
     Styles 0 to 2, which turn the head, say little about identity: these people all look into the camera.
     """
     made = people(default_model, *range(6))
-    read = default_model.encode(torch_model.preview(made).clamp(-1, 1), steps=2)
+    read = default_model.encode(torch_model.preview(made).clamp(-1, 1), steps=0)
     for layer in range(3, 16):
         ours, theirs = (F.normalize(codes[:, layer] - codes[:, layer].mean(0), dim=1) for codes in (read, made))
         found = (ours @ theirs.T).argmax(1) == torch.arange(6)
@@ -185,7 +184,7 @@ def test_the_encoder_inverts_what_the_generator_makes(default_model: FaceModel, 
 
 
 def test_another_look_corrects_the_first(torch_model: TorchModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = people(torch_model, "Ann", "Bob", "Cy", "Di")
+    made = people(torch_model, "Ann", "Bob")
     images = torch_model.synthesize(mix(made, made.roll(1, 0), LayerMask.photo(16)))
     small = F.interpolate(images, (128, 128), mode="area")
     errors = []
