@@ -471,17 +471,10 @@ def test_a_stand_in_who_looks_like_the_sender_is_passed_over(
     assert decibels(*faces) > 35
 
 
-@pytest.fixture
-def few_stand_ins(monkeypatch: pytest.MonkeyPatch) -> int:
-    """How many are tried."""
-    monkeypatch.setattr(standins, "SEEDS", 4)
-    return 4
-
-
-@pytest.mark.usefixtures("few_stand_ins")
 def test_a_face_that_no_stand_in_hides_is_blurred_and_comes_back(
     together: Parties, photo: bytes, original: Pixels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(standins, "SEEDS", 2)
     judged(monkeypatch, 0.0)
     sent = together.alice.encrypt(photo, to=["Bob"])
     assert (sent.leaks.faces_covered, sent.leaks.blurred, sent.leaks.likenesses) == (0, ((1, Refusal.ALIKE),), ())
@@ -507,10 +500,10 @@ def test_a_chat_keeps_a_stand_in_that_passes_without_the_margin(
 
 
 def test_the_best_stand_in_is_taken_where_none_hides_by_the_margin(
-    parties: Parties, photo: bytes, few_stand_ins: int, monkeypatch: pytest.MonkeyPatch
+    parties: Parties, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    glimpses = [1.13] * few_stand_ins
-    glimpses[3] = 1.15
+    monkeypatch.setattr(standins, "SEEDS", 4)
+    glimpses = [1.13, 1.13, 1.13, 1.15]
     judged(monkeypatch, 1.13, *glimpses[1:], 1.15, 1.13, 1.14)
     expected = seeds(parties.alice.profile.conversation("family").stand_in)[3]
     sent = parties.alice.encrypt(photo, to=["Bob"], conversation="family")

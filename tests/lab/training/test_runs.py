@@ -71,7 +71,7 @@ def losses(run: Path, name: str) -> list[float]:
 def test_a_generator_learns(folder: Path, tmp_path: Path) -> None:
     """The mean and spread of its faces approach those of the pictures."""
     shards = Shards(folder)
-    plan = replace(SMALL, steps=100, channels=16, rate=0.005)
+    plan = replace(SMALL, steps=50, channels=16, rate=0.005)
     heard: list[Status] = []
     model = train_generator(shards, plan, tmp_path / "run", ALONE, heard.append)
     images, _ = shards.batch(0, 0, 12, range(12), ALONE.device)
@@ -83,20 +83,20 @@ def test_a_generator_learns(folder: Path, tmp_path: Path) -> None:
 
     start = train_generator(shards, replace(plan, steps=0), tmp_path / "nothing", ALONE, silent)
     assert away(model) < 0.7 * away(start)
-    assert [progress.done for progress in heard] == list(range(25, 101, 25))
+    assert [progress.done for progress in heard] == [25, 50]
     assert {"discriminator", "generator", "r1", "path", "p", "r_t"} == set(heard[0].losses)
-    assert len(losses(tmp_path / "run", "generator")) == 4
+    assert len(losses(tmp_path / "run", "generator")) == 2
     # What is written is the model; the picture shows it.
     assert load_torch_model(tmp_path / "run" / "model.safetensors").digest == model.digest
-    assert (tmp_path / "run" / "samples" / "0000100.png").stat().st_size > 1000
+    assert (tmp_path / "run" / "samples" / "0000050.png").stat().st_size > 1000
 
 
 def test_an_encoder_learns(folder: Path, torch_model: TorchModel, tmp_path: Path) -> None:
-    plan = PspPlan(steps=75, batch=4, rate=1e-3, save_seconds=0)
+    plan = PspPlan(steps=50, batch=4, rate=1e-3, save_seconds=0)
     model = small_model()
     trained = train_psp(Shards(folder), model, plan, tmp_path / "run", ALONE, silent, judge=torch_model)
     for name in ("pixels", "features", "margin"):  # the norm only holds them back
-        first, *_, last = losses(tmp_path / "run", name)
+        first, last = losses(tmp_path / "run", name)
         assert last < first
     # The file is a model of ours: it reads and makes faces.
     loaded = load_torch_model(tmp_path / "run" / "model.safetensors")
