@@ -321,9 +321,9 @@ def test_refinement_comes_closer_and_sees_finer_pictures_at_its_end(
 
     monkeypatch.setattr(torch_model, "preview", spied)
     heard: list[tuple[int, int]] = []
-    refined = refine(torch_model, wanted, start, 10, lambda done, total: heard.append((done, total)))
-    assert sizes == [128] * 6 + [256] * 4
-    assert heard == [(step, 10) for step in range(1, 11)]
+    refined = refine(torch_model, wanted, start, 5, lambda done, total: heard.append((done, total)))
+    assert sizes == [128] * 3 + [256] * 2
+    assert heard == [(step, 5) for step in range(1, 6)]
 
     def distance(codes: Tensor) -> float:
         made = F.interpolate(torch_model.synthesize(codes), (256, 256), mode="area")
@@ -359,7 +359,7 @@ def test_descent_is_not_misled_by_what_previews_lack(
     wanted = default_model.synthesize(start).clip(-1, 1)
 
     def off() -> float:
-        made = default_model.synthesize(default_model._descend(wanted, start, 20, models_descent.LOOSE))
+        made = default_model.synthesize(default_model._descend(wanted, start, 12, models_descent.LOOSE))
         ours, theirs = (F.interpolate(one, (128, 128), mode="area") for one in tensors(made, wanted))
         return float(F.mse_loss(ours, theirs))
 
@@ -380,10 +380,10 @@ def test_the_key_face_is_kept_in_mind_while_reading(
     def off(codes: Floats) -> float:
         return codes_apart(codes[:, kept], portrait.codes[:, kept])
 
-    seen = default_model.encode(picture, steps=8)
-    assert off(read(picture, portrait.codes, default_model, mask, steps=8)) < 0.6 * off(seen)
+    seen = default_model.encode(picture, steps=4)
+    assert off(read(picture, portrait.codes, default_model, mask, steps=4)) < 0.6 * off(seen)
     # A wrong key misleads the search, but the picture counts as well.
-    assert off(seen) < off(read(picture, wrong, default_model, mask, steps=8)) < 1.2 * off(wrong)
+    assert off(seen) < off(read(picture, wrong, default_model, mask, steps=4)) < 1.2 * off(wrong)
 
 
 def test_a_model_without_descent_reads_as_it_encodes(
@@ -478,7 +478,7 @@ def test_portraits_of_any_size_are_recognised(default_model: FaceModel, people: 
 
 
 def test_portraits_are_told_from_square_photos(default_model: FaceModel, people: People) -> None:
-    for seed in range(4):
+    for seed in range(2):
         made = to_pixels(default_model.synthesize(stand_in(default_model, seed, default_model.latent_avg[None])))[0]
         small = np.asarray(cv2.resize(made, (256, 256), interpolation=cv2.INTER_AREA), np.uint8)
         assert undo(small, people.ann, default_model).form == "portrait"
