@@ -51,7 +51,8 @@ def test_encode_resizes(psp: TorchModel, given: int, resize: str, monkeypatch: p
 
     monkeypatch.setattr(psp.encoder, "forward", network)
     assert torch.equal(psp.encode(images(given)), psp.average[None])
-    assert torch.equal(*shown, torch.nn.functional.interpolate(images(given), (256, 256), mode=resize))
+    (seen,) = shown
+    assert torch.equal(seen, torch.nn.functional.interpolate(images(given), (256, 256), mode=resize))
 
 
 def test_batches_equal_single_pictures(generator_only: TorchModel, monkeypatch: pytest.MonkeyPatch) -> None:

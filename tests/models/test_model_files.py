@@ -55,9 +55,12 @@ def slim() -> dict[str, Any]:
     """A pSp file as published, of a narrow encoder that reads 32 px: a hundredth of the work."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        encoder = GradualStyleEncoder(10, 128, 32).state_dict()
+        encoder = GradualStyleEncoder(10, 128, 32)
+        for head in encoder.styles:
+            torch.nn.init.normal_(head.linear.weight)  # type: ignore[union-attr,arg-type]
+            torch.nn.init.normal_(head.linear.bias)  # type: ignore[union-attr,arg-type]
     state = {f"decoder.{name}": value for name, value in generator_weights(64, 4, 128).items()}
-    state |= {f"encoder.{name}": value for name, value in encoder.items() if name != "latent_avg"}
+    state |= {f"encoder.{name}": value for name, value in encoder.state_dict().items() if name != "latent_avg"}
     average = torch.randn(128, generator=torch.Generator().manual_seed(1)).repeat(10, 1)
     return {"state_dict": state, "latent_avg": average, "opts": {"start_from_latent_avg": True}}
 
@@ -89,12 +92,12 @@ def test_shapes_of_the_average(shape: tuple[int, ...], slim: dict[str, Any], che
     average = slim["latent_avg"][0].expand(shape)
     model = load_torch_model(checkpoint({**slim, "latent_avg": average}))
     assert torch.equal(model.average, slim["latent_avg"])
-    assert model.digest == load_model(checkpoint(slim)).digest
+    assert model.digest == load_model(checkpoint(slim, "whole.pt")).digest
 
 
 def test_average_that_a_converter_dropped_is_computed(slim: dict[str, Any], checkpoint: Write) -> None:
     content = {key: value for key, value in slim.items() if key != "latent_avg"}
-    whole, model = load_torch_model(checkpoint(slim)), load_torch_model(checkpoint(content))
+    whole, model = load_torch_model(checkpoint(slim, "whole.pt")), load_torch_model(checkpoint(content))
     images = torch.rand(1, 3, 32, 32)
     offsets = whole.encode(images) - slim["latent_avg"]
     torch.testing.assert_close(model.encode(images), offsets + model.average)
@@ -103,7 +106,7 @@ def test_average_that_a_converter_dropped_is_computed(slim: dict[str, Any], chec
 
 
 def test_e4e(slim: dict[str, Any], checkpoint: Write) -> None:
-    psp = load_torch_model(checkpoint(slim))
+    psp = load_torch_model(checkpoint(slim, "psp.pt"))
     opts = slim["opts"] | {"encoder_type": "Encoder4Editing"}
     model = load_torch_model(checkpoint({**slim, "opts": argparse.Namespace(**opts)}))
     images = torch.rand(1, 3, 32, 32)
