@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -17,6 +15,7 @@ import pytest
 from stylecrypt_msg.cli.workers import in_parallel
 
 from ..conftest import People
+from ..support import jobs
 from ..support.command_line import Run, read, refused, saved
 
 HOSTILE = "<b onclick=x>&amp.png"
@@ -172,17 +171,7 @@ def test_a_run_that_was_killed_goes_on(run: Run, photos: Path, people: People) -
 # ---- processes
 
 
-def _start(said: str) -> None:
-    os.environ["SAID"] = said
-
-
-def _double(number: int) -> tuple[int, str]:
-    if number == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return 2 * number, os.environ["SAID"]
-
-
 def test_a_job_that_kills_its_worker_takes_no_other_with_it() -> None:
-    found = dict(in_parallel(_double, list(range(6)), _start, "hello"))
+    found = dict(in_parallel(jobs.double, list(range(6)), jobs.start, "hello"))
     assert found.pop(3) is None
     assert found == {number: (2 * number, "hello") for number in (0, 1, 2, 4, 5)}
