@@ -1,8 +1,8 @@
 # One word for each job; every target sets up what it needs.
 PYTHON ?= python3
 BIN := .venv/bin
-# One file is one worker's, in order: files share what takes long to make. Each worker has a model and a homeserver, 2 to 3 GB.
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# One file is one worker's, in order: files share what takes long to make. Each worker has a model and a homeserver.
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test quick check format bench docs clean
 

@@ -20,6 +20,7 @@ from stylecrypt_protocol.limits import MAX_FACES
 
 from . import effort
 from .choices import Form, Others
+from .codebook import Entry, codebook
 from .errors import FaceError, Remedy
 from .faces import (
     Face,
@@ -86,6 +87,7 @@ class CoveredPhoto:
         quads: where the fake faces sit in ``pixels``, left to right; none where every face is blurred.
         landmarks: (len(quads), 5, 2) float32, in ``pixels``; they decide how much of a face shows.
         codes: the original faces' codes (len(quads), n_styles, style_dim). SECRET: they are the sender's face.
+        entries: of the model's `codebook`, one for each of ``quads``; None if the mask keeps the faces' own styles.
         mask: the layers that were replaced.
         fakes: len(quads) squares, as the model made them.
         found: the photo's faces, left to right.
@@ -104,6 +106,7 @@ class CoveredPhoto:
     found: tuple[Face, ...]
     blurred: tuple[Unreplaced, ...] = ()
     kept: tuple[Unreplaced, ...] = ()
+    entries: tuple[Entry, ...] | None = None
 
     @property
     def numbers(self) -> list[int]:
@@ -134,6 +137,7 @@ def cover(
     others: Others | None = None,
     steps: int = 0,
     refine_steps: int = 0,
+    bounded: bool = False,
     matting: bool = False,
     progress: Progress = silent,
 ) -> CoveredPhoto:
@@ -149,6 +153,7 @@ def cover(
             default "keep" with ``only``, otherwise "blur". A portrait does not show them.
         steps: of descent in the inversion (`effort`); 0: the encoder alone decides.
         refine_steps: of further descent, by `FaceModel.refine`.
+        bounded: what the mask keeps is not the faces' own, but the nearest people's of the model's `codebook`, if it has one.
         matting: keep the hair of the fake, and cut it out with an alpha matte (the paper's preprocessing, step iii).
 
     Raises FaceError when there is no face, no such face, or one that can be neither replaced nor blurred nor kept;
@@ -173,12 +178,21 @@ def cover(
         squares = to_images([crop(pixels, quad, model.image_size) for quad in quads])
         codes = model.refine(squares, codes, refine_steps, lambda done, total: progress("refining", done, total))
     landmarks = np.reshape([one.landmarks for one in chosen], (-1, 5, 2)).astype(np.float32)
+    entries = None
+    if bounded and (book := codebook(model.digest)) is not None:
+        looks = _encode(model, pixels, quads, 0, silent) if steps or refine_steps else codes
+        entries = tuple(
+            book.entry(look, transform(quad_matrix(quad, 1), points).astype(np.float32))
+            for look, quad, points in zip(looks, quads, landmarks, strict=True)
+        )
     if form == "portrait":
         size = model.image_size
         landmarks = transform(quad_matrix(quads[0], size), landmarks[0])[None].astype(np.float32)
         pixels, quads = crop(pixels, quads[0], size), (whole(size),)
         backdrop = pixels
-    bare = CoveredPhoto(backdrop, pixels, backdrop, quads, landmarks, codes, mask, (), tuple(found), blurred, kept)
+    bare = CoveredPhoto(
+        backdrop, pixels, backdrop, quads, landmarks, codes, mask, (), tuple(found), blurred, kept, entries
+    )
     key_faces = dict.fromkeys(range(len(quads)), key_face)
     covered = exchange(bare, model, key_faces, matting=matting, progress=progress)
     return covered if form == "portrait" else _looked_over(covered, others)
@@ -252,6 +266,7 @@ def blur_alike(covered: CoveredPhoto, faces: Collection[int], *, matting: bool =
         quads=quads,
         landmarks=landmarks,
         codes=covered.codes[left],
+        entries=None if covered.entries is None else tuple(covered.entries[face] for face in left),
         fakes=fakes,
         blurred=tuple(sorted([*covered.blurred, *(Unreplaced(numbers[face], Refusal.ALIKE) for face in faces)])),
     )
@@ -432,13 +447,18 @@ def _check_numbers(found: int, numbers: Collection[int]) -> None:
 
 def _mixed(covered: CoveredPhoto, model: FaceModel, key_faces: Mapping[int, EncryptionKeyFace]) -> Floats:
     """The codes (len(key_faces), n_styles, style_dim) of the fakes for these faces."""
-    codes = covered.codes[list(key_faces)]
+    book = None if covered.entries is None else codebook(model.digest)
     photos = {id(one): invert(one, model) for one in key_faces.values() if isinstance(one, np.ndarray)}
-    keys = [
-        photos[id(one)] if isinstance(one, np.ndarray) else stand_in(model, one, code[None], face)
-        for (face, one), code in zip(key_faces.items(), codes, strict=True)
-    ]
-    return mix(codes, np.concatenate(keys), covered.mask)
+    mixed = []
+    for face, one in key_faces.items():
+        entry = covered.entries[face] if covered.entries else None
+        content = covered.codes[face] if book is None or entry is None else book.content(entry)
+        key = photos[id(one)] if isinstance(one, np.ndarray) else stand_in(model, one, content[None], face)
+        if book is None or entry is None:
+            mixed.append(mix(content, key[0], covered.mask))
+        else:
+            mixed.append(book.fake(entry, key[0], covered.mask))
+    return np.array(mixed, np.float32)
 
 
 def to_images(squares: Sequence[Pixels]) -> Floats:

@@ -119,6 +119,11 @@ def coverer(models: ModelCache, recognisers: Callable[[], Sequence[Recogniser]])
             raise InputError(
                 f"Other faces cannot be treated as {order.others!r}.", hint=f"Others are {', '.join(get_args(Others))}."
             )
+        if order.refine_steps and order.level in _SEALED_PIXELS:
+            raise InputError(
+                f"Nothing can be refined at level {order.level}: there, no cover shows how well a face was read.",
+                hint="Refine at levels latent and keyface.",
+            )
         progress("loading the model", 0, 1)
         model = models.named(order.model)
         progress("loading the model", 1, 1)
@@ -134,6 +139,7 @@ def coverer(models: ModelCache, recognisers: Callable[[], Sequence[Recogniser]])
             others=order.others,
             steps=COVER_STEPS[order.level],
             refine_steps=order.refine_steps,
+            bounded=order.level is not Level.KEYFACE,  # where a key face needs them
             matting=order.matting,
             progress=progress,
         )

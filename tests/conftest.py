@@ -39,6 +39,8 @@ hypothesis.settings.register_profile("stylecrypt", deadline=None)
 hypothesis.settings.load_profile("stylecrypt")
 
 
+MOST_WORKERS = 4
+
 # The fixtures that a test uses, directly or not, tell what it needs; `make quick` leaves these tests out.
 MARKS = {"homeserver": "homeserver"} | dict.fromkeys(
     ("default_model", "torch_model", "generator_only", "large", "psp", "psp_content", "small"),
@@ -50,6 +52,12 @@ def pytest_configure() -> None:
     """Workers share the processors: with all of them for each, threads of one wait busily for those of another."""
     if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors, as some worker always waits for a homeserver or a browser; each takes up to 5 GB."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min((os.cpu_count() or 1) + 1, memory // 5_000_000_000, MOST_WORKERS))
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects tests

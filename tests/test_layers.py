@@ -39,13 +39,16 @@ IMPORTS = {
     "profile": {"errors"},
     "progress": set(),
     "stylemix": {"errors"},
+    "codebook": {"models", "stylemix"},
     "effort": {"models"},
     "recognisers": {"errors", "faces"},
     "quality": {"pictures"},
     "residual": {"errors", "pictures", "quality"},
     "standins": {"models"},
     "transports": {"errors", "files", "pictures"},
-    "cipher": {"choices", "effort", "errors", "faces", "models", "pictures", "progress", "standins", "stylemix"},
+    "cipher": {
+        "choices", "codebook", "effort", "errors", "faces", "models", "pictures", "progress", "standins", "stylemix",
+    },
     "whom": {"errors", "faces", "pictures", "recognisers"},
     "standin_choice": {"cipher", "errors", "faces", "models", "progress", "recognisers"},
     "covering": {

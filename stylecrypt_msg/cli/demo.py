@@ -45,7 +45,7 @@ class _Person:
     key_face: Pixels
 
 
-def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as_json: bool) -> None:
+def run(output: Path, photo: Path | None, key_face: Path | None, as_json: bool) -> None:
     if key_face is not None and photo is None:
         raise InputError("--key-face goes with --photo.", hint="Give both, or neither.")
     photos = [path for path in (photo, key_face) if path is not None]
@@ -87,7 +87,7 @@ def run(output: Path, photo: Path | None, key_face: Path | None, refine: int, as
             rows = [
                 (
                     f"{person.name}, {form}",
-                    _row(senders[person.name], friend, acquaintance, person, form, refine, files, progress),
+                    _row(senders[person.name], friend, acquaintance, person, form, files, progress),
                 )
                 for person, form in jobs
             ]
@@ -128,7 +128,6 @@ def _row(
     acquaintance: StyleCrypt,
     person: _Person,
     form: Form,
-    refine: int,
     files: dict[str, bytes],
     progress: Progress,
 ) -> list[Pixels | str]:
@@ -139,7 +138,6 @@ def _row(
         to=["friend"],
         stand_in=f"stand-in of {person.name}",
         form=form,
-        refine_steps=refine,
         format="JPEG",
         force=True,
         progress=progress,

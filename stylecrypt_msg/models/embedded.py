@@ -56,9 +56,14 @@ class EmbeddedModel(FaceModel):
     ) -> Floats:
         return load_torch_model(self.name).refine(images, codes, steps, progress)
 
+    @cached_property
+    def judge(self) -> tuple[Floats, Floats]:
+        """Weights (6, style_dim) and biases of the scores of w that `mobilestylegan.MobileStyleGAN` lists."""
+        return self._weights["generator.judge_weight"], self._weights["generator.judge_bias"]
+
     def suits(self, people: Floats, codes: Floats) -> NDArray[np.bool_]:
         """As `mobilestylegan.MobileStyleGAN.suits`."""
-        weight, bias = (self._weights[f"generator.judge_{part}"] for part in ("weight", "bias"))
+        weight, bias = self.judge
         scores = people[:, 0] @ weight.T + bias
         original = codes[2:8].mean(0) @ weight[-1] + bias[-1]
         return np.asarray((scores[:, :-1] < 0).all(1) & ((scores[:, -1] > 0) == (original > 0)))

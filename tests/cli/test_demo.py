@@ -14,7 +14,7 @@ _STEPS = ("", "-original", "-recovered", "-wrong-key")
 
 @pytest.mark.slow
 def test_demo(run: Run) -> None:
-    result = run("demo", "-o", "sheets/first", "--refine", 0, "--json").json
+    result = run("demo", "-o", "sheets/first", "--json").json
     assert result["rows"] == ["alice, photo", "bob, photo", "carol, photo", "alice, portrait"]
     names = [f"{one}-photo" for one in ("alice", "bob", "carol")] + ["alice-portrait"]
     imprints = {path.name for path in Path("sheets/first").glob("*-imprint.jpg")}
@@ -33,7 +33,7 @@ def test_demo_on_a_photo(run: Run, photo: Path, ann: Path) -> None:
     refused(run("demo", "-o", ".", "--photo", photo), "could overwrite pictures")
     refused(run("demo", "-o", ann, "--photo", photo), "cannot be made")
     assert not Path("sheet").exists()
-    ended = run("demo", "-o", "sheet", "--photo", photo, "--key-face", ann, "--refine", 0)
+    ended = run("demo", "-o", "sheet", "--photo", photo, "--key-face", ann)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.decode().splitlines() == [f"contact sheet: {Path('sheet/contact-sheet.jpg')}"]
     expected = {f"you-{form}{step}.jpg" for form in ("photo", "portrait") for step in _STEPS}
@@ -43,5 +43,5 @@ def test_demo_on_a_photo(run: Run, photo: Path, ann: Path) -> None:
 
 def test_demo_writes_all_or_nothing(run: Run, photo: Path, people: People) -> None:
     Path("wall.png").write_bytes(saved(people.photo[:, 290:], "PNG"))
-    refused(run("demo", "-o", "sheet", "--photo", photo, "--key-face", "wall.png", "--refine", 0), "No face")
+    refused(run("demo", "-o", "sheet", "--photo", photo, "--key-face", "wall.png"), "No face")
     assert list(Path("sheet").iterdir()) == []

@@ -33,7 +33,7 @@ __all__ = ["LAYERS_OF", "LEVELS_OF", "TILE", "TRAVEL_OF", "Spread", "Strips", "b
 
 Result = TypeVar("Result", bound=Record)
 
-METHOD = 6
+METHOD = 7
 """Goes up when anything is measured differently, so that old results do not mix with new ones."""
 
 TRAVEL_OF = 6

@@ -23,8 +23,10 @@ from stylecrypt_protocol import Level
 
 from stylecrypt_msg import effort
 from stylecrypt_msg.cipher import read, to_images, to_pixels
+from stylecrypt_msg.codebook import codebook
 from stylecrypt_msg.effort import COVER_STEPS
 from stylecrypt_msg.faces import crop, paste
+from stylecrypt_msg.faces.align import quad_matrix, transform
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.models.face_model import Floats
 from stylecrypt_msg.pictures import Pixels
@@ -194,8 +196,16 @@ def try_person(
     def portrait(somebody: Floats) -> Pixels:
         return synthesize(model, mix(codes, somebody, mask))
 
+    book, photo_mask = codebook(model.digest), LayerMask.photo(model.n_styles)
+    seat = transform(quad_matrix(photo.quad, 1), photo.face.landmarks).astype(np.float32)
+    entry = None if book is None else book.entry(in_photos[0], seat)
+
     def in_the_photo(somebody: Floats) -> Pixels:
-        face = synthesize(model, mix(in_photos, somebody, LayerMask.photo(model.n_styles)))
+        if book is None or entry is None:
+            fake = mix(in_photos, somebody, photo_mask)
+        else:
+            fake = book.fake(entry, somebody[0], photo_mask)[None]
+        face = synthesize(model, fake)
         pasted = paste(photo.pixels, face, photo.quad, photo.face.landmarks, subdue=True)
         return crop(pasted, photo.quad, SIZE)
 

@@ -25,13 +25,12 @@ def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the pictures.")] = Path("demo"),
     photo: Annotated[Path | None, typer.Option(help="Your own photo instead of people who do not exist.")] = None,
     key_face: Annotated[Path | None, typer.Option(help="With --photo: another photo of the same person.")] = None,
-    refine: Annotated[int, typer.Option(min=0, max=1000, help="Steps of refinement for each face.")] = 0,
     json: Json = False,
 ) -> None:
     """Run everything once and write a contact sheet: who sees what."""
     from .. import demo as command
 
-    command.run(output, photo, key_face, refine, json)
+    command.run(output, photo, key_face, json)
 
 
 @app.command()

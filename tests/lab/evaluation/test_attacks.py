@@ -31,7 +31,7 @@ from stylecrypt_lab.evaluation.attacks.odds import Figure
 from stylecrypt_lab.evaluation.attacks.traces import Sent, alike, says_when, told_apart, unsealed
 from stylecrypt_lab.evaluation.attacks.traffic import MARKER, ordinary_photo, padding, traffic
 from stylecrypt_lab.evaluation.subjects import Photo, Subject
-from stylecrypt_protocol import Card, Identity
+from stylecrypt_protocol import Card, Identity, Level
 
 from stylecrypt_msg import StyleCrypt, effort
 from stylecrypt_msg.cli import main
@@ -122,8 +122,8 @@ def test_covers_are_made_as_the_program_makes_them(bench: Bench) -> None:
     seen = bench.open.people.sent[-1]
     view = pipeline.view(seen.square, seen.landmarks)
     looks, depth = (pipeline.encode([view.square], steps)[0] for steps in (0, effort.KEY_STEPS))
-    np.testing.assert_allclose(view.sent["photo"], looks, atol=1e-4)
-    np.testing.assert_allclose(view.sent["portrait"], depth, atol=1e-4)
+    np.testing.assert_allclose(view.sent[Level.ORIGINAL], looks, atol=1e-4)
+    np.testing.assert_allclose(view.sent[Level.KEYFACE], depth, atol=1e-4)
     np.testing.assert_allclose(view.codes, depth, atol=1e-4)
     assert np.abs(looks - depth).max() > 0.01
     n = pipeline.model.n_styles
@@ -343,14 +343,14 @@ def test_captions_of_many_lengths_look_alike() -> None:
 def test_the_whole_bench_and_its_report(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     n, heard = bench.open.pipeline.model.n_styles, []
     effort = Effort(keys=1, key_victims=1, fakes=2, averaged=1, learnt=2, steps=1, photos=1)
-    masks = [LayerMask.paper(n)]
+    settings = [Setting.of(LayerMask.paper(n))]
     sent = Finding("traffic", "", "the photo's metadata in the message", 0, 4, 0.0)
     monkeypatch.setattr(bench_module, "traffic", lambda *_: [sent])  # tested above
     result = attacks.run(
         bench.subjects[:2],
         bench.open.pipeline.model,
         bench.open.pipeline.recogniser,
-        masks,
+        settings,
         tmp_path,
         lambda *told: heard.append(told),
         effort,
@@ -376,7 +376,7 @@ def test_a_run_that_was_stopped_goes_on(bench: Bench, tmp_path: Path, monkeypatc
     sent = [Finding("traffic", "", "the photo's metadata in the message", 0, 4, 0.0)]
     monkeypatch.setattr(bench_module, "traffic", lambda *_: sent)
     model, recogniser = bench.open.pipeline.model, bench.open.pipeline.recogniser
-    masks = [LayerMask.of(layers, model.n_styles) for layers in ([15], [3, 4, 5])]
+    settings = [Setting.of(LayerMask.of(layers, model.n_styles)) for layers in ([15], [3, 4, 5])]
     effort = Effort(keys=1, key_victims=1, fakes=1, averaged=1, learnt=2, steps=1, photos=1)
     heard: list[tuple[str, int, int]] = []
 
@@ -393,7 +393,7 @@ def test_a_run_that_was_stopped_goes_on(bench: Bench, tmp_path: Path, monkeypatc
                 raise KeyboardInterrupt
 
         heard.clear()
-        return attacks.run(subjects, model, recogniser, masks, tmp_path / folder, progress, effort)
+        return attacks.run(subjects, model, recogniser, settings, tmp_path / folder, progress, effort)
 
     with pytest.raises(KeyboardInterrupt):
         run("stopped", stop=1)
@@ -430,7 +430,7 @@ def test_the_command(
     monkeypatch.setattr(bench_module, "Pipeline", lambda *_: bench.open.pipeline)
     tiny = {"keys": 1, "key_victims": 1, "fakes": 1, "averaged": 1, "learnt": 2, "steps": 1}
     monkeypatch.setattr(bench_module, "Effort", lambda **more: Effort(**{**tiny, **more}))
-    monkeypatch.setattr(command.attacks, "default_masks", lambda n: [LayerMask.of([n - 1], n)])  # type: ignore[attr-defined]
+    monkeypatch.setattr(command.attacks, "default_settings", lambda n: [Setting.of(LayerMask.of([n - 1], n))])  # type: ignore[attr-defined]
     monkeypatch.setattr(command, "load_model", lambda name: bench.open.pipeline.model)
     monkeypatch.setattr(bench_module, "traffic", lambda *_: [])
     monkeypatch.setattr(sys, "argv", ["stylecrypt", "evaluate", str(folder), "--attacks", "--report", str(out)])
@@ -444,8 +444,20 @@ def test_the_command(
     assert json.loads((out / "attacks.json").read_text())["conditions"]["pairs"] is False
 
 
+def test_sealed_covers_keep_nothing_of_their_sender(bench: Bench) -> None:
+    """As the program makes them: two senders with one entry of the codebook make one fake."""
+    pipeline, (first, second, *_) = bench.open.pipeline, bench.open.people.sent
+    n = pipeline.model.n_styles
+    photo, key = Setting.of(LayerMask.photo(n)), bench.open.strange.codes[0, :2]
+    twin = replace(second, entry=first.entry)
+    np.testing.assert_array_equal(pipeline.fakes(first, key, photo), pipeline.fakes(twin, key, photo))
+    shown = replace(photo, level=Level.KEYFACE)
+    own = pipeline.fakes(first, key, shown)[:, shown.kept]
+    np.testing.assert_array_equal(own, np.repeat(first.sent[Level.KEYFACE][None, shown.kept], 2, axis=0))
+
+
 def test_masks_that_photos_cannot_bear_make_portraits() -> None:
-    forms = {str(mask): Setting.of(mask).form for mask in attacks.default_masks(16)}
-    assert {mask for mask, form in forms.items() if form == "photo"} == {"3-7", "4-7", "3-5", "6"}
+    settings = attacks.default_settings(16)
+    assert {one.name for one in settings if one.form == "photo"} == {"3-7", "3-7 at keyface", "4-7", "3-5", "6"}
     assert Setting.of(LayerMask.paper(16)).kept == [3, 6, 7]
-    assert [Setting.of(mask).in_use for mask in attacks.default_masks(16)] == [True, True] + [False] * 6
+    assert [one.in_use for one in settings] == [True, True, True] + [False] * 6

@@ -6,7 +6,7 @@ what that means for users. Every rate comes with its trials and its chance: the 
 
 from __future__ import annotations
 
-from .bench import ATTACKS, AttackResult, Effort, MaskOdds, default_masks, run
+from .bench import ATTACKS, AttackResult, Effort, MaskOdds, default_settings, run
 from .many import Averages
 from .material import Setting
 from .odds import Figure, Finding, wilson
@@ -22,7 +22,7 @@ __all__ = [
     "Finding",
     "MaskOdds",
     "Setting",
-    "default_masks",
+    "default_settings",
     "run",
     "table",
     "wilson",

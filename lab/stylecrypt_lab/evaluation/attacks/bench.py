@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict, Field
+from stylecrypt_protocol import Level
 
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.progress import Progress
@@ -28,7 +29,7 @@ from .network import Lessons, lessons, networks
 from .odds import Figure, Finding
 from .traffic import traffic
 
-__all__ = ["ATTACKS", "AttackResult", "Effort", "MaskOdds", "default_masks", "run"]
+__all__ = ["ATTACKS", "AttackResult", "Effort", "MaskOdds", "default_settings", "run"]
 
 ATTACKS = {
     "recognition": "A face recogniser compares the fake with a gallery that has one photo of each sender.",
@@ -43,7 +44,7 @@ ATTACKS = {
 }
 """Names of the attacks, and what the attacker does."""
 
-_METHOD = 5  # increases whenever a measurement changes, so that old and new results are not mixed
+_METHOD = 6  # increases whenever a measurement changes, so that old and new results are not mixed
 _WITHOUT_KEY = ("recognition", "styles", "wrong keys", "averaging", "network", "linking")
 _SHARE = 4  # masks that only serve for comparison get the full effort divided by this
 
@@ -180,10 +181,11 @@ class AttackResult:
         }
 
 
-def default_masks(n_styles: int) -> list[LayerMask]:
-    """The program's own two, weaker and stronger ones, and as the control one that keeps nothing of the sender."""
+def default_settings(n_styles: int) -> list[Setting]:
+    """The program's own, weaker and stronger masks, and as the control one that keeps nothing of the sender."""
     texts = ("paper", "photo", "4-7", "3-5", "6", "8-", "0-7", "0-")
-    return [LayerMask.parse(text, n_styles) for text in texts]
+    paper, photo, *others = (Setting.of(LayerMask.parse(text, n_styles)) for text in texts)
+    return [paper, photo, replace(photo, level=Level.KEYFACE), *others]
 
 
 class _Header(Conditions):
@@ -212,19 +214,18 @@ def run(
     subjects: Sequence[Subject],
     model: FaceModel,
     recogniser: Recogniser,
-    masks: Sequence[LayerMask],
+    settings: Sequence[Setting],
     folder: Path,
     progress: Progress,
     effort: Effort | None = None,
 ) -> AttackResult:
-    """Attacks fakes of the subjects with every mask that is not yet in ``folder``, which keeps each finished one.
+    """Attacks fakes of the subjects in every setting that is not yet in ``folder``, which keeps each finished one.
 
     The same input gives the same result, except for sizes and times of messages. With pairs the gallery and the key faces
     are the other photos, otherwise the sent ones. ``progress`` is called with the current work, how much of it is done, and
     the total. Raises ModelError for a model without an encoder, InputError for a folder with other results.
     """
     effort = effort or Effort()
-    settings = tuple(Setting.of(mask) for mask in masks)
     paired = all(subject.other is not None for subject in subjects)
     header = _Header(method=_METHOD, model=model.digest, recogniser=recogniser.name, pairs=paired, effort=effort)
     journal, inputs = Journal(folder, header, "attacks.jsonl"), inputs_of(*subjects)
@@ -253,7 +254,7 @@ def run(
     about_messages = kept("traffic") or keep("traffic", _Found.of(traffic(subjects, effort.photos, model, progress)))
     every = [*(known[setting.name] for setting in settings), about_messages]
     return AttackResult(
-        settings=settings,
+        settings=tuple(settings),
         conditions=_conditions(len(subjects), model, recogniser, header),
         findings=tuple(one for found in every for one in found.findings),
         figures=tuple(one for found in every for one in found.figures),

@@ -25,7 +25,7 @@ def run(
         )
         for path, why in passed_over.items():
             console.note(f"{path.name} is passed over: {why}")
-        result = attacks.run(subjects, model, recogniser, attacks.default_masks(model.n_styles), output, progress)
+        result = attacks.run(subjects, model, recogniser, attacks.default_settings(model.n_styles), output, progress)
     page = attacks.write_report(result, output)
     if as_json:
         console.print_json(result.to_json())

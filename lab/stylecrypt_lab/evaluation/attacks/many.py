@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 
 from stylecrypt_msg.pictures import Pixels, encode_picture
-from stylecrypt_msg.stylemix import mix
 
 from .faces import by_chance, same
 from .material import Material, resized, show, small
@@ -49,7 +48,7 @@ def averaging(material: Material, fakes: int, victims: int) -> tuple[list[Findin
     for row, i in enumerate(chosen):
         material.progress("averaging", row, len(chosen))
         view = people.sent[i]
-        made = pipeline.preview(mix(view.sent[setting.form][None], strange.codes[i, :fakes], setting.mask))
+        made = pipeline.preview(pipeline.fakes(view, strange.codes[i, :fakes], setting))
         photo = small(view, _SIDE)
         seen = [show(photo, resized(face, _SIDE), setting.form) for face in made]
         codes, faces = pipeline.glance(seen), pipeline.describe(seen)

@@ -13,6 +13,7 @@ from stylecrypt_protocol import Level
 from stylecrypt_msg import effort
 from stylecrypt_msg.choices import Form
 from stylecrypt_msg.cipher import read, to_images, to_pixels
+from stylecrypt_msg.codebook import Entry, codebook
 from stylecrypt_msg.faces import paste
 from stylecrypt_msg.faces.align import quad_matrix, transform, whole
 from stylecrypt_msg.models import FaceModel
@@ -46,30 +47,37 @@ __all__ = [
 _SIDE = 512  # px of the squares that show the faces
 _ENCODED = 256  # px of what the encoder gets, as in `cipher`
 _BATCH = 4
-_LEVELS: dict[Form, Level] = {"photo": Level.ORIGINAL, "portrait": Level.KEYFACE}  # what the program sends in each form
+_LEVELS = (Level.ORIGINAL, Level.KEYFACE)  # whose covers are attacked
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A mask, and the form in which it can be used.
+    """A mask, the form in which it can be used, and the level at which the cover is sent.
 
-    ``in_use``: one of the program's own two, which are attacked with full effort. The others serve for comparison.
+    At level ``original``, covers of a model that has a codebook keep its entries' styles; at ``keyface`` the sender's.
     """
 
     mask: LayerMask
     form: Form
-    in_use: bool
+    level: Level
 
     @classmethod
     def of(cls, mask: LayerMask) -> Setting:
         """Photos need the sender's pose and colours (layers 0-2 and 8 on): masks that replace any of them make portraits."""
-        n = mask.n_styles
-        form: Form = "photo" if mask.layers <= LayerMask.photo(n).layers else "portrait"
-        return cls(mask, form, mask in (LayerMask.paper(n), LayerMask.photo(n)))
+        if mask.layers <= LayerMask.photo(mask.n_styles).layers:
+            return cls(mask, "photo", Level.ORIGINAL)
+        return cls(mask, "portrait", Level.KEYFACE)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether it is one of the program's own, which are attacked with full effort. The others serve for comparison."""
+        n = self.mask.n_styles
+        return self.mask == (LayerMask.photo(n) if self.form == "photo" else LayerMask.paper(n))
 
     @property
     def name(self) -> str:
-        return str(self.mask)
+        usual = self == Setting.of(self.mask)
+        return str(self.mask) if usual else f"{self.mask} at {self.level}"
 
     @property
     def kept(self) -> list[int]:
@@ -84,13 +92,15 @@ class View:
 
     Attributes:
         codes: (n_styles, style_dim), as a holder of the photo inverts it for use as a key face.
-        sent: the same, by the fake's form, as its sender inverts it, with less effort (`effort`).
+        sent: the same, by level, as its sender inverts it, with less effort (`effort`).
+        entry: of the model's codebook, if it has one.
     """
 
     square: Pixels
     landmarks: NDArray[np.float32]
     codes: Codes
-    sent: Mapping[Form, Codes]
+    sent: Mapping[Level, Codes]
+    entry: Entry | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +158,7 @@ class Pipeline:
     def __init__(self, model: FaceModel, recogniser: Recogniser) -> None:
         self.model = model
         self.recogniser = recogniser
+        self._book = codebook(model.digest)
 
     def render(self, codes: Codes) -> list[Pixels]:
         """Full size."""
@@ -171,10 +182,18 @@ class Pipeline:
         return self.encode(squares, steps=0)
 
     def view(self, square: Pixels, landmarks: NDArray[np.floating]) -> View:
-        efforts = {effort.KEY_STEPS, *(effort.COVER_STEPS[level] for level in _LEVELS.values())}
+        efforts = {effort.KEY_STEPS, *(effort.COVER_STEPS[level] for level in _LEVELS)}
         codes = {steps: self.encode([square], steps)[0] for steps in efforts}
-        sent = {form: codes[effort.COVER_STEPS[level]] for form, level in _LEVELS.items()}
-        return View(square, landmarks.astype(np.float32), codes[effort.KEY_STEPS], sent)
+        sent = {level: codes[effort.COVER_STEPS[level]] for level in _LEVELS}
+        points = landmarks.astype(np.float32)
+        entry = None if self._book is None else self._book.entry(sent[Level.ORIGINAL], points / square.shape[0])
+        return View(square, points, codes[effort.KEY_STEPS], sent, entry)
+
+    def fakes(self, view: View, keys: Codes, setting: Setting) -> Codes:
+        """What ``view``'s sender makes with each of ``keys`` (K, n_styles, style_dim), as `cipher.cover` does."""
+        if setting.level is Level.ORIGINAL and self._book and view.entry:
+            return np.array([self._book.fake(view.entry, key, setting.mask) for key in keys])
+        return mix(view.sent[setting.level][None], keys, setting.mask)
 
     def describe(self, squares: Sequence[Pixels]) -> Floats:
         # A few at a time: dlib runs them through its network all at once, which takes memory.
@@ -259,9 +278,8 @@ def post(
     squares = []
     for i, (name, view) in enumerate(zip(people.names, views, strict=True)):
         progress(f"posting to room {room}", i, len(views))
-        codes = view.sent[setting.form][None]
-        key = stand_in(pipeline.model, f"{room} {name}", codes)
-        (face,) = pipeline.render(mix(codes, key, setting.mask))
+        key = stand_in(pipeline.model, f"{room} {name}", view.sent[setting.level][None])
+        (face,) = pipeline.render(pipeline.fakes(view, key, setting))
         squares.append(resized(show(view, face, setting.form), _SIDE))
     progress(f"posting to room {room}", len(views), len(views))
     return Posted(squares, pipeline.encode(squares), pipeline.describe(squares))

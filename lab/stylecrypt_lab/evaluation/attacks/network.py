@@ -15,7 +15,6 @@ from stylecrypt_msg.cipher import to_images, to_pixels
 from stylecrypt_msg.models.face_model import Floats as Codes
 from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.progress import Progress
-from stylecrypt_msg.stylemix import mix
 
 from .faces import by_chance, same
 from .material import Material, People, Pipeline, View, resized, show
@@ -55,8 +54,9 @@ def networks(material: Material, learnt: Lessons, steps: int) -> list[Finding | 
     """
     people, posted, pipeline, setting = material.people, material.posted, material.pipeline, material.setting
     n = len(learnt.views)
-    originals = np.stack([view.sent[setting.form] for view in learnt.views])
-    made = pipeline.preview(mix(originals, learnt.keys, setting.mask))
+    originals = np.stack([view.sent[setting.level] for view in learnt.views])
+    mixed = [pipeline.fakes(view, key[None], setting) for view, key in zip(learnt.views, learnt.keys, strict=True)]
+    made = pipeline.preview(np.concatenate(mixed))
     fakes = [show(view, resized(face, _SIDE), setting.form) for view, face in zip(learnt.views, made, strict=True)]
     material.progress("learning", 0, steps + n)
     inverse = Ridge(pipeline.glance(fakes).reshape(n, -1), originals.reshape(n, -1))
