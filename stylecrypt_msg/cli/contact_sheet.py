@@ -11,6 +11,7 @@ from ..apps import reduced
 from ..errors import InputError
 from ..files import write_atomically
 from ..pictures import encode_picture, read_photo
+from .places import Place
 
 __all__ = ["write"]
 
@@ -24,7 +25,7 @@ p { margin: .2rem 0 } .said { font-size: .85rem }
 """
 
 
-def write(path: Path, output: Path, rows: Sequence[tuple[str, str | None, Sequence[str]]]) -> None:
+def write(path: Path, output: Place, rows: Sequence[tuple[str, str | None, Sequence[str]]]) -> None:
     """``rows``: a photo's name, that of its result below ``output`` (None: there is none), and what is to be said about it."""
     done = sum(result is not None for _, result, _ in rows)
     page = (
@@ -35,18 +36,18 @@ def write(path: Path, output: Path, rows: Sequence[tuple[str, str | None, Sequen
     write_atomically(path, "\n".join([page, *_items(output, rows), "</ul></body></html>\n"]).encode())
 
 
-def _items(output: Path, rows: Sequence[tuple[str, str | None, Sequence[str]]]) -> Iterator[str]:
+def _items(output: Place, rows: Sequence[tuple[str, str | None, Sequence[str]]]) -> Iterator[str]:
     for photo, result, said in rows:
         words = "".join(f'<p class="said">{escape(line)}</p>' for line in said)
         if result is None:
             yield f'<li class="refused"><p><b>{escape(photo)}</b></p>{words}</li>'
         else:
-            yield f"<li>{_picture(output / result)}<p><b>{escape(photo)}</b></p>{words}</li>"
+            yield f"<li>{_picture(output, result)}<p><b>{escape(photo)}</b></p>{words}</li>"
 
 
-def _picture(path: Path) -> str:
+def _picture(output: Place, result: str) -> str:
     try:
-        small = reduced(read_photo(path).pixels, _SIDE)
+        small = reduced(read_photo(output.read(result)).pixels, _SIDE)
     except InputError:  # removed meanwhile, or of a kind that only its sender's program writes
         return ""
     data = base64.b64encode(encode_picture(small, "JPEG", quality=75)).decode()

@@ -1,12 +1,12 @@
 """``encrypt``, ``decrypt``, ``send``, ``receive``, ``inspect`` and ``demo``."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..options import FaceNumber, Json, Mask, Model, To, photo_options, session_of, takes, transport_options
+from ..places import is_folder, place_of
 
 if TYPE_CHECKING:
     from ...sdk import DecryptOptions, Options
@@ -64,16 +64,16 @@ def encrypt(
 ) -> None:
     """Replace the faces in a photo by faces of people who do not exist; contacts can undo it."""
     options["covert"] = covert
-    if os.path.isdir(photo):  # noqa: PTH112 - which takes names of any length
+    if is_folder(photo):
         from .. import folders
 
         if dry_run:
-            folders.plan(Path(photo), as_json=json, options=options)
+            folders.plan(place_of(photo), as_json=json, options=options)
             return
         folders.encrypt(
             session_of(context),
-            Path(photo),
-            Path(_given(output)),
+            place_of(photo),
+            place_of(_given(output)),
             to,
             planned=None if plan is None else folders.read_plan(plan),
             report=report,
@@ -153,13 +153,19 @@ def decrypt(
 ) -> None:
     """Recover the photo that a fake stands for."""
     options: DecryptOptions = {"key_face": key_face, "sender": sender, "mask": mask, "face": face}
-    if os.path.isdir(picture):  # noqa: PTH112
+    if is_folder(picture):
         from .. import folders
 
         if envelope is not None:
             raise typer.BadParameter("In a folder, each picture has an envelope of its own name.")
         folders.decrypt(
-            session_of(context), Path(picture), Path(output), report=report, model=model, as_json=json, options=options
+            session_of(context),
+            place_of(picture),
+            place_of(output),
+            report=report,
+            model=model,
+            as_json=json,
+            options=options,
         )
         return
     _only_for_folders(("--report", report))

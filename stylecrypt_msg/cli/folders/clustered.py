@@ -1,4 +1,4 @@
-"""A folder by a Ray cluster, which makes the covers. This machine reads, signs, seals and writes: keys stay on it."""
+"""A folder by a Ray cluster, which makes the covers. This machine signs, seals and writes, and reads its own files."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from ...apps import APPS, reduced
 from ...covering import Cover, Coverer, CoverOrder, coverer
-from ...files import read_file
 from ...models.model_cache import ModelCache
 from ...pictures import read_photo
 from ...progress import silent
 from ...recognisers import installed_recognisers
 from ...sdk import Options, draft_of
 from ..cluster import in_cluster, joined
+from ..places import Folder, Place
 from ..workers import worker_count
 from .values import Job, Opening, Outcome, Setting
 from .worker import begin, encrypt_one, finish_one, stylecrypt_here, tried
@@ -72,14 +71,16 @@ def encrypt_by_cluster(
                 own["key_faces"] = messenger.order(draft, model=model).key_faces
             return _Asked(job, own)
 
-        made = in_cluster(
-            ray, _cover, [*map(asked, waiting)], _begin, common, side, before=partial(_read, setting.source.absolute())
-        )
+        source, before = setting.source, None
+        if isinstance(source, Folder):
+            before = partial(_read, Folder(source.path.absolute()))
+        given_here = (common, side, None if before else source)
+        made = in_cluster(ray, _cover, [*map(asked, waiting)], _begin, *given_here, before=before)
         yield from _in_threads(partial(_finish, common), made, worker_count())
 
 
-def _read(source: Path, asked: _Asked) -> _Asked:
-    photo = tried(asked.job, lambda: read_file(source / asked.job.photo))
+def _read(source: Place, asked: _Asked) -> _Asked:
+    photo = tried(asked.job, lambda: source.read(asked.job.photo))
     return replace(asked, refused=photo) if isinstance(photo, Outcome) else replace(asked, photo=photo)
 
 
@@ -110,17 +111,21 @@ class _Covering:
     cover: Coverer
     common: CoverOrder
     side: int | None
+    source: Place | None
 
 
 _there: list[_Covering] = []
 
 
-def _begin(common: CoverOrder, side: int | None) -> None:
-    _there[:] = [_Covering(coverer(ModelCache(), installed_recognisers), common, side)]
+def _begin(common: CoverOrder, side: int | None, source: Place | None) -> None:
+    """``source``: a bucket, which workers read by themselves."""
+    _there[:] = [_Covering(coverer(ModelCache(), installed_recognisers), common, side, source)]
 
 
 def _cover(asked: _Asked) -> _Made | Outcome:
     there = _there[0]
+    if there.source is not None:
+        asked = _read(there.source, asked)
 
     def work() -> _Made:
         pixels = reduced(read_photo(asked.photo).pixels, there.side)

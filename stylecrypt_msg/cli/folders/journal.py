@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from ...errors import InputError, os_reason
 from ...files import write_atomically
 from .. import console, contact_sheet
+from ..places import Place
 from .values import Outcome
 
 __all__ = ["Journal", "say_refused", "tell"]
@@ -61,7 +62,7 @@ def say_refused(outcome: Outcome) -> None:
     console.fail(f"{outcome.photo}: {outcome.error}", outcome.hint)
 
 
-def tell(report: Path, output: Path, outcomes: Sequence[Outcome], as_json: bool) -> None:
+def tell(report: Path, output: Place, outcomes: Sequence[Outcome], as_json: bool) -> None:
     result = {"photos": [one.model_dump(mode="json", exclude={"digest"}) for one in outcomes]}
     write_atomically(report / "report.json", json.dumps(result, indent=2).encode())
     contact_sheet.write(report / "report.html", output, [(one.photo, one.output, _words(one)) for one in outcomes])

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from ...errors import InputError
 from ...pictures import PHOTO_SUFFIXES, SUFFIXES
+from ..places import Place
 
 __all__ = ["names_for", "photos_in"]
 
 
-def photos_in(source: Path) -> list[str]:
+def photos_in(source: Place) -> list[str]:
     """The pictures below a folder, hidden ones left out."""
-    found = []
-    for folder, folders, files in os.walk(source):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        here = Path(folder).relative_to(source)
-        found += [
-            (here / name).as_posix()
-            for name in sorted(files)
-            if Path(name).suffix.lower() in PHOTO_SUFFIXES and not name.startswith(".")
-        ]
+    found = [name for name in source.files() if PurePosixPath(name).suffix.lower() in PHOTO_SUFFIXES]
     if not found:
         raise InputError(f"No picture is in {source}.")
     if unreadable := [photo for photo in found if not photo.isprintable()]:

@@ -13,6 +13,7 @@ from ...errors import InputError
 from ...files import MAX_FILE_BYTES, read_file
 from ...sdk import Options
 from .. import console
+from ..places import Place
 from ..workers import in_parallel
 from .journal import say_refused
 from .names import photos_in
@@ -22,7 +23,7 @@ from .worker import begin, lost, plan_one
 __all__ = ["check_people", "chosen_of", "plan", "read_plan"]
 
 
-def plan(source: Path, *, as_json: bool, options: Options) -> None:
+def plan(source: Place, *, as_json: bool, options: Options) -> None:
     """Says who would be hidden, and writes nothing."""
     check_people(options)
     jobs = [Job(photo, "", {**options}) for photo in photos_in(source)]

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ...errors import InputError, os_reason
+from ...errors import InputError
 from ...messenger import sealable_name
 from ...pictures import format_of
 from ...sdk import DecryptOptions, Options
 from .. import console
+from ..places import Folder, Place
 from ..session import Session
 from ..workers import in_parallel
 from .clustered import encrypt_by_cluster
@@ -18,15 +19,15 @@ from .journal import Journal, say_refused, tell
 from .names import names_for, photos_in
 from .plan import check_people, chosen_of
 from .values import Job, Outcome, Plan, Setting
-from .worker import begin, decrypt_one, digest_of, encrypt_one, lost
+from .worker import begin, decrypt_one, encrypt_one, lost
 
 __all__ = ["decrypt", "encrypt"]
 
 
 def encrypt(
     session: Session,
-    source: Path,
-    output: Path,
+    source: Place,
+    output: Place,
     to: Sequence[str],
     *,
     planned: Plan | None,
@@ -52,7 +53,7 @@ def encrypt(
         for photo, one in plans.items():
             if photo not in photos:
                 raise InputError(f"The plan names {photo}, which is not in {source}.")
-            if digest_of(source / photo) != one.digest:
+            if source.digest(photo) != one.digest:
                 raise InputError(
                     f"{photo} has changed since the plan was made.", hint="Make the plan again: --dry-run."
                 )
@@ -68,8 +69,8 @@ def encrypt(
 
 def decrypt(
     session: Session,
-    source: Path,
-    output: Path,
+    source: Place,
+    output: Place,
     *,
     report: Path | None,
     model: str,
@@ -94,11 +95,11 @@ def _work(
     ray: str | None = None,
 ) -> None:
     """``chosen``: what the user chose for all of it, which must be the same when it is resumed."""
-    report = report or setting.output.absolute().with_name(f"{setting.output.absolute().name}-report")
+    report = report or setting.output.report
     _check_apart(setting.source, setting.output, report)
     passphrase = session.tried_passphrase(setting.to)
-    _make(setting.output, 0o777)
-    _make(report, 0o700)
+    setting.output.make()
+    Folder(report).make(0o700)
     settings = {
         "work": work.__name__,
         "to": setting.to,
@@ -109,11 +110,11 @@ def _work(
         digests = {}
         for number, job in enumerate(jobs):
             progress("reading files", number, len(jobs))
-            digests[job.photo] = digest_of(setting.source / job.photo)
+            digests[job.photo] = setting.source.digest(job.photo)
         done = {
             one.photo: one
             for one in journal.outcomes
-            if one.output and one.digest == digests.get(one.photo) and (setting.output / one.output).is_file()
+            if one.output and one.digest == digests.get(one.photo) and setting.output.has(one.output)
         }
         first = {digests[photo]: photo for photo in reversed([*done, *digests]) if digests[photo]}
         todo = []
@@ -140,21 +141,17 @@ def _work(
     tell(report, setting.output, [done[job.photo] for job in jobs], as_json)
 
 
-def _check_apart(source: Path, output: Path, report: Path) -> None:
-    inside = {one.resolve(): {one.resolve(), *one.resolve().parents} for one in (source, output, report)}
-    if output.resolve() in inside[source.resolve()] or source.resolve() in inside[output.resolve()]:
+def _check_apart(source: Place, output: Place, report: Path) -> None:
+    if _contains(source, output) or _contains(output, source):
         raise InputError(
             "The folder of photos and that of results must not contain each other.",
             hint="Put the results elsewhere with -o.",
         )
-    if output.resolve() in inside[report.resolve()]:
+    if _contains(output, Folder(report)):
         raise InputError(
             "The report says what was hidden, so it must not lie among the results.", hint="Put it elsewhere: --report."
         )
 
 
-def _make(folder: Path, mode: int) -> None:
-    try:
-        folder.mkdir(mode, parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The folder {folder} cannot be made: {os_reason(error)}.") from error
+def _contains(outer: Place, inner: Place) -> bool:
+    return inner.parts[: len(outer.parts)] == outer.parts

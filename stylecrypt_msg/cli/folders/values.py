@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from ...apps import App
+from ..places import Place
 
 __all__ = ["Job", "Opening", "Outcome", "Plan", "PlannedFace", "PlannedPhoto", "Setting"]
 
@@ -22,7 +23,7 @@ class Outcome(_Strict):
 
     Attributes:
         photo: its path in the folder, with slashes.
-        digest: SHA-256 of the file, in hexadecimal; "" if it could not be read.
+        digest: `Place.digest` of it.
         output: the path of the result in the other folder; None: there is none.
         same_as: the picture in the folder whose copy this is.
         error, hint: why it was refused, and what to do.
@@ -57,7 +58,7 @@ class PlannedFace(_Strict):
 
 
 class PlannedPhoto(_Strict):
-    """``digest``: SHA-256 of the file, in hexadecimal: in another file, the numbers mean other faces."""
+    """``digest``: `Place.digest` of it: in another file, the numbers mean other faces."""
 
     photo: str
     digest: str
@@ -92,7 +93,7 @@ class Job:
 class Setting:
     """What all pictures have in common."""
 
-    source: Path
-    output: Path
+    source: Place
+    output: Place
     to: tuple[str, ...]
     options: dict[str, Any]

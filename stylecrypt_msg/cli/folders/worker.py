@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, TypeVar
+
+from stylecrypt_protocol import ENVELOPE_SUFFIX
 
 from ...apps import APPS, reduced
 from ...cipher import EncryptionKeyFace
 from ...covering import Cover
-from ...errors import StyleCryptError, os_reason
+from ...errors import NetworkError, StyleCryptError, os_reason
 from ...faces import check_face, detect_faces
-from ...files import read_file
 from ...messenger import EncryptedPhoto
-from ...pictures import Pixels, read_photo
+from ...pictures import Pixels, format_of, read_photo
 from ...recognisers import installed_recognisers
 from ...sdk import DecryptOptions, Options, StyleCrypt, draft_of
 from ...whom import numbers_of
@@ -27,7 +27,6 @@ from .values import Job, Opening, Outcome, PlannedFace, PlannedPhoto, Setting
 __all__ = [
     "begin",
     "decrypt_one",
-    "digest_of",
     "encrypt_one",
     "finish_one",
     "lost",
@@ -68,7 +67,7 @@ def stylecrypt_here() -> StyleCrypt:
 def encrypt_one(job: Job) -> Outcome:
     def work() -> Outcome:
         setting, options = _here[0].setting, _options(job)
-        return _saved(job, stylecrypt_here().encrypt(read_file(setting.source / job.photo), setting.to, **options))
+        return _saved(job, stylecrypt_here().encrypt(setting.source.read(job.photo), setting.to, **options))
 
     return tried(job, work)
 
@@ -88,35 +87,44 @@ def _options(job: Job) -> Options:
 
 
 def _saved(job: Job, sent: EncryptedPhoto) -> Outcome:
-    options, target = _options(job), _here[0].setting.output / job.output
-    target.parent.mkdir(parents=True, exist_ok=True)
-    sent.save(target)
+    options, output = _options(job), _here[0].setting.output
+    if sent.envelope is not None:
+        output.write(_envelope_of(job.output), sent.envelope)
+    output.write(job.output, sent.picture)
     lines = (f"{sent_line(sent, options)}.", *sent.leaks.lines)
     return Outcome(photo=job.photo, output=job.output, facts=sent_result(sent, options), lines=lines)
 
 
+def _envelope_of(picture: str) -> str:
+    return str(PurePosixPath(picture).with_suffix(ENVELOPE_SUFFIX))
+
+
 def decrypt_one(job: Job) -> Outcome:
     def work() -> Outcome:
-        setting = _here[0].setting
+        setting, beside = _here[0].setting, _envelope_of(job.photo)
         options: DecryptOptions = {**setting.options}  # type: ignore[typeddict-item]
-        got = stylecrypt_here().decrypt(setting.source / job.photo, **options)
-        output = PurePosixPath(job.output)
-        if got.file is not None:  # bit by bit, in its own format
-            output = output.with_suffix(got.suffix)
-        target = setting.output / output
-        target.parent.mkdir(parents=True, exist_ok=True)
-        got.save(target)
+        if setting.source.has(beside):
+            options["envelope"] = setting.source.read(beside)
+        got = stylecrypt_here().decrypt(setting.source.read(job.photo), **options)
+        output, written_as = job.output, None
+        if got.file is None:
+            written_as = format_of(output)
+        else:  # bit by bit, in its own format
+            output = str(PurePosixPath(output).with_suffix(got.suffix))
+        setting.output.write(output, got.encoded(written_as))
         return Outcome(
-            photo=job.photo, output=str(output), facts=got_result(got), lines=(f"{got_line(got)}.", *got.warnings)
+            photo=job.photo, output=output, facts=got_result(got), lines=(f"{got_line(got)}.", *got.warnings)
         )
 
     return tried(job, work)
 
 
 def tried(job: Job, work: Callable[[], _Result]) -> _Result | Outcome:
-    """What ``work`` returns, or why it was refused."""
+    """What ``work`` returns, or why it was refused. Raises NetworkError, which is about more than this picture."""
     try:
         return work()
+    except NetworkError:
+        raise
     except StyleCryptError as error:
         return Outcome(photo=job.photo, error=str(error), hint=advice(error))
     except OSError as error:
@@ -127,12 +135,14 @@ def tried(job: Job, work: Callable[[], _Result]) -> _Result | Outcome:
 
 def plan_one(job: Job) -> PlannedPhoto | Outcome:
     try:
-        source = _here[0].setting.source / job.photo
+        source = _here[0].setting.source
         app = job.options.get("app")
-        pixels = reduced(read_photo(source).pixels, None if app is None else APPS[app].side)
+        pixels = reduced(read_photo(source.read(job.photo)).pixels, None if app is None else APPS[app].side)
         chosen = job.options.get("only")
         only = None if chosen is None else _numbers(chosen, pixels)
         keep = _numbers(job.options.get("keep", ()), pixels)
+    except NetworkError:
+        raise
     except StyleCryptError as error:
         return Outcome(photo=job.photo, error=str(error), hint=advice(error))
     others = job.options.get("others") or ("blur" if only is None else "keep")
@@ -151,20 +161,11 @@ def plan_one(job: Job) -> PlannedPhoto | Outcome:
                 why=refusal and str(refusal),
             )
         )
-    return PlannedPhoto(photo=job.photo, digest=digest_of(source), faces=tuple(faces))
+    return PlannedPhoto(photo=job.photo, digest=source.digest(job.photo), faces=tuple(faces))
 
 
 def _numbers(people: Sequence[Any], pixels: Pixels) -> tuple[int, ...]:
     return numbers_of([read_photo(person).pixels for person in people], pixels, installed_recognisers)
-
-
-def digest_of(path: Path) -> str:
-    """ "" if the file cannot be read: then the work says why."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
 
 
 def lost(job: Job) -> Outcome:
