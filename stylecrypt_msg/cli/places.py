@@ -16,7 +16,7 @@ from ..files import MAX_FILE_BYTES, read_file, write_atomically
 
 __all__ = ["Bucket", "Folder", "Place", "is_folder", "place_of"]
 
-_STORES = re.compile(r"((?:s3|gcs|gs|abfss?)://[^/?]+)([^?]*)(.*)")  # which show an object when all of it is there
+_STORES = re.compile(r"((?:s3|gcs|gs|abfss?)://[^/?]+)([^?]*)(.*)", re.S)
 _DENIED = re.compile(r"denied|forbidden|auth|access_key|signature|credential|token|permission|status 40[13]", re.I)
 _MISSING = re.compile(r"no_such_bucket|not.?found", re.I)
 
@@ -47,7 +47,7 @@ class Place(Protocol):
         """At most `MAX_FILE_BYTES` + 1."""
 
     def write(self, name: str, data: bytes) -> None:
-        """All of it or nothing."""
+        """Whole, or not at all."""
 
 
 def is_folder(text: str) -> bool:
@@ -179,7 +179,7 @@ class Bucket:
             system, path = self._open()
             stream = system.open_output_stream(f"{path}/{name}")
             stream.write(data)
-            stream.close()  # now it appears; so not after an error
+            stream.close()  # now it appears (on Azure, an empty one is there already), so not after an error
 
     def _open(self) -> tuple[Any, str]:
         if self._opened is None:
@@ -206,7 +206,7 @@ class Bucket:
             if _DENIED.search(said):
                 raise NetworkError(
                     f"You may not use {what}, or there are no credentials for it.",
-                    hint="Set them in the environment, as for the store's own tools, on every machine that works on it.",
+                    hint="Set credentials in the environment, as for the store's own tools, on every machine that works on it.",
                 ) from error
             if isinstance(error, FileNotFoundError) or _MISSING.search(said):
                 raise InputError(

@@ -86,7 +86,7 @@ def test_from_bucket_to_bucket(store: Store, people: People, tmp_path: Path, mon
     journal = tmp_path / "fakes-report" / "journal.jsonl"
 
     def lines() -> list[str]:
-        return journal.read_text().splitlines() if journal.exists() else []
+        return [line for line in journal.read_text().splitlines(True) if line[-1] == "\n"] if journal.exists() else []
 
     def command(*options: str) -> subprocess.Popen[str]:
         fixed = ["--profile", "alice", "encrypt", "s3://pool/holiday", "-o", "s3://pool/fakes/", "--to", "Bob"]

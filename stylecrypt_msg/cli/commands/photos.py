@@ -16,7 +16,9 @@ app = typer.Typer()
 
 Report = Annotated[
     Path | None,
-    typer.Option(help="For a folder: where the report goes, by which it is resumed. Default: FOLDER-report."),
+    typer.Option(
+        help="For a folder: where its report goes, which resumes it. Default: FOLDER-report; for a bucket, here."
+    ),
 ]
 
 
@@ -37,7 +39,9 @@ def demo(
 @takes(options=photo_options)
 def encrypt(
     context: typer.Context,
-    photo: Annotated[str, typer.Argument(help="The photo, or a folder of photos; - reads standard input.")],
+    photo: Annotated[
+        str, typer.Argument(help="The photo, or a folder of photos, perhaps s3://...; - reads standard input.")
+    ],
     options: "Options",
     output: Annotated[
         str | None,
