@@ -160,7 +160,7 @@ def test_what_has_no_imprint(together: Parties, photo: bytes, people: People) ->
 def test_covers_for_an_app_have_its_size(together: Parties, people: People, app: str, side: int) -> None:
     pixels = scene(1500, 1000, seed=4)
     pixels[250:506, 520:776] = people.photo[20:276, 30:286]
-    sent = together.alice.encrypt(pixels, ["Bob"], stand_in="somebody", app=app)
+    sent = together.alice.encrypt(pixels, ["Bob"], stand_in="somebody", app=app, force=True)
     assert (sent.format, sent.imprinted) == ("JPEG", True)
     assert max(read_picture(sent.picture).pixels.shape) == side
 

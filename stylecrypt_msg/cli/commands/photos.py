@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..options import FaceNumber, Json, Mask, Model, To, photo_options, session_of, takes, transport_options
-from ..places import is_folder, place_of
 
 if TYPE_CHECKING:
     from ...sdk import DecryptOptions, Options
@@ -67,6 +66,8 @@ def encrypt(
     json: Json = False,
 ) -> None:
     """Replace the faces in a photo by faces of people who do not exist; contacts can undo it."""
+    from ..places import is_folder, place_of
+
     options["covert"] = covert
     if is_folder(photo):
         from .. import folders
@@ -157,6 +158,8 @@ def decrypt(
 ) -> None:
     """Recover the photo that a fake stands for."""
     options: DecryptOptions = {"key_face": key_face, "sender": sender, "mask": mask, "face": face}
+    from ..places import is_folder, place_of
+
     if is_folder(picture):
         from .. import folders
 
