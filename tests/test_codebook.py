@@ -80,7 +80,7 @@ def test_there_is_nothing_to_refine_in_them(level: Level, people: People) -> Non
 
 
 def test_the_mouth_is_as_wide_and_as_open_as_the_entry_says(default_model: FaceModel, book: Codebook) -> None:
-    pytest.importorskip("dlib")
+    pytest.importorskip("dlib", reason="the extra identity is not installed")
     landmarks, mask = sixty_eight(), LayerMask.photo(16)
 
     def looks(person: int, width: int, opening: int) -> Looks:

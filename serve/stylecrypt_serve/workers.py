@@ -91,7 +91,7 @@ class Replicas:
             self._open.callback(serve.delete, _APPLICATION)
             if (unable := self._handle.unable.remote().result()) is not None:
                 raise unable
-        except BaseException:
+        except BaseException:  # a Ctrl-C, too, must not leave replicas behind
             self.close()
             raise
 

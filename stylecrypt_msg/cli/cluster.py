@@ -141,6 +141,8 @@ class _Worker:
                 result = self._work(pickle.loads(row["job"]))  # noqa: S301 - of whoever runs the cluster
             except StyleCryptError as refused:
                 error = refused
-            except Exception as bug:
+            except (
+                Exception
+            ) as bug:  # by its class alone, as its words may tell of a photo; raised, it would count as a kill
                 error = RuntimeError(f"{type(bug).__name__} in a worker")
         return {"number": row["number"], "result": pickle.dumps((result, error))}

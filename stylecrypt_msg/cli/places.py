@@ -198,7 +198,7 @@ class Bucket:
             raise InputError(
                 "Buckets need PyArrow, which is not installed.", remedy=Remedy.INSTALL_EXTRA, extra="ray"
             ) from error
-        except (ValueError, NotImplementedError) as error:
+        except (ValueError, NotImplementedError) as error:  # which Arrow raises for what it was built without
             raise InputError(f"{self} is not the address of a bucket.", hint="Such as s3://bucket/holiday.") from error
         except OSError as error:
             # Names of objects and of requests say nothing about the reason.

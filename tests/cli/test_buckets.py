@@ -95,7 +95,7 @@ def test_from_bucket_to_bucket(store: Store, people: People, tmp_path: Path, mon
     def wait_for(count: int, running: subprocess.Popen[str]) -> None:
         while len(lines()) < count:
             assert running.poll() is None, running.communicate()
-            time.sleep(0.02)
+            time.sleep(0.02)  # the journal is all that a running command shows
 
     with command("--ray", "local") as running:
         wait_for(3, running)
