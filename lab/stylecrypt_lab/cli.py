@@ -170,7 +170,7 @@ def evaluate(
     if attacks:
         from .evaluation.attacks import command as bench
 
-        bench.run(faces, report, pairs=pairs, limit=limit, model_name=model, recogniser_name=recogniser, as_json=json)
+        bench.run(faces, report, pairs=pairs, limit=limit, model_name=model, as_json=json)
         return
     from .evaluation import command
 

@@ -30,17 +30,15 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
+from stylecrypt_lab.evaluation.attacks.judges import Judge, described, nearest, threshold
+from stylecrypt_lab.evaluation.attacks.material import covered
+from stylecrypt_lab.evaluation.attacks.odds import distances
 from stylecrypt_lab.evaluation.looks import SIDE, Landmarks, looks_of, sixty_eight
-from stylecrypt_lab.evaluation.subjects import Photo, Subject, read_subjects
+from stylecrypt_lab.evaluation.subjects import read_subjects
 
-from stylecrypt_msg.cipher import cover
-from stylecrypt_msg.errors import FaceError, LikenessError
-from stylecrypt_msg.faces import crop
-from stylecrypt_msg.models import FaceModel, load_model
+from stylecrypt_msg.models import load_model
 from stylecrypt_msg.pictures import Pixels
-from stylecrypt_msg.recognisers import Recogniser, load_recogniser
-from stylecrypt_msg.standin_choice import hide
-from stylecrypt_msg.standins import seeds
+from stylecrypt_msg.recognisers import load_recogniser
 
 FAR = 1e-3
 DARK = 50.0  # CIELAB lightness of the cheeks, below which skin counts as dark
@@ -69,19 +67,20 @@ def main() -> None:
     arguments = parser.parse_args()
     console = Console()
     people, _ = read_subjects(arguments.faces, pairs=True, limit=arguments.limit)
-    judges = [Judge(name, people) for name in ("sface", "dlib")]
+    photos = zip(*((one.photo.square(SIDE), one.other.square(SIDE)) for one in people if one.other), strict=True)
+    mine, others = (list(squares) for squares in photos)
+    judges = [Judge(load_recogniser(name), mine, others) for name in ("sface", "dlib")]
     model, landmarks = load_model(), sixty_eight()
     names = [judge.recogniser.name for judge in judges]
     choices = {" and ".join(names): [judge.recogniser for judge in judges]}
     choices |= {name: [judge.recogniser] for name, judge in zip(names, judges, strict=True)}
     covers = [
-        covered(one.photo, model, list(choices.values()))
+        covered(one.photo, model, secrets.token_hex(4), list(choices.values()))
         for one in track(people, "covering", console=console, transient=True)
     ]
-    uncovered = [one.photo.square(SIDE) for one in people]
-    sights = [judge.sees(uncovered, "nobody: no cover") for judge in judges]
+    sights = [sees(judge, mine, "nobody: no cover") for judge in judges]
     for chosen_by, squares in zip(choices, zip(*covers, strict=True), strict=True):
-        sights += [judge.sees(squares, chosen_by) for judge in judges]
+        sights += [sees(judge, squares, chosen_by) for judge in judges]
     console.print(f"{len(people)} people; thresholds at FAR {FAR:g}")
     for one in sights:
         console.print(
@@ -89,7 +88,7 @@ def main() -> None:
             f"{one.other_photo:.1%} (by the photo itself {one.photo:.1%}), found first {one.found_first:.1%}",
             soft_wrap=True,
         )
-    shown = [(photo, square) for photo, (square, *_) in zip(uncovered, covers, strict=True) if square is not None]
+    shown = [(photo, square) for photo, (square, *_) in zip(mine, covers, strict=True) if square is not None]
     looks = naturalness(shown, landmarks)
     for name, value in looks.items():
         console.print(f"{name}: {value:.2f}")
@@ -97,55 +96,20 @@ def main() -> None:
         arguments.json.write_text(json.dumps({"sights": [asdict(one) for one in sights], "looks": looks}, indent=1))
 
 
-def covered(photo: Photo, model: FaceModel, choices: Sequence[Sequence[Recogniser]]) -> list[Pixels | None]:
-    """The aligned square of the cover, for each choice of recognisers; None where it is refused."""
-    key_faces = seeds(secrets.token_hex(4))
-    try:
-        first = cover(photo.pixels, model, key_face=key_faces[0], bounded=True)
-    except FaceError:
-        return [None] * len(choices)
-    squares: list[Pixels | None] = []
-    for chosen_by in choices:
-        try:
-            hidden = hide(first, model, key_faces, chosen_by)
-        except LikenessError:
-            squares.append(None)
-        else:
-            squares.append(crop(hidden.covered.pixels, photo.quad, SIDE))
-    return squares
-
-
-class Judge:
-    """A recogniser that knows everybody's two photos."""
-
-    def __init__(self, name: str, people: Sequence[Subject]) -> None:
-        self.recogniser = load_recogniser(name)
-        photos = [(one.photo, one.other) for one in people if one.other is not None]
-        self.mine, self.others = (
-            self.recogniser.describe([photo.square(SIDE) for photo in these]) for these in zip(*photos, strict=True)
-        )
-        two = [distances(self.mine, self.others)[~np.eye(len(people), dtype=bool)]]
-        two += [distances(them, them)[np.triu_indices(len(people), 1)] for them in (self.mine, self.others)]
-        self.threshold = float(np.quantile(np.concatenate(two), FAR))
-
-    def sees(self, squares: Sequence[Pixels | None], chosen_by: str) -> Sight:
-        """What it sees in ``squares`` of everybody; None: none was sent."""
-        sent = np.array([i for i, square in enumerate(squares) if square is not None])
-        fakes = self.recogniser.describe([square for square in squares if square is not None])
-        apart = distances(fakes, self.others)
-        return Sight(
-            chosen_by=chosen_by,
-            judge=self.recogniser.name,
-            sent=len(sent),
-            refused=len(squares) - len(sent),
-            other_photo=float((apart[np.arange(len(sent)), sent] < self.threshold).mean()),
-            photo=float((np.linalg.norm(fakes - self.mine[sent], axis=1) < self.threshold).mean()),
-            found_first=float((apart.argmin(1) == sent).mean()),
-        )
-
-
-def distances(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(np.linalg.norm(first[:, None] - second[None], axis=2), np.float32)
+def sees(judge: Judge, squares: Sequence[Pixels | None], chosen_by: str) -> Sight:
+    """What ``judge`` sees in ``squares`` of everybody; None: none was sent."""
+    sent = np.array([i for i, square in enumerate(squares) if square is not None])
+    fakes = described(judge.recogniser, [square for square in squares if square is not None])
+    apart, limit = distances(fakes, judge.others), threshold(judge.strangers, FAR)
+    return Sight(
+        chosen_by=chosen_by,
+        judge=judge.name,
+        sent=len(sent),
+        refused=len(squares) - len(sent),
+        other_photo=float((apart[np.arange(len(sent)), sent] < limit).mean()),
+        photo=float((np.linalg.norm(fakes - judge.mine[sent], axis=1) < limit).mean()),
+        found_first=nearest(apart, sent) / max(len(sent), 1),
+    )
 
 
 def naturalness(shown: Sequence[tuple[Pixels, Pixels]], landmarks: Landmarks) -> dict[str, float]:

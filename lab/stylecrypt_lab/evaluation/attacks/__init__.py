@@ -6,25 +6,26 @@ what that means for users. Every rate comes with its trials and its chance: the 
 
 from __future__ import annotations
 
-from .bench import ATTACKS, AttackResult, Effort, MaskOdds, default_settings, run
-from .many import Averages
+from .bench import ATTACKS, NO_COVER, AttackResult, Effort, MaskOdds, Sight, default_settings, run
 from .material import Setting
 from .odds import Figure, Finding, wilson
-from .report import NOTE, table, write_report
+from .report import NOTE, costs, sights, write_report
 
 __all__ = [
     "ATTACKS",
     "NOTE",
+    "NO_COVER",
     "AttackResult",
-    "Averages",
     "Effort",
     "Figure",
     "Finding",
     "MaskOdds",
     "Setting",
+    "Sight",
+    "costs",
     "default_settings",
     "run",
-    "table",
+    "sights",
     "wilson",
     "write_report",
 ]

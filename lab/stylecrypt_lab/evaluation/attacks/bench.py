@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -23,30 +22,34 @@ from ..trial import Record
 from .detection import detection
 from .faces import linking, public_photo, recognition
 from .guessing import wrong_keys
-from .many import Averages, averaging
-from .material import Material, People, Pipeline, Setting, Strangers, gather, post, strangers
-from .network import Lessons, lessons, networks
-from .odds import Figure, Finding
+from .judges import FARS, compared
+from .many import averaging
+from .material import Material, People, Pipeline, Setting, gather, post
+from .network import Lessons, learn, lessons, reversers, trained
+from .odds import Figure, Finding, distances
 from .traffic import traffic
 
-__all__ = ["ATTACKS", "AttackResult", "Effort", "MaskOdds", "default_settings", "run"]
+__all__ = ["ATTACKS", "NO_COVER", "AttackResult", "Effort", "MaskOdds", "Sight", "default_settings", "run"]
 
 ATTACKS = {
-    "recognition": "A face recogniser compares the fake with a gallery that has one photo of each sender.",
+    "recognition": "Face recognisers compare the fake with another photo of each sender.",
     "styles": "The same with the style vectors that the mask keeps, read from the fake by the model's own encoder.",
     "public photo": "Another photo of the sender is used as the key face.",
     "wrong keys": "Many people who do not exist are used as key faces; an oracle picks the best.",
     "averaging": "Many fakes of one sender, each with another stand-in, are averaged.",
-    "network": "A regression and a small convolutional network learn on people who do not exist to invert fakes.",
+    "reverser": "A regression and a convolutional network learn from pairs of originals and fakes to give originals back.",
+    "trained recogniser": "A layer on top of each recogniser learns from fakes of other people whom they show.",
     "linking": "Two fakes of one sender, in two rooms and with two stand-ins, are compared.",
     "traffic": "Sizes, metadata and times of messages are examined, and what two messages have in common.",
     "detection": "A linear classifier decides whether the model made a face; files are searched for envelopes.",
 }
 """Names of the attacks, and what the attacker does."""
 
-_METHOD = 6  # increases whenever a measurement changes, so that old and new results are not mixed
-_WITHOUT_KEY = ("recognition", "styles", "wrong keys", "averaging", "network", "linking")
-_SHARE = 4  # masks that only serve for comparison get the full effort divided by this
+NO_COVER = "no cover"
+"""The name of the row about the photos themselves."""
+
+_METHOD = 7  # increases whenever a measurement changes, so that old and new results are not mixed
+_NO_KEY = ("recognition", "styles", "wrong keys", "averaging", "reverser", "trained recogniser", "linking")
 
 
 @dataclass(frozen=True)
@@ -54,56 +57,67 @@ class Effort:
     """How many attempts each attack gets.
 
     Attributes:
-        keys: wrong keys for each of ``key_victims`` senders.
-        fakes: fakes of each of ``averaged`` senders.
-        learnt: people that the networks learn from.
-        steps: of the convolutional network's training.
+        deep: people who also post at level ``keyface``.
+        victims: of them, those of attacks with a key and with many fakes.
+        keys: wrong keys for each of them.
+        fakes: that are averaged.
+        learnt: people who do not exist from whom reversers and recognisers learn.
+        more: further fakes of each photo from which they learn.
+        steps: of the convolutional network's training, three times.
         photos: the number of photos that are sent in each way, twice.
     """
 
-    keys: int = 50
-    key_victims: int = 20
-    fakes: int = 16
-    averaged: int = 8
-    learnt: int = 200
+    deep: int = 20
+    victims: int = 8
+    keys: int = 20
+    fakes: int = 8
+    learnt: int = 100
+    more: int = 1
     steps: int = 200
-    photos: int = 4
+    photos: int = 2
 
-    def less(self) -> Effort:
-        """For masks that nobody uses by default."""
-        return Effort(
-            keys=math.ceil(self.keys / _SHARE),
-            key_victims=math.ceil(self.key_victims / _SHARE),
-            fakes=math.ceil(self.fakes / _SHARE),
-            averaged=self.averaged,
-            learnt=self.learnt,
-            steps=self.steps,
-            photos=self.photos,
-        )
+
+@dataclass(frozen=True)
+class Sight:
+    """What one judge sees of one mask's fakes: a row of the table, in counts out of ``people``; None where it was not asked.
+
+    Attributes:
+        mask: or `NO_COVER`.
+        far3, far4: taken for the sender by a threshold that lets one in a thousand and in ten thousand strangers pass.
+        first: found first among everybody's other photos.
+        linked, rooms: fakes that find their sender's in another room first, and out of how many.
+        d_sys, luck: unlinkability between rooms, 0 to 1, and what luck exceeds once in 200 times.
+    """
+
+    mask: str
+    judge: str
+    people: int
+    far3: int
+    far4: int
+    first: int
+    linked: int | None = None
+    rooms: int | None = None
+    d_sys: float | None = None
+    luck: float | None = None
 
 
 @dataclass(frozen=True)
 class MaskOdds:
-    """One mask's row of the table: counts out of ``people``, and what comes back to a contact.
+    """What a mask gives away, and to whom it opens.
 
     Attributes:
+        people: whose fakes were sent; the rest were refused, or left out at levels that need descent.
+        opened, tried: recovered with another photo as the key face and taken for the sender, by the judge who sees most.
+        psnr: of what that photo recovers.
         leaks: the attacks without a key that succeed (`Finding.verdict`).
-        recognised, kept_styles, linked: found in a gallery of all senders by the fake, by its kept styles, by another fake.
-        verified: matched to the sender at the recogniser's threshold.
-        opened: recovered with another photo as the key face, and matched to the sender.
-        psnr, distance: of what that photo recovers.
     """
 
     mask: str
     form: str
     people: int
-    recognised: int
-    verified: int
-    kept_styles: int
-    linked: int
     opened: int
+    tried: int
     psnr: float
-    distance: float
     leaks: tuple[str, ...]
 
     @property
@@ -117,45 +131,63 @@ class AttackResult:
 
     Attributes:
         settings: masks and their forms, in the order given.
-        averages: by mask.
-        conditions: model, recogniser, number of people, whether in pairs, effort.
+        sheets: JPEG files by mask, as `reversers` makes them.
+        conditions: model, recognisers, number of people, whether in pairs, effort.
     """
 
     settings: tuple[Setting, ...]
     conditions: dict[str, Any]
     findings: tuple[Finding, ...]
     figures: tuple[Figure, ...]
-    averages: dict[str, Averages] = field(repr=False)
+    sheets: dict[str, bytes] = field(repr=False)
+
+    @property
+    def sights(self) -> tuple[Sight, ...]:
+        """What judges see."""
+        firsts = [f for f in self.findings if f.attack in ("recognition", "styles") and f.what.endswith("found first")]
+        return tuple(self._sight(first) for first in firsts)
+
+    def _sight(self, first: Finding) -> Sight:
+        mine = [one for one in self.findings if (one.mask, one.judge) == (first.mask, first.judge)]
+        far3, far4 = (
+            next(one.successes for one in mine if one.attack == first.attack and one.what.endswith(f"FAR {rate:g}"))
+            for rate in FARS
+        )
+        linked = next((one for one in mine if one.attack == "linking"), None)
+        keys = ("linking", first.mask, first.judge, "D_sys")
+        d_sys = next((one for one in self.figures if (one.attack, one.mask, one.judge, one.what) == keys), None)
+        return Sight(
+            mask=first.mask,
+            judge=first.judge,
+            people=first.trials,
+            far3=far3,
+            far4=far4,
+            first=first.successes,
+            linked=linked.successes if linked else None,
+            rooms=linked.trials if linked else None,
+            d_sys=d_sys.value if d_sys else None,
+            luck=d_sys.luck if d_sys else None,
+        )
 
     @property
     def masks(self) -> tuple[MaskOdds, ...]:
-        """The table."""
+        """What each mask costs."""
         return tuple(self._odds(setting) for setting in self.settings)
 
     def _odds(self, setting: Setting) -> MaskOdds:
-        mine = [finding for finding in self.findings if finding.mask == setting.name]
-
-        def count(attack: str, at: int = 0) -> int:
-            return [finding for finding in mine if finding.attack == attack][at].successes
-
-        def value(what: str) -> float:
-            return next(
-                f.value for f in self.figures if (f.attack, f.mask) == ("public photo", setting.name) and what in f.what
-            )
-
-        leaking = {finding.attack for finding in mine if finding.verdict == "leaks"}
+        mine = [one for one in self.findings if one.mask == setting.name]
+        figures = [one for one in self.figures if one.mask == setting.name]
+        opened = [one for one in mine if one.attack == "public photo" and one.what.endswith(f"FAR {FARS[0]:g}")]
+        most = max(opened, key=lambda one: one.successes)
+        leaking = {one.attack for these in (mine, figures) for one in these if one.verdict == "leaks"}
         return MaskOdds(
             mask=setting.name,
             form=setting.form,
-            people=self.conditions["people"],
-            recognised=count("recognition"),
-            verified=count("recognition", 1),
-            kept_styles=count("styles"),
-            linked=max(count("linking"), count("linking", 1)),
-            opened=count("public photo"),
-            psnr=value("PSNR"),
-            distance=value("distance"),
-            leaks=tuple(attack for attack in _WITHOUT_KEY if attack in leaking),
+            people=next(one.trials for one in mine if one.attack == "recognition"),
+            opened=most.successes,
+            tried=most.trials,
+            psnr=next(one.value for one in figures if "PSNR" in one.what),
+            leaks=tuple(attack for attack in _NO_KEY if attack in leaking),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -163,6 +195,7 @@ class AttackResult:
         return {
             "conditions": self.conditions,
             "attacks": ATTACKS,
+            "sights": [asdict(sight) for sight in self.sights],
             "masks": [{**asdict(odds), "leaks": list(odds.leaks), "verdict": odds.verdict} for odds in self.masks],
             "findings": [
                 {
@@ -173,19 +206,15 @@ class AttackResult:
                 }
                 for finding in self.findings
             ],
-            "figures": [asdict(figure) for figure in self.figures],
-            "averages": {
-                mask: {"counts": list(one.counts), "distances": {what: list(d) for what, d in one.distances.items()}}
-                for mask, one in self.averages.items()
-            },
+            "figures": [{**asdict(figure), "verdict": figure.verdict} for figure in self.figures],
         }
 
 
 def default_settings(n_styles: int) -> list[Setting]:
     """The program's own, weaker and stronger masks, and as the control one that keeps nothing of the sender."""
-    texts = ("paper", "photo", "4-7", "3-5", "6", "8-", "0-7", "0-")
-    paper, photo, *others = (Setting.of(LayerMask.parse(text, n_styles)) for text in texts)
-    return [paper, photo, replace(photo, level=Level.KEYFACE), *others]
+    texts = ("photo", "paper", "6", "8-", "0-7", "0-")
+    photo, *others = (Setting.of(LayerMask.parse(text, n_styles)) for text in texts)
+    return [replace(photo, sent=True), photo, replace(photo, level=Level.KEYFACE), *others]
 
 
 class _Header(Conditions):
@@ -193,27 +222,27 @@ class _Header(Conditions):
 
 
 class _Found(Record):
-    """The results of the attacks on one mask; or of those that no mask affects, which average nothing."""
+    """The results of the attacks on one mask; or of those that no mask affects, which have no sheet."""
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     findings: tuple[Finding, ...]
     figures: tuple[Figure, ...]
-    averages: Averages | None = None
+    sheet: bytes | None = None
 
     @classmethod
-    def of(cls, found: Sequence[Finding | Figure], averages: Averages | None = None) -> _Found:
+    def of(cls, found: Sequence[Finding | Figure], sheet: bytes | None = None) -> _Found:
         return cls(
             findings=tuple(one for one in found if isinstance(one, Finding)),
             figures=tuple(one for one in found if isinstance(one, Figure)),
-            averages=averages,
+            sheet=sheet,
         )
 
 
 def run(
     subjects: Sequence[Subject],
     model: FaceModel,
-    recogniser: Recogniser,
+    recognisers: Sequence[Recogniser],
     settings: Sequence[Setting],
     folder: Path,
     progress: Progress,
@@ -227,7 +256,8 @@ def run(
     """
     effort = effort or Effort()
     paired = all(subject.other is not None for subject in subjects)
-    header = _Header(method=_METHOD, model=model.digest, recogniser=recogniser.name, pairs=paired, effort=effort)
+    names = " and ".join(recogniser.name for recogniser in recognisers)
+    header = _Header(method=_METHOD, model=model.digest, recogniser=names, pairs=paired, effort=effort)
     journal, inputs = Journal(folder, header, "attacks.jsonl"), inputs_of(*subjects)
 
     def kept(part: str) -> _Found | None:
@@ -239,65 +269,65 @@ def run(
         journal.add(part, "", inputs, found)
         return found
 
-    known = {setting.name: found for setting in settings if (found := kept(setting.name))}
+    known = {part: found for part in (NO_COVER, *(one.name for one in settings)) if (found := kept(part))}
     missing = [setting for setting in settings if setting.name not in known]
-    if missing:
-        pipeline = Pipeline(model, recogniser)
-        people = gather(subjects, pipeline, progress)
-        strange = strangers(people, max(effort.keys, effort.fakes), pipeline, progress)
+    if missing or NO_COVER not in known:
+        pipeline = Pipeline(model, recognisers)
+        people = gather(subjects, effort.deep, pipeline, progress)
+        known[NO_COVER] = keep(NO_COVER, _Found.of(uncovered(people)))
         learnt = lessons(people, effort.learnt, pipeline, progress)
         for setting in missing:
-            progress("masks", len(known), len(settings))
-            found = _attack(setting, people, strange, learnt, effort, pipeline, progress)
+            progress("masks", len(known) - 1, len(settings))
+            found = _attack(setting, people, learnt, effort, pipeline, progress)
             known[setting.name] = keep(setting.name, found)
     progress("masks", len(settings), len(settings))
     about_messages = kept("traffic") or keep("traffic", _Found.of(traffic(subjects, effort.photos, model, progress)))
-    every = [*(known[setting.name] for setting in settings), about_messages]
+    every = [known[NO_COVER], *(known[setting.name] for setting in settings), about_messages]
     return AttackResult(
         settings=tuple(settings),
-        conditions=_conditions(len(subjects), model, recogniser, header),
+        conditions=_conditions(len(subjects), model, header),
         findings=tuple(one for found in every for one in found.findings),
         figures=tuple(one for found in every for one in found.figures),
-        averages={name: found.averages for name, found in known.items() if found.averages},
+        sheets={name: found.sheet for name, found in known.items() if found.sheet},
     )
+
+
+def uncovered(people: People) -> list[Finding]:
+    """What judges see in the photos themselves."""
+    found: list[Finding] = []
+    for judge in people.judges:
+        between = distances(judge.mine, judge.others)
+        found += compared(
+            "recognition", NO_COVER, "the photo", between, range(len(people)), judge.name, judge.strangers
+        )
+    return found
 
 
 def _attack(
-    setting: Setting,
-    people: People,
-    strange: Strangers,
-    learnt: Lessons,
-    effort: Effort,
-    pipeline: Pipeline,
-    progress: Progress,
+    setting: Setting, people: People, learnt: Lessons, effort: Effort, pipeline: Pipeline, progress: Progress
 ) -> _Found:
     """Every attack on one mask. Nothing here may depend on which masks were tried before."""
-    tried = effort if setting.in_use else effort.less()
     here = post(people, people.sent, "A", setting, pipeline, progress)
     there = post(people, people.others, "B", setting, pipeline, progress)
-    material = Material(people, here, strange, setting, pipeline, progress)
-    many, averages = averaging(material, tried.fakes, tried.averaged)
-    return _Found.of(
-        [
-            *recognition(material),
-            *public_photo(material),
-            *wrong_keys(material, tried.keys, tried.key_victims),
-            *many,
-            *networks(material, learnt, tried.steps),
-            *linking(material, there),
-            *detection(material),
-        ],
-        averages,
-    )
+    material = Material(people, here, there, setting, pipeline, progress)
+    found = [*recognition(material), *linking(material), *public_photo(material, effort.victims)]
+    if not setting.in_use:
+        return _Found.of(found)
+    found += wrong_keys(material, effort.keys, effort.victims)
+    found += averaging(material, effort.fakes, effort.victims)
+    pairs = learn(material, learnt, effort.more)
+    reverser, sheet = reversers(material, pairs, effort.steps)
+    found += [*reverser, *trained(material, pairs)]
+    if setting.sent:  # others are enlarged previews
+        found += detection(material)
+    return _Found.of(found, sheet)
 
 
-def _conditions(people: int, model: FaceModel, recogniser: Recogniser, header: _Header) -> dict[str, Any]:
+def _conditions(people: int, model: FaceModel, header: _Header) -> dict[str, Any]:
     return {
         "model": model.name,
         "model_hash": header.model,
-        "recogniser": header.recogniser,
-        "threshold": recogniser.threshold,
-        "strict_threshold": recogniser.strict,
+        "recognisers": header.recogniser,
         "people": people,
         "pairs": header.pairs,
         "effort": asdict(header.effort),

@@ -8,21 +8,20 @@ from stylecrypt_msg.cipher import to_images
 from stylecrypt_msg.models import to_torch
 from stylecrypt_msg.pictures import Pixels, encode_picture, read_picture
 
-from .material import Material, Pipeline, resized
+from .material import Material, Pipeline
 from .odds import Figure, Finding, Floats, cross_validated, roc
 
 __all__ = ["detection", "features"]
 
-_SIDE = 256
 _QUALITY = 90  # both kinds travel as JPEG files of one quality: different tables would give them away
 
 
 def detection(material: Material) -> list[Finding | Figure]:
     """A linear classifier of spectra and encoder features, on faces of 256 px; it never
     judges people whom it has seen."""
-    n = len(material.people)
-    real = features([view.square for view in material.people.sent], material.pipeline)
-    fake = features(material.posted.squares, material.pipeline)
+    n = len(material.here.who)
+    real = features([material.people.sent[i].square for i in material.here.who], material.pipeline)
+    fake = features(material.here.squares, material.pipeline)
     labels = np.repeat([False, True], n)
     scores = cross_validated(np.vstack([real, fake]), labels, np.tile(np.arange(n), 2))
     right = int(((scores > 0) == labels).sum())
@@ -40,7 +39,7 @@ def features(squares: list[Pixels], pipeline: Pipeline) -> Floats:
 
     rows = []
     for square in squares:
-        file = encode_picture(resized(square, _SIDE), "JPEG", quality=_QUALITY)
+        file = encode_picture(square, "JPEG", quality=_QUALITY)
         arrived = read_picture(file).pixels
         with torch.inference_mode():
             maps = [one.cpu() for one in model.features(torch.from_numpy(to_images([arrived])).to(model.device))]

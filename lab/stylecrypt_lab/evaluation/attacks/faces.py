@@ -3,114 +3,80 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
 from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.stylemix import mix
 
-from .material import Material, Pipeline, Posted, resized, show
-from .odds import Figure, Finding, Floats, by_strangers, distances, roc
+from .judges import by_chance, compared, nearest
+from .material import Material, show
+from .odds import Figure, Finding, distances, linked
 
-__all__ = ["linking", "public_photo", "recognition", "same"]
+__all__ = ["STYLES", "linking", "public_photo", "recognition"]
 
-
-def same(between: Floats) -> int:
-    """The number of rows i of distances (N, M >= N) whose smallest value is in column i. Ties do not count."""
-    n = np.arange(len(between))
-    off = between.astype(np.float64)
-    off[n, n] = np.inf
-    return int((between[n, n] < off.min(axis=1)).sum())
+STYLES = "kept styles"
+"""The judge who compares the styles that the mask keeps, as the encoder reads them."""
 
 
 def recognition(material: Material) -> list[Finding | Figure]:
-    """(a) Searches for the fake in a gallery with one photo of each sender."""
-    people, posted, pipeline = material.people, material.posted, material.pipeline
-    n, gallery = len(people), people.other_faces
-    to_others = distances(posted.faces, gallery)
-    own = np.diag(to_others)
-    codes = np.stack([view.codes for view in people.others])
-    by_styles = same(pipeline.distance(posted.codes, codes, material.setting.kept))
-    finding = partial(material.finding, "recognition")
-    finds = f"{pipeline.recogniser.name} finds the sender in the gallery"
+    """(a) Compares the fake with another photo of each sender, by recognisers and by the kept styles."""
+    people, posted = material.people, material.here
+    codes = np.stack([view.looks for view in people.others])
+    by_styles = material.pipeline.distance(posted.codes, codes, material.setting.kept)
     return [
-        finding(finds, same(to_others), n, by_chance(n)),
-        *(
-            finding(
-                f"the sender, by the {name} {limit:.2f}",
-                int((own < limit).sum()),
-                n,
-                by_strangers(material.strange.faces, gallery, limit),
-            )
-            for name, limit in _limits(pipeline)
-        ),
-        material.finding("styles", "the kept styles find the sender in the gallery", by_styles, n, by_chance(n)),
-        material.figure("recognition", "distance to the sender", float(own.mean()), n),
+        *material.judged("recognition", "the fake", posted.faces),
+        *compared("styles", material.setting.name, "the fake", by_styles, posted.who, STYLES),
     ]
 
 
-def public_photo(material: Material) -> list[Finding | Figure]:
+def public_photo(material: Material, victims: int) -> list[Finding | Figure]:
     """(b) The key face is another photo of the sender: what anybody with such a photo recovers, the sender's contact included.
 
     An envelope that the attacker cannot open changes nothing here: the picture is the same.
     """
-    people, squares, pipeline = material.people, material.posted.squares, material.pipeline
-    mask, form = material.setting.mask, material.setting.form
-    n = len(people)
+    people, setting, pipeline = material.people, material.setting, material.pipeline
+    chosen = material.victims(victims)
     recovered: list[Pixels] = []
     errors: list[float] = []
-    for i, (sent, other) in enumerate(zip(people.sent, people.others, strict=True)):
-        material.progress("another photo as the key", i, n)
-        key = other.codes[None]
-        (face,) = pipeline.render(mix(pipeline.read(squares[i], key, mask), key, mask))
-        arrived = replace(sent, square=squares[i])
-        recovered.append(resized(show(arrived, face, form), sent.square.shape[0]))
-        errors.append(_psnr(recovered[-1], sent.square, squares[i]))
-    material.progress("another photo as the key", n, n)
-    faces = pipeline.describe(recovered)
-    own = np.linalg.norm(faces - people.sent_faces, axis=1)
-    figure = partial(material.figure, "public photo")
-    return [
-        *(
-            material.finding(
-                "public photo",
-                f"the sender comes back, by the {name} {limit:.2f}",
-                int((own < limit).sum()),
-                n,
-                by_strangers(material.strange.faces, people.sent_faces, limit),
-            )
-            for name, limit in _limits(pipeline)
-        ),
-        figure("distance to the sender", float(own.mean()), n),
-        figure("PSNR of what comes back, in the face", float(np.mean(errors)), n, "dB"),
-    ]
-
-
-def linking(material: Material, there: Posted) -> list[Finding | Figure]:
-    """(f) A fake in one room, one ``there`` with another stand-in: is it the same sender?"""
-    here, pipeline, n = material.posted, material.pipeline, len(material.people)
+    for done, (row, i) in enumerate(chosen):
+        material.progress("another photo as the key", done, len(chosen))
+        square, key, sent = material.here.squares[row], people.others[i].key[None], people.sent[i]
+        (face,) = pipeline.preview(mix(pipeline.read(square, key, setting.mask), key, setting.mask))
+        recovered.append(show(replace(sent, square=square), face, setting.form))
+        errors.append(_psnr(recovered[-1], sent.square, square))
+    material.progress("another photo as the key", len(chosen), len(chosen))
     found: list[Finding | Figure] = []
-    for how, between in (
-        (pipeline.recogniser.name, distances(here.faces, there.faces)),
-        ("the kept styles", pipeline.distance(here.codes, there.codes, material.setting.kept)),
-    ):
-        what = f"the sender's fake in the other room, by {how}"
-        found.append(material.finding("linking", what, same(between), n, by_chance(n)))
-        if n > 1:
-            area, error = roc(np.diag(between), between[~np.eye(n, dtype=bool)])
-            found.append(material.figure("linking", f"area under the ROC curve, by {how}", area, n))
-            found.append(material.figure("linking", f"equal error rate, by {how}", error, n))
+    for judge, faces in zip(people.judges, pipeline.describe(recovered), strict=True):
+        # Not with the other photos, of which they were made.
+        between, who = distances(faces, judge.mine), [i for _, i in chosen]
+        found += compared("public photo", setting.name, "what comes back", between, who, judge.name, judge.strangers)
+    what = "PSNR of what comes back, in the face"
+    return [*found, material.figure("public photo", what, float(np.mean(errors)), len(errors), "dB")]
+
+
+def linking(material: Material) -> list[Finding | Figure]:
+    """(f) A fake in one room, one in another with another stand-in: is it the same sender?"""
+    here, there, people = material.here, material.there, material.people
+    both = sorted({*here.who} & {*there.who})
+    mine, theirs = ([posted.who.index(i) for i in both] for posted in (here, there))
+    by_styles = material.pipeline.distance(here.codes, there.codes, material.setting.kept)
+    seen = [(STYLES, by_styles)]
+    for judge, a, b in zip(people.judges, here.faces, there.faces, strict=True):
+        seen.append((judge.name, distances(a, b)))
+    found: list[Finding | Figure] = []
+    n = len(both)
+    for name, distance in seen:
+        between = distance[np.ix_(mine, theirs)]
+        what = "the fake in the other room: found first"
+        found.append(
+            material.finding("linking", what, nearest(between, range(n)), n, by_chance(n) if n else None, name)
+        )
+        if n > 2:
+            value, mean, luck = linked(between, people.kind[both])
+            found.append(material.figure("linking", "D_sys", value, n, judge=name, luck=luck))
+            found.append(material.figure("linking", "D_sys of shuffled mates", mean, n, judge=name))
     return found
-
-
-def _limits(pipeline: Pipeline) -> tuple[tuple[str, float], ...]:
-    return ("threshold", pipeline.recogniser.threshold), ("strict threshold", pipeline.recogniser.strict)
-
-
-def by_chance(n: int) -> float:
-    """The chance of finding one in ``n``. Stand-ins deliberately have the sender's sex, which halves the choice."""
-    return min(1.0, 2 / n)
 
 
 def _psnr(made: Pixels, original: Pixels, cover: Pixels) -> float:

@@ -2,50 +2,43 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
+from stylecrypt_msg.standins import stand_in
 from stylecrypt_msg.stylemix import mix
 
-from .material import Material, resized, show, small
+from .material import Material, show
 from .odds import Figure, Finding
 
 __all__ = ["wrong_keys"]
 
-_SIDE = 128  # px: the preview's
-
 
 def wrong_keys(material: Material, keys: int, victims: int) -> list[Finding | Figure]:
-    """Each of ``keys`` strangers as the key for each of ``victims`` senders, at 128 px.
+    """Each of ``keys`` people who do not exist as the key for each of ``victims`` senders.
 
     An oracle that knows the sender's face picks the best. Among so many people, some look like the sender anyway: what counts
-    is whether the message helps, compared with the same strangers without it.
+    is whether the message helps, compared with the same people without it.
     """
-    people, strange, pipeline, setting = material.people, material.strange, material.pipeline, material.setting
-    chosen = people.some(victims)
-    with_message, without = np.empty((len(chosen), keys)), np.empty((len(chosen), keys))
-    for row, i in enumerate(chosen):
-        material.progress("wrong keys", row, len(chosen))
-        view = people.sent[i]
-        faces = pipeline.preview(mix(material.posted.codes[i][None], strange.codes[i, :keys], setting.mask))
-        arrived = small(view, _SIDE)
-        seen = [show(arrived, resized(face, _SIDE), setting.form) for face in faces]
-        with_message[row] = np.linalg.norm(pipeline.describe(seen) - people.sent_faces[i], axis=1)
-        without[row] = np.linalg.norm(strange.small_faces[i, :keys] - people.sent_faces[i], axis=1)
+    people, pipeline, setting = material.people, material.pipeline, material.setting
+    chosen = material.victims(victims)
+    # By each judge, with and without the message.
+    best = np.empty((len(people.judges), 2, len(chosen)))
+    for at, (row, i) in enumerate(chosen):
+        material.progress("wrong keys", at, len(chosen))
+        view, posted = people.sent[i], material.here
+        strange = np.concatenate([stand_in(pipeline.model, f"stranger {k}", view.looks[None]) for k in range(keys)])
+        faces = pipeline.preview(mix(posted.codes[row][None], strange, setting.mask))
+        opened = [show(view, face, setting.form) for face in faces]
+        alone = [show(view, face, setting.form) for face in pipeline.preview(strange)]
+        for with_message, squares in enumerate((alone, opened)):
+            for number, (judge, described) in enumerate(zip(people.judges, pipeline.describe(squares), strict=True)):
+                best[number, with_message, at] = np.linalg.norm(described - judge.mine[i], axis=1).min()
     material.progress("wrong keys", len(chosen), len(chosen))
-    finding, figure = partial(material.finding, "wrong keys"), partial(material.figure, "wrong keys")
     found: list[Finding | Figure] = []
-    n, limit = len(chosen), pipeline.recogniser.threshold
-    for count in sorted({1, min(10, keys), keys}):
-        best, alone = with_message[:, :count].min(1), without[:, :count].min(1)
-        for who, one in (("keys", best), ("strangers, with no message,", alone)):
-            what = f"the best of {count} {who} is the sender, by the threshold"
-            found.append(finding(what, int((one < limit).sum()), n))
-    nearer = f"the best of {keys} keys is nearer than of as many strangers"
-    return [
-        *found,
-        finding(nearer, int((best < alone).sum()), n, 0.5),
-        figure(f"distance of the best of {keys} keys", float(best.mean()), n),
-        figure(f"distance of the best of {keys} strangers", float(alone.mean()), n),
-    ]
+    for judge, (without, with_it) in zip(people.judges, best, strict=True):
+        what = f"the best of {keys} keys is nearer than of as many strangers"
+        found.append(material.finding("wrong keys", what, int((with_it < without).sum()), len(chosen), 0.5, judge.name))
+        for who, one in (("keys", with_it), ("strangers", without)):
+            what = f"distance of the best of {keys} {who}"
+            found.append(material.figure("wrong keys", what, float(one.mean()), len(chosen), judge=judge.name))
+    return found

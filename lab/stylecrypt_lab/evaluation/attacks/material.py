@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,54 +12,57 @@ from stylecrypt_protocol import Level
 
 from stylecrypt_msg import effort
 from stylecrypt_msg.choices import Form
-from stylecrypt_msg.cipher import read, to_images, to_pixels
+from stylecrypt_msg.cipher import cover, read, to_images, to_pixels
 from stylecrypt_msg.codebook import Entry, codebook
-from stylecrypt_msg.faces import paste
+from stylecrypt_msg.errors import FaceError, LikenessError
+from stylecrypt_msg.faces import crop, paste
 from stylecrypt_msg.faces.align import quad_matrix, transform, whole
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.models.face_model import Floats as Codes
 from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.progress import Progress, silent
 from stylecrypt_msg.recognisers import Recogniser
-from stylecrypt_msg.standins import stand_in
+from stylecrypt_msg.standin_choice import hide
+from stylecrypt_msg.standins import seeds, stand_in
 from stylecrypt_msg.stylemix import LayerMask, mix
 
 from ..subjects import Photo, Subject
-from .odds import Figure, Finding, Floats
+from .judges import Judge, compared, described
+from .odds import Figure, Finding, Floats, distances
 
 __all__ = [
+    "SIDE",
     "Material",
     "People",
     "Pipeline",
     "Posted",
     "Setting",
-    "Strangers",
     "View",
+    "covered",
     "gather",
     "post",
     "resized",
     "show",
-    "small",
-    "strangers",
 ]
 
-
-_SIDE = 512  # px of the squares that show the faces
-_ENCODED = 256  # px of what the encoder gets, as in `cipher`
-_BATCH = 4
-_LEVELS = (Level.ORIGINAL, Level.KEYFACE)  # whose covers are attacked
+SIDE = 256
+"""Pixels a side of the squares that show faces: the encoder's and more than any recogniser's."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A mask, the form in which it can be used, and the level at which the cover is sent.
+    """A mask, the form in which it can be used, and how the cover is made.
 
     At level ``original``, covers of a model that has a codebook keep its entries' styles; at ``keyface`` the sender's.
+
+    Attributes:
+        sent: the cover is the program's own, with the stand-in that the recognisers chose; otherwise any stand-in.
     """
 
     mask: LayerMask
     form: Form
     level: Level
+    sent: bool = False
 
     @classmethod
     def of(cls, mask: LayerMask) -> Setting:
@@ -70,12 +73,14 @@ class Setting:
 
     @property
     def in_use(self) -> bool:
-        """Whether it is one of the program's own, which are attacked with full effort. The others serve for comparison."""
+        """Whether the program makes such covers. They meet every attack; the others serve for comparison."""
         n = self.mask.n_styles
-        return self.mask == (LayerMask.photo(n) if self.form == "photo" else LayerMask.paper(n))
+        return self.sent or (self.mask in (LayerMask.photo(n), LayerMask.paper(n)) and self.level is Level.KEYFACE)
 
     @property
     def name(self) -> str:
+        if self.sent:
+            return f"{self.mask} as sent"
         usual = self == Setting.of(self.mask)
         return str(self.mask) if usual else f"{self.mask} at {self.level}"
 
@@ -91,16 +96,25 @@ class View:
     """A photo of somebody: the aligned ``square`` and ``landmarks`` (5, 2) in it.
 
     Attributes:
-        codes: (n_styles, style_dim), as a holder of the photo inverts it for use as a key face.
-        sent: the same, by level, as its sender inverts it, with less effort (`effort`).
+        looks: (n_styles, style_dim), as the encoder alone reads it: for covers of level ``original``.
+        depth: the same after descent, for level ``keyface`` and as a key face; None where nobody needs it.
         entry: of the model's codebook, if it has one.
+        photo: None for people who do not exist.
     """
 
     square: Pixels
     landmarks: NDArray[np.float32]
-    codes: Codes
-    sent: Mapping[Level, Codes]
+    looks: Codes
+    depth: Codes | None
     entry: Entry | None
+    photo: Photo | None = None
+
+    def codes(self, level: Level) -> Codes:
+        return self.looks if level is Level.ORIGINAL else self.key
+
+    @property
+    def key(self) -> Codes:
+        return self.looks if self.depth is None else self.depth
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,95 +124,77 @@ class People:
     Attributes:
         sent: the photos that they send.
         others: other, public photos of them; the sent ones if there are none (the paper's case).
-        sent_faces, other_faces: descriptors (N, D).
-        paired: whether ``others`` differ from ``sent``.
+        judges: who know both.
+        deep: the numbers of those whose photos were inverted by descent, which takes seconds each.
+        kind: (N,), equal for people who get the same stand-ins: those of one sex, as the encoder sees it.
     """
 
     names: tuple[str, ...]
     sent: tuple[View, ...]
     others: tuple[View, ...]
-    sent_faces: Floats
-    other_faces: Floats
-    paired: bool
+    judges: tuple[Judge, ...]
+    deep: tuple[int, ...]
+    kind: NDArray[np.intp]
 
     def __len__(self) -> int:
         return len(self.sent)
 
-    def some(self, count: int) -> list[int]:
-        """The numbers of ``count`` of them, spread evenly."""
-        return sorted({int(i) for i in np.linspace(0, len(self) - 1, min(count, len(self)))})
-
 
 @dataclass(frozen=True, eq=False)
 class Posted:
-    """One fake of everybody, as third parties see it: codes (N, n_styles, style_dim), descriptors ``faces`` (N, D)."""
-
-    squares: list[Pixels]
-    codes: Codes
-    faces: Floats
-
-
-@dataclass(frozen=True, eq=False)
-class Strangers:
-    """Stand-ins that nobody sent: what an attacker can make without any message.
+    """A fake of each of the people ``who``, as third parties see it.
 
     Attributes:
-        codes: for each sender and each seed (N, K, n_styles, style_dim); a seed stands for a man and a woman.
-        faces, small_faces: descriptors (N, K, D) of the whole people, at full size and at the preview's.
+        squares: 256 px.
+        codes: (M, n_styles, style_dim), as the encoder reads the fakes.
+        faces: descriptors (M, D), by each judge.
     """
 
+    who: tuple[int, ...]
+    squares: list[Pixels]
     codes: Codes
-    faces: Floats
-    small_faces: Floats
+    faces: tuple[Floats, ...]
 
 
 class Pipeline:
-    """A model and a recogniser, with pixels in and out."""
+    """A model and recognisers, with pixels in and out."""
 
-    def __init__(self, model: FaceModel, recogniser: Recogniser) -> None:
+    def __init__(self, model: FaceModel, recognisers: Sequence[Recogniser]) -> None:
         self.model = model
-        self.recogniser = recogniser
+        self.recognisers = tuple(recognisers)
         self._book = codebook(model.digest)
 
-    def render(self, codes: Codes) -> list[Pixels]:
-        """Full size."""
-        return [square for one in codes for square in to_pixels(self.model.synthesize(one[None]))]
-
     def preview(self, codes: Codes) -> list[Pixels]:
-        """128 px, or less: a fraction of the work."""
-        return [square for one in codes for square in to_pixels(self.model.glimpse(one[None]))]
+        """Squares of `SIDE` from pictures of 128 px, a quarter of the work of whole ones."""
+        return [resized(square, SIDE) for one in codes for square in to_pixels(self.model.glimpse(one[None]))]
 
-    def encode(self, squares: Sequence[Pixels], steps: int | None = None) -> Codes:
-        """By default with the effort of opening a picture with a key face."""
-        steps = effort.READING_STEPS if steps is None else steps
-        return self.model.encode(to_images([resized(square, _ENCODED) for square in squares]), steps=steps)
+    def encode(self, squares: Sequence[Pixels], steps: int = 0) -> Codes:
+        if not squares:
+            return np.empty((0, self.model.n_styles, self.model.style_dim), np.float32)
+        return np.concatenate([self.model.encode(to_images([square]), steps=steps) for square in squares])
 
     def read(self, square: Pixels, key: Codes, mask: LayerMask) -> Codes:
         """Inverts as the holder of a key face does, (1, n_styles, style_dim)."""
-        return read(to_images([resized(square, _ENCODED)]), key, self.model, mask)
+        return read(to_images([square]), key, self.model, mask)
 
-    def glance(self, squares: Sequence[Pixels]) -> Codes:
-        """The encoder's codes alone: for hundreds of pictures, in a tenth of the time."""
-        return self.encode(squares, steps=0)
-
-    def view(self, square: Pixels, landmarks: NDArray[np.floating]) -> View:
-        efforts = {effort.KEY_STEPS, *(effort.COVER_STEPS[level] for level in _LEVELS)}
-        codes = {steps: self.encode([square], steps)[0] for steps in efforts}
-        sent = {level: codes[effort.COVER_STEPS[level]] for level in _LEVELS}
-        points = landmarks.astype(np.float32)
-        entry = None if self._book is None else self._book.entry(sent[Level.ORIGINAL], points / square.shape[0])
-        return View(square, points, codes[effort.KEY_STEPS], sent, entry)
+    def view(self, square: Pixels, landmarks: NDArray[np.floating], *, deep: bool, photo: Photo | None = None) -> View:
+        looks, points = self.encode([square])[0], landmarks.astype(np.float32)
+        depth = self.encode([square], effort.KEY_STEPS)[0] if deep else None
+        entry = None if self._book is None else self._book.entry(looks, points / square.shape[0])
+        return View(square, points, looks, depth, entry, photo)
 
     def fakes(self, view: View, keys: Codes, setting: Setting) -> Codes:
         """What ``view``'s sender makes with each of ``keys`` (K, n_styles, style_dim), as `cipher.cover` does."""
         if setting.level is Level.ORIGINAL and self._book and view.entry:
             return np.array([self._book.fake(view.entry, key, setting.mask) for key in keys])
-        return mix(view.sent[setting.level][None], keys, setting.mask)
+        return mix(view.codes(setting.level)[None], keys, setting.mask)
 
-    def describe(self, squares: Sequence[Pixels]) -> Floats:
-        # A few at a time: dlib runs them through its network all at once, which takes memory.
-        parts = [self.recogniser.describe(squares[i : i + _BATCH]) for i in range(0, len(squares), _BATCH)]
-        return np.concatenate(parts)
+    def shown(self, view: View, keys: Codes, setting: Setting) -> list[Pixels]:
+        """Those fakes as third parties see them."""
+        return [show(view, face, setting.form) for face in self.preview(self.fakes(view, keys, setting))]
+
+    def describe(self, squares: Sequence[Pixels]) -> tuple[Floats, ...]:
+        return tuple(described(recogniser, squares) for recogniser in self.recognisers)
 
     def distance(self, one: Codes, two: Codes, layers: Sequence[int]) -> Floats:
         """(N, n_styles, D), (M, n_styles, D) -> (N, M): angles between styles, relative to the average, over ``layers``."""
@@ -210,34 +206,56 @@ class Pipeline:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What the attacks on one mask work with: the senders and what they posted, strangers to compare with, and the means."""
+    """What the attacks on one mask work with: the senders, what they posted in two rooms, and the means.
+
+    Attributes:
+        here: of the photos that they send.
+        there: of their other photos, with other stand-ins.
+    """
 
     people: People
-    posted: Posted
-    strange: Strangers
+    here: Posted
+    there: Posted
     setting: Setting
     pipeline: Pipeline
     progress: Progress = silent
 
-    def finding(self, attack: str, what: str, successes: int, trials: int, chance: float | None = None) -> Finding:
-        return Finding(attack, self.setting.name, what, successes, trials, chance)
+    def victims(self, count: int) -> list[tuple[int, int]]:
+        """``count`` senders, spread evenly, for attacks that take long: the place in ``here`` and the number of each."""
+        both = [(row, i) for row, i in enumerate(self.here.who) if i in self.people.deep]
+        return [both[at] for at in sorted({int(at) for at in np.linspace(0, len(both) - 1, min(count, len(both)))})]
 
-    def figure(self, attack: str, what: str, value: float, trials: int, unit: str = "") -> Figure:
-        return Figure(attack, self.setting.name, what, value, unit, trials)
+    def finding(
+        self, attack: str, what: str, successes: int, trials: int, chance: float | None = None, judge: str = ""
+    ) -> Finding:
+        return Finding(attack, self.setting.name, what, successes, trials, chance, judge)
+
+    def figure(
+        self,
+        attack: str,
+        what: str,
+        value: float,
+        trials: int,
+        unit: str = "",
+        judge: str = "",
+        luck: float | None = None,
+    ) -> Figure:
+        return Figure(attack, self.setting.name, what, value, unit, trials, judge, luck)
+
+    def judged(self, attack: str, what: str, faces: Sequence[Floats]) -> list[Finding]:
+        """Whether each judge takes ``faces``, descriptors (M, D), for the senders in ``here``, whose other photos it has."""
+        found: list[Finding] = []
+        for judge, these in zip(self.people.judges, faces, strict=True):
+            between = distances(these, judge.others)
+            found += compared(attack, self.setting.name, what, between, self.here.who, judge.name, judge.strangers)
+        return found
 
 
 def show(view: View, square: Pixels, form: Form) -> Pixels:
     """What third parties see after the fake of ``view`` is pasted into its photo; a portrait is fake throughout."""
     if form == "portrait":
         return square
-    side = view.square.shape[0]
-    return paste(view.square, square, whole(side), view.landmarks, subdue=True)
-
-
-def small(view: View, side: int) -> View:
-    """``view`` with a square of ``side``."""
-    scale = side / view.square.shape[0]
-    return replace(view, square=resized(view.square, side), landmarks=(view.landmarks * scale).astype(np.float32))
+    return paste(view.square, square, whole(view.square.shape[0]), view.landmarks, subdue=True)
 
 
 def resized(square: Pixels, side: int) -> Pixels:
@@ -247,62 +265,70 @@ def resized(square: Pixels, side: int) -> Pixels:
     return np.asarray(cv2.resize(square, (side, side), interpolation=how), np.uint8)
 
 
-def gather(subjects: Sequence[Subject], pipeline: Pipeline, progress: Progress) -> People:
-    """Everybody, aligned, inverted and described."""
+def gather(subjects: Sequence[Subject], deep: int, pipeline: Pipeline, progress: Progress) -> People:
+    """Everybody, aligned, read and described; ``deep`` of them, spread evenly, inverted by descent as well."""
+    n = len(subjects)
+    chosen = tuple(sorted({int(i) for i in np.linspace(0, n - 1, min(deep, n))}))
 
     def views(photos: Sequence[Photo]) -> tuple[View, ...]:
         made = []
         for i, photo in enumerate(photos):
-            progress("reading faces", i, len(photos))
-            square = photo.square(_SIDE)
-            made.append(
-                pipeline.view(
-                    square, transform(quad_matrix(photo.quad, _SIDE), photo.face.landmarks).astype(np.float32)
-                )
-            )
-        progress("reading faces", len(photos), len(photos))
+            progress("reading faces", i, n)
+            points = transform(quad_matrix(photo.quad, SIDE), photo.face.landmarks)
+            made.append(pipeline.view(photo.square(SIDE), points, deep=i in chosen, photo=photo))
+        progress("reading faces", n, n)
         return tuple(made)
 
-    paired = all(subject.other is not None for subject in subjects)
     sent = views([subject.photo for subject in subjects])
-    others = views([subject.other for subject in subjects if subject.other is not None]) if paired else sent
-    sent_faces = pipeline.describe([view.square for view in sent])
-    other_faces = pipeline.describe([view.square for view in others]) if paired else sent_faces
-    return People(tuple(subject.name for subject in subjects), sent, others, sent_faces, other_faces, paired)
+    others = [subject.other for subject in subjects if subject.other is not None]
+    public = views(others) if len(others) == n else sent
+    pictures = [[view.square for view in these] for these in (sent, public)]
+    judges = tuple(Judge(recogniser, *pictures) for recogniser in pipeline.recognisers)
+    # One seed gives each sex its own person.
+    one = [stand_in(pipeline.model, "kind", view.looks[None]).tobytes() for view in sent]
+    kind = np.unique(one, return_inverse=True)[1]
+    return People(tuple(subject.name for subject in subjects), sent, public, judges, chosen, kind)
+
+
+def covered(
+    photo: Photo, model: FaceModel, seed: str, choices: Sequence[Sequence[Recogniser]], mask: LayerMask | None = None
+) -> list[Pixels | None]:
+    """The aligned square of the cover that the program sends, for each choice of recognisers; None where it refuses to."""
+    key_faces = seeds(seed)
+    try:
+        first = cover(photo.pixels, model, key_face=key_faces[0], mask=mask, bounded=True)
+    except FaceError:
+        return [None] * len(choices)
+    squares: list[Pixels | None] = []
+    for chosen_by in choices:
+        try:
+            hidden = hide(first, model, key_faces, chosen_by)
+        except LikenessError:
+            squares.append(None)
+        else:
+            squares.append(crop(hidden.covered.pixels, photo.quad, SIDE))
+    return squares
 
 
 def post(
     people: People, views: Sequence[View], room: str, setting: Setting, pipeline: Pipeline, progress: Progress
 ) -> Posted:
-    """A fake of each of ``views``, with the stand-ins of ``room``. Full size."""
-    squares = []
-    for i, (name, view) in enumerate(zip(people.names, views, strict=True)):
-        progress(f"posting to room {room}", i, len(views))
-        key = stand_in(pipeline.model, f"{room} {name}", view.sent[setting.level][None])
-        (face,) = pipeline.render(pipeline.fakes(view, key, setting))
-        squares.append(resized(show(view, face, setting.form), _SIDE))
-    progress(f"posting to room {room}", len(views), len(views))
-    return Posted(squares, pipeline.encode(squares), pipeline.describe(squares))
-
-
-def strangers(people: People, count: int, pipeline: Pipeline, progress: Progress) -> Strangers:
-    """``count`` stand-ins for each sender."""
-    seen: dict[bytes, tuple[Floats, Floats]] = {}
-    codes = np.stack(
-        [
-            np.concatenate([stand_in(pipeline.model, f"stranger {seed}", view.codes[None]) for seed in range(count)])
-            for view in people.sent
-        ]
-    )
-    faces, small_faces = [], []
-    for i, one in enumerate(codes.reshape(-1, *codes.shape[2:])):
-        key = one.tobytes()
-        if key not in seen:
-            progress("describing strangers", i, len(people) * count)
-            (square,) = pipeline.render(one[None])
-            seen[key] = pipeline.describe([square])[0], pipeline.describe(pipeline.preview(one[None]))[0]
-        faces.append(seen[key][0])
-        small_faces.append(seen[key][1])
-    progress("describing strangers", len(people) * count, len(people) * count)
-    shape = len(people), count, -1
-    return Strangers(codes, np.stack(faces).reshape(shape), np.stack(small_faces).reshape(shape))
+    """A fake of each of ``views``, with the stand-ins of ``room``: of those that the program would send, if it is the program's
+    own; otherwise of all, or at a level that needs descent of those who have it.
+    """
+    who, squares = [], []
+    these = range(len(people)) if setting.level is Level.ORIGINAL else people.deep
+    for done, i in enumerate(these):
+        progress(f"posting to room {room}", done, len(these))
+        view, seed = views[i], f"{room} {people.names[i]}"
+        square: Pixels | None
+        if setting.sent and view.photo is not None:
+            (square,) = covered(view.photo, pipeline.model, seed, [pipeline.recognisers], setting.mask)
+        else:
+            key = stand_in(pipeline.model, seed, view.codes(setting.level)[None])
+            (square,) = pipeline.shown(view, key, setting)
+        if square is not None:
+            who.append(i)
+            squares.append(square)
+    progress(f"posting to room {room}", len(these), len(these))
+    return Posted(tuple(who), squares, pipeline.encode(squares), pipeline.describe(squares))

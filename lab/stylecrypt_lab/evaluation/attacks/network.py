@@ -1,85 +1,173 @@
-"""(e) Networks that learn from people who do not exist to turn fakes back into originals."""
+"""(e) What learns from pairs of originals and fakes: reversers, which give the original back, and recognisers of fakes.
+
+They learn from other senders, in turn, and from people who do not exist, of whom the program makes as many as anybody likes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stylecrypt_msg.cipher import to_images, to_pixels
 from stylecrypt_msg.models.face_model import Floats as Codes
-from stylecrypt_msg.pictures import Pixels
+from stylecrypt_msg.pictures import Pixels, encode_picture
 from stylecrypt_msg.progress import Progress
+from stylecrypt_msg.standins import stand_in
 
-from .faces import by_chance, same
-from .material import Material, People, Pipeline, View, resized, show
-from .odds import Figure, Finding, Ridge, by_strangers, distances
+from .judges import compared
+from .material import Material, People, Pipeline, View, resized
+from .odds import Figure, Finding, Floats, Ridge
 
-__all__ = ["Lessons", "lessons", "networks"]
+__all__ = ["Lessons", "Pairs", "learn", "lessons", "reversers", "trained"]
 
-_SIDE = 128  # px of the training pictures: the preview's
-_SMALL = 64  # px of the convolutional network's output
+_FOLDS = 3
+_SMALL = 64  # px of the convolutional network's pictures
+_TILE = 128  # px of the sheet's
+_ROWS = 8
 _BATCH = 16
 _TRUNCATION = 0.9
 
 
 @dataclass(frozen=True, eq=False)
 class Lessons:
-    """Originals to learn from, the same for every mask. ``keys`` (N, n_styles, style_dim): a stand-in for each."""
+    """People who do not exist, to learn from, the same for every mask; ``faces`` are their descriptors, by each judge."""
 
     views: tuple[View, ...]
-    keys: Codes
+    faces: tuple[Floats, ...]
 
 
 def lessons(people: People, count: int, pipeline: Pipeline, progress: Progress) -> Lessons:
     """``count`` people who do not exist. The encoder reads them from pictures, so a person's styles may all differ."""
-    model = pipeline.model
-    z = np.random.default_rng(5).standard_normal((2 * count, model.style_dim), np.float32)
-    codes, keys = model.map(z[:count], _TRUNCATION), model.map(z[count:], 0.75)
-    landmarks = np.mean([view.landmarks * (_SIDE / view.square.shape[0]) for view in people.sent], axis=0)
-    progress("making people to learn from", 0, count)
-    views = [pipeline.view(resized(square, _SIDE), landmarks) for square in pipeline.preview(codes)]
+    z = np.random.default_rng(5).standard_normal((count, pipeline.model.style_dim), np.float32)
+    landmarks = np.mean([view.landmarks for view in people.sent], axis=0)
+    views = []
+    for i, square in enumerate(pipeline.preview(pipeline.model.map(z, _TRUNCATION))):
+        progress("making people to learn from", i, count)
+        views.append(pipeline.view(square, landmarks, deep=False))
     progress("making people to learn from", count, count)
-    return Lessons(tuple(views), keys)
+    return Lessons(tuple(views), pipeline.describe([view.square for view in views]))
 
 
-def networks(material: Material, learnt: Lessons, steps: int) -> list[Finding | Figure]:
-    """Ridge regression from the codes of a fake to those of the original, and a convolutional network from pixels to pixels,
-    trained for ``steps`` steps. Both are judged on the real senders, whom neither has seen.
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """L fakes of known people.
+
+    Attributes:
+        who: (L,) numbers of the senders; -1 for people who do not exist.
+        squares, codes, faces: the fakes, as in `Posted`.
+        originals: their photos.
+        persons: descriptors (L, D), by each judge: the mean of the person's photos'.
     """
-    people, posted, pipeline, setting = material.people, material.posted, material.pipeline, material.setting
-    n = len(learnt.views)
-    originals = np.stack([view.sent[setting.level] for view in learnt.views])
-    mixed = [pipeline.fakes(view, key[None], setting) for view, key in zip(learnt.views, learnt.keys, strict=True)]
-    made = pipeline.preview(np.concatenate(mixed))
-    fakes = [show(view, resized(face, _SIDE), setting.form) for view, face in zip(learnt.views, made, strict=True)]
-    material.progress("learning", 0, steps + n)
-    inverse = Ridge(pipeline.glance(fakes).reshape(n, -1), originals.reshape(n, -1))
-    guessed = inverse(pipeline.glance(posted.squares).reshape(len(people), -1)).astype(np.float32)
-    by_codes = pipeline.preview(guessed.reshape(posted.codes.shape))
-    network = _train(fakes, [view.square for view in learnt.views], steps, material.progress)
-    with torch.inference_mode():
-        by_pixels = to_pixels(network(_images(posted.squares)).numpy())
-    material.progress("learning", steps + n, steps + n)
-    finding = partial(material.finding, "network")
+
+    who: NDArray[np.intp]
+    squares: list[Pixels]
+    codes: Codes
+    faces: tuple[Floats, ...]
+    originals: list[View]
+    persons: tuple[Floats, ...]
+
+    @property
+    def groups(self) -> NDArray[np.intp]:
+        """(L,) one number for each person, whether or not they exist."""
+        return np.where(self.who < 0, -1 - np.arange(len(self.who)), self.who)
+
+
+def learn(material: Material, learnt: Lessons, more: int) -> Pairs:
+    """Everything posted, ``more`` fakes of each photo that was, with other stand-ins, and a fake of each of ``learnt``."""
+    people, pipeline, setting = material.people, material.pipeline, material.setting
+    posted = [(people.sent, material.here), (people.others, material.there)]
+    views = [(i, views[i]) for views, rooms in posted for i in rooms.who]
+    again = [*(views * more), *((-1, view) for view in learnt.views)]
+    squares = []
+    for number, (_, view) in enumerate(again):
+        material.progress("making fakes to learn from", number, len(again))
+        key = stand_in(pipeline.model, f"lesson {number}", view.codes(setting.level)[None])
+        squares += pipeline.shown(view, key, setting)
+    material.progress("making fakes to learn from", len(again), len(again))
+    codes, faces = pipeline.encode(squares), pipeline.describe(squares)
+    who = np.array([i for i, _ in (*views, *again)], np.intp)
+    persons = []
+    for judge, invented in zip(people.judges, learnt.faces, strict=True):
+        real = (judge.mine + judge.others)[who[: len(who) - len(invented)]] / 2
+        persons.append(np.concatenate([real, invented]))
+    return Pairs(
+        who,
+        [*material.here.squares, *material.there.squares, *squares],
+        np.concatenate([material.here.codes, material.there.codes, codes]),
+        tuple(np.concatenate(parts) for parts in zip(material.here.faces, material.there.faces, faces, strict=True)),
+        [view for _, view in (*views, *again)],
+        tuple(persons),
+    )
+
+
+def reversers(material: Material, pairs: Pairs, steps: int) -> tuple[list[Finding | Figure], bytes]:
+    """Ridge regression from the codes of a fake to those of the original, and a convolutional network from pixels to pixels,
+    trained for ``steps`` steps. Nobody is reversed by what has seen them.
+
+    Also a sheet, a JPEG file with rows of senders: the photo, the fake, and what either makes of the fake.
+    """
+    people, here, pipeline = material.people, material.here, material.pipeline
+    originals = np.stack([view.looks for view in pairs.originals]).reshape(len(pairs.who), -1)
+    read = pairs.codes.reshape(len(pairs.who), -1)
+    by_codes: dict[int, Pixels] = {}
+    by_pixels: dict[int, Pixels] = {}
+    for fold, (known, held) in enumerate(_folds(material, pairs)):
+        inverse = Ridge(read[known], originals[known], pairs.groups[known])
+        guessed = inverse(here.codes[held].reshape(len(held), -1)).astype(np.float32)
+        by_codes |= dict(zip(held, pipeline.preview(guessed.reshape(-1, *here.codes.shape[1:])), strict=True))
+        fakes, squares = [pairs.squares[at] for at in known], [pairs.originals[at].square for at in known]
+        network = _train(fakes, squares, steps, material.progress, fold)
+        with torch.inference_mode():
+            made = to_pixels(network(_images([here.squares[row] for row in held])).numpy())
+        by_pixels |= dict(zip(held, made, strict=True))
     found: list[Finding | Figure] = []
-    limit, count = pipeline.recogniser.threshold, len(people)
-    for what, squares in (("regression of codes", by_codes), ("a convolutional network", by_pixels)):
-        faces = pipeline.describe(squares)
-        own = np.linalg.norm(faces - people.sent_faces, axis=1)
-        within, chance = int((own < limit).sum()), by_strangers(material.strange.small_faces, people.sent_faces, limit)
-        matched = same(distances(faces, people.other_faces))
-        found += [
-            finding(f"{what} finds the sender in the gallery", matched, count, by_chance(count)),
-            finding(f"{what} gives the sender, by the threshold", within, count, chance),
-            material.figure("network", f"distance after {what}", float(own.mean()), count),
-        ]
+    for what, made_of in (("reversed by codes", by_codes), ("reversed by pixels", by_pixels)):
+        found += material.judged("reverser", what, pipeline.describe([made_of[row] for row in range(len(here.who))]))
+    rows = [
+        np.hstack(
+            [resized(one, _TILE) for one in (people.sent[i].square, here.squares[row], by_codes[row], by_pixels[row])]
+        )
+        for row, i in material.victims(_ROWS)
+    ]
+    return found, encode_picture(np.vstack(rows), "JPEG", quality=85)
+
+
+def trained(material: Material, pairs: Pairs) -> list[Finding | Figure]:
+    """A layer on top of each judge, trained on fakes: ridge regression from their descriptors to the person's own."""
+    people, here = material.people, material.here
+    found: list[Finding | Figure] = []
+    for judge, fakes, persons, posted in zip(people.judges, pairs.faces, pairs.persons, here.faces, strict=True):
+        between = np.empty((len(here.who), len(people)))
+        for known, held in _folds(material, pairs):
+            middle = persons[known].mean(0)
+            guessed = Ridge(fakes[known], persons[known], pairs.groups[known])(posted[held])
+            a, b = (_length_1(these - middle) for these in (guessed, judge.others))
+            between[held] = 1 - a @ b.T  # by the angle: regression shortens what it is unsure of
+        name = material.setting.name
+        found += compared("trained recogniser", name, "the fake", between, here.who, f"{judge.name} and a layer")
     return found
+
+
+def _folds(material: Material, pairs: Pairs) -> list[tuple[NDArray[np.intp], list[int]]]:
+    """The pairs to learn from, and the places in `Material.here` to attack, none of whose people are among the former."""
+    folds = []
+    for fold in range(_FOLDS):
+        held = [row for row, i in enumerate(material.here.who) if i % _FOLDS == fold]
+        known = np.flatnonzero((pairs.who < 0) | (pairs.who % _FOLDS != fold))
+        if held:
+            folds.append((known, held))
+    return folds
+
+
+def _length_1(faces: Floats) -> Floats:
+    return np.asarray(faces / np.maximum(np.linalg.norm(faces, axis=1, keepdims=True), 1e-12))
 
 
 class _Network(nn.Module):
@@ -106,14 +194,19 @@ class _Network(nn.Module):
         return result
 
 
-def _train(fakes: list[Pixels], originals: list[Pixels], steps: int, progress: Progress) -> _Network:
+def _train(fakes: Sequence[Pixels], originals: Sequence[Pixels], steps: int, progress: Progress, fold: int) -> _Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         network = _Network()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(
+        1
+    )  # so small a network gains nothing from more, and loses much where others want the processor
     x, y = _images(fakes), _images(originals)
     rng = torch.Generator().manual_seed(5)
     adam = torch.optim.Adam(network.parameters(), lr=2e-3)
     for step in range(steps):
+        progress("learning to reverse", fold * steps + step, _FOLDS * steps)
         some = torch.randint(len(x), (_BATCH,), generator=rng)
         turned = torch.rand((), generator=rng) < 0.5  # faces may be mirrored
         a, b = (part[some].flip(3) if turned else part[some] for part in (x, y))
@@ -121,9 +214,9 @@ def _train(fakes: list[Pixels], originals: list[Pixels], steps: int, progress: P
         adam.zero_grad()
         loss.backward()
         adam.step()
-        progress("learning", len(x) + step, len(x) + steps)
+    torch.set_num_threads(threads)
     return network.eval()
 
 
-def _images(squares: list[Pixels]) -> Tensor:
+def _images(squares: Sequence[Pixels]) -> Tensor:
     return torch.from_numpy(to_images([resized(square, _SMALL) for square in squares]))

@@ -9,12 +9,25 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Figure", "Finding", "Floats", "Ridge", "by_strangers", "cross_validated", "distances", "roc", "wilson"]
+__all__ = [
+    "Figure",
+    "Finding",
+    "Floats",
+    "Ridge",
+    "cross_validated",
+    "distances",
+    "linkability",
+    "linked",
+    "roc",
+    "wilson",
+]
 
 Floats = NDArray[np.floating]
 
 _LUCK = 0.005
 _Z = 1.959964  # of the normal distribution, for 95 %
+_GRID = 200  # places at which densities are compared
+_SHUFFLES = 1000
 _PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)  # of the ridge, in mean squared lengths of what is learnt from
 
 
@@ -28,6 +41,7 @@ class Finding:
         what: what counts as success.
         successes, trials: counts.
         chance: the rate of the same attack without a message from the sender; None if the result is reported, not judged.
+        judge: who compares, such as "SFace"; "" if nobody does.
     """
 
     attack: str
@@ -36,6 +50,7 @@ class Finding:
     successes: int
     trials: int
     chance: float | None = None
+    judge: str = ""
 
     @property
     def rate(self) -> float:
@@ -67,7 +82,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured number other than a rate: ``value`` in ``unit``, from ``trials`` measurements. The rest as in `Finding`."""
+    """A measured number other than a rate: ``value`` in ``unit``, from ``trials`` measurements. The rest as in `Finding`.
+
+    Attributes:
+        luck: what luck exceeds once in 200 times; None if the number is reported, not judged.
+    """
 
     attack: str
     mask: str
@@ -75,6 +94,15 @@ class Figure:
     value: float
     unit: str
     trials: int
+    judge: str = ""
+    luck: float | None = None
+
+    @property
+    def verdict(self) -> Literal["leaks", "holds", ""]:
+        """As `Finding.verdict`."""
+        if self.luck is None:
+            return ""
+        return "leaks" if self.value > self.luck else "holds"
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
@@ -95,11 +123,45 @@ def distances(first: Floats, second: Floats) -> Floats:
     return np.asarray(np.sqrt(np.maximum(squared, 0)))
 
 
-def by_strangers(faces: Floats, to: Floats, limit: float) -> float:
-    """The rate at which strangers, (N, K, D), are nearer than ``limit`` to the person they replace, (N, D); never quite
-    0."""
-    near = np.linalg.norm(faces - to[:, None], axis=2) < limit
-    return float((near.sum() + 1) / (near.size + 1))
+def linkability(mated: Floats, other: Floats) -> Floats:
+    """D_sys, the global measure of linkability, (K,): 0 where scores of one person and of two are distributed alike, 1 where no
+    score occurs in both.
+
+    Gomez-Barrero, Galbally, Rathgeb and Busch, IEEE Trans. Inf. Forensics Secur. 13, 2018, 1406, with equal priors; ISO/IEC
+    30136. ``mated``: (K, M) scores of one person, each row a case of its own; ``other``: (L,) of two people. Densities are
+    sums of Gaussians on a grid, all of the width that Silverman's rule gives for M scores.
+    """
+    width = max(1.06 * float(other.std()) * mated.shape[1] ** -0.2, 1e-9)
+    low, high = min(mated.min(), other.min()) - 3 * width, max(mated.max(), other.max()) + 3 * width
+    grid = np.linspace(low, high, _GRID)
+    kernel = np.exp(-0.5 * ((grid[:, None] - grid) / width) ** 2)
+
+    def density(rows: Floats) -> Floats:
+        cells = np.rint((rows - grid[0]) / (grid[1] - grid[0])).astype(int) + _GRID * np.arange(len(rows))[:, None]
+        sums = np.bincount(cells.ravel(), minlength=_GRID * len(rows)).reshape(-1, _GRID) @ kernel
+        return np.asarray(sums / sums.sum(1, keepdims=True))
+
+    one, two = density(mated), density(other[None])
+    ratio = one / np.maximum(two, 1e-300)
+    local = np.where(ratio > 1, 2 * ratio / (1 + ratio) - 1, 0.0)
+    return np.asarray((local * one).sum(1))
+
+
+def linked(between: Floats, kind: NDArray[np.intp]) -> tuple[float, float, float]:
+    """`linkability` of two rooms by distances (N, N), in whose diagonal both are of one person: the value, what shuffled mates
+    give on average, and what one in 200 shuffles exceeds.
+
+    Only people of one ``kind`` (N,) are compared and shuffled: that kinds differ is no news.
+    """
+    alike = kind[:, None] == kind
+    rng, n = np.random.default_rng(8), len(kind)
+    orders = np.tile(np.arange(n), (_SHUFFLES + 1, 1))
+    for one in np.unique(kind):
+        members = np.flatnonzero(kind == one)
+        orders[1:, members] = rng.permuted(np.tile(members, (_SHUFFLES, 1)), axis=1)
+    # What is left of the pairs would be others for each shuffle; of so many, the few that change do not matter.
+    value, *luck = linkability(between[np.arange(n), orders], between[alike & ~np.eye(n, dtype=bool)])
+    return float(value), float(np.mean(luck)), float(np.quantile(luck, 1 - _LUCK))
 
 
 def roc(same: Floats, different: Floats) -> tuple[float, float]:
@@ -115,19 +177,24 @@ def roc(same: Floats, different: Floats) -> tuple[float, float]:
 
 
 class Ridge:
-    """Linear regression (N, D) -> (N, E) with the penalty that minimises the leave-one-out error."""
+    """Linear regression (N, D) -> (N, E) with the penalty that predicts each of ``groups`` (N,) best from the others."""
 
-    def __init__(self, x: Floats, y: Floats) -> None:
+    def __init__(self, x: Floats, y: Floats, groups: NDArray[np.intp] | None = None) -> None:
         self._x_mean, self._y_mean = x.mean(0), y.mean(0)
         self._x = x - self._x_mean
         gram = self._x @ self._x.T
         scale = max(float(gram.diagonal().mean()), 1e-9)
+        groups = np.arange(len(x)) if groups is None else groups
+        members = [np.flatnonzero(groups == one) for one in np.unique(groups)]
         best = math.inf
         for penalty in _PENALTIES:
             inverse = np.linalg.inv(gram + penalty * scale * np.eye(len(x)))
             weights = inverse @ (y - self._y_mean)
-            # The residual of each when predicted by the rest (Golub, Heath and Wahba, Technometrics 21, 1979, 215).
-            error = float(np.square(weights / inverse.diagonal()[:, None]).mean())
+            # The residuals of those left out when predicted by the rest: Golub, Heath and Wahba, Technometrics 21, 1979, 215,
+            # for blocks of the matrix instead of its diagonal.
+            error = sum(
+                float(np.square(np.linalg.solve(inverse[np.ix_(some, some)], weights[some])).sum()) for some in members
+            )
             if error < best:
                 best, self._weights = error, weights
 

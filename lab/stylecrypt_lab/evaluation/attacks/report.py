@@ -1,6 +1,6 @@
 """The attacks' report: ``attacks.json`` for programs, ``attacks.html`` for people, ``attacks.md`` for documents.
 
-The page's sheets of averages begin with the senders' own photos.
+The page's sheets begin with the senders' own photos.
 """
 
 from __future__ import annotations
@@ -15,36 +15,24 @@ from stylecrypt_msg.errors import PictureError, os_reason
 from stylecrypt_msg.files import write_atomically
 
 from .bench import ATTACKS, AttackResult
-from .many import Averages
 from .odds import Figure, Finding
 
-__all__ = ["NOTE", "table", "write_report"]
+__all__ = ["NOTE", "costs", "sights", "write_report"]
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1c2733; }
 table { border-collapse: collapse; margin: 1rem 0; } th, td { border-bottom: 1px solid #d6dce2; padding: .25rem .7rem; }
 th { text-align: left; } td.n { text-align: right; font-variant-numeric: tabular-nums; }
-.leaks { color: #a61b1b; font-weight: 600; } .holds { color: #1b6b3a; } svg text { font: 12px system-ui, sans-serif; }
+.leaks { color: #a61b1b; font-weight: 600; } .holds { color: #1b6b3a; }
 """
-_FINDING = ("attack", "mask", "what", "count", "95 %", "by chance", "verdict")
-_FIGURE = ("attack", "mask", "what", "value", "unit")
-_COLUMNS = (
-    "mask",
-    "form",
-    ">recognised",
-    ">verified",
-    ">by kept styles",
-    ">linked",
-    ">opened by a photo",
-    ">comes back",
-    "verdict",
-)
-_COLOURS = ("#31688e", "#d9722e", "#35b779")
-
+_FINDING = ("attack", "mask", "judge", "what", "count", "95 %", "by chance", "verdict")
+_FIGURE = ("attack", "mask", "judge", "what", "value", "unit", "luck", "verdict")
+_SIGHTS = ("mask", "judge", ">of", ">FAR 0.001", ">FAR 0.0001", ">found first", ">linked", ">D_sys", ">luck")
+_COSTS = ("mask", "form", ">sent", ">opened by a photo", ">comes back", "verdict")
 
 NOTE = (
-    "Counts of senders. A mask leaks if an attack succeeds so often that luck alone would do so less than once in 200 times; "
-    "it holds if that could not be shown with this many people."
+    "A mask leaks if an attack succeeds so often that luck alone would do so less than once in 200 times; it holds if that "
+    "could not be shown with this many people."
 )
 
 
@@ -66,14 +54,29 @@ def write_report(result: AttackResult, folder: Path) -> Path:
     return page
 
 
-def table(result: AttackResult) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Masks and their odds: column names, with a leading ``>`` over numbers, and rows."""
-    rows = []
+def sights(result: AttackResult) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """What judges see: column names, with a leading ``>`` over numbers, and rows."""
+
+    def decimal(value: float | None) -> str:
+        return "" if value is None else f"{value:.2f}"
+
+    rows: list[tuple[str, ...]] = []
+    for sight in result.sights:
+        counts = (sight.people, sight.far3, sight.far4, sight.first)
+        linked = "" if sight.linked is None else f"{sight.linked}/{sight.rooms}"
+        odds = (decimal(sight.d_sys), decimal(sight.luck))
+        rows.append((sight.mask, sight.judge, *map(str, counts), linked, *odds))
+    return _SIGHTS, rows
+
+
+def costs(result: AttackResult) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Masks, what they give away and to whom they open: as `sights`."""
+    rows: list[tuple[str, ...]] = []
     for odds in result.masks:
-        counts = (odds.recognised, odds.verified, odds.kept_styles, odds.linked, odds.opened)
         verdict = f"leaks: {', '.join(odds.leaks)}" if odds.leaks else "holds"
-        rows.append((odds.mask, odds.form, *(f"{n}/{odds.people}" for n in counts), f"{odds.psnr:.1f} dB", verdict))
-    return _COLUMNS, rows
+        opened = f"{odds.opened}/{odds.tried}"
+        rows.append((odds.mask, odds.form, str(odds.people), opened, f"{odds.psnr:.1f} dB", verdict))
+    return _COSTS, rows
 
 
 def _page(result: AttackResult) -> str:
@@ -82,11 +85,11 @@ def _page(result: AttackResult) -> str:
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8><title>Attacks</title>",
         f"<style>{_STYLE}</style><h1>Attacks on the fakes</h1>",
-        f"<p>{seen['people']} senders; {pairs}. Model {escape(seen['model'])}, recogniser {escape(seen['recogniser'])}.</p>",
+        f"<p>{seen['people']} senders; {pairs}. Model {escape(seen['model'])}, judged by {escape(seen['recognisers'])}.</p>",
         f"<p>{escape(NOTE)}</p>",
         "<h2>Masks</h2>",
-        _table(*table(result)),
-        _bars(result),
+        _table(*sights(result)),
+        _table(*costs(result)),
     ]
     for attack, does in ATTACKS.items():
         rows = [finding for finding in result.findings if finding.attack == attack]
@@ -98,8 +101,8 @@ def _page(result: AttackResult) -> str:
             parts.append(_table(_FINDING, _rows(rows)))
         if figures:
             parts.append(_table(_FIGURE, _values(figures)))
-        if attack == "averaging":
-            parts += [_curve(mask, averages) for mask, averages in result.averages.items()]
+        if attack == "reverser":
+            parts += [_sheet(mask, sheet) for mask, sheet in result.sheets.items()]
     return "\n".join(parts)
 
 
@@ -109,7 +112,7 @@ def _rows(findings: Iterable[Finding]) -> list[tuple[str, ...]]:
         low, high = one.interval
         chance = "" if one.chance is None else f"{one.chance:.1%}"
         odds = f"{one.successes} of {one.trials}", f"{low:.0%} to {high:.0%}", chance, one.verdict
-        rows.append((one.attack, one.mask or "any", one.what, *odds))
+        rows.append((one.attack, one.mask or "any", one.judge, one.what, *odds))
     return rows
 
 
@@ -118,20 +121,22 @@ def _values(figures: Iterable[Figure]) -> list[tuple[str, ...]]:
         (
             one.attack,
             one.mask or "any",
+            one.judge,
             one.what,
             f"{one.value:,.0f}" if one.value > 99 else f"{one.value:.2f}",
             one.unit,
+            "" if one.luck is None else f"{one.luck:.2f}",
+            one.verdict,
         )
         for one in figures
     ]
 
 
 def _markdown(result: AttackResult) -> str:
-    """The table of masks, then all results for the masks in use and for messages."""
+    """The tables of masks, then all results for the masks in use and for messages."""
     mine = {"", *(setting.name for setting in result.settings if setting.in_use)}
-    head, rows = table(result)
     tables: tuple[tuple[Sequence[str], Sequence[Sequence[str]]], ...] = (
-        (tuple(name.removeprefix(">") for name in head), rows),
+        *(([name.removeprefix(">") for name in head], rows) for head, rows in (sights(result), costs(result))),
         (_FINDING, _rows(one for one in result.findings if one.mask in mine)),
         (_FIGURE, _values(one for one in result.figures if one.mask in mine)),
     )
@@ -150,35 +155,9 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return f"<table><tr>{''.join(f'<th>{escape(name.removeprefix(chr(62)))}</th>' for name in head)}</tr>{body}</table>"
 
 
-def _bars(result: AttackResult) -> str:
-    """The price of each mask: how often the sender is found, beside what a contact with a key face recovers."""
-    parts, y = [], 20
-    for odds in result.masks:
-        found = max(odds.recognised, odds.kept_styles) / odds.people
-        back = min(max(odds.psnr, 0) / 40, 1)
-        parts.append(f"<text x=0 y={y + 18}>{odds.mask}</text>")
-        for at, (share, label) in enumerate(((found, f"{found:.0%} found"), (back, f"{odds.psnr:.1f} dB back"))):
-            top = y + 14 * at
-            parts.append(f"<rect x=110 y={top} width={max(share * 400, 1):.0f} height=12 fill='{_COLOURS[at]}'/>")
-            parts.append(f"<text x={116 + share * 400:.0f} y={top + 10}>{label}</text>")
-        y += 42
-    return f"<svg width=640 height={y} role=img>{''.join(parts)}</svg>"
-
-
-def _curve(mask: str, averages: Averages) -> str:
-    counts, parts = averages.counts, []
-    top = max(max(line) for line in averages.distances.values()) * 1.1
-    at = [50 + 360 * i / max(len(counts) - 1, 1) for i in range(len(counts))]
-    for colour, (what, line) in zip(_COLOURS, averages.distances.items(), strict=True):
-        points = " ".join(f"{x:.0f},{200 - 180 * value / top:.0f}" for x, value in zip(at, line, strict=True))
-        parts.append(f"<polyline points='{points}' fill=none stroke='{colour}' stroke-width=2 />")
-        parts.append(f"<text x=420 y={204 - 180 * line[-1] / top:.0f} fill='{colour}'>{what} {line[-1]:.2f}</text>")
-    parts += [f"<text x={x - 4:.0f} y=218>{count}</text>" for x, count in zip(at, counts, strict=True)]
-    parts.append("<line x1=50 y1=200 x2=410 y2=200 stroke='#889' />")
-    sheet = base64.b64encode(averages.sheet).decode()
+def _sheet(mask: str, sheet: bytes) -> str:
+    data = base64.b64encode(sheet).decode()
     return (
-        f"<h3>Mask {mask}</h3><p>Distance from the mean of this many fakes to the sender.</p>"
-        f"<svg width=560 height=224 role=img>{''.join(parts)}</svg>"
-        "<p>The photo; one fake; the mean of the pixels; the face of the mean code.</p>"
-        f"<img alt='averaged faces' src='data:image/jpeg;base64,{sheet}'>"
+        f"<h3>Mask {mask}</h3><p>The photo; the fake; what is made of its codes; what is made of its pixels.</p>"
+        f"<img alt='reversed faces' src='data:image/jpeg;base64,{data}'>"
     )
