@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from stylecrypt_lab.evaluation.attacks import Finding, wilson
-from stylecrypt_lab.evaluation.attacks.faces import same
-from stylecrypt_lab.evaluation.attacks.odds import Ridge, by_strangers, cross_validated, distances, roc
+from stylecrypt_lab.evaluation.attacks.judges import compared, nearest, threshold
+from stylecrypt_lab.evaluation.attacks.odds import Ridge, cross_validated, distances, linkability, linked, roc
 
 
 @pytest.mark.parametrize(
@@ -33,17 +33,54 @@ def test_a_verdict_is_about_chance() -> None:
     assert of(0, 4, 0.5).luck == pytest.approx(1)
 
 
-def test_strangers_may_look_like_somebody() -> None:
-    strangers = np.array([[[0.0], [3.0], [1.0]], [[0.0], [1.0], [9.0]]])  # three for each of two people
-    assert by_strangers(strangers, np.array([[0.0], [9.0]]), 2) == pytest.approx(4 / 7)
-    assert by_strangers(strangers, np.array([[20.0], [20.0]]), 2) == pytest.approx(1 / 7)
+def test_thresholds_let_so_many_strangers_pass() -> None:
+    impostors = np.random.default_rng(5).permutation(np.arange(10_000.0))
+    assert (impostors < threshold(impostors, 1e-3)).sum() == 10
+    assert (impostors < threshold(impostors, 1e-4)).sum() == 1
+    assert (impostors[:99] < threshold(impostors[:99], 1e-3)).sum() == 0, "too few: none may pass"
+
+
+def test_senders_are_compared_with_everybody() -> None:
+    between = np.full((3, 50), 9.0)
+    between[0, 7], between[1, 3], between[1, 8], between[2, 9] = 1, 2, 1, 5  # found; another is nearer; found, but far
+    first, *near = compared("recognition", "3-7", "the fake", between, [7, 3, 9], "dlib", strangers=np.full(1000, 4.0))
+    assert (first.successes, first.trials, first.chance) == (2, 3, 2 / 50)
+    # Of 1,147 comparisons of two people, one may pass as one in a thousand, none as one in ten thousand.
+    assert [one.successes for one in near] == [2, 0]
+    assert [one.chance for one in near] == pytest.approx([4 / 148, 2 / 148])
+    assert {one.judge for one in (first, *near)} == {"dlib"}
 
 
 def test_who_is_nearest() -> None:
     gallery = np.eye(6)
-    assert same(distances(gallery[:4], gallery)) == 4
-    assert same(distances(gallery[[1, 0, 2]], gallery)) == 1
-    assert same(np.zeros((5, 5))) == 0, "all alike is nobody found"
+    assert nearest(distances(gallery[:4], gallery), range(4)) == 4
+    assert nearest(distances(gallery[[1, 0, 2]], gallery), range(3)) == 1
+    assert nearest(distances(gallery[[1, 0, 2]], gallery), [1, 0, 2]) == 3
+    assert nearest(np.zeros((5, 5)), range(5)) == 0, "all alike is nobody found"
+
+
+def test_linkability_is_0_for_one_distribution_and_1_for_two() -> None:
+    rng = np.random.default_rng(6)
+    one, other = rng.normal(size=(1, 4000)), rng.normal(size=4000)
+    assert linkability(one, other)[0] < 0.03
+    assert linkability(one + 9, other)[0] == pytest.approx(1, abs=0.01)
+    # Normal distributions a deviation apart, by quadrature of the definition.
+    x = np.linspace(-8, 9, 100_000)
+    mated, rest = np.exp(-0.5 * (x - 1) ** 2), np.exp(-0.5 * x**2)
+    exact = (mated * np.maximum((mated - rest) / (mated + rest), 0)).sum() / mated.sum()
+    assert linkability(one + 1, other)[0] == pytest.approx(exact, abs=0.03)
+
+
+def test_rooms_are_linked_by_people_and_not_by_kinds() -> None:
+    rng = np.random.default_rng(7)
+    kind = np.arange(60) % 2
+    noise = rng.normal(size=(60, 60))
+    by_kind = noise + 20 * (kind[:, None] != kind)
+    value, mean, luck = linked(by_kind, kind)
+    assert mean < luck < 0.3
+    assert value < luck
+    value, _, luck = linked(by_kind - 3 * np.eye(60), kind)
+    assert value > 0.7 > luck
 
 
 def test_roc() -> None:
@@ -82,3 +119,13 @@ def test_regression_inverts_what_can_be_inverted() -> None:
     assert np.abs(Ridge(x[:50], y[:50])(x[50:]) - y[50:]).max() < 0.1 * y.std()
     unrelated = rng.normal(size=(60, 3))
     assert Ridge(x[:50], unrelated[:50])(x[50:]).std() < 0.6, "it stays with the mean"
+
+
+def test_regression_is_not_fooled_by_those_it_has_seen_often() -> None:
+    """Fifty people, ten times each: what tells them apart does not predict anything about others."""
+    rng = np.random.default_rng(9)
+    groups = np.repeat(np.arange(50), 10)
+    x = rng.normal(size=(50, 100))[groups] + 0.1 * rng.normal(size=(500, 100))
+    y = rng.normal(size=(50, 3))[groups]
+    new = rng.normal(size=(50, 100))
+    assert Ridge(x, y, groups)(new).std() < 0.5 * Ridge(x, y)(new).std()

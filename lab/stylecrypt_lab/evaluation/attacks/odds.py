@@ -180,10 +180,13 @@ class Ridge:
     """Linear regression (N, D) -> (N, E) with the penalty that predicts each of ``groups`` (N,) best from the others."""
 
     def __init__(self, x: Floats, y: Floats, groups: NDArray[np.intp] | None = None) -> None:
-        self._x_mean, self._y_mean = x.mean(0), y.mean(0)
+        self._x_mean, self._y_mean = x.mean(0, dtype=np.float64), y.mean(0, dtype=np.float64)
         self._x = x - self._x_mean
         gram = self._x @ self._x.T
         scale = max(float(gram.diagonal().mean()), 1e-9)
+        # The means know those who are left out; with an intercept, hardly penalised, the rest has a mean of its own.
+        self._intercept = 1e3 * scale
+        gram += self._intercept
         groups = np.arange(len(x)) if groups is None else groups
         members = [np.flatnonzero(groups == one) for one in np.unique(groups)]
         best = math.inf
@@ -199,7 +202,8 @@ class Ridge:
                 best, self._weights = error, weights
 
     def __call__(self, x: Floats) -> Floats:
-        return np.asarray((x - self._x_mean) @ self._x.T @ self._weights + self._y_mean)
+        known = (x - self._x_mean) @ self._x.T + self._intercept
+        return np.asarray(known @ self._weights + self._y_mean)
 
 
 def cross_validated(features: Floats, labels: NDArray[np.bool_], groups: NDArray[np.intp], folds: int = 5) -> Floats:
