@@ -135,9 +135,9 @@ def evaluate(
         bool, typer.Option("--pairs", help="Two photos a person, 007-a.jpg and 007-b.jpg: the second is a key too.")
     ] = False,
     report: Annotated[Path, typer.Option(help="Folder for the report; resumed if already begun.")] = Path("evaluation"),
-    limit: Annotated[int | None, typer.Option(min=2, help="Only the first N people.")] = None,
+    limit: Annotated[int | None, typer.Option(min=2, help="Only the first N people; --attacks: by default 60.")] = None,
     recogniser: Annotated[
-        str, typer.Option(help="The recogniser: sface, dlib, arcface:FILE (ONNX) or blendface:FILE.")
+        str, typer.Option(help="sface, dlib, arcface:FILE (ONNX) or blendface:FILE; --attacks: all installed.")
     ] = "dlib",
     attacks: Annotated[
         bool, typer.Option("--attacks", help="Attack the fakes instead: what they reveal, for each layer mask.")

@@ -25,7 +25,6 @@ from stylecrypt_lab.evaluation.attacks import bench as bench_module
 from stylecrypt_lab.evaluation.attacks.detection import detection
 from stylecrypt_lab.evaluation.attacks.faces import STYLES, linking, public_photo, recognition
 from stylecrypt_lab.evaluation.attacks.guessing import wrong_keys
-from stylecrypt_lab.evaluation.attacks.judges import Judge
 from stylecrypt_lab.evaluation.attacks.many import averaging
 from stylecrypt_lab.evaluation.attacks.material import Material, People, Pipeline, Posted, Setting, gather, post
 from stylecrypt_lab.evaluation.attacks.network import Pairs, learn, lessons, reversers, trained
@@ -198,16 +197,10 @@ def test_averaging_some_looks_in_the_whole_gallery(bench: Bench) -> None:
     assert one.chance == pytest.approx(2 / N)
 
 
-@pytest.fixture(scope="module")
-def learnt(bench: Bench) -> list[Pairs]:
-    """Of ``open`` and ``closed``."""
-    invented = lessons(bench.open.people, 24, bench.open.pipeline, silent)
-    return [learn(one, invented, more=1) for one in (bench.open, bench.closed)]
-
-
-def test_reversers(bench: Bench, learnt: list[Pairs]) -> None:
+def test_reversers(bench: Bench) -> None:
+    invented = lessons(bench.open.people, 8, bench.open.pipeline, silent)
     (known, sheet), (unknown, _) = (
-        reversers(one, pairs, steps=15) for one, pairs in zip((bench.open, bench.closed), learnt, strict=True)
+        reversers(one, learn(one, invented, more=1), steps=15) for one in (bench.open, bench.closed)
     )
     for judge in ("SFace", "dlib"):
         assert of(known, "by pixels: found first", judge).successes > N / 2
@@ -216,37 +209,22 @@ def test_reversers(bench: Bench, learnt: list[Pairs]) -> None:
     assert read_picture(sheet).pixels.shape == (N * 128, 4 * 128, 3)
 
 
-def test_what_learns_has_not_seen_whom_it_judges(bench: Bench, learnt: list[Pairs]) -> None:
-    """Fakes that name their sender, and nothing else: only who has seen the sender can tell."""
-    pairs = learnt[1]
-    names = np.eye(N, 128)
-    faces = tuple(np.where(pairs.who[:, None] < 0, 0, names[pairs.who]) for _ in pairs.faces)
-    posted = replace(bench.closed.here, faces=tuple(names for _ in pairs.faces))
-    told = replace(bench.closed, here=posted)
-    found = trained(told, replace(pairs, faces=faces))
-    assert max(one.successes for one in found if isinstance(one, Finding)) <= N / 2
-
-
-def test_a_layer_learns_what_fakes_have_in_common(bench: Bench) -> None:
-    """Descriptors turned by a rotation that nobody told: pairs of others are enough to undo it."""
+def test_a_layer_learns_from_other_people_alone(bench: Bench) -> None:
+    """Fakes that are their senders' faces, turned by a rotation, are undone by pairs of others; fakes that name their senders, and
+    nothing else, say something only to those who have seen the sender.
+    """
     rng = np.random.default_rng(4)
-    turn = np.linalg.qr(rng.normal(size=(8, 8)))[0]
-    persons = rng.normal(size=(60, 8))
-    who = np.arange(60)
-    judge = replace_judge(bench, persons)
+    persons, turn = rng.normal(size=(60, 8)), np.linalg.qr(rng.normal(size=(8, 8)))[0]
+    judge = copy(bench.closed.people.judges[0])
+    judge.mine = judge.others = persons
     people = replace(bench.closed.people, sent=bench.closed.people.sent * 15, judges=(judge,))
-    here = Posted(tuple(who), [], np.empty(0), (persons @ turn,))
-    pairs = Pairs(who, [], np.empty(0), (persons @ turn,), [], (persons,))
-    (first, *near) = trained(replace(bench.closed, people=people, here=here), pairs)
-    assert isinstance(first, Finding)
-    assert (first.successes, first.trials) == (60, 60)
-    assert all(one.successes == 60 for one in near if isinstance(one, Finding))
-
-
-def replace_judge(bench: Bench, faces: np.ndarray) -> Judge:
-    judge = copy(bench.open.people.judges[0])
-    judge.mine = judge.others = faces
-    return judge
+    who = np.arange(60)
+    for fakes, least, most in ((persons @ turn, 60, 60), (np.eye(60), 0, 8)):
+        here = Posted(tuple(who), [], np.empty(0), (fakes,))
+        found = trained(
+            replace(bench.closed, people=people, here=here), Pairs(who, [], np.empty(0), (fakes,), [], (persons,))
+        )
+        assert all(least <= one.successes <= most for one in found if isinstance(one, Finding))
 
 
 def test_linking(bench: Bench) -> None:
