@@ -78,11 +78,8 @@ def bench(default_model: FaceModel) -> Bench:
 
 
 def material(people: People, setting: Setting, pipeline: Pipeline) -> Material:
-    rooms = (
-        post(people, views, room, setting, pipeline, silent)
-        for views, room in zip((people.sent, people.others), "AB", strict=True)
-    )
-    return Material(people, *rooms, setting, pipeline)
+    here = post(people, people.sent, "A", setting, pipeline, silent)
+    return Material(people, here, post(people, people.others, "B", setting, pipeline, silent), setting, pipeline)
 
 
 class SmallPipeline(Pipeline):
@@ -210,8 +207,8 @@ def test_reversers(bench: Bench) -> None:
 
 
 def test_a_layer_learns_from_other_people_alone(bench: Bench) -> None:
-    """Fakes that are their senders' faces, turned by a rotation, are undone by pairs of others; fakes that name their senders, and
-    nothing else, say something only to those who have seen the sender.
+    """Fakes that are their senders' faces, turned by a rotation, are undone by pairs of others; fakes that name their senders,
+    and nothing else, say something only to those who have seen the sender.
     """
     rng = np.random.default_rng(4)
     persons, turn = rng.normal(size=(60, 8)), np.linalg.qr(rng.normal(size=(8, 8)))[0]
@@ -220,9 +217,10 @@ def test_a_layer_learns_from_other_people_alone(bench: Bench) -> None:
     people = replace(bench.closed.people, sent=bench.closed.people.sent * 15, judges=(judge,))
     who = np.arange(60)
     for fakes, least, most in ((persons @ turn, 60, 60), (np.eye(60), 0, 8)):
-        here = Posted(tuple(who), [], np.empty(0), (fakes,))
+        here = Posted(tuple(who), [], np.empty(0, np.float32), (fakes,))
         found = trained(
-            replace(bench.closed, people=people, here=here), Pairs(who, [], np.empty(0), (fakes,), [], (persons,))
+            replace(bench.closed, people=people, here=here),
+            Pairs(who, [], np.empty(0, np.float32), (fakes,), [], (persons,)),
         )
         assert all(least <= one.successes <= most for one in found if isinstance(one, Finding))
 
@@ -402,10 +400,10 @@ def test_the_whole_bench_and_its_report(bench: Bench, tmp_path: Path, monkeypatc
         lambda *told: heard.append(told),
         effort,
     )
-    sent, paper = result.masks
-    assert (sent.mask, sent.form, sent.people) == ("3-7 as sent", "photo", 2)
+    as_sent, paper = result.masks
+    assert (as_sent.mask, as_sent.form, as_sent.people) == ("3-7 as sent", "photo", 2)
     assert (paper.mask, paper.form, paper.people) == ("0-2,4-5,8-15", "portrait", 1)
-    assert sent.verdict == ("leaks" if sent.leaks else "holds")
+    assert as_sent.verdict == ("leaks" if as_sent.leaks else "holds")
     photos = [one for one in result.sights if one.mask == attacks.NO_COVER]
     assert [(one.judge, one.first, one.far3, one.far4) for one in photos] == [("SFace", 2, 2, 2), ("dlib", 2, 2, 2)]
     seen = [one for one in result.sights if one.mask == "3-7 as sent"]
@@ -414,7 +412,7 @@ def test_the_whole_bench_and_its_report(bench: Bench, tmp_path: Path, monkeypatc
     assert all(0 <= done <= total for _, done, total in heard)
     attacks.write_report(result, tmp_path)
     kept = json.loads((tmp_path / "attacks.json").read_text())
-    assert [mask["mask"] for mask in kept["masks"]] == [sent.mask, paper.mask]
+    assert [mask["mask"] for mask in kept["masks"]] == [as_sent.mask, paper.mask]
     assert len(kept["sights"]) == 2 + 3 + 3
     assert kept["findings"][0].keys() >= {"successes", "trials", "chance", "rate", "interval", "verdict"}
     assert kept["conditions"]["pairs"] is True
