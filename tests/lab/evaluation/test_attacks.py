@@ -474,6 +474,17 @@ def test_a_run_that_was_stopped_goes_on(bench: Bench, tmp_path: Path, monkeypatc
     assert heard[-1] == ("masks", 0, 2), "of other people nothing is known"
 
 
+def test_nobody_who_can_be_sent_is_said(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = bench.open.pipeline
+    monkeypatch.setattr(bench_module, "Pipeline", lambda *_: pipeline)
+    monkeypatch.setattr(bench_module, "post", lambda *_: Posted((), [], np.empty(0, np.float32), ()))
+    settings = [Setting.of(LayerMask.photo(pipeline.model.n_styles))]
+    with pytest.raises(InputError, match="no stand-in hides"):
+        attacks.run(
+            bench.subjects[:2], pipeline.model, pipeline.recognisers, settings, tmp_path, silent, Effort(learnt=1)
+        )
+
+
 def test_the_command(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

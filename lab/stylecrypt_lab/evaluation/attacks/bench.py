@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 from stylecrypt_protocol import Level
 
+from stylecrypt_msg.errors import InputError
 from stylecrypt_msg.models import FaceModel
 from stylecrypt_msg.progress import Progress
 from stylecrypt_msg.recognisers import Recogniser
@@ -252,7 +253,8 @@ def run(
 
     The same input gives the same result, except for sizes and times of messages. With pairs the gallery and the key faces
     are the other photos, otherwise the sent ones. ``progress`` is called with the current work, how much of it is done, and
-    the total. Raises ModelError for a model without an encoder, InputError for a folder with other results.
+    the total. Raises ModelError for a model without an encoder, InputError for a folder with other results, and
+    where nobody can be hidden.
     """
     effort = effort or Effort()
     paired = all(subject.other is not None for subject in subjects)
@@ -310,6 +312,10 @@ def _attack(
     here = post(people, people.sent, "A", setting, pipeline, progress)
     there = post(people, people.others, "B", setting, pipeline, progress)
     material = Material(people, here, there, setting, pipeline, progress)
+    if not material.victims(1):
+        raise InputError(
+            f"{setting.name} cannot be attacked: no stand-in hides any of these people.", hint="Add more people."
+        )
     found = [*recognition(material), *linking(material), *public_photo(material, effort.victims)]
     if not setting.in_use:
         return _Found.of(found)
