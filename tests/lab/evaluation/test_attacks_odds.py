@@ -49,6 +49,11 @@ def test_senders_are_compared_with_everybody() -> None:
     assert [one.successes for one in near] == [2, 0]
     assert [one.chance for one in near] == pytest.approx([4 / 148, 2 / 148])
     assert {one.judge for one in (first, *near)} == {"dlib"}
+    among = np.arange(50) % 5 != np.array([[1], [3], [1]])  # of the second, without the sender's nearest rival
+    among[1, 3] = True
+    among[1, 8] = False
+    first, *_ = compared("reverser", "3-7", "the fake", between, [7, 3, 9], "dlib", among=among)
+    assert (first.successes, first.chance) == (3, pytest.approx(2 / 40, rel=0.03))
 
 
 def test_who_is_nearest() -> None:

@@ -57,17 +57,21 @@ def compared(
     who: Sequence[int],
     judge: str,
     strangers: Floats | None = None,
+    among: NDArray[np.bool_] | None = None,
 ) -> list[Finding]:
     """Distances (M, N) from what an attacker has of ``who`` to everybody: who is nearest, and who is near enough.
 
     Thresholds are set on all comparisons of two people: those in ``between`` and ``strangers``. Luck is what the former
-    achieve, twice: fakes have the sender's sex, which halves the people they may be taken for.
+    achieve, twice: fakes have the sender's sex, which halves the people they may be taken for. ``among`` (M, N) says whom each
+    may be taken for, by default everybody.
     """
-    wrong = np.ones(between.shape, bool)
+    among = np.ones(between.shape, bool) if among is None else among
+    own, wrong = between[np.arange(len(who)), who], among.copy()
     wrong[np.arange(len(who)), who] = False
-    own, impostors = between[~wrong], between[wrong]
-    first = f"{what}: found first"
-    found = [Finding(attack, mask, first, nearest(between, who), len(who), by_chance(between.shape[1]), judge)]
+    impostors = between[wrong]
+    first = nearest(np.where(among, between, np.inf), who)
+    luck = float(np.mean([by_chance(int(count)) for count in among.sum(1)])) if len(who) else 1.0
+    found = [Finding(attack, mask, f"{what}: found first", first, len(who), luck, judge)]
     for rate in FARS:
         limit = threshold(impostors if strangers is None else np.append(impostors, strangers), rate)
         luck = min(1.0, 2 * float((impostors < limit).sum() + 1) / (impostors.size + 1))

@@ -242,12 +242,19 @@ class Material:
     ) -> Figure:
         return Figure(attack, self.setting.name, what, value, unit, trials, judge, luck)
 
-    def judged(self, attack: str, what: str, faces: Sequence[Floats]) -> list[Finding]:
-        """Whether each judge takes ``faces``, descriptors (M, D), for the senders in ``here``, whose other photos it has."""
+    def judged(
+        self, attack: str, what: str, faces: Sequence[Floats], among: NDArray[np.bool_] | None = None
+    ) -> list[Finding]:
+        """Whether each judge takes ``faces``, descriptors (M, D), for the senders in ``here``, whose other photos it has.
+
+        ``among``: as `compared` takes it.
+        """
         found: list[Finding] = []
         for judge, these in zip(self.people.judges, faces, strict=True):
             between = distances(these, judge.others)
-            found += compared(attack, self.setting.name, what, between, self.here.who, judge.name, judge.strangers)
+            found += compared(
+                attack, self.setting.name, what, between, self.here.who, judge.name, judge.strangers, among
+            )
         return found
 
 

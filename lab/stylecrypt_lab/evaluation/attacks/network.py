@@ -6,7 +6,7 @@ They learn from other senders, in turn, and from people who do not exist, of who
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -127,9 +127,13 @@ def reversers(material: Material, pairs: Pairs, steps: int) -> tuple[list[Findin
         with torch.inference_mode():
             made = to_pixels(network(_images([here.squares[row] for row in held])).numpy())
         by_pixels |= dict(zip(held, made, strict=True))
-    found: list[Finding | Figure] = []
+    among = _unseen(material)
+    # What the fakes themselves say in so small a gallery is reported, and judged elsewhere.
+    plain = material.judged("reverser", "the fake itself", here.faces, among)
+    found: list[Finding | Figure] = [replace(one, chance=None) for one in plain]
     for what, made_of in (("reversed by codes", by_codes), ("reversed by pixels", by_pixels)):
-        found += material.judged("reverser", what, pipeline.describe([made_of[row] for row in range(len(here.who))]))
+        faces = pipeline.describe([made_of[row] for row in range(len(here.who))])
+        found += material.judged("reverser", what, faces, among)
     rows = [
         np.hstack(
             [resized(one, _TILE) for one in (people.sent[i].square, here.squares[row], by_codes[row], by_pixels[row])]
@@ -151,7 +155,8 @@ def trained(material: Material, pairs: Pairs) -> list[Finding | Figure]:
             a, b = (_length_1(these - middle) for these in (guessed, judge.others))
             between[held] = 1 - a @ b.T  # by the angle: regression shortens what it is unsure of
         name = material.setting.name
-        found += compared("trained recogniser", name, "the fake", between, here.who, f"{judge.name} and a layer")
+        layer, among = f"{judge.name} and a layer", _unseen(material)
+        found += compared("trained recogniser", name, "the fake", between, here.who, layer, among=among)
     return found
 
 
@@ -164,6 +169,14 @@ def _folds(material: Material, pairs: Pairs) -> list[tuple[NDArray[np.intp], lis
         if held:
             folds.append((known, held))
     return folds
+
+
+def _unseen(material: Material) -> NDArray[np.bool_]:
+    """(M, N): whom a fake may be taken for. What learns makes everything look like the people that it learnt from, so these are
+    left out of the gallery: an attacker does not learn from suspects.
+    """
+    fold = np.arange(len(material.people)) % _FOLDS
+    return np.asarray(fold[list(material.here.who)][:, None] == fold)
 
 
 def _length_1(faces: Floats) -> Floats:
