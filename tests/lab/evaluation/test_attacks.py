@@ -215,18 +215,18 @@ def test_a_layer_learns_from_other_people_alone(bench: Bench) -> None:
     and nothing else, say something only to those who have seen the sender.
     """
     rng = np.random.default_rng(4)
-    persons, turn = rng.normal(size=(60, 8)), np.linalg.qr(rng.normal(size=(8, 8)))[0]
+    few, many = (rng.normal(size=(60, size)) for size in (8, 60))
+    turn = np.linalg.qr(rng.normal(size=(8, 8)))[0]
     judge = copy(bench.closed.people.judges[0])
-    judge.mine = judge.others = persons
     people = replace(bench.closed.people, sent=bench.closed.people.sent * 15, judges=(judge,))
     who = np.arange(60)
-    for fakes, least, most in ((persons @ turn, 60, 60), (np.eye(60), 0, 8)):
+    for persons, fakes, least, most in ((few, few @ turn, 60, 60), (many, np.eye(60), 0, 8)):
+        judge.mine = judge.others = persons
         here = Posted(tuple(who), [], np.empty(0, np.float32), (fakes,))
-        found = trained(
-            replace(bench.closed, people=people, here=here),
-            Pairs(who, [], np.empty(0, np.float32), (fakes,), [], (persons,)),
-        )
+        pairs = Pairs(who, [], np.empty(0, np.float32), (fakes,), [], (persons,))
+        found = trained(replace(bench.closed, people=people, here=here), pairs)
         assert all(least <= one.successes <= most for one in found if isinstance(one, Finding))
+        assert found[0].chance == pytest.approx(2 / 20)  # type: ignore[union-attr]
 
 
 def test_linking(bench: Bench) -> None:

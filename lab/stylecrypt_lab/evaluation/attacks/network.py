@@ -144,14 +144,17 @@ def reversers(material: Material, pairs: Pairs, steps: int) -> tuple[list[Findin
 
 
 def trained(material: Material, pairs: Pairs) -> list[Finding | Figure]:
-    """A layer on top of each judge, trained on fakes: ridge regression from their descriptors to the person's own."""
+    """A layer on top of each judge, trained on fakes: it adds to their descriptors what regression says is missing from the
+    person's own. To predict the person's own from nothing takes more people: it finds fewer than the judge alone.
+    """
     people, here = material.people, material.here
     found: list[Finding | Figure] = []
     for judge, fakes, persons, posted in zip(people.judges, pairs.faces, pairs.persons, here.faces, strict=True):
         between = np.empty((len(here.who), len(people)))
         for known, held in _folds(material, pairs):
             middle = persons[known].mean(0)
-            guessed = Ridge(fakes[known], persons[known], pairs.groups[known])(posted[held])
+            correct = Ridge(fakes[known], persons[known] - fakes[known], pairs.groups[known])
+            guessed = posted[held] + correct(posted[held])
             a, b = (_length_1(these - middle) for these in (guessed, judge.others))
             between[held] = 1 - a @ b.T  # by the angle: regression shortens what it is unsure of
         name = material.setting.name
