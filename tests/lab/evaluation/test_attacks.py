@@ -20,9 +20,8 @@ import pytest
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 from stylecrypt_lab.evaluation import attacks
-from stylecrypt_lab.evaluation.attacks import Effort, Finding, command
+from stylecrypt_lab.evaluation.attacks import Effort, Finding, command, odds
 from stylecrypt_lab.evaluation.attacks import bench as bench_module
-from stylecrypt_lab.evaluation.attacks import odds
 from stylecrypt_lab.evaluation.attacks.detection import detection
 from stylecrypt_lab.evaluation.attacks.faces import STYLES, linking, public_photo, recognition
 from stylecrypt_lab.evaluation.attacks.guessing import wrong_keys
