@@ -192,9 +192,7 @@ def _streaks(before: _View, after: _View, skin: tuple[Mask, Mask], away: Mask, u
 def _tone(before: _View, old: Floats, new: Floats, around: Mask) -> float:
     left = around & _head() & _alike(_blurred(before.lab, 2), old, 25, 8)
     halved = np.array([0.5, 1, 1])
-    if (
-        left.sum() < 150
-    ):  # hair and clothes all around: only the photo's face is left to compare with, which nobody sees
+    if left.sum() < 150:  # hair and clothes all around: only the photo's face, which nobody sees, can be compared with
         return float(np.linalg.norm((new - old) * halved)) / 2
     beside = np.median(before.lab[left], axis=0)
     first, second = (float(np.linalg.norm((one - beside) * halved)) for one in (old, new))

@@ -66,7 +66,7 @@ def bench(default_model: FaceModel) -> Bench:
 
     ``open`` replaces the last layer alone, which moves colours a little; ``closed`` replaces every layer.
     """
-    pytest.importorskip("dlib")
+    pytest.importorskip("dlib", reason="the extra identity is not installed")
     pipeline = SmallPipeline(default_model, [load_recogniser(name) for name in ("sface", "dlib")])
     subjects = [
         Subject(f"person {i}", photo(pipeline, seed, 0.0), photo(pipeline, seed, 0.1)) for i, seed in enumerate(SEEDS)

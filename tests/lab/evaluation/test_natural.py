@@ -38,7 +38,7 @@ class Shown(NamedTuple):
 
 @pytest.fixture(scope="module")
 def landmarks() -> Landmarks:
-    pytest.importorskip("dlib")
+    pytest.importorskip("dlib", reason="the extra identity is not installed")
     return sixty_eight()
 
 

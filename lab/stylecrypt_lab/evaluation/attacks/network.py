@@ -215,9 +215,7 @@ def _train(fakes: Sequence[Pixels], originals: Sequence[Pixels], steps: int, pro
         torch.manual_seed(5)
         network = _Network()
     threads = torch.get_num_threads()
-    torch.set_num_threads(
-        1
-    )  # so small a network gains nothing from more, and loses much where others want the processor
+    torch.set_num_threads(1)  # more bring so small a network nothing, and cost much on a busy machine
     x, y = _images(fakes), _images(originals)
     rng = torch.Generator().manual_seed(5)
     adam = torch.optim.Adam(network.parameters(), lr=2e-3)
