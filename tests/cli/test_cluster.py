@@ -119,7 +119,9 @@ def test_a_service_on_a_cluster_whose_workers_are_killed(cluster: Running, peopl
     token, tokens = secrets.token_hex(32), tmp_path / "tokens"
     tokens.touch(0o600)
     tokens.write_text(token)
-    command: list[str | Path] = [PROGRAM, "serve", "--tokens", tokens, "--port", "0", "--ray", cluster.address]
+    # All replicas die, and a busy machine takes more than the usual minute to start one.
+    given: list[str | Path] = ["--tokens", tokens, "--port", "0", "--timeout", "300", "--ray", cluster.address]
+    command = [PROGRAM, "serve", *given]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         address = next(line.split()[2] for line in process.stdout if line.startswith("Covers at "))
@@ -128,7 +130,7 @@ def test_a_service_on_a_cluster_whose_workers_are_killed(cluster: Running, peopl
         def post() -> Any:
             form = {"force": "true", "picture": "PNG"}
             files = {"photo": saved(people.photo, "PNG")}
-            return httpx2.post(f"{url}/v1/covers", files=files, data=form, headers=headers, timeout=120)
+            return httpx2.post(f"{url}/v1/covers", files=files, data=form, headers=headers, timeout=330)
 
         with ThreadPoolExecutor(1) as elsewhere:
             answering = elsewhere.submit(post)
