@@ -33,7 +33,7 @@ from stylecrypt_msg.codebook import COLOUR, ENTRIES
 from stylecrypt_msg.faces.detectors import YuNet
 from stylecrypt_msg.models import load_model
 from stylecrypt_msg.models.embedded import EmbeddedModel
-from stylecrypt_msg.models.face_model import Floats
+from stylecrypt_msg.models.face_model import CLEARLY, Floats
 from stylecrypt_msg.pictures import Pixels
 from stylecrypt_msg.standins import stand_in
 
@@ -42,7 +42,6 @@ COLOUR_AXES, READ_AXES, W_AXES = 60, 120, 120  # principal directions kept
 RIDGE = 0.01
 COMPOSED = 400  # faces of three people's styles
 SHAPE = slice(2, 8)  # styles
-CLEARLY = 1.0  # the judge's score of sex
 SOFT = 0.85  # of all, by how far lightness varies in the face
 PRESENTABLE = 3  # of the judge's scores: a child, headgear, glasses
 DETECTED = 320  # px, YuNet's own size

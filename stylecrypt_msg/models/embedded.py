@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .descent import BETAS, STEPS, checks, rate
-from .face_model import FaceModel, Floats
+from .face_model import CLEARLY, FaceModel, Floats
 from .graphs import Graph
 from .loading import load_torch_model
 from .weights import Weights, digest
@@ -66,7 +66,7 @@ class EmbeddedModel(FaceModel):
         weight, bias = self.judge
         scores = people[:, 0] @ weight.T + bias
         original = codes[2:8].mean(0) @ weight[-1] + bias[-1]
-        return np.asarray((scores[:, :-1] < 0).all(1) & ((scores[:, -1] > 0) == (original > 0)))
+        return np.asarray((scores[:, :-1] < 0).all(1) & (scores[:, -1] * np.sign(original) > CLEARLY))
 
     def glimpse(self, codes: Floats) -> Floats:
         (images,) = self._graph("preview")(codes)

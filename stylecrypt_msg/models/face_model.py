@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import ModelError
 from .descent import FIRM, LOOSE
 
-__all__ = ["FaceModel", "Floats"]
+__all__ = ["CLEARLY", "FaceModel", "Floats"]
 
 Floats = NDArray[np.float32]
 Values = TypeVar("Values")
@@ -24,6 +24,9 @@ Values = TypeVar("Values")
 # Pictures go through the networks in steps of this many pixels (one at 256 px and more). Bigger steps are no faster per
 # picture on a CPU and cost 130 MB more for each.
 STEP_PIXELS = 256 * 256
+
+CLEARLY = 1.0
+"""The score of sex from which a person who does not exist is clearly a woman (below 0) or a man, to whoever looks."""
 
 
 class FaceModel(ABC):

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from ..errors import ModelError
 from . import store
+from .face_model import CLEARLY
 from .mobile_encoder import MobileEncoder
 from .ops import resized
 
@@ -166,12 +167,12 @@ class MobileStyleGAN(nn.Module):
     def suits(self, w: Tensor, codes: Tensor) -> Tensor:
         """Whether people, w (B, style_dim) from `mapping`, are stand-ins for ``codes`` (n_styles, style_dim).
 
-        (B,) bool: bare-headed adults seen from the front, men for a man and women for a woman, judged by styles 2 to 7,
+        (B,) bool: bare-headed adults seen from the front, clearly men for a man and women for a woman, judged by styles 2 to 7,
         which shape the face.
         """
         *refused, man = (w @ self.judge_weight.T + self.judge_bias).unbind(1)
         original = codes[2:8].mean(0) @ self.judge_weight[-1] + self.judge_bias[-1]
-        return (torch.stack(refused) < 0).all(0) & ((man > 0) == (original > 0))
+        return (torch.stack(refused) < 0).all(0) & (man * original.sign() > CLEARLY)
 
     def features(self, codes: Tensor, layers: int) -> Tensor:
         """Features after ``layers`` doublings. codes (B, n_styles, style_dim) -> (B, C, S, S), S = 4 * 2**layers."""
