@@ -24,6 +24,7 @@ from .codebook import Entry, codebook
 from .errors import FaceError, Remedy
 from .faces import (
     Face,
+    Patch,
     Quad,
     Refusal,
     blur,
@@ -245,7 +246,7 @@ def exchange(
     fakes = tuple(made[i] if i in made else covered.fakes[i] for i in range(len(covered.quads)))
     if _is_square(covered.quads, covered.original):
         return replace(covered, pixels=fakes[0], fakes=fakes)
-    pasted = _paste_all(covered.backdrop, fakes, covered.landmarks, covered.quads, matting, subdue=True)
+    pasted = _paste_all(covered.backdrop, fakes, covered.landmarks, covered.quads, matting, foreign=True)
     return replace(covered, pixels=pasted, fakes=fakes)
 
 
@@ -261,7 +262,7 @@ def blur_alike(covered: CoveredPhoto, faces: Collection[int], *, matting: bool =
     landmarks = covered.landmarks[left]
     return replace(
         covered,
-        pixels=_paste_all(backdrop, fakes, landmarks, quads, matting, subdue=True),
+        pixels=_paste_all(backdrop, fakes, landmarks, quads, matting, foreign=True),
         backdrop=backdrop,
         quads=quads,
         landmarks=landmarks,
@@ -272,15 +273,24 @@ def blur_alike(covered: CoveredPhoto, faces: Collection[int], *, matting: bool =
     )
 
 
-def glimpse(covered: CoveredPhoto, model: FaceModel, face: int, key_face: EncryptionKeyFace) -> Pixels:
-    """About what `exchange` would make of ``face``, for a fraction of the work: the aligned square, 256 px."""
+class Glimpse(NamedTuple):
+    """A face's aligned square, (256, 256, 3) uint8, and how visible it is that it was pasted; 0 for a portrait."""
+
+    square: Pixels
+    flaw: float
+
+
+def glimpse(covered: CoveredPhoto, model: FaceModel, face: int, key_face: EncryptionKeyFace) -> Glimpse:
+    """About what `exchange` would make of ``face``, for a fraction of the work."""
     square = to_pixels(model.glimpse(_mixed(covered, model, {face: key_face})))[0]
     square = crop(square, whole(square.shape[0]), _READ)
     if _is_square(covered.quads, covered.original):
-        return square
+        return Glimpse(square, 0.0)
     quad = covered.quads[face]
     landmarks = transform(quad_matrix(quad, _READ), covered.landmarks[face]).astype(np.float32)
-    return paste(crop(covered.backdrop, quad, _READ), square, whole(_READ), landmarks, subdue=True)
+    around = crop(covered.backdrop, quad, _READ)
+    patch = Patch.cut(around, square, whole(_READ), landmarks, foreign=True)
+    return Glimpse(patch.onto(around), patch.flaw)
 
 
 def uncover(
@@ -497,11 +507,11 @@ def _paste_all(
     quads: Sequence[Quad],
     matting: bool = False,
     *,
-    subdue: bool = False,
+    foreign: bool = False,
 ) -> Pixels:
     for square, points, quad in zip(squares, landmarks, quads, strict=True):
         alpha = matte(square) if matting else None
-        pixels = paste(pixels, square, quad, points, alpha, subdue=subdue)
+        pixels = paste(pixels, square, quad, points, alpha, foreign=foreign)
     return pixels
 
 

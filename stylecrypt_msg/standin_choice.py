@@ -1,4 +1,4 @@
-"""Covers that no recogniser matches to their originals: a face that one stand-in does not hide gets another."""
+"""Covers that no recogniser matches to their originals, with the stand-ins that suit their photos best."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ A face that none of its stand-ins hides that well gets the best of them.
 
 _PROMISING = MARGIN + 0.03  # a glimpse is off by as much
 _DOUBTFUL_TRIES = 3
+_COMPARED = 6  # key faces for a photo, of which the least visible comes first
 _DESCRIBED = 256  # px, the side of the squares that a recogniser gets
 
 
@@ -80,11 +81,12 @@ def hide(
     force: bool = False,
     progress: Progress = silent,
 ) -> HiddenPhoto:
-    """``covered``, with others of ``key_faces`` for every face that still looks like its original.
+    """``covered``, with those of ``key_faces`` that hide its faces from all ``recognisers``.
 
-    ``covered`` was made with the first of them, and with ``model`` and ``matting``. ``known``: the chat knows them from
-    earlier photos, and they stay if they pass at all, since a chat should not see a new person every other time. With
-    ``force``, distances are measured but the cover stays as it is.
+    ``covered`` was made with the first of them, and with ``model`` and ``matting``. Of the first few that seem to hide a face,
+    the one that is least visible in the photo is tried first. ``known``: the chat knows the first from earlier photos, and it
+    stays if it passes at all, since a chat should not see a new person every other time. With ``force``, distances are
+    measured but the cover stays as it is.
 
     With ``blur``, a face that none of ``key_faces`` hides from all ``recognisers`` is blurred; otherwise it raises
     LikenessError.
@@ -99,8 +101,12 @@ def hide(
 
     originals = _described(covered.original, covered, range(count), recognisers)
 
-    tries = [_tries(covered, model, key_faces, recognisers, originals, face) for face in range(count)]
+    compared = 0 if known or force else min(_COMPARED // count, len(key_faces))
+    tries = [_tries(covered, model, key_faces, recognisers, originals, face, compared) for face in range(count)]
     shown, best = np.zeros((2, count), int)
+    if compared > 1:
+        shown[:] = [next(numbers, 0) for numbers in tries]
+        covered = show(covered, {face: number for face, number in enumerate(shown.tolist()) if number})
     distances, spare = np.zeros((len(recognisers), count)), np.full(count, -np.inf)
     tried = list(range(count))
     while tried:
@@ -141,14 +147,17 @@ def _tries(
     recognisers: Sequence[Recogniser],
     originals: Sequence[NDArray[np.float32]],
     face: int,
+    compared: int,
 ) -> Iterator[int]:
-    """The numbers of the key faces to try for ``face`` after the first, the promising ones first.
+    """The numbers of the key faces to try for ``face``, the promising ones first: those of the first ``compared`` by their
+    flaws, and all but the first if there is nothing to compare.
 
     They are told by a glimpse, since most do not hide the sender, and a whole fake takes four times as long.
     """
-    doubtful = []
-    for number in range(1, len(key_faces)):
-        square, spared = glimpse(covered, model, face, key_faces[number]), np.inf
+    several = compared > 1
+    promising, doubtful = [], []
+    for number in range(0 if several else 1, len(key_faces)):
+        (square, flaw), spared = glimpse(covered, model, face, key_faces[number]), np.inf
         for recogniser, original in zip(recognisers, originals, strict=True):
             apart = np.linalg.norm(original[face] - recogniser.describe([square])[0])
             spared = min(spared, float(apart) - recogniser.threshold)
@@ -156,7 +165,10 @@ def _tries(
                 doubtful.append((spared, number))
                 break
         else:
-            yield number
+            promising.append((flaw, number))
+        if not several or number + 1 >= compared:
+            yield from (number for _, number in sorted(promising))
+            promising.clear()
     yield from (number for _, number in sorted(doubtful, reverse=True)[:_DOUBTFUL_TRIES])
 
 

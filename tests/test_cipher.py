@@ -166,7 +166,7 @@ def test_a_glimpse_shows_what_an_exchange_would_make(
     default_model: FaceModel, covered: CoveredPhoto, portrait: CoveredPhoto
 ) -> None:
     for one in (covered, portrait):
-        seen = glimpse(one, default_model, 0, "another stand-in")
+        seen = glimpse(one, default_model, 0, "another stand-in").square
         made, before = (
             crop(picture.pixels, one.quads[0], 256)
             for picture in (exchange(one, default_model, {0: "another stand-in"}), one)
@@ -410,7 +410,7 @@ def test_matting_takes_the_hair_in(default_model: FaceModel, people: People, cov
     outside = ~within(covered.quads, people.photo)
     np.testing.assert_array_equal(matted.pixels[outside], people.photo[outside])
     with_hair, without = ((one.pixels != people.photo).any(2) for one in (matted, covered))
-    assert (with_hair & ~without).sum() > 0.1 * without.sum()
+    assert (with_hair & ~without).sum() > 0.02 * without.sum()
 
 
 # ---- and back

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stylecrypt_msg.cipher import CoveredPhoto, Unreplaced, cover
+from stylecrypt_msg.cipher import CoveredPhoto, Unreplaced, cover, exchange, glimpse
 from stylecrypt_msg.errors import LikenessError
 from stylecrypt_msg.faces import Refusal
 from stylecrypt_msg.models import FaceModel
@@ -19,7 +19,7 @@ from stylecrypt_msg.standin_choice import hide
 from .conftest import People
 from .test_cipher import apart, within
 
-SEEDS = ["some stand-in", "another stand-in"]
+SEEDS = ["some stand-in", "another stand-in", "a third one"]
 
 
 @dataclass
@@ -45,8 +45,16 @@ def group(default_model: FaceModel, people: People) -> CoveredPhoto:
     return cover(people.group, default_model, key_face=SEEDS[0])
 
 
-def test_whoever_is_hidden_keeps_the_first(group: CoveredPhoto, default_model: FaceModel) -> None:
+def test_of_those_that_hide_the_least_visible_is_shown(group: CoveredPhoto, default_model: FaceModel) -> None:
     hidden = hide(group, default_model, SEEDS, [Judge(())])
+    flaws = [[glimpse(group, default_model, face, seed).flaw for seed in SEEDS] for face in (0, 1)]
+    assert hidden.shown == tuple(np.argmin(flaws, axis=1))
+    shown = exchange(group, default_model, {face: SEEDS[number] for face, number in enumerate(hidden.shown)})
+    assert apart(hidden.covered.pixels, shown.pixels) < 0.5
+
+
+def test_a_chat_that_knows_the_first_keeps_it(group: CoveredPhoto, default_model: FaceModel) -> None:
+    hidden = hide(group, default_model, SEEDS, [Judge(())], known=True)
     assert hidden.covered is group
     assert hidden.shown == (0, 0)
 
@@ -54,7 +62,7 @@ def test_whoever_is_hidden_keeps_the_first(group: CoveredPhoto, default_model: F
 def test_one_of_two_whom_nothing_hides_is_blurred(
     group: CoveredPhoto, default_model: FaceModel, people: People
 ) -> None:
-    hidden = hide(group, default_model, SEEDS, [Judge((1,))], blur=True)
+    hidden = hide(group, default_model, SEEDS, [Judge((1,))], known=True, blur=True)
     after = hidden.covered
     assert after.blurred == (Unreplaced(2, Refusal.ALIKE),)
     assert (len(after.quads), len(after.codes), len(after.fakes), len(after.landmarks)) == (1, 1, 1, 1)

@@ -9,7 +9,7 @@
         quad = face_quad(face.landmarks)
         square = crop(pixels, quad, 1024)          # upright, for the model
         ...
-        pixels = paste(pixels, fake, quad, face.landmarks, subdue=True)
+        pixels = paste(pixels, fake, quad, face.landmarks, foreign=True)
 
 All pixels are uint8 sRGB; all coordinates are (x, y) in pixels of the photo, continuous, from its outer
 corner.
@@ -20,11 +20,12 @@ from .blur import blur
 from .detect import certain_faces, check_face, detect_faces, exposed_faces
 from .detectors import LANDMARKS, Face, Refusal
 from .matte import matte
-from .paste import paste
+from .paste import Patch, paste
 
 __all__ = [
     "LANDMARKS",
     "Face",
+    "Patch",
     "Quad",
     "Refusal",
     "blur",

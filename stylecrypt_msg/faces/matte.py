@@ -12,10 +12,11 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-__all__ = ["matte", "trimap"]
+__all__ = ["matte", "person", "trimap"]
 
 _SIZE = 256  # px at which the matte is computed: the paper's size; the solver's time grows with the area (2 s at 512)
 _BAND = 9  # px at that size by which the unknown band reaches to either side: about a curl of hair
+_SPECK = 36  # of the side: what is smaller is a mistake
 
 
 def matte(aligned: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -32,6 +33,16 @@ def matte(aligned: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def trimap(aligned: NDArray[np.uint8]) -> NDArray[np.float64]:
     """1 where ``aligned``, (256, 256, 3) uint8, is person for certain, 0 where it is not, 0.5 where it may be."""
+    there = person(aligned, rounds=5).astype(np.uint8)
+    band = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _BAND + 1, 2 * _BAND + 1))
+    result = np.full(there.shape, 0.5)
+    result[cv2.erode(there, band) == 1] = 1
+    result[cv2.dilate(there, band) == 0] = 0
+    return result
+
+
+def person(aligned: NDArray[np.uint8], rounds: int = 3) -> NDArray[np.bool_]:
+    """Where ``aligned``, (S, S, 3) uint8, shows the person rather than what is behind: (S, S). GrabCut takes ``rounds``."""
     size = aligned.shape[0]
     across = (np.arange(size) + 0.5) / size
     y, x = np.meshgrid(across, across, indexing="ij")
@@ -49,16 +60,11 @@ def trimap(aligned: NDArray[np.uint8]) -> NDArray[np.float64]:
     cv2.setRNGSeed(0)  # GrabCut's clustering starts at random
     models = np.zeros((1, 65)), np.zeros((1, 65))  # OpenCV's working space
     bgr = np.ascontiguousarray(aligned[..., ::-1])
-    cv2.grabCut(bgr, labels, (0, 0, 0, 0), *models, 5, cv2.GC_INIT_WITH_MASK)
-    person: MatLike = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
+    cv2.grabCut(bgr, labels, (0, 0, 0, 0), *models, rounds, cv2.GC_INIT_WITH_MASK)
+    there: MatLike = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     # Specks and holes are mistakes; the person is one piece, the one with the face in it.
-    speck = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
-    person = cv2.morphologyEx(cv2.morphologyEx(person, cv2.MORPH_OPEN, speck), cv2.MORPH_CLOSE, speck)
-    _, pieces = cv2.connectedComponents(person)
-    person = (pieces == pieces[round(0.57 * size), size // 2]).astype(np.uint8)
-
-    band = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _BAND + 1, 2 * _BAND + 1))
-    result = np.full((size, size), 0.5)
-    result[cv2.erode(person, band) == 1] = 1
-    result[cv2.dilate(person, band) == 0] = 0
-    return result
+    wide = round(size / _SPECK)
+    speck = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (wide, wide))
+    there = cv2.morphologyEx(cv2.morphologyEx(there, cv2.MORPH_OPEN, speck), cv2.MORPH_CLOSE, speck)
+    _, pieces = cv2.connectedComponents(there)
+    return np.asarray(pieces == pieces[round(0.57 * size), size // 2])

