@@ -171,8 +171,8 @@ def cover(
     if form == "photo":
         kept = tuple(other for other in unreplaced if others == "keep" or other.number in keep)
         blurred = tuple(other for other in unreplaced if other not in kept)
-        for other in blurred:
-            backdrop = blur(backdrop, found[other.number - 1])
+        hidden = [other.number for other in blurred]
+        backdrop = _blurred(pixels, found, hidden, hidden)
     quads = tuple(face_quad(one.landmarks) for one in chosen)
     codes = _encode(model, pixels, quads, steps, progress)
     if refine_steps and quads:
@@ -253,9 +253,9 @@ def exchange(
 def blur_alike(covered: CoveredPhoto, faces: Collection[int], *, matting: bool = False) -> CoveredPhoto:
     """The same photo with ``faces``, counted from 0 at the left, blurred: no stand-in hides them. ``matting`` as in `cover`."""
     numbers = covered.numbers
-    backdrop = covered.backdrop
-    for face in faces:
-        backdrop = blur(backdrop, covered.found[numbers[face] - 1])
+    alike = [numbers[face] for face in faces]
+    before = [other.number for other in covered.blurred]
+    backdrop = _blurred(covered.backdrop, covered.found, alike, (*before, *alike))
     left = [face for face in range(len(covered.quads)) if face not in faces]
     quads = tuple(covered.quads[face] for face in left)
     fakes = tuple(covered.fakes[face] for face in left)
@@ -269,7 +269,7 @@ def blur_alike(covered: CoveredPhoto, faces: Collection[int], *, matting: bool =
         codes=covered.codes[left],
         entries=None if covered.entries is None else tuple(covered.entries[face] for face in left),
         fakes=fakes,
-        blurred=tuple(sorted([*covered.blurred, *(Unreplaced(numbers[face], Refusal.ALIKE) for face in faces)])),
+        blurred=tuple(sorted([*covered.blurred, *(Unreplaced(number, Refusal.ALIKE) for number in alike)])),
     )
 
 
@@ -388,6 +388,14 @@ def read(images: Floats, key: Floats, model: FaceModel, mask: LayerMask, *, step
     """
     steps = effort.READING_STEPS if steps is None else steps
     return model.encode(images, steps=steps, start=lambda seen: mix(key, seen, mask))
+
+
+def _blurred(pixels: Pixels, found: Sequence[Face], numbers: Collection[int], hidden: Collection[int]) -> Pixels:
+    """``pixels`` with the faces of these numbers blurred. The heads of those that are not ``hidden`` stay clear."""
+    spared = [one for number, one in enumerate(found, 1) if number not in hidden]
+    for number in numbers:
+        pixels = blur(pixels, found[number - 1], spared)
+    return pixels
 
 
 def _default_mask(form: Form, model: FaceModel) -> LayerMask:

@@ -64,6 +64,8 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    if not arguments.photos.is_dir():
+        parser.error(f"there is no folder {arguments.photos}")
     console = Console()
     paths = sorted(path for path in arguments.photos.iterdir() if path.suffix.lower() in SUFFIXES)[: arguments.limit]
     model, landmarks = load_model(), sixty_eight()

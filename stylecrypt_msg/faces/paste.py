@@ -161,18 +161,22 @@ def _reach(mask: NDArray[np.float32], quad: Quad, shape: tuple[int, ...]) -> tup
 
 
 def _subdued(square: NDArray[np.uint8], photo: NDArray[np.uint8], outline: Outline) -> NDArray[np.uint8]:
-    """``square``, dimmed until its face has little more contrast than the face in ``photo``, (256, 256, 3) uint8.
+    """``square``, dimmed until its face has little more contrast than the face in ``photo``, (256, 256, 3) uint8, in light and
+    in colour.
 
     On dark skin, or in weak light, the highlights and shadows of a bright face are too hard, and no shift of colours removes
-    them.
+    them. In a black-and-white photo nothing has a colour.
     """
     across = (np.arange(_MASK) + 0.5) / _MASK
     _, radius = outline.polar(across[None], across[:, None])
     small = cv2.resize(square, (_MASK, _MASK), interpolation=cv2.INTER_AREA)
-    wanted, there = (
-        float(np.subtract(*np.percentile(part.mean(2)[radius < FACE], (90, 10)))) for part in (photo, small)
-    )
-    return np.asarray(cv2.convertScaleAbs(square, alpha=min(1.0, _HARDEST * wanted / max(there, 1.0))), np.uint8)
+    faces = [part[radius < FACE].astype(np.float32) for part in (photo, small)]
+    light = [float(np.subtract(*np.percentile(face.mean(1), (90, 10)))) for face in faces]
+    colour = [float(np.sqrt((face - face.mean(1, keepdims=True)).var(0).sum())) for face in faces]
+    light_kept, colour_kept = (min(1.0, _HARDEST * wanted / max(there, 1.0)) for wanted, there in (light, colour))
+    # Each channel, and the mean of all three.
+    own = min(light_kept, colour_kept)
+    return np.asarray(cv2.transform(square, own * np.eye(3) + (light_kept - own) / 3), np.uint8)
 
 
 def _mask(

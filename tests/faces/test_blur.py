@@ -51,6 +51,18 @@ def test_what_is_around_stays(astronaut: NDArray[np.uint8]) -> None:
     assert edge <= abs(np.diff(astronaut.astype(int), axis=0)).max()  # no hard rim
 
 
+def test_the_head_beside_stays_clear_and_the_face_does_not() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    beside = Face((FACE.box[0] + 110, *FACE.box[1:]), FACE.landmarks, 0.9)
+    blurred = blur(pixels, FACE, [beside])
+    inside, head = radius(pixels.shape, FACE) < 1, radius(pixels.shape, beside) < 1.2
+    assert np.array_equal(
+        blurred[head & ~(radius(pixels.shape, FACE) < 1.25)], pixels[head & ~(radius(pixels.shape, FACE) < 1.25)]
+    )
+    assert not np.array_equal(blur(pixels, FACE)[head], blurred[head])
+    np.testing.assert_array_equal(blurred[inside], blur(pixels, FACE)[inside])
+
+
 @pytest.mark.parametrize("left", [-400.0, -60.0, 280.0, 299.5, 900.0])
 @pytest.mark.parametrize("size", [1.0, 20.0, 5000.0])
 def test_faces_at_and_beyond_the_border(left: float, size: float) -> None:
