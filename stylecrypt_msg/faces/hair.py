@@ -29,6 +29,7 @@ _LOWEST = 0.6  # of the distance from eyes to mouth
 _UNLIKE_SKIN = 12.0  # CIELAB
 _TYPICAL = 0.8  # of the median distance from the skin's colour: what is closer is half skin
 _LITTLE = 0.01  # of the square: less hair than this has no colour to speak of
+_BLUE, _VIVID = -12.0, 50.0  # CIELAB: no hair is as blue or green, or has such a chroma; walls and hats have
 _STRANDS = 0.3, 0.7  # of the way from the skin's colour to the hair's: from none to all of it
 _DARKER = 20.0  # CIELAB: dark hair on light skin, beyond doubt
 _CONTRAST = 0.5, 1.2  # of the contrast in the other's hair
@@ -62,9 +63,11 @@ class Head:
         apart = np.linalg.norm((lab - skin) * _HALVED, axis=2)
         zone = there & (y < outline.eyes + _LOWEST * outline.length) & (radius > _NEAREST) & (radius < _FARTHEST)
         some = zone & (radius > _SURE) & (apart > _UNLIKE_SKIN)
-        if some.sum() < _LITTLE * some.size:
+        if some.any():
+            some &= apart > _TYPICAL * np.median(apart[some])
+        tint = np.median(lab[some], axis=0)[1:] if some.any() else np.zeros(2)
+        if some.sum() < _LITTLE * some.size or tint.min() < _BLUE or np.hypot(*tint) > _VIVID:
             return cls(there, np.zeros((SIDE, SIDE), np.float32), 0.0, None, 0.0)
-        some &= apart > _TYPICAL * np.median(apart[some])
         rgb = small.astype(np.float32)
         colours = np.median(rgb[radius < FACE], axis=0), np.median(rgb[some], axis=0)
         return cls(

@@ -53,6 +53,11 @@ def test_a_bare_head_has_none() -> None:
     assert Head.of(square, OUTLINE).dyed(square, bald) is square
 
 
+def test_a_blue_cap_is_no_hair() -> None:
+    cap = Head.of(haired(np.array((40, 70, 130), np.uint8)), OUTLINE)
+    assert cap.hair.max() == cap.dark == 0
+
+
 def test_hair_gets_the_colour_of_the_others_and_skin_keeps_its_own() -> None:
     red, black = haired(RED), haired(BLACK)
     dyed = Head.of(red, OUTLINE).dyed(red, Head.of(black, OUTLINE))
