@@ -31,7 +31,7 @@ _TYPICAL = 0.8  # of the median distance from the skin's colour: what is closer 
 _LITTLE = 0.01  # of the square: less hair than this has no colour to speak of
 _BLUE, _VIVID = -12.0, 50.0  # CIELAB: no hair is as blue or green, or has such a chroma; walls and hats have
 _STRANDS = 0.3, 0.7  # of the way from the skin's colour to the hair's: from none to all of it
-_DARKER = 20.0  # CIELAB: dark hair on light skin, beyond doubt
+_DARKER = 15.0, 25.0  # CIELAB lightness, than skin: from what may be blond or grey to dark hair beyond doubt
 _CONTRAST = 0.5, 1.2  # of the contrast in the other's hair
 
 
@@ -73,13 +73,16 @@ class Head:
         return cls(
             there,
             _share(rgb, colours) * zone,
-            float(np.clip((skin[0] - np.median(lab[some][:, 0])) / _DARKER, 0, 1)),
+            float(np.clip((skin[0] - np.median(lab[some][:, 0]) - _DARKER[0]) / (_DARKER[1] - _DARKER[0]), 0, 1)),
             colours,
             float(np.median(abs(rgb[some].mean(1) - colours[1].mean()))),
         )
 
     def dyed(self, square: NDArray[np.uint8], like: Head) -> NDArray[np.uint8]:
-        """``square``, which shows this head, with hair of the colour of ``like``'s, if both have some."""
+        """``square``, which shows this head, with hair of the colour of ``like``'s, if both have some.
+
+        Strands of light hair cannot be told from skin, and keep their colour.
+        """
         if self._colours is None or like._colours is None:
             return square
         side = square.shape[0]
@@ -88,7 +91,7 @@ class Head:
         share = _share(rgb, self._colours) * cv2.resize(around, (side, side), interpolation=cv2.INTER_LINEAR)
         contrast = np.clip(like._contrast / max(self._contrast, 1.0), *_CONTRAST)
         change = like._colours[1] + np.float32(contrast) * (rgb - self._colours[1]) - rgb
-        return np.clip(np.rint(rgb + share[..., None] * change), 0, 255).astype(np.uint8)
+        return np.clip(np.rint(rgb + self.dark * share[..., None] * change), 0, 255).astype(np.uint8)
 
 
 def lab_of(square: NDArray[np.uint8]) -> NDArray[np.float32]:

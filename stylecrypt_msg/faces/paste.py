@@ -241,7 +241,7 @@ def _seam(
         hairy = (hair * head).sum(1) / np.maximum(head.sum(1), 1)
         above = np.sqrt(np.clip((brow - _TEMPLE) / (1 - _TEMPLE), 0, 1))
         cost += _KIND * above[:, None] * abs(along(there.hair, radii) - along(fake.hair, radii))
-        upwards = _UPWARDS * there.dark * above * np.clip((hairy - _THIN[0]) / (_THIN[1] - _THIN[0]), 0, 1)
+        upwards = _UPWARDS * there.dark * fake.dark * above * np.clip((hairy - _THIN[0]) / (_THIN[1] - _THIN[0]), 0, 1)
         cost += upwards[:, None] * (1 - outwards)
     if not whole_head:
         cost[along(fake.person, radii) < 0.5] += _OFF
